@@ -1,0 +1,32 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/** @file
+ * Instance: the memory of a plan, ready to run.
+ *
+ * Addresses are fixed at birth: inputs and outputs are slots of the block, and
+ * a run is a loop over steps. Runs neither allocate nor log.
+ *
+ * Ownership: create/destroy; holds its plan.
+ * Threads:   one run at a time; the team's helpers come and go inside a run.
+ */
+#ifndef ENGINE_INSTANCE_H
+#define ENGINE_INSTANCE_H
+
+#include "engine/plan.h"
+#include "engine/team.h"
+
+struct instance;
+
+MUST_USE enum err_code instance_create(struct plan *plan,
+				       struct instance **ret_instance,
+				       struct err *err);
+void instance_destroy(struct instance *instance);
+/** Where input i is to be written before a run. */
+struct tensor_view instance_input(struct instance *instance, unsigned i);
+/** Valid until the next run. */
+struct tensor_view instance_output(struct instance *instance, unsigned i);
+/** team NULL: alone. A bad value gives ERR_INVALID that names the node. */
+MUST_USE enum err_code instance_run(struct instance *instance,
+				    struct team *team, struct err *err);
+struct plan *instance_plan(const struct instance *instance);
+
+#endif

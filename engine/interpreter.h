@@ -1,0 +1,36 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/** @file
+ * Interpreter: the naive executor, and the oracle of all tests.
+ *
+ * Node by node: infer, the last (reference) kernel or the best QUICK one, a
+ * fresh buffer a value. No plan, no reuse, no threads. Also runs what only a
+ * run can shape.
+ *
+ * Ownership: outputs live in the result's arena until interpreter_result_destroy.
+ * Threads:   any number of interpreters at once.
+ */
+#ifndef ENGINE_INTERPRETER_H
+#define ENGINE_INTERPRETER_H
+
+#include "engine/facts.h"
+
+struct interpreter_result {
+	struct arena *arena;
+	struct tensor_view *value; /**< [graph->n_value]; data NULL: not made */
+};
+
+struct interpreter_options {
+	bool reference; /**< reference kernels only */
+	size_t max_bytes;
+};
+
+/** input[i] is graph input i. Assigns are written to the variables at the
+ * end. A bad value gives ERR_INVALID that names the node. */
+MUST_USE enum err_code interpret(const struct graph *graph,
+				 const struct tensor_view *input,
+				 const struct interpreter_options *options,
+				 struct interpreter_result *ret,
+				 struct err *err);
+void interpreter_result_finish(struct interpreter_result *result);
+
+#endif

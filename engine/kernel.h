@@ -1,0 +1,91 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/** @file
+ * Kernels: how an operator is run.
+ *
+ * prepare() picks everything and may fail; run() cannot fail, allocate, log or
+ * lock. A kernel may cut its work into slices that any threads run in any
+ * order. Addresses never change between bind() and unbind(). The last kernel
+ * of a row is its plain reference: QUICK, one slice, any layout PLAIN, and,
+ * where the operator is arithmetic, float and double at least.
+ *
+ * Ownership: `state` belongs to the plan, which calls finish(); `bound` to the
+ *            instance, which calls unbind().
+ * Threads:   a state is read only and shared by all instances; bound memory
+ *            and scratch are one instance's, scratch one slice's.
+ */
+#ifndef ENGINE_KERNEL_H
+#define ENGINE_KERNEL_H
+
+#include "engine/op.h"
+
+enum kernel_flag {
+	KERNEL_QUICK = 1,        /**< prepare neither allocates nor makes code */
+	KERNEL_SLICE_FREE = 2,   /**< the same bits for any number of slices */
+	KERNEL_IN_PLACE = 4,     /**< out 0 may be in 0 (same bytes) */
+	KERNEL_IN_PLACE_ALL = 8, /**< out i may be in i, where sizes are equal */
+};
+
+enum numerics {
+	NUMERICS_STRICT,     /**< no reassociation beyond the kernel's own */
+	NUMERICS_REPEATABLE, /**< training: the same bits for any thread count */
+	NUMERICS_FAST,
+};
+
+struct kernel_query {
+	const struct op *op;
+	const void *attrs;
+	const struct fact *in, *out; /**< all have shapes */
+	unsigned n_in, n_out;        /**< absent ones have elem DTYPE_NONE */
+	unsigned want_slices;        /**< a wish: threads that may come */
+	enum numerics numerics;
+};
+
+/** Prepare's answer; zeroed before the call but n_slices = 1. */
+struct kernel_setup {
+	void *state;
+	size_t scratch_bytes; /**< of one slice; 64-byte aligned */
+	unsigned n_slices;
+};
+
+/** One node of one instance. */
+struct kernel_call {
+	const struct kernel_query *query;
+	const void *state;
+	void *bound;           /**< objects over these addresses */
+	const void *const *in; /**< NULL for an absent input */
+	void *const *out;      /**< NULL for an output nobody reads */
+	unsigned n_slices;
+	int32_t *fault;        /**< set to 1 + element on a bad value, atomically relaxed */
+};
+
+struct kernel {
+	const char *name; /**< "conv.dnnl": in profiles and checkpoints */
+	unsigned flags;
+	bool (*fits)(const struct kernel_query *query); /**< NULL: always */
+	/** Predicted us on one thread; NULL: 1 ns an output element. */
+	double (*cost)(const struct kernel_query *query);
+	enum err_code (*prepare)(const struct kernel_query *query,
+				 struct kernel_setup *ret, struct err *err);
+	enum err_code (*bind)(struct kernel_call *call, struct err *err);
+	void (*run)(const struct kernel_call *call, unsigned slice,
+		    void *scratch);
+	void (*unbind)(void *bound);
+	void (*finish)(void *state);
+};
+
+/** The first of op's kernels that fits (only QUICK ones when quick); NULL
+ * when none does. */
+const struct kernel *kernel_choose(const struct kernel_query *query,
+				   bool quick);
+double kernel_cost(const struct kernel *kernel,
+		   const struct kernel_query *query);
+
+/** Range [*first, *last) of n items that belongs to slice i of n_slices. */
+static inline void kernel_slice(int64_t n, unsigned n_slices, unsigned i,
+				int64_t *first, int64_t *last)
+{
+	*first = n * (int64_t)i / (int64_t)n_slices;
+	*last = n * ((int64_t)i + 1) / (int64_t)n_slices;
+}
+
+#endif

@@ -1,0 +1,62 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/** @file
+ * Plan: everything decided before running, for one signature of inputs.
+ *
+ * Sweeps facts, folds constants, chooses kernels, orders steps and places
+ * every value: one block of memory with fixed offsets. Views (OP_VIEW, Split
+ * and Slice on the outermost axis, inputs of such a Concat) and in-place
+ * results share bytes. A plan is immutable and shared by its instances.
+ *
+ * Ownership: counted; holds its own graph copy. The source graph's constants
+ *            and variables must outlive it.
+ * Threads:   plan_create in any thread; a plan is read only.
+ */
+#ifndef ENGINE_PLAN_H
+#define ENGINE_PLAN_H
+
+#include "engine/facts.h"
+#include "engine/kernel.h"
+
+/** Input shapes, and the values of those small integer inputs that decide
+ * shapes. */
+struct signature {
+	unsigned n;
+	const struct fact *input;
+};
+
+struct plan_options {
+	bool quick;           /**< QUICK kernels only: no new primitives */
+	bool keep_all;        /**< no sharing of bytes: for tests */
+	unsigned threads;     /**< that may come to a run; 0: 1 */
+	enum numerics numerics;
+	size_t memory_limit;  /**< of arena and scratch; 0: none */
+};
+
+/** Bytes. */
+struct plan_report {
+	size_t constants, variables, arena, scratch;
+	size_t arena_lower_bound; /**< most bytes alive at once */
+	size_t n_steps;
+	double cost_us;
+};
+
+struct plan;
+
+MUST_USE enum err_code plan_create(const struct graph *graph,
+				   const struct signature *signature,
+				   const struct plan_options *options,
+				   struct plan **ret_plan, struct err *err);
+struct plan *plan_ref(struct plan *plan);
+void plan_unref(struct plan *plan);
+const struct plan_report *plan_report(const struct plan *plan);
+/** Facts of input or output number i. */
+const struct fact *plan_input(const struct plan *plan, unsigned i);
+const struct fact *plan_output(const struct plan *plan, unsigned i);
+unsigned plan_n_inputs(const struct plan *plan);
+unsigned plan_n_outputs(const struct plan *plan);
+
+struct buf;
+/** One line a step: kernel, node, slices, cost, bytes. */
+void plan_print(const struct plan *plan, struct buf *buf);
+
+#endif

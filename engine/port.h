@@ -1,0 +1,42 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/** @file
+ * Port: checks element types of operands against an operator's ports.
+ *
+ * A port's types are a list ("float,double"), a group ("any", "arith",
+ * "floats", "ints"), a letter with either ("T:float,double"), or a letter
+ * given before ("T"). Operands of one letter have one type; a variadic port
+ * with a letter wants one type of all its operands, one without takes a
+ * mixture. Output types follow from letters, from the one type a port allows,
+ * or, as "@to", from an attribute that holds an ONNX type number.
+ *
+ * Groups: any (every tensor type), arith (floats and ints), floats (double,
+ * float, half types and float8), ints (8 to 64 bits, signed or not).
+ * "seq(T)" and "optional(T)" wrap an element type.
+ *
+ * Threads: pure functions over const rows.
+ */
+#ifndef ENGINE_PORT_H
+#define ENGINE_PORT_H
+
+#include "engine/op.h"
+
+/** How many operands a row's list of ports takes. *ret_max is INT32_MAX when
+ * the last port is variadic. */
+void port_counts(const struct port *ports, int32_t *ret_min, int32_t *ret_max);
+/** The port of operand i: the last one for all variadic operands; NULL past
+ * the end. */
+const struct port *port_at(const struct port *ports, int32_t i);
+/** True when the port takes that element type (letters set aside). */
+bool port_accepts(const struct port *ports, const struct port *port,
+		  enum dtype elem);
+
+/** Checks input types and sets output types. Absent operands have elem
+ * DTYPE_NONE. in holds n_in and out n_out types; attrs are the node's. Every
+ * refusal names node, operator, port, what it takes and what came. */
+MUST_USE enum err_code port_unify(const struct op *op,
+				  const struct graph_node *node,
+				  const struct type *in, unsigned n_in,
+				  struct type *out, unsigned n_out,
+				  const char *node_name, struct err *err);
+
+#endif

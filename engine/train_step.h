@@ -1,0 +1,77 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/** @file
+ * Training step: the graph of one optimizer step, made from the base graph.
+ *
+ * The base graph is what is exported: standard operators in evaluation form,
+ * parameters and statistics as variables. The step graph is made anew from it:
+ * training forms (BatchNormalization to BatchNormTrain with assigned running
+ * statistics, Dropout to DropoutMask and Mul), the loss, autodiff, one flat
+ * gradient (an outermost Concat), GlobalNorm, and one optimizer node over the
+ * flat arenas. Parameters keep their own variables; each is a range of the
+ * flat parameter arena, which the optimizer updates in place.
+ *
+ * Inputs of the step graph: those of the base graph, then `target`s, then
+ * `step` (int64 scalar, for DropoutMask), then `hyper` (float
+ * [n_groups, OPTIMIZER_HYPER], see engine/ops/optimizer.h). Outputs: loss,
+ * gradient norm (before clipping), then the base graph's outputs.
+ *
+ * Ownership: train_memory owns the arenas that all variables point into, and
+ *            outlives every graph and plan over them.
+ * Threads:   build in one thread.
+ */
+#ifndef ENGINE_TRAIN_STEP_H
+#define ENGINE_TRAIN_STEP_H
+
+#include "engine/facts.h"
+
+/** Flat arenas: parameters and each moment have the same offsets. */
+struct train_memory {
+	size_t n;          /**< floats in the parameter arena */
+	float *params;
+	float *moment[3];  /**< as many as the optimizer has; the rest NULL */
+	unsigned n_moments;
+};
+
+struct train_loss {
+	const char *op;     /**< "SoftmaxCrossEntropy", "MeanSquaredError" */
+	const void *attrs;
+	struct type target; /**< type of the target input */
+	struct fact weight; /**< class weights: value NULL where there are none */
+};
+
+struct train_step_options {
+	struct train_loss loss;
+	const char *optimizer; /**< "Sgd", "RMSprop", "Adam" */
+	const void *optimizer_attrs;
+	uint64_t seed;         /**< of dropout */
+	const bool *frozen;    /**< by variable of base; NULL: none */
+	const int32_t *group;  /**< by variable of base; NULL: all 0 */
+	unsigned n_groups;
+};
+
+/** Moves every ROLE_PARAM variable of `base` into one new flat arena (values
+ * are copied) and points the variables there; ROLE_STATE variables get memory
+ * of their own. n_moments arenas are zeroed. */
+MUST_USE enum err_code train_memory_create(struct graph *base,
+					   unsigned n_moments,
+					   struct train_memory **ret_memory,
+					   struct err *err);
+void train_memory_destroy(struct train_memory *memory);
+
+/** input: facts of base's inputs followed by the target's. ERR_UNSUPPORTED
+ * lists every node without a gradient, with what would help. */
+MUST_USE enum err_code train_step_build(const struct graph *base,
+					struct train_memory *memory,
+					const struct train_step_options *options,
+					const struct fact *input,
+					struct graph **ret_step,
+					struct err *err);
+
+/** Base graph and loss in evaluation form: outputs loss, then base's. */
+MUST_USE enum err_code train_eval_build(const struct graph *base,
+					const struct train_loss *loss,
+					const struct fact *input,
+					struct graph **ret_eval,
+					struct err *err);
+
+#endif
