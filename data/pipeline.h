@@ -1,0 +1,75 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/** @file
+ * Pipeline: the features of a model, fitted on the training split, saved in
+ * the model, applied by /predict: no difference between training and serving.
+ *
+ * A feature turns one column of raw values (a picture's bytes, a number, a
+ * text) into one input or target tensor of the graph, and an output feature
+ * turns a row of the network's output back into a prediction. Kinds are rows
+ * of features.def (data/feature.h).
+ *
+ * Ownership: create/destroy; a fitted pipeline is immutable.
+ * Threads:   a fitted pipeline may be applied from any thread.
+ */
+#ifndef DATA_PIPELINE_H
+#define DATA_PIPELINE_H
+
+#include <stdbool.h>
+
+#include "base/doc.h"
+#include "engine/tensor.h"
+
+struct json_writer;
+struct pipeline;
+
+/** One raw value of one row, before any feature. */
+enum raw_kind { RAW_MISSING, RAW_NUMBER, RAW_TEXT, RAW_BYTES, RAW_TENSOR };
+struct raw_value {
+	enum raw_kind kind;
+	double number;
+	const char *bytes; /**< RAW_TEXT, RAW_BYTES (an encoded picture) */
+	size_t len;
+	struct tensor_view tensor; /**< RAW_TENSOR: plain arrays, row by row */
+};
+
+/** From the maps `input_features` and `output_features` of a job spec or of
+ * model.yaml; a saved state among their keys makes it fitted. */
+MUST_USE enum err_code pipeline_create(const struct doc *input_features,
+				       const struct doc *output_features,
+				       struct pipeline **ret_pipeline,
+				       struct err *err);
+void pipeline_destroy(struct pipeline *pipeline);
+
+unsigned pipeline_n_inputs(const struct pipeline *pipeline);
+unsigned pipeline_n_outputs(const struct pipeline *pipeline);
+const char *pipeline_input_name(const struct pipeline *pipeline, unsigned i);
+const char *pipeline_output_name(const struct pipeline *pipeline, unsigned i);
+/** Type and shape of one row of input i. */
+void pipeline_input_row(const struct pipeline *pipeline, unsigned i,
+			enum dtype *ret_dtype, struct shape *ret_row);
+/** Type and shape of one row of target i, and the width that the network
+ * must give for it (classes of a category, 1 for a number). */
+void pipeline_target_row(const struct pipeline *pipeline, unsigned i,
+			 enum dtype *ret_dtype, struct shape *ret_row,
+			 int64_t *ret_width);
+
+/** Writes the row of input i into out (of pipeline_input_row's size).
+ * ERR_INVALID names the feature, what it takes and what came. */
+MUST_USE enum err_code pipeline_encode_input(const struct pipeline *pipeline,
+					     unsigned i,
+					     const struct raw_value *value,
+					     void *out, struct err *err);
+MUST_USE enum err_code pipeline_encode_target(const struct pipeline *pipeline,
+					      unsigned i,
+					      const struct raw_value *value,
+					      void *out, struct err *err);
+/** Writes the prediction of output i from one row of the network's output
+ * (logits of a category): {"label": .., "probability": .., ...}. */
+void pipeline_decode_output(const struct pipeline *pipeline, unsigned i,
+			    const float *row, int64_t width,
+			    struct json_writer *writer);
+/** The members "input_features" and "output_features" with their fitted state,
+ * into the object that is open: what pipeline_create() reads back. */
+void pipeline_save(const struct pipeline *pipeline, struct json_writer *writer);
+
+#endif
