@@ -1,0 +1,46 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/** @file
+ * Package: one version of a model at rest, loaded.
+ *
+ * A folder MODEL/VERSION with model.onnx; optional model.yaml (signature,
+ * labels, feature pipeline, lineage, metrics) and manifest.json (sha256 of
+ * every file, checked when it is there).
+ *
+ * Ownership: counted and immutable after load; graph, mapped file, pipeline
+ *            and strings end with the last unref.
+ * Threads:   read only.
+ */
+#ifndef MODELS_PACKAGE_H
+#define MODELS_PACKAGE_H
+
+#include "models/signature.h"
+
+struct doc;
+struct file_root;
+struct pipeline; /* data/pipeline.h */
+
+struct package {
+	const char *name;    /**< of the model */
+	int64_t version;
+	struct graph *graph; /**< typed and widened: ready for plans */
+	struct model_signature signature;
+	struct pipeline *pipeline; /**< NULL: a model without features */
+	const struct doc *about;   /**< model.yaml, or NULL */
+	size_t bytes;              /**< of its files */
+	bool batches;              /**< may_batch, and the check agreed */
+};
+
+/** `root` is the repository's folder; `path` MODEL/VERSION beneath it. */
+MUST_USE enum err_code package_load(const struct file_root *root,
+				    const char *path, const char *name,
+				    int64_t version,
+				    struct package **ret_package,
+				    struct err *err);
+/** A lone file, for the measuring commands. */
+MUST_USE enum err_code package_load_file(const char *path,
+					 struct package **ret_package,
+					 struct err *err);
+struct package *package_ref(struct package *package);
+void package_unref(struct package *package);
+
+#endif
