@@ -1,0 +1,84 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/** @file
+ * Optimizer rows: Sgd, RMSprop and Adam over flat arenas, and GlobalNorm.
+ *
+ * All three have the same ports, so that in place result i is input i:
+ *   param, moment0.. = Op<segments=[...]>(param, m0, m1, m2, grad, norm, hyper)
+ * with param, m0, m1, m2 and grad flat of one length, norm a scalar (what
+ * GlobalNorm gives) and hyper float [n_groups, OPTIMIZER_HYPER]. Moments that
+ * a rule does not need are absent; which are needed, in order:
+ *   Sgd      [momentum buffer]
+ *   RMSprop  square average, [momentum buffer], [gradient average]
+ *   Adam     average, square average, [largest square average]
+ * Nothing is written when norm is not finite: the caller sees the norm, does
+ * not count the step, and the last finite weights stay.
+ *
+ * Formulas are PyTorch's. The rows of hyper are made in double, once a step,
+ * so schedules never plan again.
+ */
+#ifndef ENGINE_OPS_OPTIMIZER_H
+#define ENGINE_OPS_OPTIMIZER_H
+
+#include "engine/op.h"
+
+enum { OPTIMIZER_MAX_MOMENTS = 3 };
+
+/** Inputs of the three rows. Outputs: param and the moments. */
+enum optimizer_input {
+	OPTIMIZER_PARAM,
+	OPTIMIZER_MOMENT, /**< the first of three */
+	OPTIMIZER_GRAD = OPTIMIZER_MOMENT + OPTIMIZER_MAX_MOMENTS,
+	OPTIMIZER_NORM,
+	OPTIMIZER_HYPERS,
+	OPTIMIZER_N_IN
+};
+
+/** Of all three rows; each reads the flags it knows. */
+struct optimizer_attrs {
+	/** (first, last + 1, group) triples in rising order: the elements that
+	 * are updated and the row of hyper that rules them. */
+	struct attr_ints segments;
+	int64_t momentum;  /**< Sgd, RMSprop: there is a momentum buffer */
+	int64_t nesterov;  /**< Sgd */
+	int64_t centered;  /**< RMSprop */
+	int64_t amsgrad;   /**< Adam */
+	int64_t decoupled; /**< all: weight decay as in AdamW, not L2 */
+};
+
+/** Columns of a row of hyper. */
+enum optimizer_column {
+	HYPER_RATE,	/**< learning rate; Adam: divided by 1 - beta1^t */
+	HYPER_L2,	/**< times the parameter, added to the gradient */
+	HYPER_KEEP,	/**< decoupled decay: the parameter times this, first */
+	HYPER_MOMENTUM, /**< momentum; Adam: beta1 */
+	HYPER_FRESH,	/**< Sgd: 1 - dampening; Adam: 1 - beta1 */
+	HYPER_SQUARE,	/**< RMSprop: alpha; Adam: beta2 */
+	HYPER_SQUARE_FRESH, /**< 1 - HYPER_SQUARE */
+	HYPER_EPS,
+	HYPER_ROOT,	 /**< Adam: sqrt(1 - beta2^t) */
+	HYPER_MAX_NORM,	 /**< gradients are scaled down to it; 0: never */
+	HYPER_MAX_VALUE, /**< gradients are cut to -value..value; 0: never */
+	OPTIMIZER_HYPER = 12
+};
+
+/** What a user sets for a group, in PyTorch's words. */
+struct optimizer_setting {
+	double rate;
+	double weight_decay;
+	double momentum; /**< Adam: beta1 */
+	double dampening;
+	double square; /**< RMSprop: alpha; Adam: beta2 */
+	double eps;
+	double max_norm, max_value; /**< clipping; 0: none */
+};
+
+/** Moments that a row with these flags has: 0 to OPTIMIZER_MAX_MOMENTS. */
+unsigned optimizer_moments(const struct op *op,
+			   const struct optimizer_attrs *attrs);
+/** One row of hyper for step number `step`, which begins at 1. */
+void optimizer_hyper_fill(const struct op *op,
+			  const struct optimizer_attrs *attrs,
+			  const struct optimizer_setting *setting,
+			  uint64_t step, float row[OPTIMIZER_HYPER]);
+
+#endif
