@@ -36,7 +36,7 @@ struct kernel_query {
 	const void *attrs;
 	const struct fact *in, *out; /**< all have shapes */
 	unsigned n_in, n_out;        /**< absent ones have elem DTYPE_NONE */
-	unsigned want_slices;        /**< a wish: threads that may come */
+	unsigned want_slices;        /**< a wish, weighed against the cost */
 	enum numerics numerics;
 };
 
@@ -86,6 +86,15 @@ static inline void kernel_slice(int64_t n, unsigned n_slices, unsigned i,
 {
 	*first = n * (int64_t)i / (int64_t)n_slices;
 	*last = n * ((int64_t)i + 1) / (int64_t)n_slices;
+}
+
+/** Reports a bad value met at that element; any slice may, and one wins. */
+static inline void kernel_fault(const struct kernel_call *call, int64_t element)
+{
+	const int32_t mark =
+		element < INT32_MAX - 1 ? (int32_t)element + 1 : INT32_MAX;
+
+	__atomic_store_n(call->fault, mark, __ATOMIC_RELAXED);
 }
 
 #endif

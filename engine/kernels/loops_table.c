@@ -1,0 +1,161 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Compiled once for each level; LOOPS_TABLE names the table, and
+ * LOOPS_USE_LIBM makes the reference. */
+#include "engine/kernels/loops_priv.h"
+
+#include "engine/kernels/fast_math.h"
+
+/* The order of the typed headers matters. */
+/* clang-format off */
+
+#define T float
+#define U float
+#define NAME(x) f32_##x
+#define LIBM(x) x##f
+#ifdef LOOPS_USE_LIBM
+LOOPS_INLINE float libm_sigmoidf(float x)
+{
+	return 1.0f / (1.0f + expf(-x));
+}
+#define libm_expf expf
+#define libm_logf logf
+#define libm_tanhf tanhf
+#define FN(x) libm_##x##f
+#else
+#define FN(x) fast_##x
+#endif
+#include "engine/kernels/loops_typed.h"
+#include "engine/kernels/loops_arith_typed.h"
+#include "engine/kernels/loops_float_typed.h"
+#undef T
+#undef U
+#undef NAME
+#undef LIBM
+#undef FN
+
+LOOPS_INLINE double libm_sigmoid(double x)
+{
+	return 1.0 / (1.0 + exp(-x));
+}
+#define libm_exp exp
+#define libm_log log
+#define libm_tanh tanh
+
+#define T double
+#define U double
+#define NAME(x) f64_##x
+#define LIBM(x) x
+#define FN(x) libm_##x
+#include "engine/kernels/loops_typed.h"
+#include "engine/kernels/loops_arith_typed.h"
+#include "engine/kernels/loops_float_typed.h"
+#undef T
+#undef U
+#undef NAME
+#undef LIBM
+#undef FN
+
+#define T int32_t
+#define U uint32_t
+#define NAME(x) i32_##x
+#include "engine/kernels/loops_typed.h"
+#include "engine/kernels/loops_arith_typed.h"
+#include "engine/kernels/loops_integer_typed.h"
+#undef T
+#undef U
+#undef NAME
+
+#define T int64_t
+#define U uint64_t
+#define NAME(x) i64_##x
+#include "engine/kernels/loops_typed.h"
+#include "engine/kernels/loops_arith_typed.h"
+#include "engine/kernels/loops_integer_typed.h"
+#undef T
+#undef U
+#undef NAME
+
+#define T uint64_t
+#define U uint64_t
+#define NAME(x) u64_##x
+#include "engine/kernels/loops_typed.h"
+#include "engine/kernels/loops_arith_typed.h"
+#include "engine/kernels/loops_integer_typed.h"
+#undef T
+#undef U
+#undef NAME
+
+#define T bool
+#define NAME(x) bool_##x
+#include "engine/kernels/loops_typed.h"
+#include "engine/kernels/loops_bool_typed.h"
+#undef T
+#undef NAME
+
+#define FLOATS(rule)                             \
+	{                                        \
+		[DTYPE_F32] = f32_##rule##_loop, \
+		[DTYPE_F64] = f64_##rule##_loop, \
+	}
+#define NUMBERS(rule)                            \
+	{                                        \
+		[DTYPE_F32] = f32_##rule##_loop, \
+		[DTYPE_F64] = f64_##rule##_loop, \
+		[DTYPE_I32] = i32_##rule##_loop, \
+		[DTYPE_I64] = i64_##rule##_loop, \
+		[DTYPE_U64] = u64_##rule##_loop, \
+	}
+#define NUMBERS_AND_BOOL(rule)                     \
+	{                                          \
+		[DTYPE_F32] = f32_##rule##_loop,   \
+		[DTYPE_F64] = f64_##rule##_loop,   \
+		[DTYPE_I32] = i32_##rule##_loop,   \
+		[DTYPE_I64] = i64_##rule##_loop,   \
+		[DTYPE_U64] = u64_##rule##_loop,   \
+		[DTYPE_BOOL] = bool_##rule##_loop, \
+	}
+#define BOOLS(rule)                               \
+	{                                         \
+		[DTYPE_BOOL] = bool_##rule##_loop \
+	}
+
+const struct loop LOOPS_TABLE[] = {
+	{ "Abs",            0, 0.2, NUMBERS(abs) },
+	{ "Add",            0, 0.2, NUMBERS(add) },
+	{ "And",            0, 0.1, BOOLS(and) },
+	{ "Ceil",           0, 0.2, FLOATS(ceil) },
+	{ "Div",            0, 0.4, NUMBERS(div) },
+	{ "Equal",          0, 0.2, NUMBERS_AND_BOOL(equal) },
+	{ "Erf",            0, 8.0, FLOATS(erf) },
+	{ "Exp",            0, 0.5, FLOATS(exp) },
+	{ "Floor",          0, 0.2, FLOATS(floor) },
+	{ "Greater",        0, 0.2, NUMBERS(greater) },
+	{ "GreaterOrEqual", 0, 0.2, NUMBERS(greater_or_equal) },
+	{ "LeakyRelu",      1, 0.2, FLOATS(leaky_relu) },
+	{ "LeakyReluGrad",  1, 0.3, FLOATS(leaky_relu_grad) },
+	{ "Less",           0, 0.2, NUMBERS(less) },
+	{ "LessOrEqual",    0, 0.2, NUMBERS(less_or_equal) },
+	{ "Log",            0, 0.6, FLOATS(log) },
+	{ "Max",            0, 0.2, NUMBERS(max) },
+	{ "Min",            0, 0.2, NUMBERS(min) },
+	{ "Mul",            0, 0.2, NUMBERS(mul) },
+	{ "Neg",            0, 0.2, NUMBERS(neg) },
+	{ "Not",            0, 0.1, BOOLS(not) },
+	{ "Or",             0, 0.1, BOOLS(or) },
+	{ "Pow",            0, 9.0, NUMBERS(pow) },
+	{ "Reciprocal",     0, 0.4, FLOATS(reciprocal) },
+	{ "Relu",           0, 0.2, FLOATS(relu) },
+	{ "ReluGrad",       0, 0.3, FLOATS(relu_grad) },
+	{ "Round",          0, 0.2, FLOATS(round) },
+	{ "Sigmoid",        0, 0.6, FLOATS(sigmoid) },
+	{ "SigmoidGrad",    0, 0.3, FLOATS(sigmoid_grad) },
+	{ "Sign",           0, 0.2, NUMBERS(sign) },
+	{ "Sqrt",           0, 0.4, FLOATS(sqrt) },
+	{ "Sub",            0, 0.2, NUMBERS(sub) },
+	{ "Sum",            0, 0.2, NUMBERS(add) },
+	{ "Tanh",           0, 0.8, FLOATS(tanh) },
+	{ "TanhGrad",       0, 0.3, FLOATS(tanh_grad) },
+	{ "Xor",            0, 0.1, BOOLS(xor) },
+	{ 0 },
+};
+/* clang-format on */

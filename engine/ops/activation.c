@@ -1,0 +1,224 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/** @file
+ * Activations of one operand, and the gradients that read the cheapest value.
+ *
+ *   Relu       max(0, x)             dx = dy where y > 0
+ *   LeakyRelu  x < 0 ? alpha x : x   dx = dy times alpha or 1
+ *   Sigmoid    1 / (1 + exp(-x))     dx = dy y (1 - y)
+ *   Tanh       tanh(x)               dx = dy (1 - y^2)
+ *
+ * The gradients are operators of their own (domain predictd), one pass each.
+ */
+#include "engine/ops/elementwise.h"
+
+static const struct port activation_in[] = {
+	{ "X", "T:floats", 0 },
+	{ 0 },
+};
+static const struct port activation_out[] = {
+	{ "Y", "T", 0 },
+	{ 0 },
+};
+/* The second operand is the value that the gradient reads: X or Y. */
+static const struct port gradient_in[] = {
+	{ "dY", "T:floats", 0 },
+	{ "V", "T", 0 },
+	{ 0 },
+};
+static const struct port gradient_out[] = {
+	{ "dX", "T", 0 },
+	{ 0 },
+};
+
+static enum err_code infer_gradient(struct infer *infer, struct err *err)
+{
+	const struct fact *in = infer->in;
+	char want[64], got[64];
+
+	if (!shape_equal(&in[0].shape, &in[1].shape))
+		return infer_fail(
+		    err, "input 'V': expected shape %s of 'dY', got %s",
+		    shape_text(&in[0].shape, want, sizeof(want)),
+		    shape_text(&in[1].shape, got, sizeof(got)));
+	return infer_same(infer, err);
+}
+
+struct leaky_relu_attrs {
+	double alpha;
+};
+static const struct op_attr leaky_relu_attr_rows[] = {
+	{ .name = "alpha",
+	  .help = "slope below zero",
+	  .offset = offsetof(struct leaky_relu_attrs, alpha),
+	  .kind = ATTR_FLOAT,
+	  .def = 0.01 },
+	{ 0 },
+};
+
+static const struct op_case relu_cases[] = {
+	{ .name = "vector", .graph = "y = Relu(x:float[7])", .kink = 0.05 },
+	{ .name = "image",
+	  .graph = "y = Relu(x:float[2,3,4,5])",
+	  .kink = 0.05 },
+	{ .name = "scalar", .graph = "y = Relu(x:float[])", .kink = 0.05 },
+	{ .name = "nothing", .graph = "y = Relu(x:float[3,0])" },
+	{ .name = "long", .graph = "y = Relu(x:float[1031])", .kink = 0.05 },
+	{ .name = "integers",
+	  .graph = "y = Relu(x:int32[3])",
+	  .want = ERR_INVALID },
+	{ 0 },
+};
+
+static const struct op_case leaky_relu_cases[] = {
+	{ .name = "default",
+	  .graph = "y = LeakyRelu(x:float[3,7])",
+	  .kink = 0.05 },
+	{ .name = "steep",
+	  .graph = "y = LeakyRelu<alpha=0.5>(x:float[3,7])",
+	  .kink = 0.05 },
+	{ .name = "nothing", .graph = "y = LeakyRelu(x:float[0])" },
+	{ 0 },
+};
+
+static const struct op_case sigmoid_cases[] = {
+	{ .name = "matrix", .graph = "y = Sigmoid(x:float[5,13])" },
+	{ .name = "far out",
+	  .graph = "y = Sigmoid(x:float[6]={-200,-50,-1,1,50,200})" },
+	{ .name = "nothing", .graph = "y = Sigmoid(x:float[0,2])" },
+	{ 0 },
+};
+
+static const struct op_case tanh_cases[] = {
+	{ .name = "matrix", .graph = "y = Tanh(x:float[5,13])" },
+	{ .name = "far out",
+	  .graph = "y = Tanh(x:float[6]={-200,-9,-0.001,0.001,9,200})" },
+	{ .name = "nothing", .graph = "y = Tanh(x:float[0,2])" },
+	{ 0 },
+};
+
+#define GRADIENT_CASES(op)                                                     \
+	(const struct op_case[])                                               \
+	{                                                                      \
+		{ .name = "matrix",                                            \
+		  .graph =                                                     \
+		      "dx = predictd." op "(dy:float[5,13], v:float[5,13])" }, \
+		    { .name = "nothing",                                       \
+		      .graph =                                                 \
+			  "dx = predictd." op "(dy:float[0], v:float[0])" },   \
+		    { .name = "shapes that differ",                            \
+		      .graph =                                                 \
+			  "dx = predictd." op "(dy:float[3], v:float[1])",     \
+		      .want = ERR_SHAPE },                                     \
+		    { 0 },                                                     \
+	}
+
+extern const struct op op_relu, op_leaky_relu, op_sigmoid, op_tanh;
+extern const struct op op_relu_grad, op_leaky_relu_grad, op_sigmoid_grad,
+    op_tanh_grad;
+
+const struct op op_relu = {
+	.domain = "",
+	.name = "Relu",
+	.help = "max(0, X), element by element",
+	.since = 6,
+	.flags = OP_ZERO_STAYS_ZERO,
+	.in = activation_in,
+	.out = activation_out,
+	.infer = infer_same,
+	.kernels = elementwise_kernels,
+	.grad = "dX = ReluGrad(dY, Y)",
+	.cases = relu_cases,
+};
+
+const struct op op_leaky_relu = {
+	.domain = "",
+	.name = "LeakyRelu",
+	.help = "X, or alpha X below zero",
+	.since = 6,
+	.flags = OP_ZERO_STAYS_ZERO,
+	.in = activation_in,
+	.out = activation_out,
+	.attrs = leaky_relu_attr_rows,
+	.attrs_size = sizeof(struct leaky_relu_attrs),
+	.infer = infer_same,
+	.kernels = elementwise_kernels,
+	.grad = "dX = LeakyReluGrad<alpha=@alpha>(dY, X)",
+	.cases = leaky_relu_cases,
+};
+
+const struct op op_sigmoid = {
+	.domain = "",
+	.name = "Sigmoid",
+	.help = "1 / (1 + exp(-X)), element by element",
+	.since = 6,
+	.in = activation_in,
+	.out = activation_out,
+	.infer = infer_same,
+	.kernels = elementwise_kernels,
+	.grad = "dX = SigmoidGrad(dY, Y)",
+	.cases = sigmoid_cases,
+};
+
+const struct op op_tanh = {
+	.domain = "",
+	.name = "Tanh",
+	.help = "hyperbolic tangent, element by element",
+	.since = 6,
+	.flags = OP_ZERO_STAYS_ZERO,
+	.in = activation_in,
+	.out = activation_out,
+	.infer = infer_same,
+	.kernels = elementwise_kernels,
+	.grad = "dX = TanhGrad(dY, Y)",
+	.cases = tanh_cases,
+};
+
+const struct op op_relu_grad = {
+	.domain = "predictd",
+	.name = "ReluGrad",
+	.help = "gradient of Relu: dY where V (its result) is positive",
+	.since = 1,
+	.in = gradient_in,
+	.out = gradient_out,
+	.infer = infer_gradient,
+	.kernels = elementwise_kernels,
+	.cases = GRADIENT_CASES("ReluGrad"),
+};
+
+const struct op op_leaky_relu_grad = {
+	.domain = "predictd",
+	.name = "LeakyReluGrad",
+	.help = "gradient of LeakyRelu; V is its operand",
+	.since = 1,
+	.in = gradient_in,
+	.out = gradient_out,
+	.attrs = leaky_relu_attr_rows,
+	.attrs_size = sizeof(struct leaky_relu_attrs),
+	.infer = infer_gradient,
+	.kernels = elementwise_kernels,
+	.cases = GRADIENT_CASES("LeakyReluGrad"),
+};
+
+const struct op op_sigmoid_grad = {
+	.domain = "predictd",
+	.name = "SigmoidGrad",
+	.help = "gradient of Sigmoid; V is its result",
+	.since = 1,
+	.in = gradient_in,
+	.out = gradient_out,
+	.infer = infer_gradient,
+	.kernels = elementwise_kernels,
+	.cases = GRADIENT_CASES("SigmoidGrad"),
+};
+
+const struct op op_tanh_grad = {
+	.domain = "predictd",
+	.name = "TanhGrad",
+	.help = "gradient of Tanh; V is its result",
+	.since = 1,
+	.in = gradient_in,
+	.out = gradient_out,
+	.infer = infer_gradient,
+	.kernels = elementwise_kernels,
+	.cases = GRADIENT_CASES("TanhGrad"),
+};

@@ -1,0 +1,257 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "engine/ops/elementwise.h"
+
+#include <string.h>
+
+#include "engine/kernels/loops.h"
+#include "engine/ops/broadcast.h"
+
+/* Elements folded at a time; a chunk stays in the first cache. */
+enum { FOLD_CHUNK = 512 };
+
+enum err_code elementwise_prepare(const struct kernel_query *query,
+				  struct kernel_setup *ret, struct err *err)
+{
+	const int64_t n = shape_count(&query->out[0].shape);
+
+	(void)err;
+	ret->n_slices = query->want_slices > 0 ? query->want_slices : 1;
+	if (ret->n_slices > n)
+		ret->n_slices = n > 0 ? (unsigned)n : 1;
+	return ERR_NONE;
+}
+
+static enum err_code prepare(const struct kernel_query *query,
+			     struct kernel_setup *ret, struct err *err)
+{
+	/* a const row needs no finish(); state has no const in its type */
+	ret->state = (void *)(uintptr_t)loop_find(query->op->name);
+	return elementwise_prepare(query, ret, err);
+}
+
+static bool fits(const struct kernel_query *query)
+{
+	const struct loop *loop = loop_find(query->op->name);
+	const enum dtype elem = query->in[0].type.elem;
+
+	for (unsigned i = 1; i < query->n_in; i++)
+		if (query->in[i].type.elem != elem)
+			return false;
+	return loop && loop->run[elem];
+}
+
+static double cost(const struct kernel_query *query)
+{
+	const struct loop *loop = loop_find(query->op->name);
+	const double folds = query->n_in > 2 ? query->n_in - 1 : 1;
+
+	return 0.05 + 1e-3 * loop->ns * folds *
+			  (double)shape_count(&query->out[0].shape);
+}
+
+struct call {
+	const struct kernel_call *kernel;
+	loop_run *run;
+	size_t in_size, out_size;
+	double params[LOOP_MAX_PARAMS];
+};
+
+static void call_init(struct call *call, const struct kernel_call *kernel,
+		      const struct loop *loop)
+{
+	const struct kernel_query *query = kernel->query;
+
+	memset(call, 0, sizeof(*call));
+	call->kernel = kernel;
+	call->run = loop->run[query->in[0].type.elem];
+	call->in_size = dtype_info(query->in[0].type.elem)->size;
+	call->out_size = dtype_info(query->out[0].type.elem)->size;
+	if (loop->n_params > 0)
+		memcpy(call->params, query->attrs,
+		       loop->n_params * sizeof(double));
+}
+
+static const void *in_at(const struct call *call, unsigned i, int64_t at)
+{
+	return (const char *)call->kernel->in[i] + (size_t)at * call->in_size;
+}
+
+static void *out_at(const struct call *call, int64_t at)
+{
+	return (char *)call->kernel->out[0] + (size_t)at * call->out_size;
+}
+
+static void run_rows(const struct call *call, int64_t first, int64_t last)
+{
+	const struct kernel_query *query = call->kernel->query;
+	const unsigned n_in = query->n_in;
+	const struct shape *shape[LOOP_MAX_IN];
+	const void *in[LOOP_MAX_IN];
+	int step[LOOP_MAX_IN];
+	struct broadcast_row row;
+	struct broadcast b;
+
+	for (unsigned i = 0; i < n_in; i++)
+		shape[i] = &query->in[i].shape;
+	broadcast_init(&b, &query->out[0].shape, shape, n_in);
+	for (unsigned i = 0; i < n_in; i++)
+		step[i] = b.step[i][b.rank - 1] != 0;
+	broadcast_first(&b, first, last, &row);
+	while (broadcast_next(&b, &row)) {
+		for (unsigned i = 0; i < n_in; i++)
+			in[i] = in_at(call, i, row.in[i]);
+		if (!call->run(row.n, in, step, out_at(call, row.at),
+			       call->params))
+			kernel_fault(call->kernel, row.at);
+	}
+}
+
+/* Input i joins a chunk of n elements of the output from `at`. */
+static void fold_input(const struct call *call, unsigned i, int64_t at,
+		       int64_t n, void *chunk)
+{
+	const struct kernel_query *query = call->kernel->query;
+	const struct shape *shape = &query->in[i].shape;
+	const void *in[LOOP_MAX_IN] = { NULL };
+	int step[LOOP_MAX_IN] = { 1, 0 };
+	struct broadcast_row row;
+	struct broadcast b;
+
+	broadcast_init(&b, &query->out[0].shape, &shape, 1);
+	step[1] = b.step[0][b.rank - 1] != 0;
+	broadcast_first(&b, at, at + n, &row);
+	while (broadcast_next(&b, &row)) {
+		char *to =
+		    (char *)chunk + (size_t)(row.at - at) * call->in_size;
+
+		in[0] = to;
+		in[1] = in_at(call, i, row.in[0]);
+		(void)call->run(row.n, in, step, to, call->params);
+	}
+}
+
+/* Input 0 begins a chunk. */
+static void fold_begin(const struct call *call, int64_t at, int64_t n,
+		       void *chunk)
+{
+	const struct kernel_query *query = call->kernel->query;
+	const struct shape *shape = &query->in[0].shape;
+	struct broadcast_row row;
+	struct broadcast b;
+
+	broadcast_init(&b, &query->out[0].shape, &shape, 1);
+	broadcast_first(&b, at, at + n, &row);
+	while (broadcast_next(&b, &row)) {
+		const bool walks = b.step[0][b.rank - 1] != 0;
+		char *to = (char *)chunk;
+
+		to += (size_t)(row.at - at) * call->in_size;
+		for (int64_t i = 0; i < row.n; i++)
+			memcpy(to + (size_t)i * call->in_size,
+			       in_at(call, 0, row.in[0] + (walks ? i : 0)),
+			       call->in_size);
+	}
+}
+
+/* The chunk lies apart until it is whole: out 0 may be one of the inputs. */
+static void run_fold(const struct call *call, int64_t first, int64_t last)
+{
+	_Alignas(64) char chunk[FOLD_CHUNK * sizeof(double)];
+
+	for (int64_t at = first; at < last; at += FOLD_CHUNK) {
+		const int64_t left = last - at;
+		const int64_t n = left < FOLD_CHUNK ? left : FOLD_CHUNK;
+
+		fold_begin(call, at, n, chunk);
+		for (unsigned i = 1; i < call->kernel->query->n_in; i++)
+			fold_input(call, i, at, n, chunk);
+		memcpy(out_at(call, at), chunk, (size_t)n * call->out_size);
+	}
+}
+
+/* Sum, Max and Min of one or of many; others have as many as their loop. */
+static bool folds(const struct kernel_query *query)
+{
+	return query->op->in[0].flags & PORT_VARIADIC && query->n_in != 2;
+}
+
+static void run(const struct kernel_call *kernel, unsigned slice, void *scratch)
+{
+	struct call call;
+	int64_t first, last;
+
+	(void)scratch;
+	call_init(&call, kernel, kernel->state);
+	kernel_slice(shape_count(&kernel->query->out[0].shape),
+		     kernel->n_slices, slice, &first, &last);
+	if (folds(kernel->query))
+		run_fold(&call, first, last);
+	else
+		run_rows(&call, first, last);
+}
+
+/* Element by element, each input's place by division. */
+static void run_reference(const struct kernel_call *kernel, unsigned slice,
+			  void *scratch)
+{
+	const struct kernel_query *query = kernel->query;
+	const struct shape *out = &query->out[0].shape;
+	const int64_t n = shape_count(out);
+	const int step[LOOP_MAX_IN] = { 0 };
+	const void *in[LOOP_MAX_IN];
+	struct call call;
+
+	(void)slice;
+	(void)scratch;
+	call_init(&call, kernel, loop_find_reference(query->op->name));
+	for (int64_t at = 0; at < n; at++) {
+		const unsigned n_first = folds(query) ? 1 : query->n_in;
+
+		for (unsigned i = 0; i < n_first; i++)
+			in[i] = in_at(
+			    &call, i,
+			    broadcast_index(out, &query->in[i].shape, at));
+		if (folds(query))
+			memcpy(out_at(&call, at), in[0], call.out_size);
+		else if (!call.run(1, in, step, out_at(&call, at), call.params))
+			kernel_fault(kernel, at);
+		for (unsigned i = n_first; i < query->n_in; i++) {
+			in[0] = out_at(&call, at);
+			in[1] = in_at(
+			    &call, i,
+			    broadcast_index(out, &query->in[i].shape, at));
+			(void)call.run(1, in, step, out_at(&call, at),
+				       call.params);
+		}
+	}
+}
+
+const struct kernel elementwise_fast = {
+	.name = "elementwise.simd",
+	.flags = KERNEL_QUICK | KERNEL_SLICE_FREE | KERNEL_IN_PLACE,
+	.fits = fits,
+	.cost = cost,
+	.prepare = prepare,
+	.run = run,
+};
+static const struct kernel fast_test = {
+	.name = "elementwise_test.simd",
+	.flags = KERNEL_QUICK | KERNEL_SLICE_FREE,
+	.fits = fits,
+	.cost = cost,
+	.prepare = prepare,
+	.run = run,
+};
+const struct kernel elementwise_reference = {
+	.name = "elementwise.reference",
+	.flags = KERNEL_QUICK,
+	.fits = fits,
+	.run = run_reference,
+};
+
+const struct kernel *const elementwise_kernels[] = { &elementwise_fast,
+						     &elementwise_reference,
+						     NULL };
+const struct kernel *const elementwise_test_kernels[] = {
+	&fast_test, &elementwise_reference, NULL
+};

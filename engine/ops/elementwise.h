@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/** @file
+ * Elementwise: the two kernels that every elementwise operator shares.
+ *
+ * The loop is found by the row's name (engine/kernels/loops.h). One to three
+ * inputs broadcast to output 0; more (Sum, Max, Min) are folded from the left,
+ * a chunk at a time. The loop's parameters are the doubles at the start of the
+ * attrs struct.
+ *
+ * Threads: const tables.
+ */
+#ifndef ENGINE_OPS_ELEMENTWISE_H
+#define ENGINE_OPS_ELEMENTWISE_H
+
+#include "engine/kernel.h"
+
+extern const struct kernel elementwise_fast, elementwise_reference;
+/** Both. Out 0 may be in 0. */
+extern const struct kernel *const elementwise_kernels[];
+/** For tests of truth (Equal, Less): the output's elements are bool. */
+extern const struct kernel *const elementwise_test_kernels[];
+
+/** As many slices as wished, but none empty, over the elements of out 0. */
+MUST_USE enum err_code elementwise_prepare(const struct kernel_query *query,
+					   struct kernel_setup *ret,
+					   struct err *err);
+
+#endif
