@@ -20,13 +20,13 @@
 /** Only the member of `kind` counts. Pointers are borrowed during the read. */
 struct attr_value {
 	enum attr_kind kind;
-	int64_t i;                     /**< ATTR_INT */
-	double f;                      /**< ATTR_FLOAT */
-	struct str s;                  /**< ATTR_STRING */
-	struct attr_ints ints;         /**< ATTR_INTS */
-	struct attr_floats floats;     /**< ATTR_FLOATS */
-	struct attr_strings strings;   /**< ATTR_STRINGS */
-	const struct tensor_view *t;   /**< ATTR_TENSOR */
+	int64_t i;		     /**< ATTR_INT */
+	double f;		     /**< ATTR_FLOAT */
+	struct str s;		     /**< ATTR_STRING */
+	struct attr_ints ints;	     /**< ATTR_INTS */
+	struct attr_floats floats;   /**< ATTR_FLOATS */
+	struct attr_strings strings; /**< ATTR_STRINGS */
+	const struct tensor_view *t; /**< ATTR_TENSOR */
 };
 
 /** Attributes number 0 to n - 1. at() names attribute i (NUL-terminated) and
@@ -48,15 +48,27 @@ MUST_USE enum err_code op_attrs_read(const struct op_attr *table, size_t size,
 				     const struct attr_source *source,
 				     const char *where, struct arena *arena,
 				     const void **ret_attrs, struct err *err);
-/** The same into a struct that holds defaults already, one attribute. */
-MUST_USE enum err_code op_attr_set(const struct op_attr *table,
+/** A struct that holds defaults already, and who asks. */
+struct attr_target {
+	const struct op_attr *table;
+	const char *where;
+	struct arena *arena;
+	void *into;
+};
+/** One attribute of it. */
+MUST_USE enum err_code op_attr_set(const struct attr_target *target,
 				   const char *name,
 				   const struct attr_value *value,
-				   const char *where, struct arena *arena,
-				   void *into, struct err *err);
+				   struct err *err);
+/** False for a row whose member lies outside of the struct. */
+bool op_attr_fits(const struct op_attr *row, size_t attrs_size);
 /** Row of a table by name, or NULL. */
 const struct op_attr *op_attr_find(const struct op_attr *table,
 				   const char *name);
+/** A node's attributes with their own lists, strings and tensors; attrs NULL:
+ * the defaults. NULL: out of memory, or the row has none. */
+const void *op_attrs_copy(const struct op *op, const void *attrs,
+			  struct arena *arena);
 /** Reads a member back; lists and strings are borrowed. False when a string
  * or tensor is absent (NULL). */
 bool op_attr_get(const struct op_attr *row, const void *attrs,

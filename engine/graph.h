@@ -46,7 +46,7 @@ struct graph_node {
 	const char *name;    /**< for messages, profile, export; may be "" */
 	const void *attrs;   /**< op->attrs_size bytes in the graph's arena */
 	int32_t first_in, n_in, first_out, n_out; /**< ranges of graph->edge */
-	struct graph **body; /**< If, Loop, Scan */
+	struct graph **body;			  /**< If, Loop, Scan */
 	unsigned n_body;
 	unsigned epoch; /**< recomputed clones differ: CSE leaves them apart */
 };
@@ -67,18 +67,19 @@ struct assign {
 
 struct graph {
 	struct arena *arena;
+	size_t max_bytes; /**< the arena's ceiling */
 	struct graph_value *value;
 	struct graph_node *node;
 	struct tensor_view *constant;
 	struct variable *variable;
 	struct assign *assign;
-	int32_t *edge;  /**< value ids, VALUE_NONE for a hole */
+	int32_t *edge;	/**< value ids, VALUE_NONE for a hole */
 	int32_t *input; /**< value ids */
 	int32_t *output;
 	int32_t n_value, n_node, n_constant, n_variable, n_assign, n_edge,
-		n_input, n_output;
+	    n_input, n_output;
 	int32_t cap_value, cap_node, cap_constant, cap_variable, cap_assign,
-		cap_edge, cap_input, cap_output;
+	    cap_edge, cap_input, cap_output;
 };
 
 /** max_bytes: ceiling of the arena. */
@@ -86,8 +87,9 @@ MUST_USE enum err_code graph_create(size_t max_bytes, struct graph **ret_graph,
 				    struct err *err);
 /** NULL is fine. */
 void graph_destroy(struct graph *graph);
-/** A deep copy of the structure; constants' bytes and variables' memory are
- * shared with the original, which must outlive the copy. */
+/** A copy that may be changed on its own; names, attributes, bodies,
+ * constants' bytes and variables' memory are shared with the original, which
+ * must outlive the copy. */
 MUST_USE enum err_code graph_clone(const struct graph *graph,
 				   struct graph **ret_graph, struct err *err);
 
@@ -108,8 +110,10 @@ MUST_USE enum err_code graph_add_variable(struct graph *graph, const char *name,
 					  enum role role,
 					  const struct tensor_view *view,
 					  int32_t *ret_value, struct err *err);
-/** attrs are copied (op->attrs_size bytes; NULL: the row's defaults). Makes
- * n_out new values, typed by the op's ports; out[i] gets their ids. */
+/** attrs are copied with their lists (NULL: the row's defaults). Makes n_out
+ * new values; out[i] gets their ids. Once every present input has a type, the
+ * operands are checked against the op's ports (port_unify) and the outputs
+ * are typed; otherwise both are left to facts_type_graph(). */
 MUST_USE enum err_code graph_add_node(struct graph *graph, const struct op *op,
 				      const char *name, const void *attrs,
 				      const int32_t *in, int32_t n_in,
@@ -120,7 +124,12 @@ MUST_USE enum err_code graph_add_output(struct graph *graph, int32_t value,
 MUST_USE enum err_code graph_add_assign(struct graph *graph, int32_t variable,
 					int32_t value, struct err *err);
 
-/** The value of that name, or VALUE_NONE. */
+/** Gives a value another name, which is copied. */
+MUST_USE enum err_code graph_rename(struct graph *graph, int32_t value,
+				    const char *name, struct err *err);
+
+/** The value of that name, or VALUE_NONE. Walks all values: an importer keeps
+ * a table of its own. */
 int32_t graph_find_value(const struct graph *graph, const char *name);
 static inline const int32_t *graph_in(const struct graph *graph,
 				      const struct graph_node *node)
@@ -140,9 +149,13 @@ void graph_count_readers(const struct graph *graph, int32_t *readers);
 
 /** Replaces every use of value `from` by `to` (edges, outputs, assigns). */
 void graph_replace_uses(struct graph *graph, int32_t from, int32_t to);
-/** Drops nodes whose outputs nobody needs and nodes marked dead, and restores
- * an order that can run (Kahn; the old order breaks ties). ERR_INVALID names
- * a node on a cycle. */
+/** The same for many at once: forward[value] is the value to use instead
+ * (itself where nothing changes); chains are followed. forward[n_value]. */
+void graph_forward_uses(struct graph *graph, int32_t *forward);
+/** Drops nodes marked dead and those that neither outputs nor assigns need,
+ * and restores an order that can run (Kahn; the old order breaks ties). Values
+ * keep their ids; those of dropped nodes have source VALUE_NONE. ERR_INVALID
+ * names a node on a cycle or one that reads a dropped node's value. */
 MUST_USE enum err_code graph_tidy(struct graph *graph, struct err *err);
 
 #endif

@@ -6,12 +6,17 @@
  * "floats", "ints"), a letter with either ("T:float,double"), or a letter
  * given before ("T"). Operands of one letter have one type; a variadic port
  * with a letter wants one type of all its operands, one without takes a
- * mixture. Output types follow from letters, from the one type a port allows,
- * or, as "@to", from an attribute that holds an ONNX type number.
+ * mixture. "seq(T)" and "optional(T)" wrap a type; "all" is any tensor,
+ * sequence or optional.
  *
- * Groups: any (every tensor type), arith (floats and ints), floats (double,
- * float, half types and float8), ints (8 to 64 bits, signed or not).
- * "seq(T)" and "optional(T)" wrap an element type.
+ * Groups: any (every tensor type), arith (ints, float, double, float16,
+ * bfloat16), floats (float, double, float16, bfloat16 and the four float8),
+ * ints (8 to 64 bits, signed or not).
+ *
+ * Output types follow from letters or from the one type that a port allows.
+ * "@to" is the type that an attribute gives (an ONNX type number, or a
+ * tensor's type); "@dtype:T" and "@value:float" say what holds when it gives
+ * none.
  *
  * Threads: pure functions over const rows.
  */
@@ -26,17 +31,22 @@ void port_counts(const struct port *ports, int32_t *ret_min, int32_t *ret_max);
 /** The port of operand i: the last one for all variadic operands; NULL past
  * the end. */
 const struct port *port_at(const struct port *ports, int32_t i);
-/** True when the port takes that element type (letters set aside). */
-bool port_accepts(const struct port *ports, const struct port *port,
+/** True when that input port of op takes tensors of this element type, letters
+ * set aside. */
+bool port_accepts(const struct op *op, const struct port *port,
 		  enum dtype elem);
 
 /** Checks input types and sets output types. Absent operands have elem
- * DTYPE_NONE. in holds n_in and out n_out types; attrs are the node's. Every
- * refusal names node, operator, port, what it takes and what came. */
+ * DTYPE_NONE. in holds n_in and out n_out types; node gives the attributes.
+ * ERR_INVALID names node, operator, port, what it takes and what came. */
 MUST_USE enum err_code port_unify(const struct op *op,
 				  const struct graph_node *node,
 				  const struct type *in, unsigned n_in,
 				  struct type *out, unsigned n_out,
 				  const char *node_name, struct err *err);
+
+/** A row's mistakes: letters without a definition, unknown types, variadic
+ * ports that are not last. For tests. */
+MUST_USE enum err_code port_check_row(const struct op *op, struct err *err);
 
 #endif

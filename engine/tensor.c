@@ -5,6 +5,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/arena.h"
+
 enum { TEXT_MAX = 160 }; /* 8 extents of 19 digits, in the worst case */
 
 static enum err_code check_extents(unsigned rank, const int64_t *dim,
@@ -112,6 +114,36 @@ const char *shape_text(const struct shape *shape, char *text, size_t cap)
 	if (len < cap)
 		snprintf(text + len, cap - len, shape->rank ? "]" : "[]");
 	return text;
+}
+
+static bool copy_strings(struct str *list, size_t n, struct arena *arena)
+{
+	for (size_t i = 0; i < n; i++) {
+		list[i].bytes = arena_strndup(
+		    arena, list[i].bytes ? list[i].bytes : "", list[i].len);
+		if (!list[i].bytes)
+			return false;
+	}
+	return true;
+}
+
+struct tensor_view *tensor_copy(const struct tensor_view *view,
+				struct arena *arena)
+{
+	struct tensor_view *copy = arena_copy(arena, view, sizeof(*view));
+	size_t bytes = tensor_bytes(view->dtype, &view->shape);
+
+	if (!copy)
+		return NULL;
+	copy->data = arena_aligned(arena, bytes ? bytes : 1);
+	if (!copy->data)
+		return NULL;
+	if (bytes)
+		memcpy(copy->data, view->data, bytes);
+	if (view->dtype == DTYPE_STRING &&
+	    !copy_strings(copy->data, bytes / sizeof(struct str), arena))
+		return NULL;
+	return copy;
 }
 
 size_t tensor_bytes(enum dtype dtype, const struct shape *shape)

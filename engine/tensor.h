@@ -19,6 +19,8 @@
 #include "base/err.h"
 #include "engine/dtype.h"
 
+struct arena;
+
 enum { SHAPE_MAX_RANK = 8 };
 #define SHAPE_MAX_EXTENT ((int64_t)INT32_MAX)
 #define SHAPE_MAX_COUNT ((int64_t)1 << 40)
@@ -62,6 +64,11 @@ MUST_USE enum err_code shape_axis(int64_t axis, unsigned rank, const char *what,
 				  unsigned *ret_axis, struct err *err);
 /** "[1,3,224,224]" into text, cut to cap; returns text. */
 const char *shape_text(const struct shape *shape, char *text, size_t cap);
+
+/** A copy with its own elements (of strings their bytes too), 64-byte
+ * aligned in the arena; NULL: out of memory. The view's layout is PLAIN. */
+struct tensor_view *tensor_copy(const struct tensor_view *view,
+				struct arena *arena);
 
 /** Bytes in memory of a checked shape. */
 size_t tensor_bytes(enum dtype dtype, const struct shape *shape);
