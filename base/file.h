@@ -79,6 +79,9 @@ void file_map_close(struct file_map *map);
 
 /* --- writing that lasts --- */
 
+/** What temporary names begin with: left over only by a crash. */
+#define FILE_TEMPORARY ".tmp-"
+
 /** Replaces path as a whole: temporary file, fsync, rename, fsync folder. */
 MUST_USE enum err_code file_write_atomic(const char *path, const void *data,
 					 size_t len, struct err *err);
@@ -93,12 +96,16 @@ MUST_USE enum err_code file_write_fd(int fd, const char *name, const void *data,
 MUST_USE enum err_code file_sync_fd(int fd, const char *name, struct err *err);
 MUST_USE enum err_code file_sync_dir(const char *path, struct err *err);
 
+/** The n-th system call of this thread from now that writes fails with
+ * `error` (an errno), once; 0 disarms. For tests. */
+void file_fail_at(unsigned long n, int error);
+
 /* --- folders --- */
 
 /** ERR_CONFLICT when `to` exists. Syncs nothing. */
 MUST_USE enum err_code file_rename_noreplace(const char *from, const char *to,
 					     struct err *err);
-/** The folder and those above it, mode 0750, existing ones are fine. */
+/** The folder and those above it, existing ones are fine. */
 MUST_USE enum err_code file_make_dirs(const char *path, struct err *err);
 /** File or folder and all beneath; never follows a symbolic link. What is
  * not there is fine. */

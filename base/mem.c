@@ -1,2 +1,92 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "base/mem.h"
+
+#include <stdarg.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+enum { CACHE_LINE = 64 };
+
+/* Tests set it to walk through every failure; 0 never fails. */
+static _Thread_local unsigned long fuse; /* NOLINT(*-global-variables) */
+
+static bool fuse_blows(void)
+{
+	return fuse && --fuse == 0;
+}
+
+void mem_fail_at(unsigned long n)
+{
+	fuse = n;
+}
+
+void *mem_alloc(size_t size)
+{
+	if (fuse_blows())
+		return NULL;
+	return malloc(size ? size : 1);
+}
+
+void *mem_zero(size_t size)
+{
+	return mem_array(1, size);
+}
+
+void *mem_array(size_t n, size_t size)
+{
+	if (fuse_blows())
+		return NULL;
+	return n && size ? calloc(n, size) : calloc(1, 1);
+}
+
+void *mem_resize(void *block, size_t n, size_t size)
+{
+	size_t bytes;
+
+	if (__builtin_mul_overflow(n, size, &bytes) || fuse_blows())
+		return NULL;
+	return realloc(block, bytes ? bytes : 1);
+}
+
+void *mem_aligned(size_t size)
+{
+	if (size > SIZE_MAX - CACHE_LINE || fuse_blows())
+		return NULL;
+	size = (size + CACHE_LINE - 1) / CACHE_LINE * CACHE_LINE;
+	return aligned_alloc(CACHE_LINE, size ? size : CACHE_LINE);
+}
+
+char *mem_strdup(const char *text)
+{
+	const size_t size = strlen(text) + 1;
+	char *copy = mem_alloc(size);
+
+	if (copy)
+		memcpy(copy, text, size);
+	return copy;
+}
+
+char *mem_printf(const char *format, ...)
+{
+	va_list args;
+	char *text;
+	int len;
+
+	va_start(args, format);
+	len = vsnprintf(NULL, 0, format, args);
+	va_end(args);
+	if (len < 0)
+		return NULL;
+	text = mem_alloc((size_t)len + 1);
+	if (!text)
+		return NULL;
+	va_start(args, format);
+	(void)vsnprintf(text, (size_t)len + 1, format, args);
+	va_end(args);
+	return text;
+}
+
+void mem_free(void *block)
+{
+	free(block);
+}

@@ -34,6 +34,8 @@ size_t str_copy(char *to, size_t cap, const char *from);
 
 /** Well-formed UTF-8: no overlong forms, no surrogates, at most U+10FFFF. */
 bool str_is_utf8(const void *bytes, size_t len);
+/** Bytes of the well-formed character that begins here; 0: none does. */
+size_t str_utf8_char(const char *bytes, size_t len);
 /** The longest prefix of at most max bytes that ends between characters. */
 size_t str_utf8_cut(const char *bytes, size_t len, size_t max);
 
