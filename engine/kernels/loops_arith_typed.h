@@ -45,6 +45,46 @@ LOOPS_INLINE bool NAME(equal)(T a, T b)
 	return a == b;
 }
 
+/* in[1] and in[2] hold the limits, or are NULL; the upper one wins. NaN stays.
+ */
+static bool NAME(clip_loop)(int64_t n, const void *const *in, const int *step,
+			    void *out, const double *p)
+{
+	const T *x = in[0];
+	const T *low = in[1], *high = in[2];
+	T *y = out;
+
+	(void)step;
+	(void)p;
+	if (low && high) {
+		const T lo = *low, hi = *high;
+
+		LOOPS_INDEPENDENT
+		for (int64_t i = 0; i < n; i++) {
+			const T v = x[i] < lo ? lo : x[i];
+
+			y[i] = v > hi ? hi : v;
+		}
+	} else if (low) {
+		const T lo = *low;
+
+		LOOPS_INDEPENDENT
+		for (int64_t i = 0; i < n; i++)
+			y[i] = x[i] < lo ? lo : x[i];
+	} else if (high) {
+		const T hi = *high;
+
+		LOOPS_INDEPENDENT
+		for (int64_t i = 0; i < n; i++)
+			y[i] = x[i] > hi ? hi : x[i];
+	} else {
+		LOOPS_INDEPENDENT
+		for (int64_t i = 0; i < n; i++)
+			y[i] = x[i];
+	}
+	return true;
+}
+
 LOOPS_WALK2(add)
 LOOPS_WALK2(sub)
 LOOPS_WALK2(mul)

@@ -124,6 +124,7 @@ const struct loop LOOPS_TABLE[] = {
 	{ "Add",            0, 0.2, NUMBERS(add) },
 	{ "And",            0, 0.1, BOOLS(and) },
 	{ "Ceil",           0, 0.2, FLOATS(ceil) },
+	{ "Clip",           0, 0.2, NUMBERS(clip) },
 	{ "Div",            0, 0.4, NUMBERS(div) },
 	{ "Equal",          0, 0.2, NUMBERS_AND_BOOL(equal) },
 	{ "Erf",            0, 8.0, FLOATS(erf) },

@@ -35,7 +35,8 @@ static bool fits(const struct kernel_query *query)
 	const enum dtype elem = query->in[0].type.elem;
 
 	for (unsigned i = 1; i < query->n_in; i++)
-		if (query->in[i].type.elem != elem)
+		if (query->in[i].type.elem != elem &&
+		    query->in[i].type.elem != DTYPE_NONE)
 			return false;
 	return loop && loop->run[elem];
 }
@@ -71,8 +72,11 @@ static void call_init(struct call *call, const struct kernel_call *kernel,
 		       loop->n_params * sizeof(double));
 }
 
+/* NULL for an absent input. */
 static const void *in_at(const struct call *call, unsigned i, int64_t at)
 {
+	if (!call->kernel->in[i])
+		return NULL;
 	return (const char *)call->kernel->in[i] + (size_t)at * call->in_size;
 }
 
@@ -86,8 +90,8 @@ static void run_rows(const struct call *call, int64_t first, int64_t last)
 	const struct kernel_query *query = call->kernel->query;
 	const unsigned n_in = query->n_in;
 	const struct shape *shape[LOOP_MAX_IN];
-	const void *in[LOOP_MAX_IN];
-	int step[LOOP_MAX_IN];
+	const void *in[LOOP_MAX_IN] = { NULL };
+	int step[LOOP_MAX_IN] = { 0 };
 	struct broadcast_row row;
 	struct broadcast b;
 
@@ -198,7 +202,7 @@ static void run_reference(const struct kernel_call *kernel, unsigned slice,
 	const struct shape *out = &query->out[0].shape;
 	const int64_t n = shape_count(out);
 	const int step[LOOP_MAX_IN] = { 0 };
-	const void *in[LOOP_MAX_IN];
+	const void *in[LOOP_MAX_IN] = { NULL };
 	struct call call;
 
 	(void)slice;
@@ -234,7 +238,7 @@ const struct kernel elementwise_fast = {
 	.prepare = prepare,
 	.run = run,
 };
-static const struct kernel fast_test = {
+const struct kernel elementwise_test_fast = {
 	.name = "elementwise_test.simd",
 	.flags = KERNEL_QUICK | KERNEL_SLICE_FREE,
 	.fits = fits,
@@ -253,5 +257,5 @@ const struct kernel *const elementwise_kernels[] = { &elementwise_fast,
 						     &elementwise_reference,
 						     NULL };
 const struct kernel *const elementwise_test_kernels[] = {
-	&fast_test, &elementwise_reference, NULL
+	&elementwise_test_fast, &elementwise_reference, NULL
 };

@@ -14,7 +14,8 @@
 
 #include "engine/kernel.h"
 
-extern const struct kernel elementwise_fast, elementwise_reference;
+extern const struct kernel elementwise_fast, elementwise_test_fast,
+    elementwise_reference;
 /** Both. Out 0 may be in 0. */
 extern const struct kernel *const elementwise_kernels[];
 /** For tests of truth (Equal, Less): the output's elements are bool. */

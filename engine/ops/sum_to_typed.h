@@ -1,0 +1,77 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Sums of elements of type T. */
+
+/* n neighbours: lane j takes every 16th element from the j-th on. */
+static double NAME(sum_run)(const T *x, int64_t n)
+{
+	double lane[SUM_LANES] = { 0 }, sum = 0.0;
+	int64_t i = 0;
+
+	for (; i + SUM_LANES <= n; i += SUM_LANES)
+		for (int j = 0; j < SUM_LANES; j++)
+			lane[j] += (double)x[i + j];
+	for (int j = 0; j < SUM_LANES; j++)
+		sum += lane[j];
+	for (; i < n; i++)
+		sum += (double)x[i];
+	return sum;
+}
+
+/* One result, whose innermost summed axis lies dense. */
+static double NAME(sum_dense)(const struct sum_plan *plan, const T *x)
+{
+	const unsigned n_outer = plan->n_summed - 1;
+	int64_t index[SHAPE_MAX_RANK] = { 0 }, offset = 0;
+	double sum = 0.0;
+
+	do
+		sum += NAME(sum_run)(x + offset, plan->summed[n_outer]);
+	while (next_index(n_outer, plan->summed, plan->summed_step, index,
+			  &offset));
+	return sum;
+}
+
+/* n neighbouring results, at most SUM_COLUMNS. */
+static void NAME(sum_columns)(const struct sum_plan *plan, const T *x, T *y,
+			      int64_t n)
+{
+	int64_t index[SHAPE_MAX_RANK] = { 0 }, offset = 0;
+	double sum[SUM_COLUMNS];
+
+	for (int64_t j = 0; j < n; j++)
+		sum[j] = 0.0;
+	do {
+		const T *row = x + offset;
+
+		for (int64_t j = 0; j < n; j++)
+			sum[j] += (double)row[j];
+	} while (next_index(plan->n_summed, plan->summed, plan->summed_step,
+			    index, &offset));
+	for (int64_t j = 0; j < n; j++)
+		y[j] = (T)sum[j];
+}
+
+static void NAME(sum_to)(const struct sum_plan *plan, const T *x, T *y,
+			 int64_t first, int64_t last)
+{
+	const bool dense =
+	    plan->n_summed > 0 && plan->summed_step[plan->n_summed - 1] == 1;
+	int64_t n, inner;
+
+	for (int64_t at = first; at < last; at += n) {
+		const T *from = x + result_offset(plan, at, &inner);
+
+		n = 1;
+		if (dense) {
+			y[at] = (T)NAME(sum_dense)(plan, from);
+			continue;
+		}
+		if (plan->n_kept > 0)
+			n = plan->kept[plan->n_kept - 1] - inner;
+		if (n > last - at)
+			n = last - at;
+		if (n > SUM_COLUMNS)
+			n = SUM_COLUMNS;
+		NAME(sum_columns)(plan, from, y + at, n);
+	}
+}
