@@ -22,8 +22,8 @@ struct buf;
 
 struct onnx_options {
 	/** Float initializers that feed nodes become ROLE_PARAM variables
-	 * (BatchNormalization statistics ROLE_STATE) instead of constants; their
-	 * memory is a private copy. */
+	 * (BatchNormalization statistics ROLE_STATE) instead of constants;
+	 * their memory is a private copy. */
 	bool trainable;
 	/** Folder for external data; NULL: there is none. */
 	const struct file_root *folder;
@@ -31,12 +31,10 @@ struct onnx_options {
 };
 
 /** Signature strings live in the graph's arena. */
-MUST_USE enum err_code onnx_read(const void *bytes, size_t len,
-				 const char *name,
-				 const struct onnx_options *options,
-				 struct graph **ret_graph,
-				 struct model_signature *ret_signature,
-				 struct err *err);
+MUST_USE enum err_code
+onnx_read(const void *bytes, size_t len, const char *name,
+	  const struct onnx_options *options, struct graph **ret_graph,
+	  struct model_signature *ret_signature, struct err *err);
 
 struct onnx_write_options {
 	const char *producer_version;

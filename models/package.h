@@ -20,22 +20,20 @@ struct file_root;
 struct pipeline; /* data/pipeline.h */
 
 struct package {
-	const char *name;    /**< of the model */
+	const char *name; /**< of the model */
 	int64_t version;
 	struct graph *graph; /**< typed and widened: ready for plans */
 	struct model_signature signature;
 	struct pipeline *pipeline; /**< NULL: a model without features */
 	const struct doc *about;   /**< model.yaml, or NULL */
-	size_t bytes;              /**< of its files */
-	bool batches;              /**< may_batch, and the check agreed */
+	size_t bytes;		   /**< of its files */
+	bool batches;		   /**< may_batch, and the check agreed */
 };
 
 /** `root` is the repository's folder; `path` MODEL/VERSION beneath it. */
-MUST_USE enum err_code package_load(const struct file_root *root,
-				    const char *path, const char *name,
-				    int64_t version,
-				    struct package **ret_package,
-				    struct err *err);
+MUST_USE enum err_code
+package_load(const struct file_root *root, const char *path, const char *name,
+	     int64_t version, struct package **ret_package, struct err *err);
 /** A lone file, for the measuring commands. */
 MUST_USE enum err_code package_load_file(const char *path,
 					 struct package **ret_package,

@@ -33,7 +33,7 @@ struct repository_options {
 struct repository_model {
 	const char *name;
 	size_t n_versions;
-	int64_t *version; /**< ascending */
+	int64_t *version;	  /**< ascending */
 	const struct doc *config; /**< DIR/MODEL/config.yaml, or NULL */
 };
 
@@ -43,9 +43,9 @@ struct repository_listing {
 };
 
 /** Removes .tmp-* left by a crash in the first folder. */
-MUST_USE enum err_code repository_create(const struct repository_options *options,
-					 struct repository **ret_repository,
-					 struct err *err);
+MUST_USE enum err_code
+repository_create(const struct repository_options *options,
+		  struct repository **ret_repository, struct err *err);
 void repository_destroy(struct repository *repository);
 
 MUST_USE enum err_code repository_list(struct repository *repository,

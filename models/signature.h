@@ -10,7 +10,7 @@
 #include "engine/graph.h"
 
 struct signature_dim {
-	int64_t extent;     /**< -1: open */
+	int64_t extent;	    /**< -1: open */
 	const char *symbol; /**< of an open extent; NULL: each its own */
 };
 

@@ -2,7 +2,6 @@
 #include "models/safetensors.h"
 
 #include <criterion/criterion.h>
-#include <criterion/new/assert.h>
 
 #include "base/buf.h"
 #include "base/mem.h"
