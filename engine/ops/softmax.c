@@ -5,9 +5,10 @@
  *   y = exp(x - max) / sum exp(x - max)      dx = y (dy - sum dy y)
  *   y = x - max - log sum exp(x - max)       dx = dy - exp(y) sum dy
  */
+#include "engine/ops/softmax.h"
+
 #include <math.h>
 
-#include "engine/autodiff.h"
 #include "engine/kernel.h"
 
 #define T float
@@ -21,10 +22,6 @@
 #include "engine/ops/softmax_typed.h"
 
 enum { MAX_SLICES = 16, SLICE_ELEMENTS = 1 << 13 };
-
-struct softmax_attrs {
-	int64_t axis;
-};
 
 /* [outer, n, inner] around the axis */
 struct rows {
