@@ -5,7 +5,7 @@
  * Gradient rules, passes, networks and lowering all build through it. The
  * first failure sticks (and its sentence is kept): later calls give
  * VALUE_NONE and do nothing, so that a rule is a few lines with one check at
- * its end. When `infers` is set, each appended node is shape-inferred at once
+ * its end. When `facts` is set, each appended node is shape-inferred at once
  * from the facts of its inputs and build_fact() knows every value.
  *
  * Ownership: borrows the graph; facts live in the graph's arena.
@@ -29,7 +29,7 @@ void build_init(struct build *build, struct graph *graph, struct facts *facts);
 /** The sticky failure. */
 MUST_USE enum err_code build_check(const struct build *build, struct err *err);
 
-/** Node of domain "" or "predictd" by name, with defaults or attrs; returns
+/** Node by name (build_find), with defaults or attrs; returns
  * its first output. in may hold VALUE_NONE. */
 int32_t build_node(struct build *build, const char *op, const void *attrs,
 		   const int32_t *in, unsigned n_in);
@@ -37,6 +37,12 @@ int32_t build_node(struct build *build, const char *op, const void *attrs,
 void build_nodes(struct build *build, const char *op, const void *attrs,
 		 const int32_t *in, unsigned n_in, int32_t *out,
 		 unsigned n_out);
+/** The same by row. */
+void build_row(struct build *build, const struct op *op, const void *attrs,
+	       const int32_t *in, unsigned n_in, int32_t *out, unsigned n_out);
+/** The row that a name in texts and calls stands for: "Conv" (domain "" or
+ * "predictd"), "com.microsoft.Gelu"; NULL when there is none. */
+const struct op *build_find(const char *name);
 int32_t build_1(struct build *build, const char *op, int32_t a);
 int32_t build_2(struct build *build, const char *op, int32_t a, int32_t b);
 
