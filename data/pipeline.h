@@ -44,9 +44,14 @@ unsigned pipeline_n_inputs(const struct pipeline *pipeline);
 unsigned pipeline_n_outputs(const struct pipeline *pipeline);
 const char *pipeline_input_name(const struct pipeline *pipeline, unsigned i);
 const char *pipeline_output_name(const struct pipeline *pipeline, unsigned i);
+/** Name of the kind: "image", "category", "number". */
+const char *pipeline_input_type(const struct pipeline *pipeline, unsigned i);
+const char *pipeline_output_type(const struct pipeline *pipeline, unsigned i);
 /** Type and shape of one row of input i. */
 void pipeline_input_row(const struct pipeline *pipeline, unsigned i,
 			enum dtype *ret_dtype, struct shape *ret_row);
+/** Classes of a category, 1 for a number, 0 where it says nothing. */
+int64_t pipeline_input_width(const struct pipeline *pipeline, unsigned i);
 /** Type and shape of one row of target i, and the width that the network
  * must give for it (classes of a category, 1 for a number). */
 void pipeline_target_row(const struct pipeline *pipeline, unsigned i,

@@ -1,0 +1,455 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "data/dataset.h"
+
+#include <math.h>
+#include <stddef.h>
+#include <unistd.h>
+
+#include "base/file.h"
+#include "base/json_write.h"
+#include "base/mem.h"
+#include "base/rng.h"
+#include "base/str.h"
+#include "data/feature.h"
+#include "data/reader.h"
+
+enum { STREAM_SPLIT = 0x5917, FINGERPRINT_ROWS = 64 };
+
+static const char *const split_names[] = { "auto", "fixed", "random", NULL };
+
+static const struct field spec_fields[] = {
+	{ .name = "source",
+	  .help = "path:FOLDER beneath a data root, or synthetic",
+	  .kind = FIELD_STRING,
+	  .offset = offsetof(struct dataset_spec, source),
+	  .flags = FIELD_REQUIRED },
+	{ .name = "format",
+	  .help = "idx or synthetic; told from the folder when left out",
+	  .kind = FIELD_STRING,
+	  .offset = offsetof(struct dataset_spec, format) },
+	{ .name = "rows",
+	  .help = "of synthetic data",
+	  .kind = FIELD_INT,
+	  .offset = offsetof(struct dataset_spec, rows),
+	  .min = 1,
+	  .max = 1e8,
+	  .def = 4096 },
+	{ .name = "split",
+	  .help = "map of type, probabilities, seed",
+	  .kind = FIELD_DOC,
+	  .offset = offsetof(struct dataset_spec, split_map) },
+	{ 0 },
+};
+
+static const struct field split_fields[] = {
+	{ .name = "type",
+	  .help = "fixed: the parts that the data has; random; auto: fixed "
+		  "where the data has parts",
+	  .kind = FIELD_ENUM,
+	  .offset = offsetof(struct dataset_spec, split_type),
+	  .names = split_names },
+	{ .name = "probabilities",
+	  .help = "shares of training, validation and test part",
+	  .kind = FIELD_DOUBLES,
+	  .offset = offsetof(struct dataset_spec, probabilities),
+	  .min = 0,
+	  .max = 1 },
+	{ .name = "seed",
+	  .help = "of the random split; -1: the job's",
+	  .kind = FIELD_INT,
+	  .offset = offsetof(struct dataset_spec, split_seed),
+	  .min = -1,
+	  .max = 9e15,
+	  .def = -1 },
+	{ 0 },
+};
+
+struct dataset {
+	const struct reader *reader;
+	void *state;
+	struct file_root *root;
+	unsigned *input_column, *target_column;
+	int64_t *row; /* all, part after part */
+	int64_t first[PART_COUNT], n[PART_COUNT];
+	const struct pipeline *pipeline;
+	struct digest identity; /* of the spec */
+};
+
+static enum err_code check_shares(struct dataset_spec *spec,
+				  struct arena *arena, struct err *err)
+{
+	static const double usual[PART_COUNT] = { 0.8, 0.1, 0.1 };
+	struct field_doubles *p = &spec->probabilities;
+	double sum = 0;
+
+	if (p->n == 0) {
+		p->v = arena_copy(arena, usual, sizeof(usual));
+		if (!p->v)
+			return err_set(err, ERR_NO_MEMORY,
+				       "data.split: out of memory");
+		p->n = PART_COUNT;
+	}
+	for (size_t i = 0; i < p->n; i++)
+		sum += p->v[i];
+	if (p->n < 2 || p->n > PART_COUNT || fabs(sum - 1) > 1e-6 ||
+	    p->v[0] <= 0)
+		return err_set(err, ERR_INVALID,
+			       "data.split.probabilities: expected 2 or 3 "
+			       "shares that sum to 1 with a training part, got "
+			       "%zu with the sum %g",
+			       p->n, sum);
+	return ERR_NONE;
+}
+
+enum err_code dataset_spec_read(const struct doc *map, struct dataset_spec *ret,
+				struct arena *arena, struct err *err)
+{
+	struct dataset_spec spec = { 0 };
+	const char *near;
+	enum err_code rc;
+
+	rc = field_read(spec_fields, map, "data", NULL, &spec, arena, err);
+	if (rc)
+		return rc;
+	rc = field_read(split_fields, spec.split_map, "data.split", NULL, &spec,
+			arena, err);
+	if (rc)
+		return rc;
+	rc = check_shares(&spec, arena, err);
+	if (rc)
+		return rc;
+	if (str_equal(spec.source, "synthetic"))
+		spec.format = "synthetic";
+	else if (!str_starts_with(spec.source, "path:"))
+		return err_set(err, ERR_INVALID,
+			       "data.source: expected path:FOLDER or "
+			       "synthetic, got '%s'",
+			       spec.source);
+	if (spec.format && !reader_find(spec.format)) {
+		near = field_nearest(spec.format, reader_names());
+		return err_set(err, ERR_INVALID,
+			       "data.format: there is no format '%s'%s%s%s",
+			       spec.format, near ? ", did you mean '" : "",
+			       near ? near : "", near ? "'?" : "");
+	}
+	*ret = spec;
+	return ERR_NONE;
+}
+
+void dataset_spec_write(const struct dataset_spec *spec,
+			struct json_writer *writer)
+{
+	struct dataset_spec shown = *spec;
+
+	shown.split_map = NULL;
+	field_write(spec_fields, &shown, writer);
+	json_write_object(writer, "split");
+	field_write(split_fields, spec, writer);
+	json_write_object_end(writer);
+}
+
+/* The part of path beneath root, or NULL. */
+static const char *beneath(const char *path, const char *root)
+{
+	size_t n = strlen(root);
+
+	while (n > 1 && root[n - 1] == '/')
+		n--;
+	if (strncmp(path, root, n) != 0)
+		return NULL;
+	if (path[n] == '\0')
+		return ".";
+	return path[n] == '/' && path[n + 1] ? path + n + 1 : NULL;
+}
+
+static enum err_code open_source(struct dataset *dataset,
+				 const struct dataset_options *options,
+				 struct reader_source *source, struct err *err)
+{
+	const char *path = options->spec->source + strlen("path:");
+	int fd;
+	enum err_code rc;
+
+	source->shown = path;
+	for (size_t i = 0; i < options->n_roots && !source->path; i++) {
+		source->path = beneath(path, options->roots[i]);
+		if (!source->path)
+			continue;
+		rc = file_root_open(options->roots[i], &dataset->root, err);
+		if (rc)
+			return rc;
+	}
+	if (!source->path)
+		return err_set(err, ERR_INVALID,
+			       "data.source: '%s' is not beneath a data root "
+			       "(%s%s)",
+			       path,
+			       options->n_roots ? "the first is "
+						: "none is configured: "
+						  "--data-root DIR",
+			       options->n_roots ? options->roots[0] : "");
+	source->root = dataset->root;
+	rc = file_root_openat(dataset->root, source->path, FILE_FOLDER, &fd,
+			      err);
+	if (rc) {
+		(void)err_prefix(err, "data.source");
+		return rc;
+	}
+	(void)close(fd);
+	return ERR_NONE;
+}
+
+static enum err_code choose_reader(struct dataset *dataset,
+				   const struct dataset_spec *spec,
+				   const struct reader_source *source,
+				   struct err *err)
+{
+	if (spec->format)
+		dataset->reader = reader_find(spec->format);
+	else
+		dataset->reader = reader_detect(source->root, source->path);
+	if (dataset->reader)
+		return ERR_NONE;
+	return err_set(err, ERR_INVALID,
+		       "data.format: '%s' looks like none of the known formats "
+		       "(idx); say which it is",
+		       source->shown);
+}
+
+static enum err_code find_columns(struct dataset *dataset, struct err *err)
+{
+	const struct pipeline *p = dataset->pipeline;
+	unsigned n_in = pipeline_n_inputs(p), n_out = pipeline_n_outputs(p);
+	enum err_code rc = ERR_NONE;
+
+	dataset->input_column = mem_array(n_in, sizeof(unsigned));
+	dataset->target_column = mem_array(n_out, sizeof(unsigned));
+	if (!dataset->input_column || !dataset->target_column)
+		return err_set(err, ERR_NO_MEMORY, "data: out of memory");
+	for (unsigned i = 0; i < n_in && !rc; i++)
+		rc = dataset->reader->column(dataset->state,
+					     pipeline_input_name(p, i), false,
+					     &dataset->input_column[i], err);
+	for (unsigned i = 0; i < n_out && !rc; i++)
+		rc = dataset->reader->column(dataset->state,
+					     pipeline_output_name(p, i), true,
+					     &dataset->target_column[i], err);
+	return rc;
+}
+
+static void split_fixed(struct dataset *dataset, int64_t n, int64_t n_train)
+{
+	for (int64_t i = 0; i < n; i++)
+		dataset->row[i] = i;
+	dataset->n[PART_TRAIN] = n_train;
+	dataset->first[PART_VALID] = n_train;
+	dataset->n[PART_VALID] = n - n_train;
+	dataset->first[PART_TEST] = n;
+}
+
+static void split_random(struct dataset *dataset, int64_t n, uint64_t seed,
+			 const struct field_doubles *shares)
+{
+	int64_t first = 0;
+	double sum = 0;
+
+	rng_permutation((struct rng){ .seed = seed, .stream = STREAM_SPLIT },
+			(size_t)n, dataset->row);
+	for (size_t part = 0; part < PART_COUNT; part++) {
+		int64_t end;
+
+		sum += part < shares->n ? shares->v[part] : 0;
+		end = part + 1 >= shares->n ? n : llround(sum * (double)n);
+		if (part == PART_TRAIN && end == 0)
+			end = 1;
+		dataset->first[part] = first;
+		dataset->n[part] = end - first;
+		first = end;
+	}
+}
+
+static enum err_code split(struct dataset *dataset,
+			   const struct dataset_options *options,
+			   struct err *err)
+{
+	const struct dataset_spec *spec = options->spec;
+	int64_t n = dataset->reader->n_rows(dataset->state);
+	int64_t n_train = dataset->reader->n_fixed_train(dataset->state);
+	uint64_t seed =
+	    spec->split_seed < 0 ? options->seed : (uint64_t)spec->split_seed;
+
+	if (n < 1 || n > INT32_MAX)
+		return err_set(err, ERR_INVALID,
+			       "data.source: '%s' has %lld rows; 1 to 2^31 - 1 "
+			       "are accepted",
+			       spec->source, (long long)n);
+	if (spec->split_type == SPLIT_FIXED && n_train < 0)
+		return err_set(err, ERR_INVALID,
+			       "data.split: type fixed needs data with a "
+			       "training and a test part; '%s' has one part: "
+			       "use type random",
+			       spec->source);
+	dataset->row = mem_array((size_t)n, sizeof(*dataset->row));
+	if (!dataset->row)
+		return err_set(err, ERR_NO_MEMORY,
+			       "data: no memory for %lld row numbers",
+			       (long long)n);
+	if (n_train >= 0 && spec->split_type != SPLIT_RANDOM)
+		split_fixed(dataset, n, n_train);
+	else
+		split_random(dataset, n, seed, &spec->probabilities);
+	if (dataset->n[PART_TRAIN] < 1)
+		return err_set(err, ERR_INVALID,
+			       "data.source: '%s' has no training rows",
+			       spec->source);
+	return ERR_NONE;
+}
+
+enum err_code dataset_create(const struct dataset_options *options,
+			     struct dataset **ret_dataset, struct err *err)
+{
+	struct dataset *dataset = mem_zero(sizeof(*dataset));
+	struct reader_source source = { .shown = options->spec->source,
+					.rows = options->spec->rows,
+					.seed = options->seed,
+					.pipeline = options->pipeline };
+	enum err_code rc = ERR_NONE;
+
+	if (!dataset)
+		return err_set(err, ERR_NO_MEMORY, "data: out of memory");
+	dataset->pipeline = options->pipeline;
+	digest_init(&dataset->identity);
+	digest_update(&dataset->identity, options->spec->source,
+		      strlen(options->spec->source));
+	if (str_starts_with(options->spec->source, "path:"))
+		rc = open_source(dataset, options, &source, err);
+	if (!rc)
+		rc = choose_reader(dataset, options->spec, &source, err);
+	if (!rc)
+		rc = dataset->reader->open(&source, &dataset->state, err);
+	if (!rc)
+		rc = find_columns(dataset, err);
+	if (!rc)
+		rc = split(dataset, options, err);
+	if (rc)
+		goto out;
+	*ret_dataset = dataset;
+	dataset = NULL;
+out:
+	dataset_destroy(dataset);
+	return rc;
+}
+
+void dataset_destroy(struct dataset *dataset)
+{
+	if (!dataset)
+		return;
+	if (dataset->state)
+		dataset->reader->close(dataset->state);
+	file_root_close(dataset->root);
+	mem_free(dataset->input_column);
+	mem_free(dataset->target_column);
+	mem_free(dataset->row);
+	mem_free(dataset);
+}
+
+int64_t dataset_n(const struct dataset *dataset, enum dataset_part part)
+{
+	return dataset->n[part];
+}
+
+const int64_t *dataset_rows(const struct dataset *dataset,
+			    enum dataset_part part)
+{
+	return dataset->row + dataset->first[part];
+}
+
+enum err_code dataset_input(const struct dataset *dataset, int64_t row,
+			    unsigned i, struct raw_value *ret, struct err *err)
+{
+	return dataset->reader->value(dataset->state, row,
+				      dataset->input_column[i], ret, err);
+}
+
+enum err_code dataset_target(const struct dataset *dataset, int64_t row,
+			     unsigned i, struct raw_value *ret, struct err *err)
+{
+	return dataset->reader->value(dataset->state, row,
+				      dataset->target_column[i], ret, err);
+}
+
+static void hash_value(struct digest *digest, const struct raw_value *value)
+{
+	digest_update(digest, &value->kind, sizeof(value->kind));
+	if (value->kind == RAW_NUMBER)
+		digest_update(digest, &value->number, sizeof(value->number));
+	else if (value->kind == RAW_TENSOR)
+		digest_update(
+		    digest, value->tensor.data,
+		    tensor_bytes(value->tensor.dtype, &value->tensor.shape));
+	else
+		digest_update(digest, value->bytes, value->len);
+}
+
+void dataset_fingerprint(const struct dataset *dataset,
+			 char ret_hex[DIGEST_HEX_MAX])
+{
+	struct digest digest = dataset->identity;
+	const struct pipeline *p = dataset->pipeline;
+	int64_t total = 0;
+
+	digest_update(&digest, dataset->n, sizeof(dataset->n));
+	for (int part = 0; part < PART_COUNT; part++)
+		total += dataset->n[part];
+	for (int64_t s = 0; s < FINGERPRINT_ROWS; s++) {
+		int64_t row = dataset->row[total * s / FINGERPRINT_ROWS];
+		struct raw_value value;
+
+		for (unsigned i = 0; i < pipeline_n_inputs(p); i++) {
+			if (!dataset_input(dataset, row, i, &value, NULL))
+				hash_value(&digest, &value);
+		}
+		for (unsigned i = 0; i < pipeline_n_outputs(p); i++) {
+			if (!dataset_target(dataset, row, i, &value, NULL))
+				hash_value(&digest, &value);
+		}
+	}
+	digest_finish(&digest, ret_hex);
+}
+
+static enum err_code fit_feature(const struct dataset *dataset,
+				 struct feature *feature, unsigned i,
+				 struct err *err)
+{
+	const int64_t *row = dataset_rows(dataset, PART_TRAIN);
+	struct raw_value value;
+	enum err_code rc;
+
+	if (!feature->kind->fit_begin)
+		return ERR_NONE;
+	rc = feature->kind->fit_begin(feature, err);
+	for (int64_t r = 0; r < dataset->n[PART_TRAIN] && !rc; r++) {
+		rc = feature->is_output
+			 ? dataset_target(dataset, row[r], i, &value, err)
+			 : dataset_input(dataset, row[r], i, &value, err);
+		if (!rc)
+			rc = feature->kind->fit_value(feature, &value, err);
+		if (rc)
+			(void)err_prefix(err, "row %lld", (long long)row[r]);
+	}
+	return rc ? rc : feature->kind->fit_end(feature, err);
+}
+
+enum err_code dataset_fit(const struct dataset *dataset,
+			  struct pipeline *pipeline, struct err *err)
+{
+	enum err_code rc = ERR_NONE;
+
+	for (unsigned i = 0; i < pipeline_n_inputs(pipeline) && !rc; i++)
+		rc = fit_feature(dataset, pipeline_feature(pipeline, false, i),
+				 i, err);
+	for (unsigned i = 0; i < pipeline_n_outputs(pipeline) && !rc; i++)
+		rc = fit_feature(dataset, pipeline_feature(pipeline, true, i),
+				 i, err);
+	return rc;
+}

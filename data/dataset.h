@@ -1,0 +1,73 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/** @file
+ * Dataset: rows of raw values for the features of a pipeline, split in parts.
+ *
+ * Ownership: create/destroy; borrows the pipeline. Raw values borrow from it.
+ * Threads:   read only once made; values from any thread.
+ * Limits:    2^31 - 1 rows; files beneath the data roots only.
+ */
+#ifndef DATA_DATASET_H
+#define DATA_DATASET_H
+
+#include "base/digest.h"
+#include "base/field.h"
+#include "data/pipeline.h"
+
+enum dataset_part { PART_TRAIN, PART_VALID, PART_TEST, PART_COUNT };
+
+enum split_type { SPLIT_AUTO, SPLIT_FIXED, SPLIT_RANDOM };
+
+/** The map `data` of a job. */
+struct dataset_spec {
+	const char *source; /**< "path:/folder" or "synthetic" */
+	const char *format; /**< NULL: told from the folder */
+	int64_t rows;	    /**< synthetic */
+	const struct doc *split_map;
+	int split_type; /**< enum split_type */
+	struct field_doubles probabilities;
+	int64_t split_seed; /**< -1: the job's */
+};
+
+struct dataset;
+
+/** Reads and checks `data`; nothing is opened. */
+MUST_USE enum err_code dataset_spec_read(const struct doc *map,
+					 struct dataset_spec *ret,
+					 struct arena *arena, struct err *err);
+/** The resolved members, into the object that is open. */
+void dataset_spec_write(const struct dataset_spec *spec,
+			struct json_writer *writer);
+
+struct dataset_options {
+	const struct dataset_spec *spec;
+	const struct pipeline *pipeline;
+	const char *const *roots; /**< where paths may lead */
+	size_t n_roots;
+	uint64_t seed;
+};
+
+MUST_USE enum err_code dataset_create(const struct dataset_options *options,
+				      struct dataset **ret_dataset,
+				      struct err *err);
+void dataset_destroy(struct dataset *dataset);
+
+int64_t dataset_n(const struct dataset *dataset, enum dataset_part part);
+/** Row numbers of a part. */
+const int64_t *dataset_rows(const struct dataset *dataset,
+			    enum dataset_part part);
+MUST_USE enum err_code dataset_input(const struct dataset *dataset, int64_t row,
+				     unsigned i, struct raw_value *ret,
+				     struct err *err);
+MUST_USE enum err_code dataset_target(const struct dataset *dataset,
+				      int64_t row, unsigned i,
+				      struct raw_value *ret, struct err *err);
+/** SHA-256 over source, parts and a sample of values: a resumed job refuses
+ * other data. */
+void dataset_fingerprint(const struct dataset *dataset,
+			 char ret_hex[DIGEST_HEX_MAX]);
+
+/** Fits the pipeline's features on the training part. */
+MUST_USE enum err_code dataset_fit(const struct dataset *dataset,
+				   struct pipeline *pipeline, struct err *err);
+
+#endif

@@ -1,0 +1,65 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/** @file
+ * Feature: one kind of column, a row of features.def.
+ *
+ * The options struct of a kind holds what the user declared and what was
+ * fitted; its one table of fields reads both from a job spec or from
+ * model.yaml and writes them back.
+ *
+ * Ownership: a feature lives in its pipeline's arena.
+ * Threads:   fit in one thread; a fitted feature is read only.
+ */
+#ifndef DATA_FEATURE_H
+#define DATA_FEATURE_H
+
+#include "base/field.h"
+#include "data/pipeline.h"
+
+struct feature {
+	const struct feature_kind *kind;
+	const char *name;
+	bool is_output;
+	void *state; /**< kind->size bytes, filled by kind->fields */
+	struct arena *arena;
+};
+
+/** Also every feature's own keys: name and type. */
+struct feature_kind {
+	const char *name, *help;
+	const struct field *fields;
+	size_t size;
+	/** Checks the options together, fills what follows from them. */
+	enum err_code (*create)(struct feature *feature, struct err *err);
+	/** One row of the tensor; width: what the network gives for an output.
+	 */
+	void (*row)(const struct feature *feature, enum dtype *ret_dtype,
+		    struct shape *ret_row, int64_t *ret_width);
+	/* Fitting: begin, each training value, end. NULL where none is needed.
+	 */
+	enum err_code (*fit_begin)(struct feature *feature, struct err *err);
+	enum err_code (*fit_value)(struct feature *feature,
+				   const struct raw_value *value,
+				   struct err *err);
+	enum err_code (*fit_end)(struct feature *feature, struct err *err);
+	enum err_code (*encode)(const struct feature *feature,
+				const struct raw_value *value, void *out,
+				struct err *err);
+	/** NULL: cannot be an output. */
+	void (*decode)(const struct feature *feature, const float *row,
+		       int64_t width, struct json_writer *writer);
+};
+
+const struct feature_kind *feature_kind_find(const char *name);
+const char *const *feature_kind_names(void);
+
+/** "a number", "text", "a picture's bytes", "an array of [28,28]". */
+const char *raw_value_text(const struct raw_value *value, char *text,
+			   size_t cap);
+/** Element i of a numeric tensor as a double. */
+double raw_value_element(const struct tensor_view *view, int64_t i);
+
+/* data/pipeline.c, for dataset_fit() */
+struct feature *pipeline_feature(struct pipeline *pipeline, bool is_output,
+				 unsigned i);
+
+#endif

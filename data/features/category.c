@@ -1,0 +1,301 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/** @file
+ * Category: one of a list of labels, encoded as its index (int64).
+ *
+ * Declared labels stand in their order. Without them, declared `num_classes`
+ * means the labels "0" to "n-1"; without either, the labels of the training
+ * part are taken: numbers in numeric order before texts in byte order. A
+ * number that is no label but a valid index is that index.
+ */
+#include <math.h>
+#include <stddef.h>
+#include <stdlib.h>
+
+#include "base/json_write.h"
+#include "base/mem.h"
+#include "base/str.h"
+#include "data/feature.h"
+
+enum { CATEGORY_MAX = 1000000, LABEL_MAX = 256 };
+
+struct category {
+	int64_t num_classes;
+	struct field_strings labels;
+	int64_t embedding_size;
+	/* while fitting: distinct labels in the order they came */
+	size_t n_seen, cap_seen;
+	const char **seen;
+};
+
+static const struct field category_fields[] = {
+	{ .name = "num_classes",
+	  .help = "how many labels; told from the data when left out",
+	  .kind = FIELD_INT,
+	  .offset = offsetof(struct category, num_classes),
+	  .min = 0,
+	  .max = CATEGORY_MAX },
+	{ .name = "labels",
+	  .help = "the labels in order; fitted when left out",
+	  .kind = FIELD_STRINGS,
+	  .offset = offsetof(struct category, labels) },
+	{ .name = "embedding_size",
+	  .help = "of an input: width of its embedding; 0: chosen",
+	  .kind = FIELD_INT,
+	  .offset = offsetof(struct category, embedding_size),
+	  .min = 0,
+	  .max = 65536 },
+	{ 0 },
+};
+
+static enum err_code no_memory(const struct feature *feature, struct err *err)
+{
+	return err_set(err, ERR_NO_MEMORY, "feature '%s': out of memory",
+		       feature->name);
+}
+
+static enum err_code number_the_labels(struct feature *feature, struct err *err)
+{
+	struct category *category = feature->state;
+	size_t n = (size_t)category->num_classes;
+
+	category->labels.v =
+	    arena_array(feature->arena, n, sizeof(*category->labels.v));
+	if (!category->labels.v)
+		return no_memory(feature, err);
+	for (size_t i = 0; i < n; i++) {
+		category->labels.v[i] = arena_printf(feature->arena, "%zu", i);
+		if (!category->labels.v[i])
+			return no_memory(feature, err);
+	}
+	category->labels.n = n;
+	return ERR_NONE;
+}
+
+static enum err_code category_create(struct feature *feature, struct err *err)
+{
+	struct category *category = feature->state;
+	size_t n = category->labels.n;
+
+	if (n && category->num_classes && (size_t)category->num_classes != n)
+		return err_set(err, ERR_INVALID,
+			       "feature '%s': num_classes is %lld, but there "
+			       "are %zu labels",
+			       feature->name, (long long)category->num_classes,
+			       n);
+	for (size_t i = 0; i < n; i++) {
+		for (size_t j = 0; n <= 4096 && j < i; j++) {
+			if (str_equal(category->labels.v[i],
+				      category->labels.v[j]))
+				return err_set(err, ERR_INVALID,
+					       "feature '%s': the label '%s' "
+					       "is given twice",
+					       feature->name,
+					       category->labels.v[i]);
+		}
+	}
+	if (n)
+		category->num_classes = (int64_t)n;
+	if (!n && category->num_classes)
+		return number_the_labels(feature, err);
+	return ERR_NONE;
+}
+
+static void category_row(const struct feature *feature, enum dtype *ret_dtype,
+			 struct shape *ret_row, int64_t *ret_width)
+{
+	const struct category *category = feature->state;
+
+	*ret_dtype = DTYPE_I64;
+	*ret_row = (struct shape){ .rank = 0 };
+	*ret_width = category->num_classes;
+}
+
+/* The label that a raw value spells; ERR_INVALID when it cannot be one. */
+static enum err_code spell(const struct feature *feature,
+			   const struct raw_value *value, char label[LABEL_MAX],
+			   struct err *err)
+{
+	double number = value->number;
+	char text[128];
+
+	if (value->kind == RAW_TEXT && value->len < LABEL_MAX) {
+		memcpy(label, value->bytes, value->len);
+		label[value->len] = '\0';
+		return ERR_NONE;
+	}
+	if (value->kind == RAW_TENSOR && value->tensor.dtype != DTYPE_STRING &&
+	    shape_count(&value->tensor.shape) == 1)
+		number = raw_value_element(&value->tensor, 0);
+	else if (value->kind != RAW_NUMBER)
+		number = NAN;
+	if (!isfinite(number))
+		return err_set(err, ERR_INVALID,
+			       "feature '%s': expected a label (a text of less "
+			       "than %d bytes or a number), got %s",
+			       feature->name, (int)LABEL_MAX,
+			       raw_value_text(value, text, sizeof(text)));
+	(void)snprintf(label, LABEL_MAX, "%.15g", number);
+	return ERR_NONE;
+}
+
+static enum err_code category_fit_begin(struct feature *feature,
+					struct err *err)
+{
+	(void)feature;
+	(void)err;
+	return ERR_NONE;
+}
+
+static enum err_code remember(struct feature *feature, const char *label,
+			      struct err *err)
+{
+	struct category *category = feature->state;
+	const char **grown;
+
+	if (category->n_seen >= CATEGORY_MAX)
+		return err_set(err, ERR_TOO_LARGE,
+			       "feature '%s': more than %d different labels",
+			       feature->name, (int)CATEGORY_MAX);
+	if (category->n_seen == category->cap_seen) {
+		size_t cap = category->cap_seen ? 2 * category->cap_seen : 64;
+
+		grown = arena_array(feature->arena, cap, sizeof(*grown));
+		if (!grown)
+			return no_memory(feature, err);
+		if (category->n_seen)
+			memcpy(grown, category->seen,
+			       category->n_seen * sizeof(*grown));
+		category->seen = grown;
+		category->cap_seen = cap;
+	}
+	category->seen[category->n_seen] = arena_strdup(feature->arena, label);
+	if (!category->seen[category->n_seen])
+		return no_memory(feature, err);
+	category->n_seen++;
+	return ERR_NONE;
+}
+
+static enum err_code category_fit_value(struct feature *feature,
+					const struct raw_value *value,
+					struct err *err)
+{
+	struct category *category = feature->state;
+	char label[LABEL_MAX];
+	enum err_code rc;
+
+	if (category->labels.n)
+		return ERR_NONE;
+	rc = spell(feature, value, label, err);
+	if (rc)
+		return rc;
+	for (size_t i = category->n_seen; i-- > 0;) {
+		if (str_equal(category->seen[i], label))
+			return ERR_NONE;
+	}
+	return remember(feature, label, err);
+}
+
+static int by_number_then_text(const void *a, const void *b)
+{
+	const char *x = *(const char *const *)a, *y = *(const char *const *)b;
+	double p, q;
+	bool is_p = str_parse_double(x, &p), is_q = str_parse_double(y, &q);
+
+	if (is_p && is_q)
+		return (p > q) - (p < q);
+	if (is_p != is_q)
+		return is_p ? -1 : 1;
+	return strcmp(x, y);
+}
+
+static enum err_code category_fit_end(struct feature *feature, struct err *err)
+{
+	struct category *category = feature->state;
+
+	if (category->labels.n)
+		return ERR_NONE;
+	if (category->n_seen == 0)
+		return err_set(err, ERR_INVALID,
+			       "feature '%s': the training part has no labels",
+			       feature->name);
+	qsort(category->seen, category->n_seen, sizeof(*category->seen),
+	      by_number_then_text);
+	category->labels.v = category->seen;
+	category->labels.n = category->n_seen;
+	category->num_classes = (int64_t)category->n_seen;
+	return ERR_NONE;
+}
+
+static enum err_code category_encode(const struct feature *feature,
+				     const struct raw_value *value, void *out,
+				     struct err *err)
+{
+	const struct category *category = feature->state;
+	char label[LABEL_MAX];
+	int64_t index;
+	enum err_code rc;
+
+	rc = spell(feature, value, label, err);
+	if (rc)
+		return rc;
+	for (size_t i = 0; i < category->labels.n; i++) {
+		if (str_equal(category->labels.v[i], label)) {
+			*(int64_t *)out = (int64_t)i;
+			return ERR_NONE;
+		}
+	}
+	if (value->kind != RAW_TEXT && str_parse_int64(label, &index) &&
+	    index >= 0 && index < category->num_classes) {
+		*(int64_t *)out = index;
+		return ERR_NONE;
+	}
+	return err_set(err, ERR_INVALID,
+		       "feature '%s': '%s' is none of its %lld labels ('%s' to "
+		       "'%s')",
+		       feature->name, label, (long long)category->num_classes,
+		       category->labels.v[0],
+		       category->labels.v[category->labels.n - 1]);
+}
+
+/* softmax in double, with the largest logit subtracted */
+static void category_decode(const struct feature *feature, const float *row,
+			    int64_t width, struct json_writer *writer)
+{
+	const struct category *category = feature->state;
+	int64_t n =
+	    width < category->num_classes ? width : category->num_classes;
+	int64_t best = 0;
+	double sum = 0;
+
+	for (int64_t i = 1; i < n; i++)
+		best = row[i] > row[best] ? i : best;
+	for (int64_t i = 0; i < n; i++)
+		sum += exp((double)row[i] - (double)row[best]);
+	json_write_object(writer, NULL);
+	json_write_string(writer, "label",
+			  n > 0 ? category->labels.v[best] : "");
+	json_write_float(writer, "probability", (float)(1 / sum));
+	json_write_object(writer, "probabilities");
+	for (int64_t i = 0; i < n; i++) {
+		double p = exp((double)row[i] - (double)row[best]) / sum;
+
+		json_write_float(writer, category->labels.v[i], (float)p);
+	}
+	json_write_object_end(writer);
+	json_write_object_end(writer);
+}
+
+extern const struct feature_kind feature_category;
+const struct feature_kind feature_category = {
+	.name = "category",
+	.help = "one of a list of labels",
+	.fields = category_fields,
+	.size = sizeof(struct category),
+	.create = category_create,
+	.row = category_row,
+	.fit_begin = category_fit_begin,
+	.fit_value = category_fit_value,
+	.fit_end = category_fit_end,
+	.encode = category_encode,
+	.decode = category_decode,
+};

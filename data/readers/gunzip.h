@@ -1,0 +1,19 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/** @file
+ * Gunzip: a whole gzip text in memory, bounded (RFC 1952, through zlib).
+ *
+ * Ownership: the result is the caller's (mem_free). Threads: pure.
+ * Limits:    ERR_TOO_LARGE beyond max bytes of output.
+ */
+#ifndef DATA_READERS_GUNZIP_H
+#define DATA_READERS_GUNZIP_H
+
+#include <stddef.h>
+
+#include "base/err.h"
+
+MUST_USE enum err_code gunzip(const void *bytes, size_t len, size_t max,
+			      const char *name, char **ret_data,
+			      size_t *ret_len, struct err *err);
+
+#endif

@@ -1,0 +1,45 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "base/str.h"
+#include "data/reader.h"
+
+#define READER(name) extern const struct reader reader_##name;
+#include "data/readers/readers.def"
+#undef READER
+
+static const struct reader *const readers[] = {
+#define READER(name) &reader_##name,
+#include "data/readers/readers.def"
+#undef READER
+	NULL,
+};
+
+static const char *const names[] = {
+#define READER(name) #name,
+#include "data/readers/readers.def"
+#undef READER
+	NULL,
+};
+
+const struct reader *reader_find(const char *name)
+{
+	for (size_t i = 0; readers[i]; i++) {
+		if (str_equal(readers[i]->name, name))
+			return readers[i];
+	}
+	return NULL;
+}
+
+const struct reader *reader_detect(const struct file_root *root,
+				   const char *path)
+{
+	for (size_t i = 0; readers[i]; i++) {
+		if (readers[i]->detects && readers[i]->detects(root, path))
+			return readers[i];
+	}
+	return NULL;
+}
+
+const char *const *reader_names(void)
+{
+	return names;
+}

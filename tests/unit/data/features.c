@@ -1,0 +1,225 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "tests/unit/data/pipeline_text.h"
+
+#include "base/json_write.h"
+#include "data/feature.h"
+
+#define PICTURE "input_features: [{name: p, type: image, shape: [1, 2, 2]"
+#define LABEL "output_features: [{name: y, type: category, num_classes: 3}]\n"
+
+static struct raw_value number(double v)
+{
+	return (struct raw_value){ .kind = RAW_NUMBER, .number = v };
+}
+
+static struct raw_value text(const char *v)
+{
+	return (
+	    struct raw_value){ .kind = RAW_TEXT, .bytes = v, .len = strlen(v) };
+}
+
+static struct raw_value bytes_2x2(unsigned char *v, unsigned rank)
+{
+	struct raw_value value = { .kind = RAW_TENSOR };
+
+	value.tensor = (struct tensor_view){ .data = v, .dtype = DTYPE_U8 };
+	value.tensor.shape = (struct shape){ .rank = rank, .dim = { 2, 2 } };
+	if (rank == 1)
+		value.tensor.shape.dim[0] = 4;
+	return value;
+}
+
+/* Fits one feature on the values given. */
+static void fit(struct text_pipeline *t, bool is_output,
+		const struct raw_value *value, size_t n)
+{
+	struct feature *f = pipeline_feature(t->pipeline, is_output, 0);
+
+	cr_assert_eq(f->kind->fit_begin(f, &t->err), ERR_NONE);
+	for (size_t i = 0; i < n; i++)
+		cr_assert_eq(f->kind->fit_value(f, &value[i], &t->err),
+			     ERR_NONE, "%s", t->err.msg);
+	cr_assert_eq(f->kind->fit_end(f, &t->err), ERR_NONE);
+}
+
+Test(features, a_picture_is_scaled_by_the_training_parts_mean_and_deviation)
+{
+	struct text_pipeline t;
+	unsigned char px[] = { 0, 255, 0, 255 };
+	struct raw_value v = bytes_2x2(px, 2);
+	float out[4];
+
+	cr_assert_eq(text_pipeline_init(&t, PICTURE "}]\n" LABEL), ERR_NONE,
+		     "%s", t.err.msg);
+	cr_assert_eq(pipeline_encode_input(t.pipeline, 0, &v, out, &t.err),
+		     ERR_INTERNAL);
+	fit(&t, false, &v, 1);
+	cr_assert_eq(pipeline_encode_input(t.pipeline, 0, &v, out, &t.err),
+		     ERR_NONE, "%s", t.err.msg);
+	cr_assert_float_eq(out[0], -1, 1e-6);
+	cr_assert_float_eq(out[1], 1, 1e-6);
+	text_pipeline_finish(&t);
+}
+
+Test(features, a_picture_takes_flat_and_float_arrays_and_no_other_shape)
+{
+	struct text_pipeline t;
+	unsigned char px[] = { 0, 51, 102, 255 };
+	float samples[] = { 0, 51, 102, 255 }, out[4];
+	struct raw_value v = bytes_2x2(px, 1);
+
+	cr_assert_eq(text_pipeline_init(&t, PICTURE
+					", preprocessing: {normalize: none}}]"
+					"\n" LABEL),
+		     ERR_NONE, "%s", t.err.msg);
+	cr_assert_eq(pipeline_encode_input(t.pipeline, 0, &v, out, &t.err), 0);
+	cr_assert_float_eq(out[1], 0.2, 1e-6);
+	v.tensor.dtype = DTYPE_F32;
+	v.tensor.data = samples;
+	cr_assert_eq(pipeline_encode_input(t.pipeline, 0, &v, out, &t.err), 0);
+	cr_assert_float_eq(out[2], 0.4, 1e-6);
+	v.tensor.shape.dim[0] = 3;
+	cr_assert_eq(pipeline_encode_input(t.pipeline, 0, &v, out, &t.err),
+		     ERR_SHAPE);
+	cr_assert(strstr(t.err.msg, "[1,2,2]") && strstr(t.err.msg, "[3]"),
+		  "%s", t.err.msg);
+	text_pipeline_finish(&t);
+}
+
+Test(features, a_category_without_labels_learns_them_numbers_in_order_first)
+{
+	struct text_pipeline t;
+	struct raw_value v[] = { number(10), text("b"), number(2), text("a"),
+				 number(2) };
+	int64_t index;
+
+	cr_assert_eq(text_pipeline_init(&t, PICTURE
+					"}]\noutput_features: [{name: y, "
+					"type: category}]\n"),
+		     ERR_NONE);
+	fit(&t, true, v, 5);
+	cr_assert_eq(pipeline_encode_target(t.pipeline, 0, &v[0], &index, NULL),
+		     0);
+	cr_assert_eq(index, 1);
+	cr_assert_eq(pipeline_encode_target(t.pipeline, 0, &v[1], &index, NULL),
+		     0);
+	cr_assert_eq(index, 3);
+	v[0] = text("c");
+	cr_assert_eq(
+	    pipeline_encode_target(t.pipeline, 0, &v[0], &index, &t.err),
+	    ERR_INVALID);
+	cr_assert(strstr(t.err.msg, "'c' is none of its 4 labels"), "%s",
+		  t.err.msg);
+	text_pipeline_finish(&t);
+}
+
+Test(features, a_category_answers_with_label_and_probabilities)
+{
+	struct text_pipeline t;
+	const float logits[] = { 0, 1.0986123f, 0 }; /* ln 3 */
+	struct json_writer writer;
+	struct buf buf;
+
+	cr_assert_eq(text_pipeline_init(&t, PICTURE "}]\n" LABEL), ERR_NONE);
+	buf_init(&buf, 4096);
+	json_write_init(&writer, &buf);
+	pipeline_decode_output(t.pipeline, 0, logits, 3, &writer);
+	cr_assert(strstr(buf.data, "\"label\":\"1\""), "%s", buf.data);
+	cr_assert(strstr(buf.data, "\"probability\":0.6"), "%s", buf.data);
+	cr_assert(strstr(buf.data, "\"2\":0.2"), "%s", buf.data);
+	buf_finish(&buf);
+	text_pipeline_finish(&t);
+}
+
+Test(features, a_number_is_brought_to_mean_0_and_a_missing_one_is_the_mean)
+{
+	struct text_pipeline t;
+	struct raw_value v[] = { number(1),
+				 number(3),
+				 { .kind = RAW_MISSING },
+				 text("5"),
+				 text("five") };
+	float x;
+
+	cr_assert_eq(text_pipeline_init(
+			 &t, "input_features: [{name: n, type: number}]\n"
+			     "output_features: [{name: y, type: number}]\n"),
+		     ERR_NONE);
+	fit(&t, false, v, 2);
+	cr_assert_eq(pipeline_encode_input(t.pipeline, 0, &v[1], &x, NULL), 0);
+	cr_assert_float_eq(x, 1, 1e-6);
+	cr_assert_eq(pipeline_encode_input(t.pipeline, 0, &v[2], &x, NULL), 0);
+	cr_assert_float_eq(x, 0, 1e-6);
+	cr_assert_eq(pipeline_encode_input(t.pipeline, 0, &v[3], &x, NULL), 0);
+	cr_assert_float_eq(x, 3, 1e-6);
+	cr_assert_eq(pipeline_encode_input(t.pipeline, 0, &v[4], &x, &t.err),
+		     ERR_INVALID);
+	text_pipeline_finish(&t);
+}
+
+Test(features, a_saved_pipeline_reads_back_fitted)
+{
+	struct text_pipeline t, back;
+	unsigned char px[] = { 0, 255, 0, 255 };
+	struct raw_value v = bytes_2x2(px, 2);
+	struct json_writer writer;
+	struct buf buf;
+	float a[4], b[4];
+
+	cr_assert_eq(text_pipeline_init(&t, PICTURE "}]\n" LABEL), ERR_NONE);
+	fit(&t, false, &v, 1);
+	buf_init(&buf, 1 << 16);
+	json_write_init(&writer, &buf);
+	json_write_object(&writer, NULL);
+	pipeline_save(t.pipeline, &writer);
+	json_write_object_end(&writer);
+	cr_assert_eq(text_pipeline_init(&back, buf.data), ERR_NONE, "%s\n%s",
+		     back.err.msg, buf.data);
+	cr_assert_eq(pipeline_encode_input(t.pipeline, 0, &v, a, NULL), 0);
+	cr_assert_eq(pipeline_encode_input(back.pipeline, 0, &v, b, &back.err),
+		     ERR_NONE, "%s", back.err.msg);
+	cr_assert_arr_eq(a, b, sizeof(a));
+	buf_finish(&buf);
+	text_pipeline_finish(&back);
+	text_pipeline_finish(&t);
+}
+
+Test(features, what_is_declared_wrongly_is_refused_with_the_reason)
+{
+	static const struct {
+		const char *yaml, *says;
+	} table[] = {
+		{ "input_features: [{name: p, type: imgae, shape: [1,2,2]}]\n"
+		  "output_features: [{name: y, type: category}]",
+		  "did you mean 'image'" },
+		{ "input_features: [{name: p, type: image, shape: [1,2]}]\n"
+		  "output_features: [{name: y, type: category}]",
+		  "[channels, height, width]" },
+		{ "input_features: [{name: p, type: image}]\n"
+		  "output_features: [{name: y, type: category}]",
+		  "shape" },
+		{ "input_features: []\n"
+		  "output_features: [{name: y, type: category}]",
+		  "input_features" },
+		{ PICTURE "}]\noutput_features: [{name: y, type: image, "
+			  "shape: [1,2,2]}]",
+		  "cannot be an output" },
+		{ PICTURE ", sahpe: 3}]\n" LABEL, "did you mean 'shape'" },
+		{ PICTURE "}]\noutput_features: [{name: y, type: category, "
+			  "num_classes: 2, labels: [a, b, c]}]",
+		  "3 labels" },
+		{ PICTURE "}]\noutput_features: [{name: y, type: category, "
+			  "labels: [a, a]}]",
+		  "given twice" },
+	};
+
+	for (size_t i = 0; i < sizeof(table) / sizeof(table[0]); i++) {
+		struct text_pipeline t;
+
+		cr_assert_neq(text_pipeline_init(&t, table[i].yaml), ERR_NONE,
+			      "%s", table[i].yaml);
+		cr_assert(strstr(t.err.msg, table[i].says), "%zu: %s", i,
+			  t.err.msg);
+		text_pipeline_finish(&t);
+	}
+}
