@@ -24,8 +24,9 @@ struct batch_norm_train_attrs {
 	double epsilon, momentum;
 };
 
-struct layer_norm_attrs {
-	int64_t axis;
+/** LayerNormalization: axis. GroupNormalization: num_groups. */
+struct row_norm_attrs {
+	int64_t axis, num_groups;
 	double epsilon;
 	int64_t stash_type;
 };
