@@ -1,0 +1,326 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "engine/instance.h"
+
+#include <stdint.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include "base/mem.h"
+#include "engine/flush.h"
+#include "engine/interpreter.h"
+#include "engine/plan_priv.h"
+
+enum { HUGE_FROM = 4 << 20 };
+
+/** Below this much predicted work a run is over before helpers are awake. */
+#define TEAM_FROM_US 150.0
+
+struct instance {
+	struct plan *plan;
+	char *block;
+	struct arena *arena;		  /* of what follows */
+	struct kernel_call *call;	  /* by step */
+	int32_t *fault;			  /* by step; 0: none */
+	size_t n_bound;			  /* steps that are bound */
+	bool poisons, calls_always;	  /* for tests */
+	struct interpreter_result result; /* of the last interpreted run */
+};
+
+static enum err_code no_memory(struct err *err)
+{
+	return err_set(err, ERR_NO_MEMORY, "instance: out of memory");
+}
+
+static void *address(const struct instance *instance, const struct spot *spot)
+{
+	if (spot->is_absent)
+		return NULL;
+	return (spot->fixed ? spot->fixed : instance->block) + spot->offset;
+}
+
+/** Fewer, larger pages; a refusal costs speed only. */
+static void ask_for_huge_pages(char *block, size_t bytes)
+{
+	const uintptr_t page = (uintptr_t)sysconf(_SC_PAGESIZE);
+	const uintptr_t first = ((uintptr_t)block + page - 1) / page * page;
+	const uintptr_t end = ((uintptr_t)block + bytes) / page * page;
+
+	if (bytes >= HUGE_FROM && first < end)
+		(void)madvise(block + (first - (uintptr_t)block), end - first,
+			      MADV_HUGEPAGE);
+}
+
+static enum err_code make_block(struct instance *instance, struct err *err)
+{
+	const size_t bytes = plan_round(instance->plan->report.arena + 1);
+
+	instance->block = mem_aligned(bytes);
+	if (!instance->block)
+		return err_set(err, ERR_NO_MEMORY,
+			       "instance: no memory for %zu bytes", bytes);
+	ask_for_huge_pages(instance->block, bytes);
+	/* touched now, so that no run pays for the first touch */
+	memset(instance->block, 0, bytes);
+	return ERR_NONE;
+}
+
+static enum err_code bind(struct instance *instance, size_t i, struct err *err)
+{
+	const struct plan_step *step = &instance->plan->step[i];
+	const struct kernel_query *query = &step->query;
+	struct kernel_call *call = &instance->call[i];
+	const size_t n_in = query->n_in, n_out = query->n_out;
+	const void **in = arena_array(instance->arena, n_in + 1, sizeof(*in));
+	void **out = arena_array(instance->arena, n_out + 1, sizeof(*out));
+
+	if (!in || !out)
+		return no_memory(err);
+	for (size_t j = 0; j < n_in; j++)
+		in[j] = address(instance, &step->in[j]);
+	for (size_t j = 0; j < n_out; j++)
+		out[j] = address(instance, &step->out[j]);
+	*call = (struct kernel_call){
+		.query = query,
+		.state = step->state,
+		.in = in,
+		.out = out,
+		.n_slices = step->n_slices,
+		.fault = &instance->fault[i],
+	};
+	instance->n_bound = i + 1;
+	return step->kernel->bind ? step->kernel->bind(call, err) : ERR_NONE;
+}
+
+static enum err_code bind_all(struct instance *instance, struct err *err)
+{
+	const size_t n = instance->plan->report.n_steps;
+	enum err_code rc = ERR_NONE;
+
+	instance->call =
+	    arena_array(instance->arena, n + 1, sizeof(*instance->call));
+	instance->fault =
+	    arena_array(instance->arena, n + 1, sizeof(*instance->fault));
+	if (!instance->call || !instance->fault)
+		return no_memory(err);
+	for (size_t i = 0; i < n && !rc; i++)
+		rc = bind(instance, i, err);
+	return rc;
+}
+
+enum err_code instance_create(struct plan *plan, struct instance **ret_instance,
+			      struct err *err)
+{
+	struct instance *instance = mem_zero(sizeof(*instance));
+	enum err_code rc;
+
+	if (!instance)
+		return no_memory(err);
+	instance->plan = plan_ref(plan);
+	instance->arena = arena_create(SIZE_MAX / 2);
+	rc = instance->arena ? make_block(instance, err) : no_memory(err);
+	if (!rc)
+		rc = bind_all(instance, err);
+	if (rc) {
+		instance_destroy(instance);
+		return rc;
+	}
+	*ret_instance = instance;
+	return ERR_NONE;
+}
+
+void instance_destroy(struct instance *instance)
+{
+	if (!instance)
+		return;
+	for (size_t i = 0; i < instance->n_bound; i++) {
+		const struct kernel *kernel = instance->plan->step[i].kernel;
+
+		if (kernel->unbind && instance->call[i].bound)
+			kernel->unbind(instance->call[i].bound);
+	}
+	interpreter_result_finish(&instance->result);
+	arena_destroy(instance->arena);
+	mem_free(instance->block);
+	plan_unref(instance->plan);
+	mem_free(instance);
+}
+
+static struct tensor_view view(void *data, const struct fact *fact)
+{
+	return (struct tensor_view){
+		.data = data,
+		.dtype = fact->type.elem,
+		.layout = fact->layout,
+		.shape = fact->shape,
+	};
+}
+
+struct tensor_view instance_input(struct instance *instance, unsigned i)
+{
+	return view(address(instance, &instance->plan->input[i]),
+		    plan_input(instance->plan, i));
+}
+
+struct tensor_view instance_output(struct instance *instance, unsigned i)
+{
+	const struct plan *plan = instance->plan;
+
+	if (!plan->is_interpreted)
+		return view(address(instance, &plan->output[i]),
+			    plan_output(plan, i));
+	if (!instance->result.value)
+		return view(NULL, plan_output(plan, i));
+	return instance->result.value[plan->graph->output[i]];
+}
+
+struct plan *instance_plan(const struct instance *instance)
+{
+	return instance->plan;
+}
+
+void instance_poison(struct instance *instance)
+{
+	instance->poisons = true;
+}
+
+void instance_call_always(struct instance *instance)
+{
+	instance->calls_always = true;
+}
+
+struct slices {
+	const struct plan_step *step;
+	const struct kernel_call *call;
+	char *scratch; /* of slice 0 */
+};
+
+static void run_slice(void *arg, unsigned slice)
+{
+	const struct slices *slices = arg;
+
+	slices->step->kernel->run(slices->call, slice,
+				  slices->scratch +
+				      slice * slices->step->scratch_bytes);
+}
+
+static void run_step(struct instance *instance, size_t i, struct team *team)
+{
+	const struct plan_step *step = &instance->plan->step[i];
+	struct slices slices = {
+		.step = step,
+		.call = &instance->call[i],
+		.scratch = instance->block + step->scratch_offset,
+	};
+
+	if (team && step->n_slices > 1) {
+		team_run(team, step->n_slices, run_slice, &slices);
+		return;
+	}
+	/* one after the other: all in the first one's scratch, still warm */
+	for (unsigned j = 0; j < step->n_slices; j++)
+		step->kernel->run(slices.call, j, slices.scratch);
+}
+
+/** Fills what nobody needs after `step` steps. */
+static void poison(struct instance *instance, size_t step)
+{
+	const struct plan *plan = instance->plan;
+
+	for (size_t i = 0; i < plan->n_freed; i++)
+		if (plan->freed[i].step == step)
+			memset(instance->block + plan->freed[i].offset, 0xFF,
+			       plan->freed[i].bytes);
+}
+
+/** Fills everything but the inputs. */
+static void poison_all(struct instance *instance)
+{
+	const struct plan *plan = instance->plan;
+	size_t at = 0, next;
+
+	for (; at < plan->report.arena; at = next) {
+		bool is_input = false;
+
+		next = at + PLAN_ALIGN;
+		for (unsigned i = 0; i < plan_n_inputs(plan); i++) {
+			const struct fact *fact = plan_input(plan, i);
+			const size_t first = plan->input[i].offset;
+			const size_t bytes =
+			    tensor_bytes(fact->type.elem, &fact->shape);
+
+			is_input =
+			    is_input || (at >= first && at < first + bytes);
+		}
+		if (!is_input)
+			memset(instance->block + at, 0xFF, PLAN_ALIGN);
+	}
+}
+
+static enum err_code check_faults(struct instance *instance, struct err *err)
+{
+	const struct plan *plan = instance->plan;
+	enum err_code rc = ERR_NONE;
+
+	for (size_t i = 0; i < plan->report.n_steps; i++) {
+		const struct plan_step *step = &plan->step[i];
+		const int32_t fault = instance->fault[i];
+
+		if (!fault)
+			continue;
+		instance->fault[i] = 0;
+		if (!rc)
+			rc = err_set(err, ERR_INVALID,
+				     "node '%s' (%s): bad value at element %d",
+				     step->name, step->query.op->name,
+				     (int)fault - 1);
+	}
+	return rc;
+}
+
+static enum err_code run_steps(struct instance *instance, struct team *team,
+			       struct err *err)
+{
+	const struct plan *plan = instance->plan;
+	const uint64_t old = flush_begin();
+
+	if (plan->report.cost_us < TEAM_FROM_US && !instance->calls_always)
+		team = NULL;
+	if (instance->poisons)
+		poison_all(instance);
+	for (size_t i = 0; i < plan->report.n_steps; i++) {
+		run_step(instance, i, team);
+		if (instance->poisons)
+			poison(instance, i + 1);
+	}
+	flush_end(old);
+	return check_faults(instance, err);
+}
+
+static enum err_code run_interpreted(struct instance *instance, struct err *err)
+{
+	const struct plan *plan = instance->plan;
+	const struct interpreter_options options = {
+		.max_bytes = plan->options.memory_limit,
+	};
+	const unsigned n = plan_n_inputs(plan);
+	struct tensor_view *input = mem_array(n + 1, sizeof(*input));
+	enum err_code rc;
+
+	if (!input)
+		return no_memory(err);
+	for (unsigned i = 0; i < n; i++)
+		input[i] = instance_input(instance, i);
+	interpreter_result_finish(&instance->result);
+	rc = interpret(plan->graph, input, &options, &instance->result, err);
+	mem_free(input);
+	return rc;
+}
+
+enum err_code instance_run(struct instance *instance, struct team *team,
+			   struct err *err)
+{
+	if (instance->plan->is_interpreted)
+		return run_interpreted(instance, err);
+	return run_steps(instance, team, err);
+}

@@ -1,0 +1,241 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "engine/plan.h"
+
+#include "base/buf.h"
+#include "base/mem.h"
+#include "engine/plan_priv.h"
+
+/** Copies facts and their values, so that the plan owns its signature. */
+static enum err_code copy_signature(struct plan *plan,
+				    const struct signature *signature,
+				    struct fact **ret, struct err *err)
+{
+	const size_t n = (size_t)plan->graph->n_input;
+	struct fact *input = arena_array(plan->arena, n + 1, sizeof(*input));
+
+	if (signature->n != n)
+		return err_set(err, ERR_INVALID, "expected %zu inputs, got %u",
+			       n, signature->n);
+	for (size_t i = 0; i < n && input; i++) {
+		const struct fact *from = &signature->input[i];
+
+		input[i] = *from;
+		if (!from->value)
+			continue;
+		input[i].value =
+		    arena_copy(plan->arena, from->value,
+			       tensor_bytes(from->type.elem, &from->shape));
+		if (!input[i].value)
+			input = NULL;
+	}
+	if (!input)
+		return err_set(err, ERR_NO_MEMORY, "plan: out of memory");
+	*ret = input;
+	return ERR_NONE;
+}
+
+/** True when a value that is needed has no shape before a run, or a node has
+ * a body to be run under control. */
+static bool needs_a_run(const struct plan *plan)
+{
+	const struct graph *graph = plan->graph;
+
+	for (int32_t i = 0; i < graph->n_node; i++) {
+		const struct graph_node *node = &graph->node[i];
+
+		if (node->n_body)
+			return true;
+		for (int32_t j = 0; j < node->n_out; j++) {
+			int32_t v = graph_out(graph, node)[j];
+
+			if (v != VALUE_NONE && !plan->facts->fact[v].has_shape)
+				return true;
+		}
+	}
+	return false;
+}
+
+/** A block with nothing but the inputs: the interpreter makes the rest. */
+static enum err_code plan_interpreted(struct plan *plan, struct err *err)
+{
+	const struct graph *graph = plan->graph;
+	size_t offset = 0;
+
+	plan->is_interpreted = true;
+	plan->input = arena_array(plan->arena, (size_t)graph->n_input + 1,
+				  sizeof(*plan->input));
+	if (!plan->input)
+		return err_set(err, ERR_NO_MEMORY, "plan: out of memory");
+	for (int32_t i = 0; i < graph->n_input; i++) {
+		const struct fact *fact = plan_input(plan, (unsigned)i);
+
+		plan->input[i].offset = offset;
+		offset +=
+		    plan_round(tensor_bytes(fact->type.elem, &fact->shape));
+	}
+	plan->report.arena = plan->report.arena_lower_bound = offset;
+	return ERR_NONE;
+}
+
+static enum err_code place(struct planner *p, struct err *err)
+{
+	const bool shares = !p->plan->options.keep_all;
+	enum err_code rc = plan_areas(p, err);
+
+	if (rc)
+		return rc;
+	if (shares) {
+		plan_alias_views(p);
+		plan_alias_concats(p);
+	}
+	rc = plan_kernels(p, err);
+	if (!rc)
+		rc = plan_assigns(p, err);
+	if (rc)
+		return rc;
+	if (shares)
+		plan_alias_in_place(p);
+	rc = plan_place(p, err);
+	return rc ? rc : plan_steps(p, err);
+}
+
+static enum err_code plan_static(struct plan *plan, struct err *err)
+{
+	struct planner p = { .plan = plan,
+			     .graph = plan->graph,
+			     .facts = plan->facts };
+	enum err_code rc;
+
+	p.arena = arena_create(SIZE_MAX / 2);
+	if (!p.arena)
+		return err_set(err, ERR_NO_MEMORY, "plan: out of memory");
+	rc = plan_expand(&p, err);
+	if (!rc)
+		rc = plan_widen(&p, err);
+	if (!rc)
+		rc = plan_fold(&p, err);
+	if (!rc)
+		rc = plan_order(&p, err);
+	if (!rc)
+		rc = place(&p, err);
+	plan_kernels_finish(&p);
+	arena_destroy(p.arena);
+	return rc;
+}
+
+static enum err_code fill(struct plan *plan, const struct graph *graph,
+			  const struct signature *signature, struct err *err)
+{
+	struct fact *input = NULL;
+	enum err_code rc = graph_clone(graph, &plan->graph, err);
+
+	if (!rc)
+		rc = graph_tidy(plan->graph, err);
+	if (!rc)
+		rc = copy_signature(plan, signature, &input, err);
+	if (!rc)
+		rc = facts_create(plan->graph, input, &plan->facts, err);
+	if (rc)
+		return rc;
+	return needs_a_run(plan) ? plan_interpreted(plan, err)
+				 : plan_static(plan, err);
+}
+
+enum err_code plan_create(const struct graph *graph,
+			  const struct signature *signature,
+			  const struct plan_options *options,
+			  struct plan **ret_plan, struct err *err)
+{
+	struct plan *plan = mem_zero(sizeof(*plan));
+	enum err_code rc = ERR_NO_MEMORY;
+
+	if (plan) {
+		atomic_init(&plan->refs, 1);
+		plan->arena = arena_create(SIZE_MAX / 2);
+	}
+	if (!plan || !plan->arena) {
+		(void)err_set(err, rc, "plan: out of memory");
+		goto out;
+	}
+	if (options)
+		plan->options = *options;
+	rc = fill(plan, graph, signature, err);
+	if (rc)
+		goto out;
+	*ret_plan = plan;
+	plan = NULL;
+out:
+	plan_unref(plan);
+	return rc;
+}
+
+struct plan *plan_ref(struct plan *plan)
+{
+	(void)atomic_fetch_add_explicit(&plan->refs, 1, memory_order_relaxed);
+	return plan;
+}
+
+void plan_unref(struct plan *plan)
+{
+	if (!plan || atomic_fetch_sub_explicit(&plan->refs, 1,
+					       memory_order_acq_rel) != 1)
+		return;
+	for (size_t i = 0; plan->step && i < plan->report.n_steps; i++) {
+		const struct plan_step *step = &plan->step[i];
+
+		if (step->kernel->finish && step->state)
+			step->kernel->finish(step->state);
+	}
+	facts_destroy(plan->facts);
+	graph_destroy(plan->graph);
+	arena_destroy(plan->arena);
+	mem_free(plan);
+}
+
+const struct plan_report *plan_report(const struct plan *plan)
+{
+	return &plan->report;
+}
+
+const struct fact *plan_input(const struct plan *plan, unsigned i)
+{
+	return &plan->facts->fact[plan->graph->input[i]];
+}
+
+const struct fact *plan_output(const struct plan *plan, unsigned i)
+{
+	return &plan->facts->fact[plan->graph->output[i]];
+}
+
+unsigned plan_n_inputs(const struct plan *plan)
+{
+	return (unsigned)plan->graph->n_input;
+}
+
+unsigned plan_n_outputs(const struct plan *plan)
+{
+	return (unsigned)plan->graph->n_output;
+}
+
+static void print_step(const struct plan_step *step, struct buf *buf)
+{
+	size_t bytes = 0;
+
+	for (unsigned i = 0; step->query.op && i < step->query.n_out; i++)
+		if (!step->out[i].is_absent)
+			bytes += tensor_bytes(step->query.out[i].type.elem,
+					      &step->query.out[i].shape);
+	if (!step->query.op)
+		bytes = *(const size_t *)step->state;
+	buf_printf(buf, "%-24s %-24s %3u slices %10.2f us %12zu bytes\n",
+		   step->kernel->name, step->name, step->n_slices,
+		   step->cost_us, bytes);
+}
+
+void plan_print(const struct plan *plan, struct buf *buf)
+{
+	if (plan->is_interpreted)
+		buf_puts(buf, "only a run can shape it: interpreted\n");
+	for (size_t i = 0; i < plan->report.n_steps; i++)
+		print_step(&plan->step[i], buf);
+}

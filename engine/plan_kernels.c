@@ -1,0 +1,134 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/** @file
+ * Kernels of a plan: choosing and preparing them, and the planner's own copy.
+ */
+#include "engine/plan_priv.h"
+
+static void copy_run(const struct kernel_call *call, unsigned slice,
+		     void *scratch)
+{
+	const size_t bytes = *(const size_t *)call->state;
+	int64_t first, last;
+
+	(void)scratch;
+	kernel_slice((int64_t)bytes, call->n_slices, slice, &first, &last);
+	memcpy((char *)call->out[0] + first, (const char *)call->in[0] + first,
+	       (size_t)(last - first));
+}
+
+const struct kernel plan_copy_kernel = {
+	.name = "copy",
+	.flags = KERNEL_QUICK | KERNEL_SLICE_FREE,
+	.run = copy_run,
+};
+
+/** Facts of some edges, side by side. */
+static struct fact *gather(struct planner *p, const int32_t *edge, int32_t n)
+{
+	struct fact *fact =
+	    arena_array(p->plan->arena, (size_t)n + 1, sizeof(*fact));
+
+	for (int32_t i = 0; fact && i < n; i++)
+		if (edge[i] != VALUE_NONE)
+			fact[i] = p->facts->fact[edge[i]];
+	return fact;
+}
+
+/** "Conv(float, float, -)" for a message. */
+static const char *signature_text(const struct kernel_query *q, char *text,
+				  size_t cap)
+{
+	size_t len = (size_t)snprintf(text, cap, "%s(", q->op->name);
+
+	for (unsigned i = 0; i < q->n_in && len < cap; i++)
+		len += (size_t)snprintf(
+		    text + len, cap - len, "%s%s", i ? ", " : "",
+		    q->in[i].type.elem == DTYPE_NONE
+			? "-"
+			: dtype_info(q->in[i].type.elem)->name);
+	if (len < cap)
+		(void)snprintf(text + len, cap - len, ")");
+	return text;
+}
+
+static enum err_code prepare(struct planner *p, int32_t number, struct err *err)
+{
+	struct plan_step *step = &p->step[number];
+	struct kernel_setup setup = { .n_slices = 1 };
+	const struct kernel *kernel;
+	enum err_code rc = ERR_NONE;
+	char text[256];
+
+	kernel = kernel_choose(&step->query, p->plan->options.quick);
+	if (!kernel)
+		return err_set(
+		    err, ERR_UNSUPPORTED, "node '%s': no kernel for %s",
+		    step->name,
+		    signature_text(&step->query, text, sizeof(text)));
+	if (kernel->prepare)
+		rc = kernel->prepare(&step->query, &setup, err);
+	if (rc)
+		return err_prefix(err, "node '%s' (%s), kernel %s", step->name,
+				  step->query.op->name, kernel->name);
+	step->kernel = kernel;
+	step->state = setup.state;
+	step->n_slices = setup.n_slices ? setup.n_slices : 1;
+	step->scratch_bytes = plan_round(setup.scratch_bytes);
+	step->cost_us = kernel_cost(kernel, &step->query);
+	return ERR_NONE;
+}
+
+static enum err_code ask(struct planner *p, int32_t number, struct err *err)
+{
+	const struct graph_node *node = &p->graph->node[number];
+	const struct plan_options *options = &p->plan->options;
+	struct plan_step *step = &p->step[number];
+	struct fact *in = gather(p, graph_in(p->graph, node), node->n_in);
+	struct fact *out = gather(p, graph_out(p->graph, node), node->n_out);
+
+	if (!in || !out)
+		return err_set(err, ERR_NO_MEMORY, "plan: out of memory");
+	step->name = node->name;
+	step->query = (struct kernel_query){
+		.op = node->op,
+		.attrs = node->attrs,
+		.in = in,
+		.out = out,
+		.n_in = (unsigned)node->n_in,
+		.n_out = (unsigned)node->n_out,
+		.want_slices = options->threads ? options->threads : 1,
+		.numerics = options->numerics,
+	};
+	return prepare(p, number, err);
+}
+
+enum err_code plan_kernels(struct planner *p, struct err *err)
+{
+	enum err_code rc = ERR_NONE;
+
+	for (int32_t i = 0; i < p->n_order && !rc; i++) {
+		const int32_t number = p->order[i], time = i + 1;
+		const struct plan_step *step = &p->step[number];
+		size_t bytes;
+
+		p->scratch[number] = -1;
+		if (p->todo[number] != TODO_RUN)
+			continue;
+		rc = ask(p, number, err);
+		bytes = step->scratch_bytes * step->n_slices;
+		if (!rc && bytes)
+			p->scratch[number] = area_add(p, bytes, time, time);
+	}
+	return rc;
+}
+
+void plan_kernels_finish(struct planner *p)
+{
+	for (int32_t i = 0; p->step && i < p->n_order; i++) {
+		struct plan_step *step = &p->step[p->order[i]];
+
+		if (step->kernel && step->kernel->finish && step->state)
+			step->kernel->finish(step->state);
+		step->kernel = NULL;
+	}
+}
