@@ -42,6 +42,11 @@ enum {
 
 MUST_USE enum err_code
 file_root_open(const char *path, struct file_root **ret_root, struct err *err);
+/** A folder beneath a root as a root of its own. */
+MUST_USE enum err_code file_root_enter(const struct file_root *root,
+				       const char *path,
+				       struct file_root **ret_root,
+				       struct err *err);
 const char *file_root_path(const struct file_root *root);
 int file_root_fd(const struct file_root *root);
 /** *ret_fd is the caller's. Refuses absolute paths, ways out, and devices,

@@ -144,6 +144,26 @@ enum err_code file_root_openat(const struct file_root *root, const char *path,
 	return ERR_NONE;
 }
 
+enum err_code file_root_enter(const struct file_root *root, const char *path,
+			      struct file_root **ret_root, struct err *err)
+{
+	const size_t size = strlen(root->path) + strlen(path) + 2;
+	struct file_root *entered = mem_zero(sizeof(*entered) + size);
+	enum err_code rc;
+
+	if (!entered)
+		return err_set(err, ERR_NO_MEMORY,
+			       "root folder '%s': out of memory", path);
+	(void)snprintf(entered->path, size, "%s/%s", root->path, path);
+	rc = file_root_openat(root, path, FILE_FOLDER, &entered->fd, err);
+	if (rc) {
+		mem_free(entered);
+		return rc;
+	}
+	*ret_root = entered;
+	return ERR_NONE;
+}
+
 void file_root_close(struct file_root *root)
 {
 	if (!root)
