@@ -116,7 +116,7 @@ void dtype_unpack(enum dtype dtype, const void *file, size_t n, void *dst)
 		return;
 	}
 	for (size_t i = 0; bits && i < n; i++) {
-		unsigned code = from[i * bits / 8] >> (i * bits % 8);
+		unsigned code = (unsigned)from[i * bits / 8] >> (i * bits % 8);
 
 		code &= (1U << bits) - 1;
 		to[i] = (uint8_t)((code ^ sign) - sign);
