@@ -3,7 +3,7 @@
  * The parser of graph text, shared by its files.
  *
  * graph_lex.c makes tokens, graph_text_attr.c reads attributes and tensors,
- * graph_text_parse.c statements and calls.
+ * graph_text_call.c names, operands and calls, graph_text_parse.c statements.
  *
  * Ownership: everything but the graph lives in `scratch`, until the end of the
  *            parse.
@@ -69,6 +69,26 @@ MUST_USE enum err_code text_values(struct text_parser *parser,
 /** Steps over a mark, or refuses. */
 MUST_USE enum err_code text_expect(struct text_parser *parser, char mark,
 				   struct err *err);
+/** NULL when the text has not defined it. */
+struct text_name *text_find_name(const struct text_parser *parser,
+				 struct str text);
+/** Refuses a second definition. */
+MUST_USE enum err_code text_add_name(struct text_parser *parser,
+				     struct str text, int32_t value,
+				     bool was_assigned, struct err *err);
+/** Gives the graph's value its name in the text (whole graphs only). */
+MUST_USE enum err_code text_rename(struct text_parser *parser, int32_t value,
+				   struct str text, struct err *err);
+/** ":float[2,3]", at the colon; `text` is the name before it. The value
+ * becomes an operand. */
+MUST_USE enum err_code text_declare(struct text_parser *parser, struct str text,
+				    struct err *err);
+/** The right side of a statement with n_out results, which are left as
+ * operands. */
+MUST_USE enum err_code text_expression(struct text_parser *parser,
+				       unsigned n_out, struct err *err);
+/** True when the token is that name. */
+bool text_is_word(const struct text_parser *parser, const char *word);
 /** "graph text: out of memory" */
 enum err_code text_no_memory(struct err *err);
 
