@@ -1,17 +1,45 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "engine/kernel.h"
 
+static bool takes(const struct kernel *kernel, const struct kernel_query *query,
+		  bool quick)
+{
+	if (quick && !(kernel->flags & KERNEL_QUICK))
+		return false;
+	return !kernel->fits || kernel->fits(query);
+}
+
 const struct kernel *kernel_choose(const struct kernel_query *query, bool quick)
 {
 	const struct kernel *const *kernel = query->op->kernels;
 
 	for (; kernel && *kernel; kernel++) {
-		if (quick && !((*kernel)->flags & KERNEL_QUICK))
-			continue;
-		if (!(*kernel)->fits || (*kernel)->fits(query))
+		if (takes(*kernel, query, quick))
 			return *kernel;
 	}
 	return NULL;
+}
+
+enum err_code kernel_prepare(const struct kernel_query *query, bool quick,
+			     const struct kernel **ret_kernel,
+			     struct kernel_setup *ret_setup, struct err *err)
+{
+	const struct kernel *const *kernel = query->op->kernels;
+	enum err_code rc = err_set(err, ERR_UNSUPPORTED,
+				   "operator '%s' has no kernel for these "
+				   "types and shapes",
+				   query->op->name);
+
+	for (; kernel && *kernel && rc == ERR_UNSUPPORTED; kernel++) {
+		if (!takes(*kernel, query, quick))
+			continue;
+		*ret_setup = (struct kernel_setup){ .n_slices = 1 };
+		rc = ERR_NONE;
+		if ((*kernel)->prepare)
+			rc = (*kernel)->prepare(query, ret_setup, err);
+		*ret_kernel = *kernel;
+	}
+	return rc;
 }
 
 double kernel_cost(const struct kernel *kernel,

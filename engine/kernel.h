@@ -2,8 +2,9 @@
 /** @file
  * Kernels: how an operator is run.
  *
- * prepare() picks everything and may fail; run() cannot fail, allocate, log or
- * lock. A kernel may cut its work into slices that any threads run in any
+ * prepare() picks everything and may fail; ERR_UNSUPPORTED means that this
+ * kernel cannot after all, and the row's next kernel that fits is asked
+ * (kernel_prepare() does so). run() cannot fail, allocate, log or lock. A kernel may cut its work into slices that any threads run in any
  * order. Addresses never change between bind() and unbind(). The last kernel
  * of a row is its plain reference: QUICK, one slice, any layout PLAIN, and,
  * where the operator is arithmetic, float and double at least.
@@ -47,7 +48,9 @@ struct kernel_setup {
 	unsigned n_slices;
 };
 
-/** One node of one instance. */
+/** One node of one instance. The query's facts stay as they were in prepare():
+ * in particular values that infer() read (axes, pads, splits) stay readable,
+ * and kernels go by them, not by the elements of such an input. */
 struct kernel_call {
 	const struct kernel_query *query;
 	const void *state;
@@ -77,6 +80,13 @@ struct kernel {
  * when none does. */
 const struct kernel *kernel_choose(const struct kernel_query *query,
 				   bool quick);
+/** Chooses and prepares: the first of op's kernels that fits and whose
+ * prepare() does not give ERR_UNSUPPORTED. ret_setup is filled. */
+MUST_USE enum err_code kernel_prepare(const struct kernel_query *query,
+				      bool quick,
+				      const struct kernel **ret_kernel,
+				      struct kernel_setup *ret_setup,
+				      struct err *err);
 double kernel_cost(const struct kernel *kernel,
 		   const struct kernel_query *query);
 
