@@ -9,22 +9,25 @@
  *   {"type":"state","state":"validating|preparing|running|paused|stopping"}
  *   {"type":"step","progress":{percent, epoch, epochs, step, total_steps,
  *     samples_seen, samples_per_second, eta_seconds},
- *     "latest":{train_loss, learning_rate, momentum, grad_norm}} at most 1 a second, and at each epoch's end
+ *     "latest":{train_loss, learning_rate, momentum, grad_norm}} at most 1 a
+ * second, and at each epoch's end
  *   {"type":"eval","epoch":1,"step":938,"metrics":{"train_loss":..,"valid_loss":..,"valid_accuracy":..}}
  *   {"type":"checkpoint","step":..,"path":"ckpt-000000938"}
  *   {"type":"warning","code":"no_space|diverging|...","message":".."}
  *   {"type":"published","model":"fashion","version":3,"set_default":true}
  *   {"type":"done","state":"succeeded|failed|cancelled|interrupted|paused","stop_reason":"..",
- *     "error":"one sentence"?, "result":{"best":{..},"metrics":{..},"artifacts":[..]}}
+ *     "error":"one sentence"?,
+ * "result":{"best":{..},"metrics":{..},"artifacts":[..]}}
  *
  * and reads one word a line from its standard input: "cancel", "pause",
  * "checkpoint", "stop" (checkpoint and end as interrupted). The end of its
  * input means that the supervisor is gone: the same as "stop". SIGTERM too.
  * It obeys within one training step. Exit status: 0 whenever "done" was said.
  *
- * Files it writes beneath the job's folder: ckpt-<step>/ (training/checkpoint.h),
- * artifacts/ (model.onnx, model.yaml, config.resolved.json, metrics.csv).
- * It resumes from the newest checkpoint that verifies, where there is one.
+ * Files it writes beneath the job's folder: ckpt-<step>/
+ * (training/checkpoint.h), artifacts/ (model.onnx, model.yaml,
+ * config.resolved.json, metrics.csv). It resumes from the newest checkpoint
+ * that verifies, where there is one.
  *
  * Threads: one leader, its pool's helpers, one reader of input, prefetchers.
  */
@@ -37,10 +40,11 @@ struct worker_options {
 	const char *job_dir;
 	const char *const *data_roots; /**< where data may be read */
 	size_t n_data_roots;
-	const char *model_repository;  /**< published into; NULL: nowhere */
-	unsigned threads;              /**< 0: all of this process */
-	int in_fd, out_fd;             /**< 0 and 1 but in tests */
-	/** Answer layers, shapes, memory and time as one "done" line, and end. */
+	const char *model_repository; /**< published into; NULL: nowhere */
+	unsigned threads;	      /**< 0: all of this process */
+	int in_fd, out_fd;	      /**< 0 and 1 but in tests */
+	/** Answer layers, shapes, memory and time as one "done" line, and end.
+	 */
 	int dry_run;
 };
 

@@ -22,6 +22,7 @@ struct category {
 	int64_t num_classes;
 	struct field_strings labels;
 	int64_t embedding_size;
+	const struct doc *loss; /* the trainer reads it */
 	/* while fitting: distinct labels in the order they came */
 	size_t n_seen, cap_seen;
 	const char **seen;
@@ -44,6 +45,10 @@ static const struct field category_fields[] = {
 	  .offset = offsetof(struct category, embedding_size),
 	  .min = 0,
 	  .max = 65536 },
+	{ .name = "loss",
+	  .help = "of an output: type and its parameters",
+	  .kind = FIELD_DOC,
+	  .offset = offsetof(struct category, loss) },
 	{ 0 },
 };
 

@@ -18,6 +18,7 @@ static const char *const normalize_names[] = { "auto", "none", "zscore", NULL };
 struct number {
 	int normalize;
 	double mean, std;
+	const struct doc *loss; /* the trainer reads it */
 	double count, m2; /* while fitting (Welford 1962) */
 };
 
@@ -38,6 +39,10 @@ static const struct field number_fields[] = {
 	  .min = 1e-300,
 	  .max = 1e300,
 	  .def = 1 },
+	{ .name = "loss",
+	  .help = "of an output: type and its parameters",
+	  .kind = FIELD_DOC,
+	  .offset = offsetof(struct number, loss) },
 	{ 0 },
 };
 

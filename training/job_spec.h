@@ -1,0 +1,95 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/** @file
+ * Job spec: what a person submits to /train, checked and with every default
+ * filled in.
+ *
+ * Reads YAML and JSON alike (base/doc.h). Unknown keys are refused with the
+ * nearest valid one. The resolved form, written as JSON, is kept with the job
+ * and reads back to the same spec.
+ *
+ * Ownership: everything lives in the arena; documents are borrowed.
+ * Threads:   read only once made.
+ */
+#ifndef TRAINING_JOB_SPEC_H
+#define TRAINING_JOB_SPEC_H
+
+#include "data/dataset.h"
+#include "training/condition.h"
+#include "training/loss.h"
+#include "training/optimizer.h"
+#include "training/schedule.h"
+
+struct buf;
+
+enum monitor_mode { MODE_AUTO, MODE_MIN, MODE_MAX };
+
+struct trainer_spec {
+	int64_t epochs, max_steps, batch_size, eval_batch_size, seed;
+	double learning_rate, max_time;
+	bool deterministic;
+	const char *monitor;
+	int mode; /**< enum monitor_mode; resolved to MIN or MAX */
+	const struct doc *optimizer, *schedule, *clipping, *early_stopping,
+	    *checkpoint;
+};
+
+struct clipping_spec {
+	double max_norm, max_value; /**< 0: none */
+};
+
+struct early_stopping_spec {
+	int64_t patience; /**< evaluations without improvement; -1: off */
+	double min_delta;
+	int64_t min_epochs;
+	bool restore_best;
+};
+
+struct checkpoint_spec {
+	int64_t every_n_steps, every_n_epochs;
+	double every_n_seconds;
+	int64_t keep_last, keep_best;
+};
+
+struct resources_spec {
+	int64_t threads, nice, memory_limit, priority;
+};
+
+struct publish_spec {
+	const char *model; /**< NULL: not published */
+	const char *when;  /**< NULL: always */
+	bool set_default;
+	const struct condition *condition;
+};
+
+struct job_spec {
+	const char *name;
+	const struct doc *data_map, *input_features, *output_features, *model,
+	    *trainer_map, *resources_map, *publish_map;
+	struct dataset_spec data;
+	struct trainer_spec trainer;
+	struct optimizer optimizer;
+	struct schedule schedule;
+	struct clipping_spec clipping;
+	struct early_stopping_spec early_stopping;
+	struct checkpoint_spec checkpoint;
+	struct resources_spec resources;
+	struct publish_spec publish;
+	struct loss loss;
+	const char *output_type; /**< of the one output feature */
+	const char *const
+	    *metrics; /**< names that events carry; ends with NULL */
+};
+
+/** Reads and checks all that can be checked without the data. */
+MUST_USE enum err_code job_spec_read(const struct doc *doc,
+				     struct job_spec *ret, struct arena *arena,
+				     struct err *err);
+/** The resolved form, as one JSON object. */
+MUST_USE enum err_code job_spec_write(const struct job_spec *spec,
+				      struct buf *buf, struct err *err);
+/** Parses text, YAML or JSON by its first character, and reads it. */
+MUST_USE enum err_code job_spec_parse(const char *text, size_t len,
+				      const char *name, struct job_spec *ret,
+				      struct arena *arena, struct err *err);
+
+#endif

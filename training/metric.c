@@ -1,0 +1,94 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "training/metric.h"
+
+#include <math.h>
+#include <stddef.h>
+
+#include "base/str.h"
+
+static double loss(const struct metric_sums *s)
+{
+	return s->n > 0 ? s->loss / s->n : (double)NAN;
+}
+
+static double accuracy(const struct metric_sums *s)
+{
+	return s->n > 0 ? s->hits / s->n : (double)NAN;
+}
+
+static double mae(const struct metric_sums *s)
+{
+	return s->n > 0 ? s->absolute / s->n : (double)NAN;
+}
+
+static double rmse(const struct metric_sums *s)
+{
+	return s->n > 0 ? sqrt(s->square / s->n) : (double)NAN;
+}
+
+/* 1 - residual / total sum of squares */
+static double r2(const struct metric_sums *s)
+{
+	double total =
+	    s->n > 0 ? s->target_square - s->target * s->target / s->n : 0;
+
+	return total > 0 ? 1 - s->square / total : (double)NAN;
+}
+
+static const struct metric category_metrics[] = {
+	{ "loss", false, loss },
+	{ "accuracy", true, accuracy },
+	{ 0 },
+};
+
+static const struct metric number_metrics[] = {
+	{ "loss", false, loss },
+	{ "mae", false, mae },
+	{ "rmse", false, rmse },
+	{ "r2", true, r2 },
+	{ 0 },
+};
+
+const struct metric *metrics_of(const char *output_type)
+{
+	return str_equal(output_type, "category") ? category_metrics
+						  : number_metrics;
+}
+
+static void add_category(struct metric_sums *sums, const float *output,
+			 int64_t width, const int64_t *target, int64_t n)
+{
+	for (int64_t i = 0; i < n; i++) {
+		const float *row = output + i * width;
+		int64_t best = 0;
+
+		for (int64_t j = 1; j < width; j++)
+			best = row[j] > row[best] ? j : best;
+		sums->hits += best == target[i];
+	}
+}
+
+static void add_number(struct metric_sums *sums, const float *output,
+		       int64_t width, const float *target, int64_t n)
+{
+	for (int64_t i = 0; i < n * width; i++) {
+		double t = (double)target[i], d = (double)output[i] - t;
+
+		sums->absolute += fabs(d);
+		sums->square += d * d;
+		sums->target += t;
+		sums->target_square += t * t;
+	}
+}
+
+void metric_add(struct metric_sums *sums, const char *output_type,
+		const float *output, int64_t width, const void *target,
+		int64_t n, double mean_loss)
+{
+	sums->n += (double)n;
+	sums->loss += mean_loss * (double)n;
+	if (str_equal(output_type, "category"))
+		add_category(sums, output, width, target, n);
+	else
+		add_number(sums, output, width, target, n);
+}

@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/** @file
+ * Metrics: figures of one pass over rows, by the type of the output feature.
+ *
+ * A category has accuracy; a number has mae, rmse and r2. All come from sums
+ * that are added row by row in order, so the figures do not depend on batches.
+ *
+ * Ownership: plain data. Threads: one.
+ */
+#ifndef TRAINING_METRIC_H
+#define TRAINING_METRIC_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+enum { METRIC_MAX = 4 };
+
+struct metric_sums {
+	double n, loss; /**< rows; loss times rows */
+	double hits;	/**< category: rows whose largest logit is the target */
+	double absolute, square, target, target_square; /**< number */
+};
+
+struct metric {
+	const char *name; /**< "accuracy" */
+	bool is_better_high;
+	double (*value)(const struct metric_sums *sums);
+};
+
+/** Rows for a type of output feature ("category", "number"); always begins
+ * with loss, ends with a NULL name. */
+const struct metric *metrics_of(const char *output_type);
+/** Adds n rows: outputs [n,width], targets int64 [n] of a category, float [n]
+ * of a number; `loss` is their mean. */
+void metric_add(struct metric_sums *sums, const char *output_type,
+		const float *output, int64_t width, const void *target,
+		int64_t n, double loss);
+
+#endif

@@ -1,0 +1,53 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/** @file
+ * Optimizer: what a job says of it, and the engine's row that does it.
+ *
+ * A kind is a row of optimizers.def with PyTorch's parameter names and
+ * defaults; the arithmetic is the operator's (engine/ops/optimizer.h).
+ *
+ * Ownership: plain data; lists live in the spec's arena. Threads: pure.
+ */
+#ifndef TRAINING_OPTIMIZER_H
+#define TRAINING_OPTIMIZER_H
+
+#include "base/field.h"
+#include "engine/ops/optimizer.h"
+
+struct json_writer;
+
+/** All parameters of all kinds; each kind's table names its own. */
+struct optimizer_params {
+	double momentum, dampening, weight_decay, alpha, eps;
+	bool nesterov, centered, amsgrad;
+	struct field_doubles betas;
+	struct field_strings exclude; /**< "bias", "norm": no weight decay */
+};
+
+struct optimizer_kind {
+	const char *name, *help;
+	const char *op; /**< "Sgd", "RMSprop", "Adam" */
+	bool decoupled;
+	double default_betas[2];
+	const struct field *fields; /**< over struct optimizer_params */
+};
+
+struct optimizer {
+	const struct optimizer_kind *kind;
+	const struct op *op;
+	struct optimizer_params params;
+	struct optimizer_attrs attrs; /**< flags; segments are the step's */
+};
+
+/** From the map `optimizer` (NULL: adam). */
+MUST_USE enum err_code optimizer_read(const struct doc *map,
+				      struct optimizer *ret,
+				      struct arena *arena, struct err *err);
+void optimizer_write(const struct optimizer *optimizer,
+		     struct json_writer *writer);
+/** The setting of a step; momentum NaN: the optimizer's own. */
+struct optimizer_setting optimizer_setting_at(const struct optimizer *optimizer,
+					      double rate, double momentum);
+/** Has it a momentum (or beta1) that a schedule may cycle? */
+bool optimizer_has_momentum(const struct optimizer *optimizer);
+
+#endif

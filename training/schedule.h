@@ -1,0 +1,68 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/** @file
+ * Schedule: the learning rate (and momentum) of every step, by kind.
+ *
+ * A kind is a row of schedules.def with PyTorch's formula and parameter names.
+ * one_cycle counts steps; the others count epochs, in fractions, where
+ * PyTorch's users step them once an epoch (docs/training-jobs.md).
+ *
+ * Ownership: plain data; lists live in the spec's arena. Threads: pure.
+ */
+#ifndef TRAINING_SCHEDULE_H
+#define TRAINING_SCHEDULE_H
+
+#include "base/field.h"
+
+struct json_writer;
+
+/** Where a job stands. */
+struct schedule_time {
+	double step, total_steps; /**< from 0; of the whole job */
+	double epoch;		  /**< from 0, in whole epochs or fractions */
+};
+
+struct schedule_value {
+	double rate;
+	double momentum; /**< NaN: the optimizer's own */
+};
+
+/** All parameters of all kinds; each kind's table names its own. */
+struct schedule_params {
+	double max_lr; /**< 0: the base rate */
+	double pct_start, div_factor, final_div_factor;
+	double base_momentum, max_momentum;
+	bool three_phase, cycle_momentum;
+	int anneal_strategy;   /**< 0 cos, 1 linear */
+	double t_max, eta_min; /**< t_max 0: all epochs */
+	double t_0, t_mult;
+	double step_size, gamma;
+	struct field_doubles milestones;
+	double start_factor, end_factor, total_iters; /**< 0: all epochs */
+	double power;
+};
+
+struct schedule_kind {
+	const char *name, *help;
+	const struct field *fields; /**< over struct schedule_params */
+	struct schedule_value (*at)(const struct schedule_params *params,
+				    double base_rate, double epochs,
+				    const struct schedule_time *time);
+};
+
+struct schedule {
+	const struct schedule_kind *kind;
+	struct schedule_params params;
+	double base_rate, epochs;
+};
+
+/** From the map `learning_rate_scheduler` (NULL: constant). */
+MUST_USE enum err_code schedule_read(const struct doc *map, double base_rate,
+				     double epochs, struct schedule *ret,
+				     struct arena *arena, struct err *err);
+void schedule_write(const struct schedule *schedule,
+		    struct json_writer *writer);
+struct schedule_value schedule_at(const struct schedule *schedule,
+				  const struct schedule_time *time);
+const struct schedule_kind *schedule_kind_at(size_t i);
+
+#endif
