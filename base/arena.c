@@ -37,7 +37,7 @@ static struct chunk *chunk_create(size_t cap)
 {
 	struct chunk *chunk;
 
-	if (cap > SIZE_MAX - 2 * CACHE_LINE)
+	if (cap > SIZE_MAX / 2)
 		return NULL;
 	chunk = mem_aligned(CACHE_LINE + cap);
 	if (!chunk)

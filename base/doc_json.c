@@ -44,7 +44,7 @@ static enum err_code scan(const char *text, size_t len,
 			return err_set(err, ERR_INVALID,
 				       "%s: nested deeper than %d levels",
 				       builder->name, DOC_LEVELS);
-		if (n_values > 2 * DOC_NODES_MAX)
+		if (n_values / 2 > DOC_NODES_MAX)
 			return err_set(err, ERR_TOO_LARGE,
 				       "%s: more than %d values", builder->name,
 				       DOC_NODES_MAX);

@@ -256,13 +256,13 @@ static enum err_code check_keys(const struct reading *reading,
 
 	if (map->n < 2)
 		return ERR_NONE;
-	children = mem_array(map->n, sizeof(*children));
+	children = mem_array(map->n, sizeof(void *));
 	if (!children)
 		return err_set(err, ERR_NO_MEMORY, "%s: out of memory",
 			       reading->builder.name);
 	for (const struct doc *child = map->first; child; child = child->next)
 		children[n++] = child;
-	qsort(children, n, sizeof(*children), compare_children);
+	qsort(children, n, sizeof(void *), compare_children);
 	for (size_t i = 1; i < n && !rc; i++)
 		if (str_equal(children[i - 1]->key, children[i]->key))
 			rc = err_set(err, ERR_INVALID,

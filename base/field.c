@@ -157,6 +157,7 @@ static enum err_code read_child(const struct field *field,
 	return field_read_value(&reading, child, at(into, field), err);
 }
 
+/* NOLINTNEXTLINE(readability-function-size): input, table, output, context */
 enum err_code field_read(const struct field *table, const struct doc *map,
 			 const char *where, const char *const *also, void *into,
 			 struct arena *arena, struct err *err)

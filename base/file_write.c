@@ -13,10 +13,10 @@
 enum { TEMPORARY_DIGITS = 16, FILE_MODE = 0644, WRITE_MAX = 1 << 30 };
 
 /* Tests set it to walk through every failure; 0 never fails. */
-static _Thread_local struct { /* NOLINT(*-global-variables) */
+static _Thread_local struct {
 	unsigned long n;
 	int error;
-} fuse;
+} fuse; /* NOLINT(*-global-variables) */
 
 void file_fail_at(unsigned long n, int error)
 {

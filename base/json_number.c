@@ -233,10 +233,9 @@ static size_t put_whole(double value, char *to)
 {
 	if (value == 0.0) {
 		/* "-0" would be read as the integer 0 */
-		const char *zero = signbit(value) ? "-0.0" : "0";
-		const size_t n = strlen(zero);
+		const size_t n = signbit(value) ? 4 : 1;
 
-		memcpy(to, zero, n);
+		memcpy(to, n == 1 ? "0" : "-0.0", n);
 		return n;
 	}
 	*to = '-';

@@ -1,0 +1,89 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "tests/fuzz/fuzz.h"
+
+#include <assert.h>
+
+#include "base/doc.h"
+#include "base/field.h"
+#include "base/json_write.h"
+
+enum { TEXT_MAX = 1 << 24 };
+
+struct options {
+	int64_t count, bytes;
+	double rate, seconds;
+	const char *name;
+	int kind;
+	struct field_ints ints;
+	struct field_doubles doubles;
+	struct field_strings strings;
+	const struct doc *doc;
+};
+
+static const char *const kinds[] = { "one", "two", NULL };
+
+#define AT(member) offsetof(struct options, member)
+/* clang-format off */
+static const struct field table[] = {
+	{ "count", "", FIELD_INT, .offset = AT(count), .min = 1, .max = 9 },
+	{ "bytes", "", FIELD_BYTES, .offset = AT(bytes) },
+	{ "rate", "", FIELD_DOUBLE, .offset = AT(rate) },
+	{ "seconds", "", FIELD_SECONDS, .offset = AT(seconds) },
+	{ "name", "", FIELD_STRING, .offset = AT(name) },
+	{ "kind", "", FIELD_ENUM, .offset = AT(kind), .names = kinds },
+	{ "ints", "", FIELD_INTS, .offset = AT(ints), .min = -5, .max = 5 },
+	{ "doubles", "", FIELD_DOUBLES, .offset = AT(doubles) },
+	{ "strings", "", FIELD_STRINGS, .offset = AT(strings) },
+	{ "doc", "", FIELD_DOC, .offset = AT(doc) },
+	{ 0 },
+};
+/* clang-format on */
+
+/* A YAML document written as JSON is the same document. */
+static void check_as_json(const struct doc *doc, struct arena *arena)
+{
+	struct doc *again = NULL;
+	struct json_writer writer;
+	struct buf buf;
+	struct err err;
+
+	buf_init(&buf, TEXT_MAX);
+	json_write_init(&writer, &buf);
+	json_write_doc(&writer, NULL, doc);
+	assert(!buf.fault);
+	assert(
+	    !doc_parse_json(buf.data, buf.len, "again", arena, &again, &err));
+	assert(again->kind == doc->kind && again->n == doc->n);
+	buf_finish(&buf);
+}
+
+static void check_fields(const struct doc *doc, struct arena *arena)
+{
+	struct options options;
+	struct err err = { 0 };
+
+	if (field_read(table, doc, "map", NULL, &options, arena, &err))
+		assert(*err.msg);
+	else
+		assert(options.count == 0 ||
+		       (options.count > 0 && options.count < 10));
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+	struct arena *arena = arena_create(64 << 20);
+	struct doc *doc = NULL;
+	struct err err;
+
+	if (!arena)
+		return 0;
+	if (doc_parse_yaml((const char *)data, size, "input", arena, &doc,
+			   &err)) {
+		assert(!doc && *err.msg);
+	} else {
+		check_as_json(doc, arena);
+		check_fields(doc, arena);
+	}
+	arena_destroy(arena);
+	return 0;
+}
