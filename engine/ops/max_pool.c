@@ -1,0 +1,504 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/** @file
+ * The largest value of each window: MaxPool with its Indices, GlobalMaxPool,
+ * and the gradient, which gives dy to the place that Indices name. Of equals
+ * the first in row-major order counts.
+ */
+#include <math.h>
+#include <string.h>
+
+#include "engine/autodiff.h"
+#include "engine/kernel.h"
+#include "engine/ops/pool.h"
+
+enum { MAX_SLICES = 16, SLICE_ELEMENTS = 1 << 14 };
+
+#define T float
+#define LOWEST (-INFINITY)
+#define IS_NAN(x) isnan(x)
+#define NAME(x) x##_f32
+#include "engine/ops/pool_typed.h"
+
+#define T double
+#define LOWEST ((double)-INFINITY)
+#define IS_NAN(x) isnan(x)
+#define NAME(x) x##_f64
+#include "engine/ops/pool_typed.h"
+
+#define T int32_t
+#define LOWEST INT32_MIN
+#define IS_NAN(x) false
+#define NAME(x) x##_i32
+#include "engine/ops/pool_typed.h"
+
+/* infer() has seen it pass */
+static void query_window(const struct kernel_query *query,
+			 const struct shape *x, struct window *ret)
+{
+	const struct pool_attrs *attrs = query->attrs;
+	const enum err_code rc = window_init(
+	    &attrs->window, &attrs->window.kernel_shape, x, ret, NULL);
+
+	(void)rc;
+}
+
+/* row-major place in a plane to column-major, or back */
+static int64_t turn(const struct window *win, int64_t at, bool back)
+{
+	int64_t stride = 1, ret = 0, step[WINDOW_DIMS];
+
+	if (back) {
+		for (unsigned i = WINDOW_DIMS; i-- > 0;) {
+			step[i] = stride;
+			stride *= win->in[i];
+		}
+		for (unsigned i = 0; i < WINDOW_DIMS; i++) {
+			ret += at % win->in[i] * step[i];
+			at /= win->in[i];
+		}
+		return ret;
+	}
+	for (unsigned i = 0; i < WINDOW_DIMS; i++) {
+		step[i] = stride;
+		stride *= win->in[i];
+	}
+	for (unsigned i = WINDOW_DIMS; i-- > 0;) {
+		ret += at % win->in[i] * step[i];
+		at /= win->in[i];
+	}
+	return ret;
+}
+
+static void plane(const struct kernel_call *call, const struct window *win,
+		  int64_t i, int64_t *at)
+{
+	const int64_t x = i * win->n_in, y = i * win->n_out;
+
+	switch ((int)call->query->in[0].type.elem) {
+	case DTYPE_F32:
+		max_plane_f32(win, (const float *)call->in[0] + x,
+			      (float *)call->out[0] + y, at);
+		break;
+	case DTYPE_F64:
+		max_plane_f64(win, (const double *)call->in[0] + x,
+			      (double *)call->out[0] + y, at);
+		break;
+	case DTYPE_I32:
+		max_plane_i32(win, (const int32_t *)call->in[0] + x,
+			      (int32_t *)call->out[0] + y, at);
+		break;
+	}
+}
+
+/* places in the plane become places in the tensor; a window that lies in the
+ * padding altogether has none: -1 */
+static void finish_indices(const struct kernel_call *call,
+			   const struct window *win, int64_t i, int64_t *at)
+{
+	const struct pool_attrs *attrs = call->query->attrs;
+
+	for (int64_t o = 0; o < win->n_out; o++) {
+		if (at[o] < 0)
+			continue;
+		if (attrs->storage_order)
+			at[o] = turn(win, at[o], false);
+		at[o] += i * win->n_in;
+	}
+}
+
+static void max_run(const struct kernel_call *call, unsigned slice,
+		    void *scratch)
+{
+	const struct shape *x = &call->query->in[0].shape;
+	int64_t *indices = call->query->n_out > 1 ? call->out[1] : NULL;
+	struct window win;
+	int64_t first, last;
+
+	(void)scratch;
+	query_window(call->query, x, &win);
+	kernel_slice(shape_range(x, 0, 2), call->n_slices, slice, &first,
+		     &last);
+	for (int64_t i = first; i < last; i++) {
+		int64_t *at = indices ? indices + i * win.n_out : NULL;
+
+		plane(call, &win, i, at);
+		if (at)
+			finish_indices(call, &win, i, at);
+	}
+}
+
+static void global_run(const struct kernel_call *call, unsigned slice,
+		       void *scratch)
+{
+	const struct shape *x = &call->query->in[0].shape;
+	const int64_t n = shape_range(x, 2, x->rank);
+	int64_t first, last;
+
+	(void)scratch;
+	kernel_slice(shape_range(x, 0, 2), call->n_slices, slice, &first,
+		     &last);
+	for (int64_t i = first; i < last; i++) {
+		if (call->query->in[0].type.elem == DTYPE_F64)
+			max_row_f64((const double *)call->in[0] + i * n, n,
+				    (double *)call->out[0] + i);
+		else if (call->query->in[0].type.elem == DTYPE_I32)
+			max_row_i32((const int32_t *)call->in[0] + i * n, n,
+				    (int32_t *)call->out[0] + i);
+		else
+			max_row_f32((const float *)call->in[0] + i * n, n,
+				    (float *)call->out[0] + i);
+	}
+}
+
+static struct shape told_shape(const struct pool_attrs *attrs)
+{
+	struct shape x = { .rank = (unsigned)attrs->shape.n };
+
+	memcpy(x.dim, attrs->shape.v, x.rank * sizeof(x.dim[0]));
+	return x;
+}
+
+static void grad_plane(const struct kernel_call *call, const struct window *win,
+		       int64_t i)
+{
+	const struct pool_attrs *attrs = call->query->attrs;
+	const bool is_f64 = call->query->in[0].type.elem == DTYPE_F64;
+	const int64_t *indices = (const int64_t *)call->in[1] + i * win->n_out;
+
+	for (int64_t o = 0; o < win->n_out; o++) {
+		int64_t at = indices[o] - i * win->n_in;
+
+		if (indices[o] == -1)
+			continue;
+		if (at < 0 || at >= win->n_in) {
+			kernel_fault(call, i * win->n_out + o);
+			continue;
+		}
+		if (attrs->storage_order)
+			at = turn(win, at, true);
+		at += i * win->n_in;
+		if (is_f64)
+			((double *)call->out[0])[at] +=
+			    ((const double *)call->in[0])[i * win->n_out + o];
+		else
+			((float *)call->out[0])[at] +=
+			    ((const float *)call->in[0])[i * win->n_out + o];
+	}
+}
+
+static void grad_run(const struct kernel_call *call, unsigned slice,
+		     void *scratch)
+{
+	const struct shape x = told_shape(call->query->attrs);
+	const size_t size = dtype_info(call->query->in[0].type.elem)->size;
+	struct window win;
+	int64_t first, last;
+
+	(void)scratch;
+	query_window(call->query, &x, &win);
+	kernel_slice(shape_range(&x, 0, 2), call->n_slices, slice, &first,
+		     &last);
+	if (first < last)
+		memset((char *)call->out[0] + (size_t)(first * win.n_in) * size,
+		       0, (size_t)((last - first) * win.n_in) * size);
+	for (int64_t i = first; i < last; i++)
+		grad_plane(call, &win, i);
+}
+
+static enum err_code prepare(const struct kernel_query *query,
+			     struct kernel_setup *ret, struct err *err)
+{
+	const struct shape *x = &query->in[0].shape;
+	int64_t n = shape_count(x) / SLICE_ELEMENTS;
+
+	(void)err;
+	n = n > shape_range(x, 0, 2) ? shape_range(x, 0, 2) : n;
+	ret->n_slices = n < 1 ? 1 : n > MAX_SLICES ? MAX_SLICES : (unsigned)n;
+	return ERR_NONE;
+}
+
+static double cost(const struct kernel_query *query)
+{
+	const struct pool_attrs *attrs = query->attrs;
+	double taps = 1;
+
+	for (size_t i = 0; i < attrs->window.kernel_shape.n; i++)
+		taps *= (double)attrs->window.kernel_shape.v[i];
+	return 0.2 + (double)shape_count(&query->out[0].shape) * taps * 5e-4;
+}
+
+static double global_cost(const struct kernel_query *query)
+{
+	return 0.1 + (double)shape_count(&query->in[0].shape) * 1e-3;
+}
+
+static enum err_code max_infer(struct infer *infer, struct err *err)
+{
+	const struct pool_attrs *attrs = infer->attrs;
+	const struct shape *x = &infer->in[0].shape;
+	struct window win;
+	enum err_code rc = window_init(
+	    &attrs->window, &attrs->window.kernel_shape, x, &win, err);
+
+	if (!rc)
+		rc = window_shape(&win, x->dim[0], x->dim[1],
+				  &infer->out[0].shape, err);
+	if (rc)
+		return rc;
+	infer->out[0].has_shape = true;
+	if (infer->n_out > 1) {
+		infer->out[1].shape = infer->out[0].shape;
+		infer->out[1].has_shape = true;
+	}
+	return ERR_NONE;
+}
+
+static enum err_code global_infer(struct infer *infer, struct err *err)
+{
+	struct shape *y = &infer->out[0].shape;
+
+	*y = infer->in[0].shape;
+	if (y->rank < 2)
+		return infer_fail(err,
+				  "input 'X': expected [batch, channels, ...], "
+				  "got rank %u",
+				  y->rank);
+	for (unsigned i = 2; i < y->rank; i++)
+		y->dim[i] = 1;
+	infer->out[0].has_shape = true;
+	return ERR_NONE;
+}
+
+static enum err_code grad_infer(struct infer *infer, struct err *err)
+{
+	const struct pool_attrs *attrs = infer->attrs;
+	const struct shape *dy = &infer->in[0].shape;
+	struct shape x, y;
+	struct window win;
+	char text[2][64];
+	enum err_code rc;
+
+	if (attrs->shape.n < 3 || attrs->shape.n > 2 + WINDOW_DIMS)
+		return err_set(err, ERR_INVALID,
+			       "attribute 'shape': expected 3 to %d extents, "
+			       "got %zu",
+			       2 + WINDOW_DIMS, attrs->shape.n);
+	x = told_shape(attrs);
+	rc = shape_check(&x, "attribute 'shape'", err);
+	if (!rc)
+		rc = window_init(&attrs->window, &attrs->window.kernel_shape,
+				 &x, &win, err);
+	if (!rc)
+		rc = window_shape(&win, x.dim[0], x.dim[1], &y, err);
+	if (rc)
+		return rc;
+	if (!shape_equal(dy, &y) || !shape_equal(&infer->in[1].shape, &y))
+		return infer_fail(err,
+				  "inputs 'dy' and 'indices': expected %s, got "
+				  "dy %s",
+				  shape_text(&y, text[0], sizeof(text[0])),
+				  shape_text(dy, text[1], sizeof(text[1])));
+	infer->out[0].shape = x;
+	infer->out[0].has_shape = true;
+	return ERR_NONE;
+}
+
+/* indices: of the node, or VALUE_NONE to find them again */
+static enum err_code build_grad(struct vjp *vjp, struct pool_attrs *attrs,
+				int32_t indices, struct err *err)
+{
+	struct build *build = vjp->build;
+	const struct shape x = build_fact(build, vjp->in[0])->shape;
+	int32_t out[2] = { VALUE_NONE, indices }, in[2];
+
+	if (indices == VALUE_NONE)
+		build_nodes(build, "MaxPool", attrs, vjp->in, 1, out, 2);
+	attrs->shape = (struct attr_ints){ x.rank, x.dim };
+	in[0] = vjp->grad_out[0];
+	in[1] = out[1];
+	vjp->grad_in[0] = build_node(build, "MaxPoolGrad", attrs, in, 2);
+	return build_check(build, err);
+}
+
+static enum err_code max_vjp(struct vjp *vjp, struct err *err)
+{
+	struct pool_attrs attrs = *(const struct pool_attrs *)vjp->attrs;
+
+	return build_grad(vjp, &attrs,
+			  vjp->node->n_out > 1 ? vjp->out[1] : VALUE_NONE, err);
+}
+
+static enum err_code global_vjp(struct vjp *vjp, struct err *err)
+{
+	const struct shape x = build_fact(vjp->build, vjp->in[0])->shape;
+	struct pool_attrs attrs = {
+		.window = { .kernel_shape = { x.rank - 2, x.dim + 2 } },
+	};
+
+	if (x.rank == 2) {
+		vjp->grad_in[0] = vjp->grad_out[0];
+		return ERR_NONE;
+	}
+	return build_grad(vjp, &attrs, VALUE_NONE, err);
+}
+
+static bool fits(const struct kernel_query *query)
+{
+	const enum dtype elem = query->in[0].type.elem;
+
+	return elem == DTYPE_F32 || elem == DTYPE_F64 || elem == DTYPE_I32;
+}
+
+static const struct kernel max_kernel = {
+	.name = "max_pool.plain",
+	.flags = KERNEL_QUICK | KERNEL_SLICE_FREE,
+	.fits = fits,
+	.cost = cost,
+	.prepare = prepare,
+	.run = max_run,
+};
+static const struct kernel global_kernel = {
+	.name = "global_max_pool.plain",
+	.flags = KERNEL_QUICK | KERNEL_SLICE_FREE,
+	.fits = fits,
+	.cost = global_cost,
+	.prepare = prepare,
+	.run = global_run,
+};
+static const struct kernel grad_kernel = {
+	.name = "max_pool_grad.plain",
+	.flags = KERNEL_QUICK | KERNEL_SLICE_FREE,
+	.cost = global_cost,
+	.prepare = prepare,
+	.run = grad_run,
+};
+static const struct kernel *const max_kernels[] = { &max_kernel, NULL };
+static const struct kernel *const global_kernels[] = { &global_kernel, NULL };
+static const struct kernel *const grad_kernels[] = { &grad_kernel, NULL };
+
+static const struct port max_in[] = {
+	{ "X", "T:float16,float,double,bfloat16,int8,uint8", 0 },
+	{ 0 },
+};
+static const struct port max_out[] = {
+	{ "Y", "T", 0 },
+	{ "Indices", "int64", PORT_OPTIONAL },
+	{ 0 },
+};
+static const struct port global_out[] = { { "Y", "T", 0 }, { 0 } };
+static const struct port grad_in[] = {
+	{ "dy", "T:float,double", 0 },
+	{ "indices", "int64", 0 },
+	{ 0 },
+};
+static const struct port grad_out[] = { { "dx", "T", 0 }, { 0 } };
+
+/* clang-format off */
+#define WINDOW(member) offsetof(struct pool_attrs, window.member)
+#define MAX_ATTRS \
+	{ .name = "auto_pad", .help = "NOTSET, SAME_UPPER, SAME_LOWER or VALID", \
+	  .offset = WINDOW(auto_pad), .kind = ATTR_STRING, .def_text = "NOTSET" }, \
+	{ .name = "ceil_mode", .help = "1: a last window may be cut short", \
+	  .offset = WINDOW(ceil_mode), .kind = ATTR_INT, .max = 1 }, \
+	{ .name = "dilations", .help = "distance of taps, by axis", \
+	  .offset = WINDOW(dilations), .kind = ATTR_INTS, .min = 1, .max = INT32_MAX }, \
+	{ .name = "kernel_shape", .help = "extent of the window, by axis", \
+	  .offset = WINDOW(kernel_shape), .kind = ATTR_INTS, .flags = ATTR_REQUIRED, .min = 1, .max = INT32_MAX }, \
+	{ .name = "pads", .help = "padding before each axis, then after each", \
+	  .offset = WINDOW(pads), .kind = ATTR_INTS, .max = INT32_MAX }, \
+	{ .name = "storage_order", .help = "1: Indices count columns first", \
+	  .offset = offsetof(struct pool_attrs, storage_order), .kind = ATTR_INT, .max = 1 }, \
+	{ .name = "strides", .help = "steps of the window, by axis", \
+	  .offset = WINDOW(strides), .kind = ATTR_INTS, .min = 1, .max = INT32_MAX }
+
+static const struct op_attr max_attrs[] = { MAX_ATTRS, { 0 } };
+static const struct op_attr grad_attrs[] = {
+	MAX_ATTRS,
+	{ .name = "shape", .help = "the shape of x",
+	  .offset = offsetof(struct pool_attrs, shape), .kind = ATTR_INTS, .flags = ATTR_REQUIRED, .max = INT32_MAX },
+	{ 0 },
+};
+
+static const struct op_case max_cases[] = {
+	{ .name = "images", .graph = "y = MaxPool<kernel_shape=[3,3], strides=[2,2], pads=[1,1,1,1]>(x:float[2,3,9,9])" },
+	{ .name = "indices", .graph = "y, i = MaxPool<kernel_shape=[2,2], strides=[2,2]>(x:float[2,3,6,8])" },
+	{ .name = "indices by column", .graph = "y, i = MaxPool<kernel_shape=[2,3], storage_order=1>(x:float[2,2,5,6])" },
+	{ .name = "stride 1", .graph = "y, i = MaxPool<kernel_shape=[3,2]>(x:float[1,2,5,6])" },
+	{ .name = "dilation", .graph = "y, i = MaxPool<kernel_shape=[2,2], dilations=[2,2]>(x:float[1,2,5,6])" },
+	{ .name = "ceil mode", .graph = "y, i = MaxPool<kernel_shape=[3,3], strides=[2,2], ceil_mode=1>(x:float[1,2,6,6])" },
+	{ .name = "ceil mode, no window in the padding", .graph = "y = MaxPool<kernel_shape=[1,1], strides=[2,2], ceil_mode=1>(x:float[1,1,2,2])" },
+	{ .name = "same upper", .graph = "y = MaxPool<kernel_shape=[2,2], auto_pad=\"SAME_UPPER\">(x:float[1,3,5,4])" },
+	{ .name = "same lower", .graph = "y = MaxPool<kernel_shape=[3,3], strides=[2,2], auto_pad=\"SAME_LOWER\">(x:float[1,3,5,4])" },
+	{ .name = "sequence", .graph = "y, i = MaxPool<kernel_shape=[3], strides=[2]>(x:float[2,3,9])" },
+	{ .name = "volume", .graph = "y, i = MaxPool<kernel_shape=[2,2,2], storage_order=1>(x:float[1,2,3,4,3])" },
+	{ .name = "double", .graph = "y, i = MaxPool<kernel_shape=[2,2]>(x:double[1,2,4,4])" },
+	{ .name = "bytes", .graph = "y, i = MaxPool<kernel_shape=[2,2]>(x:uint8[1,2,4,4])" },
+	{ .name = "no batch", .graph = "y, i = MaxPool<kernel_shape=[2,2]>(x:float[0,2,4,4])" },
+	{ .name = "window too large", .graph = "y = MaxPool<kernel_shape=[5,5]>(x:float[1,2,4,4])", .want = ERR_SHAPE },
+	{ .name = "one extent short", .graph = "y = MaxPool<kernel_shape=[2]>(x:float[1,2,4,4])", .want = ERR_SHAPE },
+	{ .name = "no spatial axis", .graph = "y = MaxPool<kernel_shape=[2]>(x:float[1,2])", .want = ERR_SHAPE },
+	{ 0 },
+};
+static const struct op_case global_cases[] = {
+	{ .name = "images", .graph = "y = GlobalMaxPool(x:float[2,3,7,5])" },
+	{ .name = "sequence", .graph = "y = GlobalMaxPool(x:double[2,3,7])" },
+	{ .name = "rows", .graph = "y = GlobalMaxPool(x:float[2,3])" },
+	{ .name = "no batch", .graph = "y = GlobalMaxPool(x:float[0,3,7,5])" },
+	{ .name = "a vector", .graph = "y = GlobalMaxPool(x:float[3])", .want = ERR_SHAPE },
+	{ 0 },
+};
+static const struct op_case grad_cases[] = {
+	{ .name = "images", .graph = "dx = predictd.MaxPoolGrad<kernel_shape=[2,2], strides=[2,2], shape=[1,2,4,4]>(dy:float[1,2,2,2], "
+	  "i:int64[1,2,2,2]={0,2,9,15,16,18,25,31})" },
+	{ .name = "two in one place", .graph = "dx = predictd.MaxPoolGrad<kernel_shape=[2], shape=[1,1,3]>(dy:double[1,1,2], i:int64[1,1,2]={1,1})" },
+	{ .name = "another dy", .graph = "dx = predictd.MaxPoolGrad<kernel_shape=[2], shape=[1,1,3]>(dy:float[1,1,3], i:int64[1,1,3])", .want = ERR_SHAPE },
+	{ .name = "another indices", .graph = "dx = predictd.MaxPoolGrad<kernel_shape=[2], shape=[1,1,3]>(dy:float[1,1,2], i:int64[1,1,3])", .want = ERR_SHAPE },
+	{ .name = "no window", .graph = "dx = predictd.MaxPoolGrad<kernel_shape=[], shape=[1,1,3]>(dy:float[1,1,2], i:int64[1,1,2])", .want = ERR_INVALID },
+	{ 0 },
+};
+/* clang-format on */
+
+extern const struct op op_global_max_pool;
+const struct op op_global_max_pool = {
+	.domain = "",
+	.name = "GlobalMaxPool",
+	.help = "The largest value of each channel.",
+	.since = 1,
+	.in = max_in,
+	.out = global_out,
+	.infer = global_infer,
+	.kernels = global_kernels,
+	.vjp = global_vjp,
+	.cases = global_cases,
+};
+
+extern const struct op op_max_pool;
+const struct op op_max_pool = {
+	.domain = "",
+	.name = "MaxPool",
+	.help = "The largest value of each window, and its place.",
+	.since = 10,
+	.in = max_in,
+	.out = max_out,
+	.attrs = max_attrs,
+	.attrs_size = sizeof(struct pool_attrs),
+	.infer = max_infer,
+	.kernels = max_kernels,
+	.vjp = max_vjp,
+	.cases = max_cases,
+};
+
+extern const struct op op_max_pool_grad;
+const struct op op_max_pool_grad = {
+	.domain = "predictd",
+	.name = "MaxPoolGrad",
+	.help = "Gradient of MaxPool from its Indices.",
+	.since = 1,
+	.in = grad_in,
+	.out = grad_out,
+	.attrs = grad_attrs,
+	.attrs_size = sizeof(struct pool_attrs),
+	.infer = grad_infer,
+	.kernels = grad_kernels,
+	.cases = grad_cases,
+};

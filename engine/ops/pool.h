@@ -1,0 +1,20 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/** @file
+ * Pooling: attributes, for all kernels of the family.
+ *
+ * The gradients are rows of their own: dx = MaxPoolGrad<shape>(dy, indices)
+ * from the second result of MaxPool, and dx = AveragePoolGrad<shape>(dy).
+ */
+#ifndef ENGINE_OPS_POOL_H
+#define ENGINE_OPS_POOL_H
+
+#include "engine/ops/window.h"
+
+struct pool_attrs {
+	struct window_attrs window;
+	int64_t count_include_pad; /**< AveragePool */
+	int64_t storage_order;	   /**< MaxPool: 1 counts columns first */
+	struct attr_ints shape;	   /**< gradients: the shape of x */
+};
+
+#endif
