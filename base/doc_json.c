@@ -13,9 +13,20 @@ struct level {
 	size_t i;   /* of an array */
 };
 
+/* jansson calls a failed allocation now this, now that syntax error. */
+static _Thread_local bool ran_out; /* NOLINT(*-global-variables) */
+
+static void *allocate(size_t size)
+{
+	void *block = mem_alloc(size);
+
+	ran_out = ran_out || !block;
+	return block;
+}
+
 void doc_init(void)
 {
-	json_set_alloc_funcs(mem_alloc, mem_free);
+	json_set_alloc_funcs(allocate, mem_free);
 	json_object_seed(0);
 }
 
@@ -55,8 +66,7 @@ static enum err_code scan(const char *text, size_t len,
 static enum err_code explain(const char *name, const json_error_t *error,
 			     struct err *err)
 {
-	if (!error->text[0] ||
-	    json_error_code(error) == json_error_out_of_memory)
+	if (ran_out || !error->text[0])
 		return err_set(err, ERR_NO_MEMORY, "%s: out of memory", name);
 	return err_set(err, ERR_INVALID, "%s line %d column %d: %s", name,
 		       error->line > 0 ? error->line : 1,
@@ -186,6 +196,7 @@ enum err_code doc_parse_json(const char *text, size_t len, const char *name,
 	rc = scan(text, len, &builder, err);
 	if (rc)
 		return rc;
+	ran_out = false;
 	root = json_loadb(text, len, JSON_REJECT_DUPLICATES | JSON_DECODE_ANY,
 			  &error);
 	if (!root)

@@ -136,8 +136,8 @@ static void put_member(struct json_writer *writer, const char *key,
 	if (!line->fault)
 		return;
 	*writer = before;
-	buf_reset(line);
 	line->len = len;
+	line->fault = ERR_NONE;
 	if (cut)
 		json_write_strn(writer, key, text,
 				str_utf8_cut(text, strlen(text), cut));

@@ -7,6 +7,9 @@
 
 enum { CACHE_LINE = 64 };
 
+/* No object is larger; refused here, where a sanitizer would stop. */
+static const size_t size_limit = PTRDIFF_MAX - CACHE_LINE;
+
 /* Tests set it to walk through every failure; 0 never fails. */
 static _Thread_local unsigned long fuse; /* NOLINT(*-global-variables) */
 
@@ -22,7 +25,7 @@ void mem_fail_at(unsigned long n)
 
 void *mem_alloc(size_t size)
 {
-	if (fuse_blows())
+	if (size > size_limit || fuse_blows())
 		return NULL;
 	return malloc(size ? size : 1);
 }
@@ -34,23 +37,27 @@ void *mem_zero(size_t size)
 
 void *mem_array(size_t n, size_t size)
 {
-	if (fuse_blows())
+	size_t bytes;
+
+	if (__builtin_mul_overflow(n, size, &bytes) || bytes > size_limit ||
+	    fuse_blows())
 		return NULL;
-	return n && size ? calloc(n, size) : calloc(1, 1);
+	return calloc(1, bytes ? bytes : 1);
 }
 
 void *mem_resize(void *block, size_t n, size_t size)
 {
 	size_t bytes;
 
-	if (__builtin_mul_overflow(n, size, &bytes) || fuse_blows())
+	if (__builtin_mul_overflow(n, size, &bytes) || bytes > size_limit ||
+	    fuse_blows())
 		return NULL;
 	return realloc(block, bytes ? bytes : 1);
 }
 
 void *mem_aligned(size_t size)
 {
-	if (size > SIZE_MAX - CACHE_LINE || fuse_blows())
+	if (size > size_limit || fuse_blows())
 		return NULL;
 	size = (size + CACHE_LINE - 1) / CACHE_LINE * CACHE_LINE;
 	return aligned_alloc(CACHE_LINE, size ? size : CACHE_LINE);

@@ -110,10 +110,11 @@ static const struct {
 	  "job.yaml line 2: a second document begins; only one is allowed" },
 	{ "? [a]\n: 1", "job.yaml line 1: a key must be a plain text" },
 	{ "{a: 1}: 2", "job.yaml line 1: a key must be a plain text" },
-	{ "a: [1", "job.yaml line 1 column 6: did not find expected ',' or "
+	{ "a: [1", "job.yaml line 2 column 1: did not find expected ',' or "
 		   "']'" },
-	{ "a: 1\n\tb: 2", "job.yaml line 2 column 1: found character that "
-			  "cannot start any token" },
+	{ "a: 1\n\tb: 2",
+	  "job.yaml line 2 column 1: found a tab character that "
+	  "violates indentation" },
 	{ "a: \"\\0\"", "job.yaml line 1: a text holds the character NUL" },
 	{ "a: .inf", "job.yaml line 1: infinities and NaN are not supported" },
 	{ "a: -.INF", "job.yaml line 1: infinities and NaN are not supported" },

@@ -122,7 +122,7 @@ static const struct {
 	{ 5e-5f, "0.00005" },
 	{ -2.5f, "-2.5" },
 	{ 1e10f, "10000000000" },
-	{ 33554434.0f, "33554434" },
+	{ 33554432.0f, "33554432" },
 };
 
 Test(json_write, writes_the_shortest_float)
