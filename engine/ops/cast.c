@@ -227,6 +227,11 @@ static bool makes_text(const struct kernel_query *query)
 	       query->in[0].type.elem != DTYPE_STRING;
 }
 
+static bool makes_no_text(const struct kernel_query *query)
+{
+	return !makes_text(query);
+}
+
 /* The texts live as long as the call is bound. */
 static enum err_code bind_text(struct kernel_call *call, struct err *err)
 {
@@ -261,6 +266,7 @@ static const struct kernel text_kernel = {
 static const struct kernel number_kernel = {
 	.name = "cast.reference",
 	.flags = KERNEL_QUICK | KERNEL_SLICE_FREE,
+	.fits = makes_no_text,
 	.cost = cast_cost,
 	.prepare = elementwise_prepare,
 	.run = cast_run,

@@ -8,7 +8,7 @@
  */
 #include <string.h>
 
-#include "engine/kernel.h"
+#include "engine/autodiff.h"
 #include "engine/ops/broadcast.h"
 #include "engine/ops/elementwise.h"
 
@@ -179,6 +179,17 @@ static enum err_code infer_sum_to(struct infer *infer, struct err *err)
 	return ERR_NONE;
 }
 
+static enum err_code sum_to_vjp(struct vjp *vjp, struct err *err)
+{
+	struct build *b = vjp->build;
+	const struct shape shape = build_fact(b, vjp->in[0])->shape;
+
+	if (vjp->wanted[0])
+		vjp->grad_in[0] = build_2(b, "Expand", vjp->grad_out[0],
+					  build_ints(b, shape.dim, shape.rank));
+	return build_check(b, err);
+}
+
 static const struct kernel fast = {
 	.name = "sum_to",
 	.flags = KERNEL_QUICK | KERNEL_SLICE_FREE,
@@ -241,5 +252,6 @@ const struct op op_sum_to = {
 	.out = (const struct port[]){ { "Y", "T", 0 }, { 0 } },
 	.infer = infer_sum_to,
 	.kernels = sum_to_kernels,
+	.vjp = sum_to_vjp,
 	.cases = sum_to_cases,
 };
