@@ -279,20 +279,6 @@ static bool has_died(struct planner *p, int32_t root, size_t begin, size_t end,
 	return ok;
 }
 
-/** No value in the root that meets bytes [begin, end) is there before. */
-static bool is_unborn(struct planner *p, int32_t root, size_t begin, size_t end,
-		      int32_t time)
-{
-	size_t at;
-
-	for (int32_t v = p->areas[root].head; v >= 0; v = p->next[v]) {
-		(void)value_root(p, v, &at);
-		if (meets(p, v, at, begin, end) && p->born[v] < time)
-			return false;
-	}
-	return true;
-}
-
 /** Output `out` of the node at `time` over input `in`, if nobody minds. */
 static bool share(struct planner *p, int32_t in, int32_t out, int32_t time)
 {
@@ -311,8 +297,9 @@ static bool share(struct planner *p, int32_t in, int32_t out, int32_t time)
 	moves_out = at_out == 0 && p->areas[x].bytes == bytes;
 	if (!moves_out && !(at_in == 0 && p->areas[y].bytes == bytes))
 		return false;
-	if (!has_died(p, y, at_in, at_in + bytes, time, in) ||
-	    !is_unborn(p, x, at_out, at_out + bytes, time))
+	/* the bytes of `out` are its own until now: nothing is born in them
+	 * before but values that came the same way, at earlier times */
+	if (!has_died(p, y, at_in, at_in + bytes, time, in))
 		return false;
 	if (moves_out)
 		area_join(p, x, y, at_in);

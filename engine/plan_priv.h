@@ -39,6 +39,7 @@ struct plan_step {
 	double cost_us;
 	const struct spot *in, *out;
 	int32_t time;
+	int32_t node; /**< -1: a copy */
 };
 
 /** Bytes of the block that nobody needs once `step` steps have run. */

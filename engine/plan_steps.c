@@ -50,6 +50,7 @@ static bool emit_node(struct planner *p, int32_t number)
 	step.in = spots(p, graph_in(p->graph, node), node->n_in);
 	step.out = spots(p, graph_out(p->graph, node), node->n_out);
 	step.time = p->time[number];
+	step.node = number;
 	if (p->scratch[number] >= 0)
 		step.scratch_offset = p->areas[p->scratch[number]].offset;
 	if (!step.in || !step.out)
@@ -83,6 +84,7 @@ static bool emit_copy(struct planner *p, const struct copy *copy)
 		.in = spot,
 		.out = spot + 1,
 		.time = copy->time,
+		.node = -1,
 	};
 	return true;
 }

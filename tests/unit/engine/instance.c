@@ -1,0 +1,223 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "engine/instance.h"
+
+#include <criterion/criterion.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/mem.h"
+#include "engine/flush.h"
+#include "plan_help.h"
+
+/* Several slices in most steps; Softmax and the sums go over rows. */
+static const char wide[] = "a = MatMul(x:float[96,80], w:float[80,112]!)\n"
+			   "b = Relu(Add(a, c:float[112]!))\n"
+			   "d = Softmax(MatMul(b, Transpose<perm=[1,0]>(b)))\n"
+			   "e, f = Split<axis=0>(d, k:int64[2]={32,64})\n"
+			   "g = Concat<axis=0>(Tanh(f), Sigmoid(e), d)\n"
+			   "h = ReduceSum<keepdims=0>(g, k2:int64[1]={1})\n"
+			   "n = Sub(w, Mul(w, ReduceMean<keepdims=0>(h)))\n"
+			   "assign w = n\n"
+			   "return g, h";
+
+static void fill_variables(struct bench *bench)
+{
+	for (int32_t i = 0; i < bench->graph->n_variable; i++) {
+		const struct tensor_view *view =
+		    &bench->graph->variable[i].view;
+		float *w = view->data;
+
+		for (int64_t j = 0; j < shape_count(&view->shape); j++)
+			w[j] = (float)(j * 37 % 101 - 50) / 200;
+	}
+}
+
+Test(instance, any_number_of_threads_gives_the_same_bits)
+{
+	float *want = NULL;
+	size_t bytes = 0;
+
+	for (unsigned threads = 1; threads <= 4; threads++) {
+		const struct plan_options options = { .threads = threads,
+						      .numerics =
+							  NUMERICS_REPEATABLE };
+		struct tensor_view y;
+		struct bench bench;
+		struct pool *pool = NULL;
+		struct team team;
+		unsigned most = 0;
+
+		cr_assert_eq(pool_create(threads, &pool, NULL), ERR_NONE);
+		bench_parse(&bench, wide);
+		fill_variables(&bench);
+		bench_plan(&bench, &options);
+		instance_call_always(bench.instance);
+		instance_poison(bench.instance);
+		bench_fill(&bench, 1);
+		for (size_t i = 0; i < bench.plan->report.n_steps; i++)
+			if (most < bench.plan->step[i].n_slices)
+				most = bench.plan->step[i].n_slices;
+		cr_assert(threads == 1 || most > 1, "nothing to share");
+		for (int run = 0; run < 20; run++) {
+			team_borrow(pool, threads - 1, &team);
+			cr_assert_eq(instance_run(bench.instance, &team, NULL),
+				     ERR_NONE);
+			team_return(&team);
+		}
+		y = instance_output(bench.instance, 0);
+		if (!want) {
+			bytes = tensor_bytes(y.dtype, &y.shape);
+			want = mem_zero(bytes);
+			memcpy(want, y.data, bytes);
+		}
+		cr_assert(!memcmp(want, y.data, bytes), "%u threads", threads);
+		bench_finish(&bench);
+		pool_destroy(pool);
+	}
+	mem_free(want);
+}
+
+Test(instance, random_graphs_give_the_same_bits_with_helpers)
+{
+	struct pool *pool = NULL;
+	struct team team;
+	char text[8192];
+
+	cr_assert_eq(pool_create(2, &pool, NULL), ERR_NONE);
+	for (unsigned seed = 1000; seed < 1100; seed++) {
+		const struct plan_options options = { .quick = true,
+						      .threads = 3 };
+		struct bench bench;
+
+		bench_random(seed, 20, text, sizeof(text));
+		bench_parse(&bench, text);
+		bench_plan(&bench, &options);
+		instance_call_always(bench.instance);
+		instance_poison(bench.instance);
+		bench_fill(&bench, seed);
+		team_borrow(pool, 2, &team);
+		bench_compare(&bench, &team);
+		team_return(&team);
+		bench_finish(&bench);
+	}
+	pool_destroy(pool);
+}
+
+Test(instance, a_run_does_not_allocate)
+{
+	struct bench bench;
+	struct pool *pool = NULL;
+	struct team team;
+	enum err_code rc;
+	void *block;
+
+	cr_assert_eq(pool_create(1, &pool, NULL), ERR_NONE);
+	bench_parse(&bench, wide);
+	fill_variables(&bench);
+	bench_plan(&bench, &(struct plan_options){ .threads = 2 });
+	instance_call_always(bench.instance);
+	bench_fill(&bench, 1);
+	mem_fail_at(1);
+	team_borrow(pool, 1, &team);
+	rc = instance_run(bench.instance, &team, NULL);
+	team_return(&team);
+	block = mem_alloc(1);
+	mem_fail_at(0);
+	cr_assert_eq(rc, ERR_NONE);
+	cr_assert_null(block, "the fuse was still there");
+	bench_finish(&bench);
+	pool_destroy(pool);
+}
+
+Test(instance, inputs_stay_and_instances_share_a_plan)
+{
+	struct bench bench;
+	struct instance *other = NULL;
+	float *x, *z;
+
+	bench_parse(&bench, "y = Relu(Tanh(x:float[8]))");
+	bench_plan(&bench, NULL);
+	cr_assert_eq(instance_create(bench.plan, &other, NULL), ERR_NONE);
+	cr_assert_eq(instance_plan(other), bench.plan);
+	x = instance_input(bench.instance, 0).data;
+	z = instance_input(other, 0).data;
+	cr_assert_neq(x, z);
+	x[3] = 0.5f;
+	z[3] = 0.25f;
+	for (int i = 0; i < 2; i++) {
+		cr_assert_eq(instance_run(bench.instance, NULL, NULL),
+			     ERR_NONE);
+		cr_assert_eq(instance_run(other, NULL, NULL), ERR_NONE);
+		cr_assert_float_eq(bench_floats(&bench, 0)[3], 0.46211717,
+				   1e-6);
+		cr_assert_eq(x[3], 0.5f);
+	}
+	cr_assert_float_eq(((const float *)instance_output(other, 0).data)[3],
+			   0.24491866, 1e-6);
+	instance_destroy(other);
+	bench_finish(&bench);
+}
+
+Test(instance, a_bad_value_is_refused_and_forgotten)
+{
+	struct bench bench;
+	int64_t *index;
+
+	bench_parse(&bench, "y = Gather(x:float[3,2], i:int64[2])");
+	bench_plan(&bench, NULL);
+	index = instance_input(bench.instance, 1).data;
+	index[1] = 3;
+	cr_assert_eq(instance_run(bench.instance, NULL, &bench.err),
+		     ERR_INVALID);
+	cr_assert_not_null(strstr(bench.err.msg, "(Gather): bad value"), "%s",
+			   bench.err.msg);
+	index[1] = -1;
+	cr_assert_eq(instance_run(bench.instance, NULL, &bench.err), ERR_NONE);
+	bench_finish(&bench);
+}
+
+Test(instance, denormal_numbers_are_zero_in_a_run_only)
+{
+	volatile float tiny = 1.2e-38f;
+	struct bench bench;
+	float *x;
+
+	bench_parse(&bench, "y = Mul(x:float[3], x)");
+	bench_plan(&bench, NULL);
+	x = instance_input(bench.instance, 0).data;
+	x[0] = 1e-20f;
+	cr_assert_eq(instance_run(bench.instance, NULL, NULL), ERR_NONE);
+	cr_assert_eq(bench_floats(&bench, 0)[0], 0.0f);
+	cr_assert(tiny * 0.5f > 0.0f);
+	bench_finish(&bench);
+}
+
+Test(instance, running_out_of_memory_is_an_error_at_any_place)
+{
+	struct bench bench;
+	struct signature signature;
+	enum err_code rc = ERR_NO_MEMORY;
+	unsigned long n = 1;
+
+	bench_parse(&bench, wide);
+	fill_variables(&bench);
+	signature = (struct signature){ 1, bench.input };
+	for (; rc; n++) {
+		struct plan *plan = NULL;
+		struct instance *instance = NULL;
+
+		mem_fail_at(n);
+		rc = plan_create(bench.graph, &signature, NULL, &plan,
+				 &bench.err);
+		if (!rc)
+			rc = instance_create(plan, &instance, &bench.err);
+		mem_fail_at(0);
+		cr_assert(!rc || rc == ERR_NO_MEMORY, "allocation %lu: %s", n,
+			  bench.err.msg);
+		instance_destroy(instance);
+		plan_unref(plan);
+		cr_assert(n < 10000);
+	}
+	cr_assert(n > 20);
+	bench_finish(&bench);
+}
