@@ -20,7 +20,7 @@ struct slot {
 struct loader {
 	const struct dataset *dataset;
 	const struct pipeline *pipeline;
-	int64_t batch_size;
+	int64_t max_rows;
 	size_t *input_bytes, *target_bytes; /* of one row */
 	struct slot slot[DEPTH];
 	pthread_t thread;
@@ -29,7 +29,7 @@ struct loader {
 	pthread_mutex_t lock; /* guards all below */
 	pthread_cond_t changed;
 	int64_t *order;
-	int64_t n, next_number, taken_number;
+	int64_t n, batch_size, next_number, taken_number;
 	unsigned generation; /* loader_start() counts up */
 	bool stop;
 	struct err err; /* of the first row that could not be encoded */
@@ -191,7 +191,7 @@ static enum err_code slot_init(const struct loader *loader, struct slot *slot,
 	struct batch *batch = &slot->batch;
 	unsigned n_in = pipeline_n_inputs(loader->pipeline);
 	unsigned n_out = pipeline_n_outputs(loader->pipeline);
-	size_t rows = (size_t)loader->batch_size;
+	size_t rows = (size_t)loader->max_rows;
 	/* the slot's row numbers stand before the inputs */
 	void **input = mem_array((size_t)n_in + 1, sizeof(*input));
 	bool is_whole = input != NULL;
@@ -214,11 +214,11 @@ static enum err_code slot_init(const struct loader *loader, struct slot *slot,
 		return ERR_NONE;
 no_memory:
 	return err_set(err, ERR_NO_MEMORY, "batches: no memory for %lld rows",
-		       (long long)loader->batch_size);
+		       (long long)loader->max_rows);
 }
 
 enum err_code loader_create(const struct dataset *dataset,
-			    const struct pipeline *pipeline, int64_t batch_size,
+			    const struct pipeline *pipeline, int64_t max_rows,
 			    struct loader **ret_loader, struct err *err)
 {
 	struct loader *loader = mem_zero(sizeof(*loader));
@@ -228,7 +228,8 @@ enum err_code loader_create(const struct dataset *dataset,
 		return err_set(err, ERR_NO_MEMORY, "batches: out of memory");
 	loader->dataset = dataset;
 	loader->pipeline = pipeline;
-	loader->batch_size = batch_size;
+	loader->max_rows = max_rows;
+	loader->batch_size = max_rows;
 	(void)pthread_mutex_init(&loader->lock, NULL);
 	(void)pthread_cond_init(&loader->changed, NULL);
 	rc = measure_rows(loader, err);
@@ -270,7 +271,8 @@ void loader_destroy(struct loader *loader)
 }
 
 enum err_code loader_start(struct loader *loader, const int64_t *order,
-			   int64_t n, int64_t first, struct err *err)
+			   int64_t n, int64_t first, int64_t batch_size,
+			   struct err *err)
 {
 	int64_t *copy = mem_array((size_t)n, sizeof(*copy));
 
@@ -283,6 +285,8 @@ enum err_code loader_start(struct loader *loader, const int64_t *order,
 	mem_free(loader->order);
 	loader->order = copy;
 	loader->n = n;
+	loader->batch_size =
+	    batch_size < loader->max_rows ? batch_size : loader->max_rows;
 	loader->generation++;
 	loader->next_number = first / loader->batch_size;
 	loader->taken_number = loader->next_number;

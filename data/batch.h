@@ -29,13 +29,15 @@ void batch_shuffle(const int64_t *rows, int64_t n, uint64_t seed,
 
 MUST_USE enum err_code
 loader_create(const struct dataset *dataset, const struct pipeline *pipeline,
-	      int64_t batch_size, struct loader **ret_loader, struct err *err);
+	      int64_t max_rows, struct loader **ret_loader, struct err *err);
 /** Stops the thread. NULL is fine. */
 void loader_destroy(struct loader *loader);
-/** Begins at position `first` of order[n], which is copied; batches that were
- * under way are dropped. */
+/** Begins at position `first` of order[n], which is copied, in batches of
+ * batch_size rows (at most max_rows); batches that were under way are
+ * dropped. */
 MUST_USE enum err_code loader_start(struct loader *loader, const int64_t *order,
-				    int64_t n, int64_t first, struct err *err);
+				    int64_t n, int64_t first,
+				    int64_t batch_size, struct err *err);
 /** The next batch; *ret_batch is NULL at the end of the order. A row that
  * cannot be encoded gives its error here. */
 MUST_USE enum err_code loader_take(struct loader *loader,

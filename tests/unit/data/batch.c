@@ -46,7 +46,7 @@ Test(batch, batches_come_in_order_and_the_last_is_short)
 
 	begin(&t, &loader);
 	row = dataset_rows(t.dataset, PART_TRAIN);
-	cr_assert_eq(loader_start(loader, row, 45, 0, NULL), ERR_NONE);
+	cr_assert_eq(loader_start(loader, row, 45, 0, 8, NULL), ERR_NONE);
 	for (;;) {
 		struct batch *batch;
 
@@ -76,13 +76,13 @@ Test(batch, a_start_in_the_middle_gives_the_same_batches)
 
 	begin(&t, &loader);
 	row = dataset_rows(t.dataset, PART_TRAIN);
-	cr_assert_eq(loader_start(loader, row, 45, 0, NULL), ERR_NONE);
+	cr_assert_eq(loader_start(loader, row, 45, 0, 8, NULL), ERR_NONE);
 	for (int i = 0; i < 3; i++) {
 		cr_assert_eq(loader_take(loader, &batch, NULL), ERR_NONE);
 		memcpy(first, batch->input[0], sizeof(first));
 		loader_give_back(loader, batch);
 	}
-	cr_assert_eq(loader_start(loader, row, 45, 16, NULL), ERR_NONE);
+	cr_assert_eq(loader_start(loader, row, 45, 16, 8, NULL), ERR_NONE);
 	cr_assert_eq(loader_take(loader, &batch, NULL), ERR_NONE);
 	cr_assert_eq(batch->first, 16);
 	cr_assert_arr_eq(batch->input[0], first, sizeof(first));

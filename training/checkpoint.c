@@ -1,0 +1,352 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "training/checkpoint.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stddef.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/buf.h"
+#include "base/field.h"
+#include "base/file.h"
+#include "base/json_write.h"
+#include "base/mem.h"
+#include "base/str.h"
+
+#define CHECKPOINT_MAX_BYTES ((size_t)64 << 30)
+
+enum { PARTS = 3, MAX_NAMES = 4096, STATE_MAX = 1 << 20 };
+
+static const char *const part_file[PARTS] = { "model.safetensors",
+					      "optim.safetensors",
+					      "best.safetensors" };
+static const char state_file[] = "state.json";
+static const char manifest_file[] = "manifest.json";
+
+/* clang-format off */
+#define S(member) offsetof(struct checkpoint_state, member)
+#define INT(member) { .name = #member, .kind = FIELD_INT, .offset = S(member) }
+#define REAL(member) { .name = #member, .kind = FIELD_DOUBLE, .offset = S(member) }
+#define TEXT(member) { .name = #member, .kind = FIELD_STRING, .offset = S(member) }
+static const struct field state_fields[] = {
+	INT(epoch), INT(step), INT(batch_in_epoch),
+	REAL(train_loss), REAL(train_weight),
+	REAL(sum_n), REAL(sum_loss), REAL(sum_hits),
+	{ .name = "has_best", .kind = FIELD_BOOL, .offset = S(has_best) },
+	REAL(best_value), INT(best_step), INT(best_epoch), INT(wait),
+	REAL(best_sum_n), REAL(best_sum_loss), REAL(best_sum_hits),
+	INT(samples), REAL(seconds), INT(is_epoch_over),
+	TEXT(fingerprint), TEXT(spec_digest), TEXT(plan_digest), TEXT(version),
+	{ 0 },
+};
+/* clang-format on */
+
+/* Writes one file of the folder and its line of the manifest. */
+static enum err_code write_one(int dir, const char *name, struct buf *bytes,
+			       struct json_writer *manifest, struct err *err)
+{
+	char hex[DIGEST_HEX_MAX];
+	enum err_code rc = buf_check(bytes, name, err);
+
+	if (!rc)
+		rc =
+		    file_write_durable(dir, name, bytes->data, bytes->len, err);
+	if (rc)
+		return rc;
+	digest_sha256(bytes->data, bytes->len, hex);
+	json_write_object(manifest, NULL);
+	json_write_string(manifest, "name", name);
+	json_write_uint(manifest, "size", bytes->len);
+	json_write_string(manifest, "sha256", hex);
+	json_write_object_end(manifest);
+	return ERR_NONE;
+}
+
+static enum err_code write_state(int dir, const struct checkpoint_state *state,
+				 struct json_writer *manifest, struct err *err)
+{
+	struct json_writer writer;
+	struct buf buf;
+	enum err_code rc;
+
+	buf_init(&buf, STATE_MAX);
+	json_write_init(&writer, &buf);
+	json_write_object(&writer, NULL);
+	field_write(state_fields, state, &writer);
+	json_write_object_end(&writer);
+	rc = write_one(dir, state_file, &buf, manifest, err);
+	buf_finish(&buf);
+	return rc;
+}
+
+static enum err_code write_parts(int dir, const struct safetensors *part[PARTS],
+				 struct json_writer *manifest, struct err *err)
+{
+	enum err_code rc = ERR_NONE;
+
+	for (int i = 0; i < PARTS && !rc; i++) {
+		struct buf buf;
+
+		if (!part[i])
+			continue;
+		buf_init(&buf, CHECKPOINT_MAX_BYTES);
+		rc = safetensors_write(part[i], &buf, err);
+		if (!rc)
+			rc = write_one(dir, part_file[i], &buf, manifest, err);
+		buf_finish(&buf);
+	}
+	return rc;
+}
+
+static enum err_code write_folder(const char *path,
+				  const struct checkpoint_state *state,
+				  const struct safetensors *part[PARTS],
+				  struct err *err)
+{
+	struct json_writer manifest;
+	struct buf buf;
+	int dir = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	enum err_code rc;
+
+	if (dir < 0)
+		return file_err(err, errno, "open", path);
+	buf_init(&buf, STATE_MAX);
+	json_write_init(&manifest, &buf);
+	json_write_object(&manifest, NULL);
+	json_write_int(&manifest, "format", 1);
+	json_write_array(&manifest, "files");
+	rc = write_parts(dir, part, &manifest, err);
+	if (!rc)
+		rc = write_state(dir, state, &manifest, err);
+	json_write_array_end(&manifest);
+	json_write_object_end(&manifest);
+	if (!rc)
+		rc = buf_check(&buf, manifest_file, err);
+	if (!rc)
+		rc = file_write_durable(dir, manifest_file, buf.data, buf.len,
+					err);
+	if (!rc)
+		rc = file_sync_fd(dir, path, err);
+	(void)close(dir);
+	buf_finish(&buf);
+	return rc;
+}
+
+/* Names of checkpoints in the folder, oldest first. */
+static enum err_code list(const char *job_dir, struct arena *arena,
+			  const char ***ret_names, size_t *ret_n,
+			  struct err *err)
+{
+	const char **names;
+	size_t n, kept = 0;
+	enum err_code rc;
+
+	rc = file_list_dir(job_dir, MAX_NAMES, arena, &names, &n, err);
+	if (rc)
+		return rc;
+	for (size_t i = 0; i < n; i++) {
+		if (str_starts_with(names[i], "ckpt-"))
+			names[kept++] = names[i];
+	}
+	*ret_names = names;
+	*ret_n = kept;
+	return ERR_NONE;
+}
+
+/* What cannot be removed is tried again after the next checkpoint. */
+static void prune(const char *job_dir, int64_t keep, struct arena *arena)
+{
+	const char **names;
+	size_t n;
+
+	if (list(job_dir, arena, &names, &n, NULL))
+		return;
+	for (size_t i = 0; i + (size_t)keep < n; i++) {
+		char *path = arena_printf(arena, "%s/%s", job_dir, names[i]);
+
+		if (path && file_remove_tree(path, NULL))
+			continue;
+	}
+}
+
+enum err_code checkpoint_save(const char *job_dir,
+			      const struct checkpoint_state *state,
+			      const struct safetensors *part[PARTS],
+			      int64_t keep, struct arena *arena,
+			      const char **ret_name, struct err *err)
+{
+	char *tmp = arena_printf(arena, "%s/.tmp-ckpt", job_dir);
+	char *name =
+	    arena_printf(arena, "ckpt-%012lld", (long long)state->step);
+	char *path = name ? arena_printf(arena, "%s/%s", job_dir, name) : NULL;
+	enum err_code rc;
+
+	if (!tmp || !path)
+		return err_set(err, ERR_NO_MEMORY, "checkpoint: out of memory");
+	rc = file_remove_tree(tmp, err);
+	if (!rc)
+		rc = file_make_dirs(tmp, err);
+	if (!rc)
+		rc = write_folder(tmp, state, part, err);
+	/* a step is saved again at its epoch's end, with more to say */
+	if (!rc)
+		rc = file_remove_tree(path, err);
+	if (!rc)
+		rc = file_rename_noreplace(tmp, path, err);
+	if (!rc)
+		rc = file_sync_dir(job_dir, err);
+	if (rc) {
+		if (file_remove_tree(tmp, NULL))
+			(void)err_prefix(err, "%s is left behind", tmp);
+		return rc;
+	}
+	prune(job_dir, keep, arena);
+	*ret_name = name;
+	return ERR_NONE;
+}
+
+/* Reads a file of the manifest's list and checks size and hash. */
+static enum err_code read_listed(const char *path, const struct doc *entry,
+				 struct checkpoint *into, char **ret_state,
+				 size_t *ret_len, struct err *err)
+{
+	const struct doc *name = doc_find(entry, "name");
+	const struct doc *sha = doc_find(entry, "sha256");
+	char hex[DIGEST_HEX_MAX], *data, *full;
+	size_t len;
+	int slot = PARTS;
+	enum err_code rc;
+
+	if (!name || !sha || name->kind != DOC_STRING ||
+	    sha->kind != DOC_STRING || strchr(name->text, '/'))
+		return err_set(err, ERR_FORMAT, "'%s/%s' is broken", path,
+			       manifest_file);
+	for (int i = 0; i < PARTS; i++) {
+		if (str_equal(name->text, part_file[i]))
+			slot = i;
+	}
+	full = arena_printf(into->arena, "%s/%s", path, name->text);
+	if (!full)
+		return err_set(err, ERR_NO_MEMORY, "checkpoint: out of memory");
+	rc = file_read_all(full, CHECKPOINT_MAX_BYTES, &data, &len, err);
+	if (rc)
+		return rc;
+	digest_sha256(data, len, hex);
+	if (!str_equal(hex, sha->text)) {
+		mem_free(data);
+		return err_set(err, ERR_FORMAT,
+			       "'%s' is not what its manifest says", full);
+	}
+	if (slot < PARTS && !into->bytes[slot]) {
+		struct safetensors *part[PARTS] = { &into->model, &into->optim,
+						    &into->best };
+
+		into->bytes[slot] = data;
+		return safetensors_parse(data, len, full, into->arena,
+					 part[slot], err);
+	}
+	if (!str_equal(name->text, state_file) || *ret_state) {
+		mem_free(data);
+		return ERR_NONE;
+	}
+	*ret_state = data;
+	*ret_len = len;
+	return ERR_NONE;
+}
+
+static enum err_code read_files(const char *path, const struct doc *files,
+				struct checkpoint *into, struct err *err)
+{
+	char *state = NULL;
+	struct doc *doc;
+	size_t len = 0;
+	enum err_code rc = ERR_NONE;
+
+	for (const struct doc *f = files ? files->first : NULL; f && !rc;
+	     f = f->next)
+		rc = read_listed(path, f, into, &state, &len, err);
+	if (!rc && (!state || !into->bytes[0] || !into->bytes[1]))
+		rc = err_set(err, ERR_FORMAT, "'%s' is not whole", path);
+	if (!rc)
+		rc = doc_parse_json(state, len, path, into->arena, &doc, err);
+	if (!rc)
+		rc = field_read(state_fields, doc, state_file, NULL,
+				&into->state, into->arena, err);
+	mem_free(state);
+	return rc;
+}
+
+static enum err_code read_folder(const char *path, struct checkpoint **ret,
+				 struct err *err)
+{
+	struct checkpoint *checkpoint = mem_zero(sizeof(*checkpoint));
+	char manifest[4096], *text = NULL;
+	struct doc *doc;
+	size_t len;
+	enum err_code rc;
+
+	if (checkpoint)
+		checkpoint->arena = arena_create((size_t)1 << 30);
+	if (!checkpoint || !checkpoint->arena) {
+		rc = err_set(err, ERR_NO_MEMORY, "checkpoint: out of memory");
+		goto out;
+	}
+	if (snprintf(manifest, sizeof(manifest), "%s/%s", path,
+		     manifest_file) >= (int)sizeof(manifest)) {
+		rc = err_set(err, ERR_INVALID, "'%s': the path is too long",
+			     path);
+		goto out;
+	}
+	rc = file_read_all(manifest, STATE_MAX, &text, &len, err);
+	if (!rc)
+		rc = doc_parse_json(text, len, manifest, checkpoint->arena,
+				    &doc, err);
+	if (!rc)
+		rc = read_files(path, doc_find(doc, "files"), checkpoint, err);
+	if (rc)
+		goto out;
+	*ret = checkpoint;
+	checkpoint = NULL;
+out:
+	mem_free(text);
+	checkpoint_destroy(checkpoint);
+	return rc;
+}
+
+enum err_code checkpoint_load(const char *job_dir, struct checkpoint **ret,
+			      struct err *err)
+{
+	struct arena *arena = arena_create(1 << 24);
+	const char **names;
+	size_t n = 0;
+	enum err_code rc;
+
+	if (!arena)
+		return err_set(err, ERR_NO_MEMORY, "checkpoint: out of memory");
+	*ret = NULL;
+	rc = list(job_dir, arena, &names, &n, err);
+	/* one that does not verify falls back to the one before */
+	for (size_t i = n; !rc && i-- > 0 && !*ret;) {
+		char *path = arena_printf(arena, "%s/%s", job_dir, names[i]);
+
+		if (!path)
+			rc = err_set(err, ERR_NO_MEMORY,
+				     "checkpoint: out of memory");
+		else if (read_folder(path, ret, NULL) == ERR_NO_MEMORY)
+			rc = err_set(err, ERR_NO_MEMORY,
+				     "'%s': no memory to load it", path);
+	}
+	arena_destroy(arena);
+	return rc;
+}
+
+void checkpoint_destroy(struct checkpoint *checkpoint)
+{
+	if (!checkpoint)
+		return;
+	for (int i = 0; i < PARTS; i++)
+		mem_free(checkpoint->bytes[i]);
+	arena_destroy(checkpoint->arena);
+	mem_free(checkpoint);
+}

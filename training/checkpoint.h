@@ -1,0 +1,57 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/** @file
+ * Checkpoint: everything that a run needs to go on bit for bit.
+ *
+ * A folder ckpt-<step>/ beneath the job's: model.safetensors (parameters and
+ * statistics), optim.safetensors (moments), best.safetensors (the best weights
+ * so far, where there are any), state.json, and manifest.json with the size
+ * and SHA-256 of each, written last. It is written as .tmp-ckpt, synced,
+ * renamed, and the parent synced: a crash leaves the old ones or the new one.
+ * Random numbers need no state: they are functions of (seed, stream, step,
+ * element).
+ *
+ * Ownership: a loaded checkpoint owns its bytes; tensors point into them.
+ * Threads:   one.
+ */
+#ifndef TRAINING_CHECKPOINT_H
+#define TRAINING_CHECKPOINT_H
+
+#include "base/digest.h"
+#include "models/safetensors.h"
+
+/** Where a run stands. Every member is in state.json. */
+struct checkpoint_state {
+	int64_t epoch, step, batch_in_epoch;
+	double train_loss, train_weight;  /**< running average, debiased */
+	double sum_n, sum_loss, sum_hits; /**< of the epoch so far */
+	bool has_best;
+	double best_value;
+	int64_t best_step, best_epoch, wait;
+	double best_sum_n, best_sum_loss, best_sum_hits; /**< of its epoch */
+	int64_t samples;
+	double seconds;	       /**< of training, all attempts together */
+	int64_t is_epoch_over; /**< 1: the epoch's evaluation is done */
+	const char *fingerprint, *spec_digest, *plan_digest, *version;
+};
+
+struct checkpoint {
+	struct arena *arena;
+	struct checkpoint_state state;
+	struct safetensors model, optim, best; /**< best.n 0: none */
+	char *bytes[3];
+};
+
+/** *ret_name: "ckpt-000000938", in `arena`. best may be NULL. ERR_NO_SPACE and
+ * other failures leave what was there. Older ones beyond keep are removed. */
+MUST_USE enum err_code checkpoint_save(const char *job_dir,
+				       const struct checkpoint_state *state,
+				       const struct safetensors *part[3],
+				       int64_t keep, struct arena *arena,
+				       const char **ret_name, struct err *err);
+/** The newest that verifies; *ret is NULL where there is none. */
+MUST_USE enum err_code
+checkpoint_load(const char *job_dir, struct checkpoint **ret, struct err *err);
+/** NULL is fine. */
+void checkpoint_destroy(struct checkpoint *checkpoint);
+
+#endif

@@ -1,0 +1,381 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "training/stepper.h"
+
+#include <math.h>
+
+#include "base/buf.h"
+#include "base/mem.h"
+#include "base/str.h"
+#include "engine/instance.h"
+
+enum { GROUP_DECAYED, GROUP_PLAIN, GROUPS };
+enum { TRAINS, EVALUATES, WAYS };
+
+/* The plans of one number of rows. */
+struct way {
+	int64_t n;
+	uint64_t used; /* for the choice of what to drop */
+	struct graph *graph[WAYS];
+	struct instance *instance[WAYS];
+};
+
+struct stepper {
+	struct graph *base;
+	struct train_memory *memory;
+	struct stepper_options options;
+	struct stepper_port *input;
+	struct optimizer_attrs attrs;
+	int32_t *group; /* by variable of base */
+	struct way way[STEPPER_PLANS];
+	uint64_t clock;
+};
+
+static bool excludes(const struct optimizer *optimizer, const char *what)
+{
+	const struct field_strings *list = &optimizer->params.exclude;
+
+	for (size_t i = 0; i < list->n; i++) {
+		if (str_equal(list->v[i], what))
+			return true;
+	}
+	return false;
+}
+
+/* Which variables have no weight decay: biases, and what norms scale by. */
+static enum err_code choose_groups(struct stepper *stepper, struct err *err)
+{
+	const struct graph *g = stepper->base;
+	const struct optimizer *optimizer = stepper->options.optimizer;
+
+	stepper->group =
+	    mem_array((size_t)g->n_variable + 1, sizeof(*stepper->group));
+	if (!stepper->group)
+		return err_set(err, ERR_NO_MEMORY, "trainer: out of memory");
+	for (int32_t v = 0; v < g->n_variable; v++) {
+		if (excludes(optimizer, "bias") &&
+		    str_ends_with(g->variable[v].name, "bias"))
+			stepper->group[v] = GROUP_PLAIN;
+	}
+	for (int32_t n = 0; n < g->n_node && excludes(optimizer, "norm"); n++) {
+		const struct graph_node *node = &g->node[n];
+
+		if (!node->op || !strstr(node->op->name, "Normalization"))
+			continue;
+		for (int32_t i = 1; i < node->n_in; i++) {
+			int32_t value = graph_in(g, node)[i];
+
+			if (value != VALUE_NONE &&
+			    g->value[value].origin == ORIGIN_VARIABLE)
+				stepper->group[g->value[value].source] =
+				    GROUP_PLAIN;
+		}
+	}
+	return ERR_NONE;
+}
+
+enum err_code stepper_create(struct graph *base,
+			     const struct stepper_options *options,
+			     struct stepper **ret_stepper, struct err *err)
+{
+	struct stepper *stepper = mem_zero(sizeof(*stepper));
+	const struct optimizer *optimizer = options->optimizer;
+	enum err_code rc;
+
+	if (!stepper)
+		return err_set(err, ERR_NO_MEMORY, "trainer: out of memory");
+	if (options->n_inputs > STEPPER_MAX_PORTS ||
+	    options->n_inputs != (unsigned)base->n_input) {
+		rc = err_set(err, ERR_INVALID,
+			     "the network has %d inputs, the job has %u input "
+			     "features",
+			     (int)base->n_input, options->n_inputs);
+		goto out;
+	}
+	stepper->base = base;
+	stepper->options = *options;
+	stepper->attrs = optimizer->attrs;
+	stepper->input = mem_array(options->n_inputs, sizeof(*stepper->input));
+	if (!stepper->input) {
+		rc = err_set(err, ERR_NO_MEMORY, "trainer: out of memory");
+		goto out;
+	}
+	memcpy(stepper->input, options->input,
+	       options->n_inputs * sizeof(*stepper->input));
+	rc = choose_groups(stepper, err);
+	if (!rc)
+		rc = train_memory_create(
+		    base, optimizer_moments(optimizer->op, &stepper->attrs),
+		    &stepper->memory, err);
+	if (rc)
+		goto out;
+	*ret_stepper = stepper;
+	stepper = NULL;
+out:
+	stepper_destroy(stepper);
+	return rc;
+}
+
+static void way_finish(struct way *way)
+{
+	for (int i = 0; i < WAYS; i++) {
+		instance_destroy(way->instance[i]);
+		graph_destroy(way->graph[i]);
+	}
+	*way = (struct way){ 0 };
+}
+
+void stepper_destroy(struct stepper *stepper)
+{
+	if (!stepper)
+		return;
+	for (int i = 0; i < STEPPER_PLANS; i++)
+		way_finish(&stepper->way[i]);
+	train_memory_destroy(stepper->memory);
+	mem_free(stepper->group);
+	mem_free(stepper->input);
+	mem_free(stepper);
+}
+
+static struct fact fact_of(const struct stepper_port *port, int64_t n)
+{
+	struct fact fact = { .type = { .elem = port->dtype },
+			     .has_shape = true };
+
+	fact.shape.rank = port->row.rank + 1;
+	fact.shape.dim[0] = n;
+	for (unsigned i = 0; i < port->row.rank; i++)
+		fact.shape.dim[i + 1] = port->row.dim[i];
+	return fact;
+}
+
+/* Facts of the graph's inputs, in its order; returns how many. */
+static unsigned fill_facts(const struct stepper *stepper, int64_t n, int kind,
+			   struct fact *fact)
+{
+	unsigned i = 0;
+
+	for (; i < stepper->options.n_inputs; i++)
+		fact[i] = fact_of(&stepper->input[i], n);
+	fact[i++] = fact_of(&stepper->options.target, n);
+	if (kind == EVALUATES)
+		return i;
+	fact[i++] =
+	    (struct fact){ .type = { .elem = DTYPE_I64 }, .has_shape = true };
+	fact[i] =
+	    (struct fact){ .type = { .elem = DTYPE_F32 }, .has_shape = true };
+	fact[i++].shape =
+	    (struct shape){ .rank = 2, .dim = { GROUPS, OPTIMIZER_HYPER } };
+	return i;
+}
+
+static enum err_code build_graph(struct stepper *stepper,
+				 const struct fact *fact, int kind,
+				 struct graph **ret, struct err *err)
+{
+	const struct stepper_options *o = &stepper->options;
+	const struct train_step_options step = {
+		.loss = o->loss,
+		.optimizer = o->optimizer->kind->op,
+		.optimizer_attrs = &stepper->attrs,
+		.seed = o->seed,
+		.group = stepper->group,
+		.n_groups = GROUPS,
+	};
+
+	if (kind == TRAINS)
+		return train_step_build(stepper->base, stepper->memory, &step,
+					fact, ret, err);
+	return train_eval_build(stepper->base, &o->loss, fact, ret, err);
+}
+
+static enum err_code make_instance(struct stepper *stepper, struct way *way,
+				   int kind, struct err *err)
+{
+	struct fact fact[STEPPER_MAX_PORTS + 3];
+	struct signature signature = { .input = fact };
+	const struct plan_options options = {
+		.threads = stepper->options.threads,
+		.numerics = NUMERICS_REPEATABLE,
+	};
+	struct plan *plan = NULL;
+	enum err_code rc;
+
+	signature.n = fill_facts(stepper, way->n, kind, fact);
+	rc = build_graph(stepper, fact, kind, &way->graph[kind], err);
+	if (!rc)
+		rc = plan_create(way->graph[kind], &signature, &options, &plan,
+				 err);
+	if (!rc)
+		rc = instance_create(plan, &way->instance[kind], err);
+	plan_unref(plan);
+	if (rc && way->graph[kind]) {
+		graph_destroy(way->graph[kind]);
+		way->graph[kind] = NULL;
+	}
+	return rc;
+}
+
+static enum err_code find_instance(struct stepper *stepper, int64_t n, int kind,
+				   struct instance **ret, struct err *err)
+{
+	struct way *way = NULL, *oldest = &stepper->way[0];
+	enum err_code rc = ERR_NONE;
+
+	for (int i = 0; i < STEPPER_PLANS; i++) {
+		if (stepper->way[i].n == n)
+			way = &stepper->way[i];
+		if (stepper->way[i].used < oldest->used)
+			oldest = &stepper->way[i];
+	}
+	if (!way) {
+		way = oldest;
+		way_finish(way);
+		way->n = n;
+	}
+	way->used = ++stepper->clock;
+	if (!way->instance[kind])
+		rc = make_instance(stepper, way, kind, err);
+	if (!rc)
+		*ret = way->instance[kind];
+	return rc;
+}
+
+static void write_batch(struct instance *instance,
+			const struct stepper *stepper,
+			const struct stepper_batch *batch)
+{
+	unsigned n_inputs = stepper->options.n_inputs;
+
+	for (unsigned i = 0; i <= n_inputs; i++) {
+		struct tensor_view view = instance_input(instance, i);
+		const void *from =
+		    i < n_inputs ? batch->input[i] : batch->target;
+
+		memcpy(view.data, from, tensor_bytes(view.dtype, &view.shape));
+	}
+}
+
+static void write_hyper(struct instance *instance,
+			const struct stepper *stepper, uint64_t step,
+			double rate, double momentum)
+{
+	const struct stepper_options *o = &stepper->options;
+	struct optimizer_setting setting =
+	    optimizer_setting_at(o->optimizer, rate, momentum);
+	float *hyper = instance_input(instance, o->n_inputs + 2).data;
+	int64_t *number = instance_input(instance, o->n_inputs + 1).data;
+
+	*number = (int64_t)step;
+	setting.max_norm = o->clipping.max_norm;
+	setting.max_value = o->clipping.max_value;
+	for (int group = 0; group < GROUPS; group++) {
+		if (group == GROUP_PLAIN)
+			setting.weight_decay = 0;
+		optimizer_hyper_fill(o->optimizer->op, &stepper->attrs,
+				     &setting, step,
+				     hyper + group * OPTIMIZER_HYPER);
+	}
+}
+
+static enum err_code run(struct stepper *stepper, struct instance *instance,
+			 unsigned output, struct stepper_result *ret,
+			 struct err *err)
+{
+	struct team team = { 0 };
+	struct tensor_view view;
+	unsigned helpers =
+	    stepper->options.threads > 1 ? stepper->options.threads - 1 : 0;
+	enum err_code rc;
+
+	if (stepper->options.pool && helpers)
+		team_borrow(stepper->options.pool, helpers, &team);
+	rc = instance_run(instance, team.n ? &team : NULL, err);
+	if (team.pool)
+		team_return(&team);
+	if (rc)
+		return rc;
+	ret->loss = (double)*(const float *)instance_output(instance, 0).data;
+	view = instance_output(instance, output);
+	ret->output = view.data;
+	ret->width = view.shape.rank > 1
+			 ? shape_range(&view.shape, 1, view.shape.rank)
+			 : 1;
+	return ERR_NONE;
+}
+
+enum err_code stepper_step(struct stepper *stepper,
+			   const struct stepper_batch *batch, uint64_t step,
+			   double rate, double momentum,
+			   struct stepper_result *ret, struct err *err)
+{
+	struct instance *instance;
+	struct stepper_result result = { 0 };
+	enum err_code rc;
+
+	rc = find_instance(stepper, batch->n, TRAINS, &instance, err);
+	if (rc)
+		return rc;
+	write_batch(instance, stepper, batch);
+	write_hyper(instance, stepper, step, rate, momentum);
+	rc = run(stepper, instance, 2, &result, err);
+	if (rc)
+		return rc;
+	result.norm = (double)*(const float *)instance_output(instance, 1).data;
+	*ret = result;
+	return ERR_NONE;
+}
+
+enum err_code stepper_evaluate(struct stepper *stepper,
+			       const struct stepper_batch *batch,
+			       struct stepper_result *ret, struct err *err)
+{
+	struct instance *instance;
+	struct stepper_result result = { .norm = (double)NAN };
+	enum err_code rc;
+
+	rc = find_instance(stepper, batch->n, EVALUATES, &instance, err);
+	if (rc)
+		return rc;
+	write_batch(instance, stepper, batch);
+	rc = run(stepper, instance, 1, &result, err);
+	if (!rc)
+		*ret = result;
+	return rc;
+}
+
+enum err_code stepper_prepare(struct stepper *stepper, int64_t n, bool trains,
+			      struct plan_report *ret_report, struct err *err)
+{
+	struct instance *instance;
+	enum err_code rc;
+
+	rc = find_instance(stepper, n, trains ? TRAINS : EVALUATES, &instance,
+			   err);
+	if (!rc)
+		*ret_report = *plan_report(instance_plan(instance));
+	return rc;
+}
+
+enum err_code stepper_digest(struct stepper *stepper, int64_t n,
+			     char ret_hex[DIGEST_HEX_MAX], struct err *err)
+{
+	struct instance *instance;
+	struct buf buf;
+	enum err_code rc;
+
+	rc = find_instance(stepper, n, TRAINS, &instance, err);
+	if (rc)
+		return rc;
+	buf_init(&buf, (size_t)64 << 20);
+	plan_print(instance_plan(instance), &buf);
+	rc = buf_check(&buf, "the plan's kernels", err);
+	if (!rc)
+		digest_sha256(buf.data, buf.len, ret_hex);
+	buf_finish(&buf);
+	return rc;
+}
+
+struct train_memory *stepper_memory(struct stepper *stepper)
+{
+	return stepper->memory;
+}

@@ -1,0 +1,87 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/** @file
+ * Stepper: a network with its loss and optimizer, ready to learn from batches.
+ *
+ * Makes the step graph and the evaluation graph for each number of rows that
+ * it meets (a full batch and a short last one), plans them and runs them over
+ * one set of parameters. It knows nothing of data, epochs or files.
+ *
+ * Ownership: create/destroy. It moves the parameters of the base graph into
+ *            arenas of its own, so the graph may not be run after destroy.
+ * Threads:   one caller; its pool's helpers come and go inside a run.
+ * Limits:    keeps the plans of the last STEPPER_PLANS numbers of rows.
+ */
+#ifndef TRAINING_STEPPER_H
+#define TRAINING_STEPPER_H
+
+#include "engine/plan.h"
+#include "engine/team.h"
+#include "engine/train_step.h"
+#include "training/job_spec.h"
+
+enum { STEPPER_PLANS = 4, STEPPER_MAX_PORTS = 64 };
+
+/** One row of an input or of the target. */
+struct stepper_port {
+	enum dtype dtype;
+	struct shape row;
+};
+
+struct stepper_options {
+	const struct optimizer *optimizer;
+	struct train_loss loss;
+	struct clipping_spec clipping;
+	uint64_t seed;
+	const struct stepper_port *input;
+	unsigned n_inputs;
+	struct stepper_port target;
+	struct pool *pool; /**< NULL: alone */
+	unsigned threads;
+};
+
+struct stepper_batch {
+	int64_t n;
+	void *const *input; /**< dense rows, by input */
+	const void *target;
+};
+
+struct stepper_result {
+	double loss, norm;   /**< norm: of the gradient, before clipping */
+	const float *output; /**< [n, width], valid until the next call */
+	int64_t width;
+};
+
+struct stepper;
+
+MUST_USE enum err_code stepper_create(struct graph *base,
+				      const struct stepper_options *options,
+				      struct stepper **ret_stepper,
+				      struct err *err);
+void stepper_destroy(struct stepper *stepper);
+
+/** One update, number `step` from 1. When the norm is not finite nothing was
+ * written. */
+MUST_USE enum err_code stepper_step(struct stepper *stepper,
+				    const struct stepper_batch *batch,
+				    uint64_t step, double rate, double momentum,
+				    struct stepper_result *ret,
+				    struct err *err);
+/** Loss and outputs in evaluation form; nothing changes. */
+MUST_USE enum err_code stepper_evaluate(struct stepper *stepper,
+					const struct stepper_batch *batch,
+					struct stepper_result *ret,
+					struct err *err);
+/** Plans a step (and an evaluation) of n rows now, so that it costs nothing
+ * later, and reports its memory. */
+MUST_USE enum err_code stepper_prepare(struct stepper *stepper, int64_t n,
+				       bool trains,
+				       struct plan_report *ret_report,
+				       struct err *err);
+/** SHA-256 over the steps and kernels of a step of n rows: a resumed run
+ * on another machine may have other bits. */
+MUST_USE enum err_code stepper_digest(struct stepper *stepper, int64_t n,
+				      char ret_hex[DIGEST_HEX_MAX],
+				      struct err *err);
+struct train_memory *stepper_memory(struct stepper *stepper);
+
+#endif

@@ -1,0 +1,97 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/** @file
+ * Trainer: epochs of steps over a dataset, evaluated, watched, saved.
+ *
+ * Goes on from the newest checkpoint in its folder bit for bit, wherever the
+ * last run ended. The best weights by `monitor` are kept beside the current
+ * ones and are what a finished run leaves in the graph (restore_best).
+ *
+ * Ownership: create/destroy; borrows spec, dataset, pipeline, graph, pool.
+ * Threads:   one caller; poll() is asked between two steps.
+ */
+#ifndef TRAINING_TRAINER_H
+#define TRAINING_TRAINER_H
+
+#include "data/dataset.h"
+#include "training/checkpoint.h"
+#include "training/job_spec.h"
+#include "training/metric.h"
+#include "training/stepper.h"
+
+/** What somebody wants of a running trainer. */
+enum trainer_order {
+	ORDER_NONE,
+	ORDER_CHECKPOINT,
+	ORDER_PAUSE,  /**< checkpoint and end as paused */
+	ORDER_STOP,   /**< checkpoint and end as interrupted */
+	ORDER_CANCEL, /**< end at once */
+};
+
+enum stop_reason {
+	STOP_COMPLETED,
+	STOP_EARLY,
+	STOP_MAX_TIME,
+	STOP_MAX_STEPS,
+	STOP_CANCELLED,
+	STOP_PAUSED,
+	STOP_INTERRUPTED,
+	STOP_NAN,
+};
+
+struct trainer_progress {
+	int64_t epoch, epochs, step, total_steps, samples;
+	double samples_per_second, eta_seconds, percent;
+	double train_loss; /**< running average, debiased */
+	double rate, momentum, grad_norm;
+};
+
+/** Figures of an evaluation; NaN where there is none. */
+struct trainer_eval {
+	int64_t epoch, step;
+	const char *const *name; /**< the spec's metrics */
+	double value[3 * METRIC_MAX];
+	bool is_best;
+};
+
+struct trainer_events {
+	void *ctx;
+	void (*step)(void *ctx, const struct trainer_progress *progress);
+	void (*eval)(void *ctx, const struct trainer_eval *eval);
+	void (*checkpoint)(void *ctx, int64_t step, const char *name);
+	void (*warning)(void *ctx, const char *code, const char *message);
+	enum trainer_order (*poll)(void *ctx);
+};
+
+struct trainer_options {
+	const struct job_spec *spec;
+	const struct dataset *dataset;
+	const struct pipeline *pipeline;
+	struct graph *graph;
+	struct pool *pool;
+	unsigned threads;
+	const char *job_dir; /**< NULL: no checkpoints */
+	const char *spec_digest;
+	const struct trainer_events *events;
+};
+
+struct trainer_result {
+	enum stop_reason reason;
+	struct trainer_eval last, best; /**< best.step 0: none */
+	double seconds;
+};
+
+struct trainer;
+
+MUST_USE enum err_code trainer_create(const struct trainer_options *options,
+				      struct trainer **ret_trainer,
+				      struct err *err);
+MUST_USE enum err_code trainer_run(struct trainer *trainer,
+				   struct trainer_result *ret, struct err *err);
+/** Seconds of one training step of a full batch, over n steps whose effect is
+ * undone; for a dry run. */
+MUST_USE enum err_code trainer_time_step(struct trainer *trainer, int n,
+					 double *ret_seconds, struct err *err);
+struct stepper *trainer_stepper(struct trainer *trainer);
+void trainer_destroy(struct trainer *trainer);
+
+#endif

@@ -1,0 +1,127 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "training/weights.h"
+
+#include "base/mem.h"
+#include "base/str.h"
+
+static enum err_code no_memory(struct err *err)
+{
+	return err_set(err, ERR_NO_MEMORY, "weights: out of memory");
+}
+
+enum err_code weights_list(const struct graph *graph, struct arena *arena,
+			   struct safetensors *ret, struct err *err)
+{
+	struct safetensors list = { 0 };
+
+	list.entry = arena_array(arena, (size_t)graph->n_variable + 1,
+				 sizeof(*list.entry));
+	if (!list.entry)
+		return no_memory(err);
+	for (int32_t v = 0; v < graph->n_variable; v++) {
+		const struct variable *variable = &graph->variable[v];
+
+		if (variable->role != ROLE_PARAM &&
+		    variable->role != ROLE_STATE)
+			continue;
+		list.entry[list.n].name = variable->name;
+		list.entry[list.n++].view = variable->view;
+	}
+	*ret = list;
+	return ERR_NONE;
+}
+
+enum err_code weights_moments(const struct train_memory *memory,
+			      struct arena *arena, struct safetensors *ret,
+			      struct err *err)
+{
+	struct safetensors list = { .n = memory->n_moments };
+
+	list.entry = arena_array(arena, list.n + 1, sizeof(*list.entry));
+	if (!list.entry)
+		return no_memory(err);
+	for (unsigned i = 0; i < memory->n_moments; i++) {
+		struct tensor_view *view = &list.entry[i].view;
+
+		list.entry[i].name = arena_printf(arena, "moment.%u", i);
+		if (!list.entry[i].name)
+			return no_memory(err);
+		*view = (struct tensor_view){ .data = memory->moment[i],
+					      .dtype = DTYPE_F32 };
+		view->shape =
+		    (struct shape){ .rank = 1, .dim = { (int64_t)memory->n } };
+	}
+	*ret = list;
+	return ERR_NONE;
+}
+
+enum err_code weights_restore(const struct safetensors *from,
+			      const struct safetensors *to, struct err *err)
+{
+	if (from->n != to->n)
+		return err_set(err, ERR_FORMAT,
+			       "the checkpoint has %zu tensors, the network "
+			       "%zu",
+			       from->n, to->n);
+	for (size_t i = 0; i < to->n; i++) {
+		const struct tensor_view *have =
+		    safetensors_find(from, to->entry[i].name);
+		struct tensor_view *want = &to->entry[i].view;
+
+		if (!have || have->dtype != want->dtype ||
+		    !shape_equal(&have->shape, &want->shape))
+			return err_set(err, ERR_FORMAT,
+				       "the checkpoint's '%s' does not fit the "
+				       "network",
+				       to->entry[i].name);
+		memcpy(want->data, have->data,
+		       tensor_bytes(want->dtype, &want->shape));
+	}
+	return ERR_NONE;
+}
+
+enum err_code weights_snapshot_init(struct weights_snapshot *snapshot,
+				    const struct safetensors *of,
+				    struct arena *arena, struct err *err)
+{
+	struct weights_snapshot made = { .list.n = of->n };
+	size_t bytes = 0;
+
+	made.list.entry =
+	    arena_array(arena, of->n + 1, sizeof(*made.list.entry));
+	for (size_t i = 0; i < of->n; i++)
+		bytes += tensor_bytes(of->entry[i].view.dtype,
+				      &of->entry[i].view.shape);
+	made.bytes = mem_aligned(bytes + 1);
+	if (!made.list.entry || !made.bytes) {
+		mem_free(made.bytes);
+		return no_memory(err);
+	}
+	bytes = 0;
+	for (size_t i = 0; i < of->n; i++) {
+		made.list.entry[i] = of->entry[i];
+		made.list.entry[i].view.data = made.bytes + bytes;
+		bytes += tensor_bytes(of->entry[i].view.dtype,
+				      &of->entry[i].view.shape);
+	}
+	*snapshot = made;
+	weights_snapshot_take(snapshot, of);
+	return ERR_NONE;
+}
+
+void weights_snapshot_take(struct weights_snapshot *snapshot,
+			   const struct safetensors *of)
+{
+	for (size_t i = 0; i < of->n; i++) {
+		const struct tensor_view *view = &of->entry[i].view;
+
+		memcpy(snapshot->list.entry[i].view.data, view->data,
+		       tensor_bytes(view->dtype, &view->shape));
+	}
+}
+
+void weights_snapshot_finish(struct weights_snapshot *snapshot)
+{
+	mem_free(snapshot->bytes);
+	*snapshot = (struct weights_snapshot){ 0 };
+}

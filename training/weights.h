@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/** @file
+ * Weights: the variables of a graph as named tensors, to save and to restore.
+ *
+ * Ownership: lists live in the arena; their views point into the variables'
+ *            memory. A snapshot is a copy of all of it.
+ * Threads:   one.
+ */
+#ifndef TRAINING_WEIGHTS_H
+#define TRAINING_WEIGHTS_H
+
+#include "engine/train_step.h"
+#include "models/safetensors.h"
+
+/** All parameters and statistics of the graph, by name. */
+MUST_USE enum err_code weights_list(const struct graph *graph,
+				    struct arena *arena,
+				    struct safetensors *ret, struct err *err);
+/** The moments' arenas: "moment.0" ... */
+MUST_USE enum err_code weights_moments(const struct train_memory *memory,
+				       struct arena *arena,
+				       struct safetensors *ret,
+				       struct err *err);
+/** Copies each tensor of `from` over the one of that name in `to`; ERR_FORMAT
+ * where names, types or shapes differ. */
+MUST_USE enum err_code weights_restore(const struct safetensors *from,
+				       const struct safetensors *to,
+				       struct err *err);
+
+/** A copy of a list's tensors, laid out as the list. */
+struct weights_snapshot {
+	struct safetensors list;
+	char *bytes;
+};
+
+MUST_USE enum err_code weights_snapshot_init(struct weights_snapshot *snapshot,
+					     const struct safetensors *of,
+					     struct arena *arena,
+					     struct err *err);
+void weights_snapshot_take(struct weights_snapshot *snapshot,
+			   const struct safetensors *of);
+void weights_snapshot_finish(struct weights_snapshot *snapshot);
+
+#endif
