@@ -377,7 +377,7 @@ static const struct kernel *const global_kernels[] = { &global_kernel, NULL };
 static const struct kernel *const grad_kernels[] = { &grad_kernel, NULL };
 
 static const struct port max_in[] = {
-	{ "X", "T:float16,float,double,bfloat16,int8,uint8", 0 },
+	{ "X", "T:float16,float,double,bfloat16,int8,uint8,int32", 0 },
 	{ 0 },
 };
 static const struct port max_out[] = {
