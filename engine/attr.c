@@ -9,6 +9,17 @@ enum { NAMES_MAX = 64 }; /* rows of a table that a message looks through */
 
 const struct attr_source attr_source_none = { .n = 0 };
 
+enum err_code attr_list_at(const void *ctx, size_t i, const char **ret_name,
+			   struct attr_value *ret, struct err *err)
+{
+	const struct attr_list *list = ctx;
+
+	(void)err;
+	*ret_name = list->item[i].name;
+	*ret = list->item[i].value;
+	return ERR_NONE;
+}
+
 static const char *const kind_names[] = {
 	[ATTR_INT] = "an integer",
 	[ATTR_FLOAT] = "a number",

@@ -39,6 +39,18 @@ struct attr_source {
 			    struct attr_value *ret, struct err *err);
 };
 
+/** A list of them in memory: a source with ctx = the list, n = list.n,
+ * at = attr_list_at. */
+struct attr_named {
+	const char *name;
+	struct attr_value value;
+};
+struct attr_list {
+	const struct attr_named *item;
+	size_t n;
+};
+enum err_code attr_list_at(const void *ctx, size_t i, const char **ret_name,
+			   struct attr_value *ret, struct err *err);
 /** No attributes at all. */
 extern const struct attr_source attr_source_none;
 

@@ -14,8 +14,9 @@
  *
  * Attributes: numbers, texts, lists, types (to=float), tensors
  * (value=int64[2]{1,2}) and, in rules, "@name", the attribute of the node that
- * the rule is for. "assign w = value" and "return a, b" end a graph. '#'
- * begins a comment. Names that are no identifiers stand in quotes.
+ * the rule is for; as an operand it is a bare number. "assign w = value" and
+ * "return a, b" end a graph. '#' begins a comment. Names that are no
+ * identifiers stand in quotes.
  *
  * Parsed with an explicit stack of at most 32 levels.
  *

@@ -3,18 +3,12 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "engine/attr.h"
 #include "engine/graph_text_priv.h"
 
 enum { WHERE_MAX = OP_NAME_MAX + 32, ATTRS_MAX = 64 };
 
-struct named_value {
-	const char *name;
-	struct attr_value value;
-};
-
 struct value_list {
-	struct named_value item[ATTRS_MAX];
+	struct attr_named item[ATTRS_MAX];
 	size_t n;
 };
 
@@ -272,10 +266,8 @@ static enum err_code read_list(struct text_parser *parser,
 	return lex_next(lex, err);
 }
 
-/* "@other": the member of the node whose rule this text is. */
-static enum err_code read_borrowed(struct text_parser *parser,
-				   struct attr_value *ret, bool *ret_present,
-				   struct err *err)
+enum err_code text_borrowed(struct text_parser *parser, struct attr_value *ret,
+			    bool *ret_present, struct err *err)
 {
 	const struct graph_node *node = parser->attrs_of;
 	const struct op_attr *row = NULL;
@@ -329,7 +321,7 @@ static enum err_code read_value(struct text_parser *parser,
 
 	*ret_present = true;
 	if (lex_is_mark(lex, '@'))
-		return read_borrowed(parser, ret, ret_present, err);
+		return text_borrowed(parser, ret, ret_present, err);
 	if (lex_is_mark(lex, '['))
 		return read_list(parser, ret, err);
 	if (lex->token.kind == LEX_STRING) {
@@ -356,7 +348,7 @@ static enum err_code read_attr(struct text_parser *parser,
 			       struct value_list *list, struct err *err)
 {
 	struct lex *lex = &parser->lex;
-	struct named_value *item = &list->item[list->n];
+	struct attr_named *item = &list->item[list->n];
 	bool is_present = false;
 	enum err_code rc;
 
@@ -373,17 +365,6 @@ static enum err_code read_attr(struct text_parser *parser,
 		rc = read_value(parser, &item->value, &is_present, err);
 	list->n += is_present;
 	return rc;
-}
-
-static enum err_code list_at(const void *ctx, size_t i, const char **ret_name,
-			     struct attr_value *ret, struct err *err)
-{
-	const struct value_list *list = ctx;
-
-	(void)err;
-	*ret_name = list->item[i].name;
-	*ret = list->item[i].value;
-	return ERR_NONE;
 }
 
 static enum err_code read_attrs(struct text_parser *parser,
@@ -403,7 +384,8 @@ static enum err_code read_attrs(struct text_parser *parser,
 enum err_code text_attrs(struct text_parser *parser, const struct op *op,
 			 const void **ret_attrs, struct err *err)
 {
-	struct attr_source source = attr_source_none;
+	struct attr_list named = { 0 };
+	struct attr_source source = { &named, 0, attr_list_at };
 	struct value_list *list = NULL;
 	char where[WHERE_MAX];
 	enum err_code rc = ERR_NONE;
@@ -415,7 +397,8 @@ enum err_code text_attrs(struct text_parser *parser, const struct op *op,
 		if (!list)
 			return text_no_memory(err);
 		rc = read_attrs(parser, list, err);
-		source = (struct attr_source){ list, list->n, list_at };
+		named = (struct attr_list){ list->item, list->n };
+		source.n = list->n;
 	}
 	if (rc)
 		return rc;

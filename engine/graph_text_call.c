@@ -291,6 +291,38 @@ static enum err_code close_call(struct text_parser *parser, unsigned n_out,
 	return build_failed(parser, err);
 }
 
+static void push_number(struct text_parser *parser,
+			const struct literal *number)
+{
+	parser->operand[parser->n_operand++] = (struct operand){
+		.value = VALUE_NONE,
+		.is_number = true,
+		.number = *number,
+	};
+}
+
+/* "@alpha": the number that the rule's node has for an attribute */
+static enum err_code borrow_number(struct text_parser *parser, struct err *err)
+{
+	struct attr_value value = { 0 };
+	struct literal number = { .dtype = DTYPE_F64 };
+	bool is_present = false;
+	enum err_code rc = text_borrowed(parser, &value, &is_present, err);
+
+	if (rc)
+		return rc;
+	if (value.kind == ATTR_INT)
+		number = (struct literal){ .dtype = DTYPE_I64,
+					   .i = value.i,
+					   .f = (double)value.i };
+	else if (value.kind == ATTR_FLOAT)
+		number.f = value.f;
+	else
+		return lex_fail(&parser->lex, "a number before it", err);
+	push_number(parser, &number);
+	return ERR_NONE;
+}
+
 /* What stands at one operand's place. *ret_open: it was the beginning of a
  * call. */
 static enum err_code read_operand(struct text_parser *parser, bool *ret_open,
@@ -307,11 +339,11 @@ static enum err_code read_operand(struct text_parser *parser, bool *ret_open,
 		return ERR_NONE;
 	}
 	if (token.kind == LEX_NUMBER) {
-		push(parser, VALUE_NONE);
-		parser->operand[parser->n_operand - 1].is_number = true;
-		parser->operand[parser->n_operand - 1].number = token.number;
+		push_number(parser, &token.number);
 		return lex_next(lex, err);
 	}
+	if (lex_is_mark(lex, '@'))
+		return borrow_number(parser, err);
 	if (token.kind != LEX_NAME && token.kind != LEX_STRING)
 		return lex_fail(lex, "an operand", err);
 	rc = lex_next(lex, err);

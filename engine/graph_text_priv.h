@@ -11,6 +11,7 @@
 #ifndef ENGINE_GRAPH_TEXT_PRIV_H
 #define ENGINE_GRAPH_TEXT_PRIV_H
 
+#include "engine/attr.h"
 #include "engine/build.h"
 #include "engine/graph_lex_priv.h"
 
@@ -58,6 +59,11 @@ struct text_parser {
 MUST_USE enum err_code text_attrs(struct text_parser *parser,
 				  const struct op *op, const void **ret_attrs,
 				  struct err *err);
+/** "@name", at the '@': the member of the node whose rule this text is.
+ * *ret_present: false for an absent text or tensor. */
+MUST_USE enum err_code text_borrowed(struct text_parser *parser,
+				     struct attr_value *ret, bool *ret_present,
+				     struct err *err);
 /** "float[2,3]", at the type's name. has_shape: brackets were there, with
  * numbers only. */
 MUST_USE enum err_code text_type(struct text_parser *parser, struct fact *ret,

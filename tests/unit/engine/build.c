@@ -142,6 +142,22 @@ Test(build, text_copies_attributes_of_the_rules_node)
 	graph_destroy(f.graph);
 }
 
+Test(build, text_takes_numbers_from_the_rules_node)
+{
+	struct fixture f = make();
+	struct build_name bound[] = { { "X", 0 } }, want[] = { { "Y", 0 } };
+	struct graph_node node;
+	struct build b;
+
+	build_init(&b, f.graph, NULL);
+	build_text(&b, "Y = LeakyRelu<alpha=0.25>(X)", bound, 1, NULL, want, 1);
+	node = *graph_producer(f.graph, want[0].value);
+	build_text(&b, "Y = Mul(X, @alpha)", bound, 1, &node, want, 1);
+	cr_assert_eq(b.code, ERR_NONE, "%s", b.err.msg);
+	cr_assert_eq(*(float *)f.graph->constant[0].data, 0.25F);
+	graph_destroy(f.graph);
+}
+
 Test(build, text_declares_constants_but_no_inputs)
 {
 	struct fixture f = make();
