@@ -2,6 +2,8 @@
 #include "base/buf.h"
 
 #include <stdint.h>
+#include <stdio.h>
+#include <string.h>
 
 #include "base/mem.h"
 

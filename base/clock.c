@@ -2,6 +2,8 @@
 #include "base/clock.h"
 
 #include <errno.h>
+#include <stdio.h>
+#include <time.h>
 
 static int64_t now(clockid_t clock, int64_t per_s)
 {

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "base/doc.h"
 
+#include <string.h>
+
 #include "base/doc_priv.h"
 #include "base/json_write_priv.h"
 #include "base/str.h"

@@ -2,6 +2,7 @@
 #include "base/doc.h"
 
 #include <jansson.h>
+#include <string.h>
 
 #include "base/doc_priv.h"
 #include "base/mem.h"

@@ -2,6 +2,9 @@
 #include "base/err.h"
 
 #include <stdarg.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <string.h>
 
 #include "base/str.h"
 

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "base/field.h"
 
+#include <stdbool.h>
+
 #include "base/field_priv.h"
 #include "base/json_write.h"
 #include "base/str.h"

@@ -2,6 +2,7 @@
 #include "base/field.h"
 
 #include <ctype.h>
+#include <string.h>
 
 enum { NAME_MAX_LEN = 64 };
 

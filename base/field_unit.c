@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "base/field_priv.h"
 
+#include <string.h>
 #include <strings.h>
 
 #include "base/str.h"

@@ -2,6 +2,8 @@
 #include "base/field_priv.h"
 
 #include <math.h>
+#include <stdint.h>
+#include <stdio.h>
 
 #include "base/json_write_priv.h"
 #include "base/str.h"

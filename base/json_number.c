@@ -4,24 +4,60 @@
 #include <float.h>
 #include <math.h>
 #include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
 
 /*
  * A decimal is right when it lies between the two halfway points to the
- * neighbouring floats. Both are exact in long double's 64 bits, and so are m
- * (up to 17 digits) and the powers of ten up to 10^27, so m * 10^k or m / 10^k
- * has one rounding, 2^-64 of the value. A candidate further than MARGIN from
- * both halfway points is judged for certain; the rest (and extreme exponents,
- * and machines whose long double is no wider than double) are tried with
- * printf and strtod, which are exact.
+ * neighbouring floats. Value and halfway points are scaled by a power of ten so
+ * that the longest decimal (9 or 17 digits) is a whole number, in a type with
+ * more bits than the number has; there the halfway points and the power are
+ * exact, so each product has one rounding. Then all shorter decimals are
+ * judged in whole numbers. What lies within MARGIN of a halfway point, extreme
+ * exponents, and machines whose long double is no wider than double are left
+ * to printf and strtod, which are exact.
  */
-#define MARGIN 0x1p-62L
+#define FLOAT_MARGIN 0x1p-50
+#define DOUBLE_MARGIN 0x1p-61L
 
-enum { POWER_MAX = 27, FLOAT_DIGITS = 9, DOUBLE_DIGITS = 17 };
+enum {
+	FLOAT_DIGITS = 9,
+	DOUBLE_DIGITS = 17,
+	FLOAT_POWER = 22, /* 10^22 is the last power exact in 53 bits */
+	DOUBLE_POWER = 27 /* and 10^27 in 64 */
+};
 
-static const long double powers[POWER_MAX + 1] = {
+static const double float_powers[FLOAT_POWER + 1] = {
+	1e0,  1e1,  1e2,  1e3,	1e4,  1e5,  1e6,  1e7,	1e8,  1e9,  1e10, 1e11,
+	1e12, 1e13, 1e14, 1e15, 1e16, 1e17, 1e18, 1e19, 1e20, 1e21, 1e22,
+};
+
+static const long double double_powers[DOUBLE_POWER + 1] = {
 	1e0L,  1e1L,  1e2L,  1e3L,  1e4L,  1e5L,  1e6L,	 1e7L,	1e8L,  1e9L,
 	1e10L, 1e11L, 1e12L, 1e13L, 1e14L, 1e15L, 1e16L, 1e17L, 1e18L, 1e19L,
 	1e20L, 1e21L, 1e22L, 1e23L, 1e24L, 1e25L, 1e26L, 1e27L,
+};
+
+static const uint64_t tens[DOUBLE_DIGITS + 1] = {
+	1,
+	10,
+	100,
+	1000,
+	10000,
+	100000,
+	1000000,
+	10000000,
+	100000000,
+	1000000000,
+	10000000000,
+	100000000000,
+	1000000000000,
+	10000000000000,
+	100000000000000,
+	1000000000000000,
+	10000000000000000,
+	100000000000000000,
 };
 
 /* value = digits * 10^(exponent - n + 1): d.ddd times 10^exponent */
@@ -30,9 +66,11 @@ struct decimal {
 	int n, exponent;
 };
 
-/* A positive number and the halfway points beside it. */
-struct target {
-	long double value, low, high;
+/* A positive number times a power of ten: from low to high its decimals read
+ * back for certain, beyond the `maybe`s they do not. */
+struct scaled {
+	uint64_t value, low_maybe, low, high, high_maybe;
+	int exponent;
 };
 
 enum verdict { IS_OUTSIDE, IS_INSIDE, IS_UNSURE };
@@ -51,22 +89,147 @@ size_t json_number_uint(uint64_t value, char ret_text[JSON_NUMBER_MAX])
 	return n;
 }
 
-static long double scale(long double value, int power)
+/* Bit patterns of positive floats are in the order of their values. */
+static double float_at(uint32_t bits)
 {
-	return power < 0 ? value / powers[-power] : value * powers[power];
+	float value;
+
+	memcpy(&value, &bits, sizeof(value));
+	return (double)value;
 }
 
-static enum verdict judge(const struct target *target, uint64_t digits,
-			  int power)
+static long double double_at(uint64_t bits)
 {
-	const long double value = scale((long double)digits, power);
-	const long double margin = value * MARGIN;
+	double value;
 
-	if (value > target->low + margin && value < target->high - margin)
+	memcpy(&value, &bits, sizeof(value));
+	return (long double)value;
+}
+
+/* Floor of the decimal exponent of a number in [2^(binary-1), 2^binary), at
+ * most one off. */
+static int guess_exponent(int binary)
+{
+	/* 1233 / 4096 is log10(2); the division rounds down */
+	return ((binary - 1) * 1233 - (binary < 1 ? 4095 : 0)) / 4096;
+}
+
+/* Whether value has n digits; if not, the exponent was off. */
+static bool has_digits(uint64_t value, int n, int *exponent)
+{
+	if (value >= tens[n])
+		++*exponent;
+	else if (value < tens[n - 1])
+		--*exponent;
+	else
+		return true;
+	return false;
+}
+
+static double scale_float(double value, int power)
+{
+	return power < 0 ? value / float_powers[-power]
+			 : value * float_powers[power];
+}
+
+static bool float_scaled(float size, struct scaled *ret_scaled)
+{
+	const double value = (double)size;
+	uint32_t bits;
+	int exponent;
+
+	memcpy(&bits, &size, sizeof(bits));
+	exponent = guess_exponent((int)(bits >> 23) - 126);
+	for (int tries = 0; tries < 2; tries++) {
+		const int power = FLOAT_DIGITS - 1 - exponent;
+		double low, high, margin;
+
+		if (power > FLOAT_POWER || power < -FLOAT_POWER)
+			return false;
+		low = scale_float((float_at(bits - 1) + value) / 2, power);
+		high = scale_float((float_at(bits + 1) + value) / 2, power);
+		margin = high * FLOAT_MARGIN;
+		*ret_scaled = (struct scaled){
+			.value = (uint64_t)scale_float(value, power),
+			.low_maybe = (uint64_t)(low - margin) + 1,
+			.low = (uint64_t)(low + margin) + 1,
+			.high = (uint64_t)(high - margin),
+			.high_maybe = (uint64_t)(high + margin),
+			.exponent = exponent,
+		};
+		if (has_digits(ret_scaled->value, FLOAT_DIGITS, &exponent))
+			return true;
+	}
+	return false;
+}
+
+static long double scale_double(long double value, int power)
+{
+	return power < 0 ? value / double_powers[-power]
+			 : value * double_powers[power];
+}
+
+static bool double_scaled(double size, struct scaled *ret_scaled)
+{
+	const long double value = (long double)size;
+	uint64_t bits;
+	int exponent;
+
+	memcpy(&bits, &size, sizeof(bits));
+	exponent = guess_exponent((int)(bits >> 52) - 1022);
+	for (int tries = 0; tries < 2; tries++) {
+		const int power = DOUBLE_DIGITS - 1 - exponent;
+		long double low, high, margin;
+
+		if (power > DOUBLE_POWER || power < -DOUBLE_POWER ||
+		    LDBL_MANT_DIG < 64)
+			return false;
+		low = scale_double((double_at(bits - 1) + value) / 2, power);
+		high = scale_double((double_at(bits + 1) + value) / 2, power);
+		margin = high * DOUBLE_MARGIN;
+		*ret_scaled = (struct scaled){
+			.value = (uint64_t)scale_double(value, power),
+			.low_maybe = (uint64_t)(low - margin) + 1,
+			.low = (uint64_t)(low + margin) + 1,
+			.high = (uint64_t)(high - margin),
+			.high_maybe = (uint64_t)(high + margin),
+			.exponent = exponent,
+		};
+		if (has_digits(ret_scaled->value, DOUBLE_DIGITS, &exponent))
+			return true;
+	}
+	return false;
+}
+
+static enum verdict judge(const struct scaled *scaled, uint64_t digits)
+{
+	if (digits >= scaled->low && digits <= scaled->high)
 		return IS_INSIDE;
-	if (value < target->low - margin || value > target->high + margin)
+	if (digits < scaled->low_maybe || digits > scaled->high_maybe)
 		return IS_OUTSIDE;
 	return IS_UNSURE;
+}
+
+/* The multiples of a power of ten beside the value; the nearer of those
+ * inside. A shorter decimal that reads back has one of the next longer
+ * ones between itself and the value, so the search may stop at the first n
+ * that has none. */
+static enum verdict try_unit(const struct scaled *scaled, uint64_t below,
+			     uint64_t unit, uint64_t *ret_digits)
+{
+	const uint64_t rest = scaled->value - below, above = below + unit;
+	const enum verdict down = judge(scaled, below);
+	const enum verdict up = judge(scaled, above);
+
+	if (down == IS_UNSURE || up == IS_UNSURE)
+		return IS_UNSURE;
+	if (down == IS_OUTSIDE && up == IS_OUTSIDE)
+		return IS_OUTSIDE;
+	if (down == IS_INSIDE && up == IS_INSIDE)
+		*ret_digits = 2 * rest < unit ? below : above;
+	else
+		*ret_digits = down == IS_INSIDE ? below : above;
+	return IS_INSIDE;
 }
 
 static void strip_zeros(struct decimal *decimal)
@@ -77,74 +240,24 @@ static void strip_zeros(struct decimal *decimal)
 	}
 }
 
-/* The value rounded to n digits; false when a power is out of the table. */
-static bool round_to(const struct target *target, int n,
-		     struct decimal *decimal)
-{
-	const int power = n - 1 - decimal->exponent;
-
-	if (power > POWER_MAX || power < -POWER_MAX)
-		return false;
-	decimal->digits = (uint64_t)llrintl(scale(target->value, power));
-	decimal->n = n;
-	return true;
-}
-
-/* All n digits, with the exponent set right. */
-static bool round_first(const struct target *target, int n,
-			struct decimal *decimal)
-{
-	const long double below = powers[n - 1], beyond = powers[n];
-	int exponent;
-
-	(void)frexpl(target->value, &exponent);
-	/* floor of log10(2) times the binary exponent, at most one off */
-	decimal->exponent = (int)floor((exponent - 1) * 0.30102999566398120);
-	if (!round_to(target, n, decimal))
-		return false;
-	if ((long double)decimal->digits >= beyond)
-		decimal->exponent++;
-	else if ((long double)decimal->digits < below)
-		decimal->exponent--;
-	else
-		return true;
-	return round_to(target, n, decimal) &&
-	       (long double)decimal->digits >= below &&
-	       (long double)decimal->digits < beyond;
-}
-
-/* From max_digits, which always suffice, downwards until one fails. */
-static bool shorten(const struct target *target, int max_digits,
+/* False: for the plain way to decide. */
+static bool shorten(const struct scaled *scaled, int n,
 		    struct decimal *ret_decimal)
 {
-	struct decimal best, next;
+	enum verdict verdict = IS_INSIDE;
+	uint64_t digits = 0, prefix = scaled->value;
 
-	if (LDBL_MANT_DIG < 64 || !round_first(target, max_digits, &best))
+	for (int i = 0; i < n && verdict == IS_INSIDE; i++, prefix /= 10)
+		verdict = try_unit(scaled, prefix * tens[i], tens[i], &digits);
+	if (verdict == IS_UNSURE || digits == 0)
 		return false;
-	if (judge(target, best.digits, best.exponent - best.n + 1) != IS_INSIDE)
-		return false;
-	strip_zeros(&best);
-	while (best.n > 1) {
-		enum verdict verdict;
-
-		next = best;
-		if (!round_to(target, best.n - 1, &next))
-			return false;
-		verdict =
-		    judge(target, next.digits, next.exponent - next.n + 1);
-		if (verdict == IS_UNSURE)
-			return false;
-		if (verdict == IS_OUTSIDE)
-			break;
-		if ((long double)next.digits >= powers[next.n]) {
-			next.digits = 1; /* 9.99 became 10.0 */
-			next.n = 1;
-			next.exponent++;
-		}
-		best = next;
-		strip_zeros(&best);
+	*ret_decimal = (struct decimal){ digits, n, scaled->exponent };
+	if (digits == tens[n]) {
+		ret_decimal->digits = 1; /* 9.99 became 10.0 */
+		ret_decimal->n = 1;
+		ret_decimal->exponent++;
 	}
-	*ret_decimal = best;
+	strip_zeros(ret_decimal);
 	return true;
 }
 
@@ -243,50 +356,37 @@ static size_t put_whole(double value, char *to)
 	       json_number_uint((uint64_t)fabs(value), to + (value < 0));
 }
 
+static size_t put_signed(bool is_negative, const struct decimal *decimal,
+			 char *to)
+{
+	*to = '-';
+	return is_negative + put_decimal(decimal, to + is_negative);
+}
+
 size_t json_number_double(double value, char ret_text[JSON_NUMBER_MAX])
 {
 	const double size = fabs(value);
 	struct decimal decimal;
+	struct scaled scaled;
 
-	if (size < 0x1p53 && size == floor(size))
+	if (size < 0x1p53 && size == (double)(int64_t)size)
 		return put_whole(value, ret_text);
-	if (size < DBL_MAX) {
-		const struct target target = {
-			.value = size,
-			.low = ((long double)nextafter(size, 0) + size) / 2,
-			.high =
-			    ((long double)nextafter(size, DBL_MAX) + size) / 2,
-		};
-
-		if (!shorten(&target, DOUBLE_DIGITS, &decimal))
-			shorten_slowly(size, false, &decimal);
-	} else {
+	if (!double_scaled(size, &scaled) ||
+	    !shorten(&scaled, DOUBLE_DIGITS, &decimal))
 		shorten_slowly(size, false, &decimal);
-	}
-	*ret_text = '-';
-	return (value < 0) + put_decimal(&decimal, ret_text + (value < 0));
+	return put_signed(value < 0, &decimal, ret_text);
 }
 
 size_t json_number_float(float value, char ret_text[JSON_NUMBER_MAX])
 {
 	const float size = fabsf(value);
 	struct decimal decimal;
+	struct scaled scaled;
 
-	if (size < 0x1p24f && size == floorf(size))
+	if (size < 0x1p24f && size == (float)(int32_t)size)
 		return put_whole((double)value, ret_text);
-	if (size < FLT_MAX) {
-		const long double wide = size;
-		const struct target target = {
-			.value = wide,
-			.low = (nextafterf(size, 0) + wide) / 2,
-			.high = (nextafterf(size, FLT_MAX) + wide) / 2,
-		};
-
-		if (!shorten(&target, FLOAT_DIGITS, &decimal))
-			shorten_slowly((double)size, true, &decimal);
-	} else {
+	if (!float_scaled(size, &scaled) ||
+	    !shorten(&scaled, FLOAT_DIGITS, &decimal))
 		shorten_slowly((double)size, true, &decimal);
-	}
-	*ret_text = '-';
-	return (value < 0) + put_decimal(&decimal, ret_text + (value < 0));
+	return put_signed(value < 0, &decimal, ret_text);
 }

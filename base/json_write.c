@@ -2,6 +2,7 @@
 #include "base/json_write.h"
 
 #include <math.h>
+#include <string.h>
 
 #include "base/doc.h"
 #include "base/json_write_priv.h"

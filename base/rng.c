@@ -2,6 +2,7 @@
 #include "base/rng.h"
 
 #include <math.h>
+#include <string.h>
 
 enum { WORDS = 4, ROUNDS = 10 };
 

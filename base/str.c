@@ -3,6 +3,8 @@
 
 #include <locale.h>
 #include <math.h>
+#include <stdlib.h>
+#include <string.h>
 
 bool str_equal(const char *a, const char *b)
 {

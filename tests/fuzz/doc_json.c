@@ -2,6 +2,7 @@
 #include "tests/fuzz/fuzz.h"
 
 #include <assert.h>
+#include <string.h>
 
 #include "base/doc.h"
 #include "base/json_write.h"

@@ -2,6 +2,7 @@
 #include "base/base64.h"
 
 #include <criterion/criterion.h>
+#include <string.h>
 
 /* RFC 4648, section 10 */
 static const char *const pairs[][2] = {

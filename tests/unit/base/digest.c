@@ -3,6 +3,8 @@
 
 #include <criterion/criterion.h>
 #include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 
 /* FIPS 180-4's examples and the empty message */

@@ -2,6 +2,7 @@
 #include "base/doc.h"
 
 #include <criterion/criterion.h>
+#include <string.h>
 
 #include "base/mem.h"
 #include "base/str.h"

@@ -2,6 +2,7 @@
 #include "base/err.h"
 
 #include <criterion/criterion.h>
+#include <string.h>
 
 #include "base/str.h"
 

@@ -3,6 +3,9 @@
 
 #include <criterion/criterion.h>
 #include <math.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <string.h>
 
 #include "base/json_write.h"
 #include "base/mem.h"

@@ -2,6 +2,8 @@
 #include "base/file.h"
 
 #include <errno.h>
+#include <stdio.h>
+#include <string.h>
 #include <sys/stat.h>
 
 #include "base/mem.h"

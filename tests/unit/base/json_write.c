@@ -4,6 +4,9 @@
 #include <criterion/criterion.h>
 #include <float.h>
 #include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
 
 #include "base/doc.h"
 #include "base/json_write_priv.h"
