@@ -3,7 +3,10 @@
  * Instance: the memory of a plan, ready to run.
  *
  * Addresses are fixed at birth: inputs and outputs are slots of the block, and
- * a run is a loop over steps. Runs neither allocate nor log.
+ * a run is a loop over steps. Runs neither allocate nor log, but for plans
+ * that are interpreted (engine/plan.h), whose outputs have shapes and memory
+ * only after a run. Inputs keep their bytes; strings are borrowed for the run
+ * and as long as outputs that hold them are read.
  *
  * Ownership: create/destroy; holds its plan.
  * Threads:   one run at a time; the team's helpers come and go inside a run.
@@ -24,7 +27,8 @@ void instance_destroy(struct instance *instance);
 struct tensor_view instance_input(struct instance *instance, unsigned i);
 /** Valid until the next run. */
 struct tensor_view instance_output(struct instance *instance, unsigned i);
-/** team NULL: alone. A bad value gives ERR_INVALID that names the node. */
+/** team NULL: alone. A bad value gives ERR_INVALID that names the node; the
+ * run has then gone on with zeros, and variables have their new values. */
 MUST_USE enum err_code instance_run(struct instance *instance,
 				    struct team *team, struct err *err);
 struct plan *instance_plan(const struct instance *instance);

@@ -7,8 +7,16 @@
  * and Slice on the outermost axis, inputs of such a Concat) and in-place
  * results share bytes. A plan is immutable and shared by its instances.
  *
- * Ownership: counted; holds its own graph copy. The source graph's constants
- *            and variables must outlive it.
+ * New values of variables are made in the variables' memory where nobody reads
+ * that any more, under whatever name, and copied there at the end of a run
+ * elsewhere. Outputs never share bytes with inputs, constants or variables.
+ *
+ * A graph with a value that only a run can shape, or with bodies that a run
+ * controls (If, Loop, Scan), is not planned: its instances hand the whole of
+ * it to the interpreter, which allocates. plan_output() then knows no shape.
+ *
+ * Ownership: counted; holds its own graph copy. The source graph and the
+ *            memory of its constants and variables must outlive it.
  * Threads:   plan_create in any thread; a plan is read only.
  */
 #ifndef ENGINE_PLAN_H
@@ -32,7 +40,8 @@ struct plan_options {
 	size_t memory_limit;  /**< of arena and scratch; 0: none */
 };
 
-/** Bytes. */
+/** Bytes. The arena holds inputs, outputs, values and scratches; scratch is
+ * the largest one. */
 struct plan_report {
 	size_t constants, variables, arena, scratch;
 	size_t arena_lower_bound; /**< most bytes alive at once */

@@ -1,0 +1,433 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "engine/plan_cache.h"
+
+#include <assert.h>
+#include <pthread.h>
+#include <string.h>
+
+#include "base/mem.h"
+
+/** A plan and its idle instances; in a list, used last first. */
+struct entry {
+	struct entry *next;
+	struct plan *plan;
+	uint64_t hash;
+	struct fact *input; /* signature; values are in `values` */
+	char *values;
+	struct instance *idle[PLAN_CACHE_IDLE];
+	unsigned n_idle;
+};
+
+struct plan_cache {
+	const struct graph *graph;
+	struct plan_cache_options options;
+	unsigned n_input;
+	bool *wants_value;    /* by input */
+	pthread_mutex_t lock; /* guards what follows */
+	struct entry *first;
+	struct plan_cache_stats stats;
+};
+
+/** Marks the values that shapes depend on, from the ports that say so back to
+ * the inputs. */
+static enum err_code find_wanted(struct plan_cache *cache, struct err *err)
+{
+	const struct graph *graph = cache->graph;
+	bool *wanted = mem_array((size_t)graph->n_value + 1, sizeof(bool));
+
+	if (!wanted)
+		return err_set(err, ERR_NO_MEMORY, "plan cache: out of memory");
+	for (int32_t i = graph->n_node - 1; i >= 0; i--) {
+		const struct graph_node *node = &graph->node[i];
+		bool passes_on = false, only_shape;
+
+		if (!node->op)
+			continue;
+		only_shape = !strcmp(node->op->name, "Shape") ||
+			     !strcmp(node->op->name, "Size");
+		for (int32_t j = 0; j < node->n_out; j++) {
+			int32_t v = graph_out(graph, node)[j];
+
+			passes_on = passes_on || (v != VALUE_NONE && wanted[v]);
+		}
+		for (int32_t j = 0; j < node->n_in; j++) {
+			int32_t v = graph_in(graph, node)[j];
+
+			if (v != VALUE_NONE &&
+			    ((passes_on && !only_shape) ||
+			     (j < 32 && node->op->value_inputs >> j & 1)))
+				wanted[v] = true;
+		}
+	}
+	for (int32_t i = 0; i < graph->n_input; i++)
+		cache->wants_value[i] = wanted[graph->input[i]];
+	mem_free(wanted);
+	return ERR_NONE;
+}
+
+enum err_code plan_cache_create(const struct graph *graph,
+				const struct plan_cache_options *options,
+				struct plan_cache **ret_cache, struct err *err)
+{
+	struct plan_cache *cache = mem_zero(sizeof(*cache));
+	enum err_code rc;
+
+	if (!cache)
+		return err_set(err, ERR_NO_MEMORY, "plan cache: out of memory");
+	(void)pthread_mutex_init(&cache->lock, NULL);
+	cache->graph = graph;
+	cache->n_input = (unsigned)graph->n_input;
+	if (options)
+		cache->options = *options;
+	if (!cache->options.max_plans)
+		cache->options.max_plans = PLAN_CACHE_PLANS;
+	cache->wants_value =
+	    mem_array((size_t)cache->n_input + 1, sizeof(*cache->wants_value));
+	rc = cache->wants_value
+		 ? find_wanted(cache, err)
+		 : err_set(err, ERR_NO_MEMORY, "plan cache: out of memory");
+	if (rc) {
+		plan_cache_destroy(cache);
+		return rc;
+	}
+	*ret_cache = cache;
+	return ERR_NONE;
+}
+
+static void entry_destroy(struct entry *entry)
+{
+	if (!entry)
+		return;
+	for (unsigned i = 0; i < entry->n_idle; i++)
+		instance_destroy(entry->idle[i]);
+	plan_unref(entry->plan);
+	mem_free(entry->input);
+	mem_free(entry->values);
+	mem_free(entry);
+}
+
+void plan_cache_destroy(struct plan_cache *cache)
+{
+	if (!cache)
+		return;
+	assert(!cache->stats.n_lent);
+	while (cache->first) {
+		struct entry *entry = cache->first;
+
+		cache->first = entry->next;
+		entry_destroy(entry);
+	}
+	(void)pthread_mutex_destroy(&cache->lock);
+	mem_free(cache->wants_value);
+	mem_free(cache);
+}
+
+bool plan_cache_wants_value(const struct plan_cache *cache, unsigned i)
+{
+	return i < cache->n_input && cache->wants_value[i];
+}
+
+/** Bytes of input i's value that count in a signature. */
+static size_t value_bytes(const struct plan_cache *cache, unsigned i,
+			  const struct fact *fact)
+{
+	size_t bytes;
+
+	if (!fact->value || !cache->wants_value[i] ||
+	    fact->type.elem == DTYPE_STRING)
+		return 0;
+	bytes = tensor_bytes(fact->type.elem, &fact->shape);
+	return bytes <= PLAN_CACHE_VALUE_BYTES ? bytes : 0;
+}
+
+/* FNV-1a, 64 bits */
+static uint64_t mix(uint64_t hash, const void *bytes, size_t n)
+{
+	const unsigned char *byte = bytes;
+
+	for (size_t i = 0; i < n; i++)
+		hash = (hash ^ byte[i]) * 0x100000001b3u;
+	return hash;
+}
+
+static uint64_t hash_of(const struct plan_cache *cache,
+			const struct signature *signature)
+{
+	uint64_t hash = 0xcbf29ce484222325u;
+
+	for (unsigned i = 0; i < signature->n; i++) {
+		const struct fact *fact = &signature->input[i];
+		const struct shape *shape = &fact->shape;
+
+		hash = mix(hash, &fact->type.elem, sizeof(fact->type.elem));
+		hash = mix(hash, &shape->rank, sizeof(shape->rank));
+		hash = mix(hash, shape->dim, shape->rank * sizeof(*shape->dim));
+		hash = mix(hash, fact->value, value_bytes(cache, i, fact));
+	}
+	return hash;
+}
+
+static bool is_of(const struct plan_cache *cache, const struct entry *entry,
+		  const struct signature *signature, uint64_t hash)
+{
+	if (entry->hash != hash)
+		return false;
+	for (unsigned i = 0; i < signature->n; i++) {
+		const struct fact *a = &entry->input[i];
+		const struct fact *b = &signature->input[i];
+		const size_t bytes = value_bytes(cache, i, b);
+
+		if (a->type.elem != b->type.elem ||
+		    !shape_equal(&a->shape, &b->shape) ||
+		    (a->value != NULL) != (bytes != 0) ||
+		    (bytes && memcmp(a->value, b->value, bytes)))
+			return false;
+	}
+	return true;
+}
+
+/** The entry of a signature, moved to the front, or NULL. Under the lock. */
+static struct entry *find(struct plan_cache *cache,
+			  const struct signature *signature, uint64_t hash)
+{
+	struct entry **link = &cache->first, *entry;
+
+	for (; (entry = *link) != NULL; link = &entry->next) {
+		if (!is_of(cache, entry, signature, hash))
+			continue;
+		*link = entry->next;
+		entry->next = cache->first;
+		cache->first = entry;
+		return entry;
+	}
+	return NULL;
+}
+
+static size_t bytes_of(const struct plan *plan)
+{
+	return plan_report(plan)->arena;
+}
+
+static struct instance *take_idle(struct plan_cache *cache, struct entry *entry)
+{
+	if (!entry->n_idle)
+		return NULL;
+	cache->stats.n_idle--;
+	cache->stats.idle_bytes -= bytes_of(entry->plan);
+	return entry->idle[--entry->n_idle];
+}
+
+static void count_lent(struct plan_cache *cache, const struct plan *plan)
+{
+	cache->stats.n_lent++;
+	cache->stats.lent_bytes += bytes_of(plan);
+}
+
+/** Takes the plan or the instance that was used longest ago and is too much.
+ * False when the bounds are kept. Under the lock. */
+static bool take_victim(struct plan_cache *cache, struct entry **ret_entry,
+			struct instance **ret_instance)
+{
+	struct entry **last = &cache->first, *idle = NULL;
+	const size_t max = cache->options.max_bytes;
+
+	*ret_entry = NULL;
+	*ret_instance = NULL;
+	for (struct entry **link = &cache->first; *link;
+	     link = &(*link)->next) {
+		last = link;
+		if ((*link)->n_idle)
+			idle = *link;
+	}
+	if (cache->stats.n_plans > cache->options.max_plans) {
+		struct entry *entry = *last;
+
+		*last = NULL;
+		cache->stats.n_plans--;
+		cache->stats.n_evicted++;
+		cache->stats.n_idle -= entry->n_idle;
+		cache->stats.idle_bytes -=
+		    entry->n_idle * bytes_of(entry->plan);
+		*ret_entry = entry;
+		return true;
+	}
+	if (max && cache->stats.idle_bytes > max && idle) {
+		*ret_instance = take_idle(cache, idle);
+		return true;
+	}
+	return false;
+}
+
+/** Back to the bounds; what goes is destroyed outside the lock. */
+static void trim(struct plan_cache *cache)
+{
+	struct instance *instance;
+	struct entry *entry;
+	bool again;
+
+	do {
+		(void)pthread_mutex_lock(&cache->lock);
+		again = take_victim(cache, &entry, &instance);
+		(void)pthread_mutex_unlock(&cache->lock);
+		entry_destroy(entry);
+		instance_destroy(instance);
+	} while (again);
+}
+
+/** An entry with a copy of the signature, values only where they count. */
+static struct entry *entry_create(const struct plan_cache *cache,
+				  const struct signature *signature,
+				  uint64_t hash)
+{
+	const size_t n = signature->n;
+	struct entry *entry = mem_zero(sizeof(*entry));
+
+	if (!entry)
+		return NULL;
+	entry->hash = hash;
+	entry->input = mem_array(n + 1, sizeof(*entry->input));
+	entry->values = mem_array(n + 1, PLAN_CACHE_VALUE_BYTES);
+	if (!entry->input || !entry->values) {
+		entry_destroy(entry);
+		return NULL;
+	}
+	for (unsigned i = 0; i < n; i++) {
+		const struct fact *fact = &signature->input[i];
+		const size_t bytes = value_bytes(cache, i, fact);
+		char *value = entry->values + i * PLAN_CACHE_VALUE_BYTES;
+
+		entry->input[i] = *fact;
+		entry->input[i].value = NULL;
+		if (!bytes)
+			continue;
+		memcpy(value, fact->value, bytes);
+		entry->input[i].value = value;
+	}
+	return entry;
+}
+
+/** Puts a new entry in front, unless another thread was faster. */
+static void insert(struct plan_cache *cache, struct entry *entry,
+		   const struct signature *signature)
+{
+	struct entry *other;
+
+	(void)pthread_mutex_lock(&cache->lock);
+	other = find(cache, signature, entry->hash);
+	if (!other) {
+		entry->next = cache->first;
+		cache->first = entry;
+		cache->stats.n_plans++;
+	}
+	cache->stats.n_misses++;
+	count_lent(cache, entry->plan);
+	(void)pthread_mutex_unlock(&cache->lock);
+	if (other)
+		entry_destroy(entry);
+}
+
+static enum err_code add_plan(struct plan_cache *cache,
+			      const struct signature *signature, uint64_t hash,
+			      struct instance **ret, struct err *err)
+{
+	struct entry *entry = entry_create(cache, signature, hash);
+	enum err_code rc;
+
+	if (!entry)
+		return err_set(err, ERR_NO_MEMORY, "plan cache: out of memory");
+	rc = plan_create(cache->graph,
+			 &(struct signature){ signature->n, entry->input },
+			 &cache->options.plan, &entry->plan, err);
+	if (!rc)
+		rc = instance_create(entry->plan, ret, err);
+	if (rc) {
+		entry_destroy(entry);
+		return rc;
+	}
+	insert(cache, entry, signature);
+	trim(cache);
+	return ERR_NONE;
+}
+
+/** One more instance of a plan, which is handed in counted. */
+static enum err_code add_instance(struct plan_cache *cache, struct plan *plan,
+				  struct instance **ret, struct err *err)
+{
+	enum err_code rc = instance_create(plan, ret, err);
+
+	if (!rc) {
+		(void)pthread_mutex_lock(&cache->lock);
+		cache->stats.n_grown++;
+		count_lent(cache, plan);
+		(void)pthread_mutex_unlock(&cache->lock);
+	}
+	plan_unref(plan);
+	return rc;
+}
+
+enum err_code plan_cache_acquire(struct plan_cache *cache,
+				 const struct signature *signature,
+				 struct instance **ret_instance,
+				 struct err *err)
+{
+	struct instance *instance = NULL;
+	struct plan *plan = NULL;
+	struct entry *entry;
+	uint64_t hash;
+
+	if (signature->n != cache->n_input)
+		return err_set(err, ERR_INVALID, "expected %u inputs, got %u",
+			       cache->n_input, signature->n);
+	hash = hash_of(cache, signature);
+	(void)pthread_mutex_lock(&cache->lock);
+	entry = find(cache, signature, hash);
+	if (entry) {
+		instance = take_idle(cache, entry);
+		plan = entry->plan;
+	}
+	if (instance) {
+		cache->stats.n_hits++;
+		count_lent(cache, plan);
+	} else if (plan) {
+		(void)plan_ref(plan);
+	}
+	(void)pthread_mutex_unlock(&cache->lock);
+	if (instance) {
+		*ret_instance = instance;
+		return ERR_NONE;
+	}
+	return plan ? add_instance(cache, plan, ret_instance, err)
+		    : add_plan(cache, signature, hash, ret_instance, err);
+}
+
+void plan_cache_release(struct plan_cache *cache, struct instance *instance)
+{
+	struct plan *plan;
+	struct entry *entry;
+
+	if (!instance)
+		return;
+	plan = instance_plan(instance);
+	(void)pthread_mutex_lock(&cache->lock);
+	cache->stats.n_lent--;
+	cache->stats.lent_bytes -= bytes_of(plan);
+	entry = cache->first;
+	while (entry && entry->plan != plan)
+		entry = entry->next;
+	if (entry && entry->n_idle < PLAN_CACHE_IDLE) {
+		entry->idle[entry->n_idle++] = instance;
+		cache->stats.n_idle++;
+		cache->stats.idle_bytes += bytes_of(plan);
+		instance = NULL;
+	}
+	(void)pthread_mutex_unlock(&cache->lock);
+	instance_destroy(instance);
+	trim(cache);
+}
+
+void plan_cache_stats(struct plan_cache *cache, struct plan_cache_stats *ret)
+{
+	(void)pthread_mutex_lock(&cache->lock);
+	*ret = cache->stats;
+	(void)pthread_mutex_unlock(&cache->lock);
+}

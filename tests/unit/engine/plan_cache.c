@@ -1,0 +1,201 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "engine/plan_cache.h"
+
+#include <criterion/criterion.h>
+
+#include "engine/graph_text.h"
+
+struct bench {
+	struct graph *graph;
+	struct fact *input;
+	struct plan_cache *cache;
+	struct err err;
+};
+
+static void begin(struct bench *bench, const char *text,
+		  const struct plan_cache_options *options)
+{
+	cr_assert_eq(
+	    graph_text_parse(text, &bench->graph, &bench->input, &bench->err),
+	    ERR_NONE, "%s", bench->err.msg);
+	cr_assert_eq(facts_type_graph(bench->graph, &bench->err), ERR_NONE);
+	cr_assert_eq(plan_cache_create(bench->graph, options, &bench->cache,
+				       &bench->err),
+		     ERR_NONE);
+}
+
+static void end(struct bench *bench)
+{
+	plan_cache_destroy(bench->cache);
+	graph_destroy(bench->graph);
+}
+
+/** An instance for rows x 4 of input 0. */
+static struct instance *acquire(struct bench *bench, int64_t rows)
+{
+	const struct signature signature = {
+		.n = (unsigned)bench->graph->n_input,
+		.input = bench->input,
+	};
+	struct instance *instance = NULL;
+
+	bench->input[0].shape.dim[0] = rows;
+	cr_assert_eq(plan_cache_acquire(bench->cache, &signature, &instance,
+					&bench->err),
+		     ERR_NONE, "%s", bench->err.msg);
+	return instance;
+}
+
+static struct plan_cache_stats stats(const struct bench *bench)
+{
+	struct plan_cache_stats stats;
+
+	plan_cache_stats(bench->cache, &stats);
+	return stats;
+}
+
+Test(plan_cache, a_signature_is_planned_once)
+{
+	struct bench bench;
+	struct instance *a, *b;
+
+	begin(&bench, "y = Relu(x:float[1,4])", NULL);
+	a = acquire(&bench, 1);
+	plan_cache_release(bench.cache, a);
+	b = acquire(&bench, 1);
+	cr_assert_eq(a, b);
+	plan_cache_release(bench.cache, b);
+	b = acquire(&bench, 2);
+	cr_assert_neq(instance_plan(a), instance_plan(b));
+	cr_assert_eq(instance_output(b, 0).shape.dim[0], 2);
+	plan_cache_release(bench.cache, b);
+	cr_assert_eq(stats(&bench).n_misses, 2U);
+	cr_assert_eq(stats(&bench).n_hits, 1U);
+	cr_assert_eq(stats(&bench).n_plans, 2U);
+	cr_assert_eq(stats(&bench).n_idle, 2U);
+	end(&bench);
+}
+
+Test(plan_cache, instances_that_are_out_at_once_are_different)
+{
+	struct bench bench;
+	struct instance *lent[PLAN_CACHE_IDLE + 3];
+	const size_t n = sizeof(lent) / sizeof(lent[0]);
+
+	begin(&bench, "y = Relu(x:float[1,4])", NULL);
+	for (size_t i = 0; i < n; i++) {
+		lent[i] = acquire(&bench, 3);
+		for (size_t j = 0; j < i; j++)
+			cr_assert_neq(lent[i], lent[j]);
+		cr_assert_eq(instance_plan(lent[i]), instance_plan(lent[0]));
+	}
+	cr_assert_eq(stats(&bench).n_lent, n);
+	cr_assert_eq(stats(&bench).n_grown, n - 1);
+	for (size_t i = 0; i < n; i++)
+		plan_cache_release(bench.cache, lent[i]);
+	cr_assert_eq(stats(&bench).n_lent, 0U);
+	cr_assert_eq(stats(&bench).lent_bytes, 0U);
+	cr_assert_eq(stats(&bench).n_idle, (size_t)PLAN_CACHE_IDLE);
+	end(&bench);
+}
+
+Test(plan_cache, the_plan_used_longest_ago_goes)
+{
+	struct bench bench;
+	struct instance *kept;
+
+	begin(&bench, "y = Relu(x:float[1,4])",
+	      &(struct plan_cache_options){ .max_plans = 2 });
+	kept = acquire(&bench, 1);
+	((float *)instance_input(kept, 0).data)[0] = 3;
+	for (int64_t rows = 2; rows < 5; rows++)
+		plan_cache_release(bench.cache, acquire(&bench, rows));
+	cr_assert_eq(stats(&bench).n_evicted, 2U);
+	cr_assert_eq(stats(&bench).n_plans, 2U);
+	/* lent all the while: it still works, and is then forgotten */
+	cr_assert_eq(instance_run(kept, NULL, NULL), ERR_NONE);
+	cr_assert_eq(((float *)instance_output(kept, 0).data)[0], 3.0f);
+	plan_cache_release(bench.cache, kept);
+	cr_assert_eq(stats(&bench).n_idle, 2U);
+	plan_cache_release(bench.cache, acquire(&bench, 3));
+	plan_cache_release(bench.cache, acquire(&bench, 4));
+	cr_assert_eq(stats(&bench).n_hits, 2U);
+	end(&bench);
+}
+
+Test(plan_cache, idle_instances_stay_under_a_ceiling)
+{
+	struct bench bench;
+	struct instance *a, *b, *c;
+
+	/* 2 tensors of 100 rows: 3,200 bytes an instance */
+	begin(&bench, "y = Relu(x:float[1,4])",
+	      &(struct plan_cache_options){ .max_bytes = 7000 });
+	a = acquire(&bench, 100);
+	b = acquire(&bench, 100);
+	c = acquire(&bench, 101);
+	plan_cache_release(bench.cache, a);
+	plan_cache_release(bench.cache, b);
+	cr_assert_eq(stats(&bench).n_idle, 2U);
+	plan_cache_release(bench.cache, c);
+	cr_assert_eq(stats(&bench).n_idle, 2U);
+	cr_assert(stats(&bench).idle_bytes <= 7000);
+	end(&bench);
+}
+
+Test(plan_cache, only_values_that_decide_shapes_count)
+{
+	struct bench bench;
+	int64_t shape[2] = { 2, 6 };
+	float x[12] = { 0 };
+	struct instance *a, *b;
+
+	begin(&bench,
+	      "y = Relu(Reshape(x:float[3,4], Neg(s:int64[2])))\n"
+	      "z = Shape(x)",
+	      NULL);
+	cr_assert(!plan_cache_wants_value(bench.cache, 0));
+	cr_assert(plan_cache_wants_value(bench.cache, 1));
+	cr_assert(!plan_cache_wants_value(bench.cache, 2));
+	bench.input[0].value = x;
+	bench.input[1].value = shape;
+	shape[0] = -2;
+	shape[1] = -6;
+	a = acquire(&bench, 3);
+	cr_assert_eq(instance_output(a, 0).shape.dim[1], 6);
+	plan_cache_release(bench.cache, a);
+	x[0] = 1;
+	b = acquire(&bench, 3);
+	cr_assert_eq(a, b);
+	plan_cache_release(bench.cache, b);
+	shape[0] = -4;
+	shape[1] = -3;
+	b = acquire(&bench, 3);
+	cr_assert_eq(instance_output(b, 0).shape.dim[1], 3);
+	plan_cache_release(bench.cache, b);
+	cr_assert_eq(stats(&bench).n_plans, 2U);
+	end(&bench);
+}
+
+Test(plan_cache, a_refused_signature_leaves_nothing_behind)
+{
+	struct bench bench;
+	struct signature signature;
+	struct instance *instance = NULL;
+
+	begin(&bench, "y = MatMul(x:float[1,4], w:float[4,2]!)", NULL);
+	signature = (struct signature){ 1, bench.input };
+	bench.input[0].shape.dim[1] = 5;
+	cr_assert_eq(
+	    plan_cache_acquire(bench.cache, &signature, &instance, &bench.err),
+	    ERR_SHAPE);
+	signature.n = 0;
+	cr_assert_eq(
+	    plan_cache_acquire(bench.cache, &signature, &instance, &bench.err),
+	    ERR_INVALID);
+	cr_assert_eq(stats(&bench).n_plans, 0U);
+	cr_assert_eq(stats(&bench).n_lent, 0U);
+	bench.input[0].shape.dim[1] = 4;
+	plan_cache_release(bench.cache, acquire(&bench, 7));
+	end(&bench);
+}
