@@ -89,7 +89,7 @@ LOOPS_INLINE T NAME(log)(T x, const T *p)
 LOOPS_INLINE T NAME(erf)(T x, const T *p)
 {
 	(void)p;
-	return LIBM(erf)(x);
+	return FN(erf)(x);
 }
 
 LOOPS_INLINE T NAME(floor)(T x, const T *p)

@@ -20,6 +20,7 @@ LOOPS_INLINE float libm_sigmoidf(float x)
 #define libm_expf expf
 #define libm_logf logf
 #define libm_tanhf tanhf
+#define libm_erff erff
 #define FN(x) libm_##x##f
 #else
 #define FN(x) fast_##x
@@ -40,6 +41,7 @@ LOOPS_INLINE double libm_sigmoid(double x)
 #define libm_exp exp
 #define libm_log log
 #define libm_tanh tanh
+#define libm_erf erf
 
 #define T double
 #define U double
@@ -127,7 +129,7 @@ const struct loop LOOPS_TABLE[] = {
 	{ "Clip",           0, 0.2, NUMBERS(clip) },
 	{ "Div",            0, 0.4, NUMBERS(div) },
 	{ "Equal",          0, 0.2, NUMBERS_AND_BOOL(equal) },
-	{ "Erf",            0, 8.0, FLOATS(erf) },
+	{ "Erf",            0, 1.0, FLOATS(erf) },
 	{ "Exp",            0, 0.5, FLOATS(exp) },
 	{ "Floor",          0, 0.2, FLOATS(floor) },
 	{ "Greater",        0, 0.2, NUMBERS(greater) },
