@@ -325,7 +325,8 @@ static const struct port grad_out[] = { { "dx", "T", 0 }, { 0 } };
 	{ .name = "dilations", .help = "distance of taps, by axis", \
 	  .offset = WINDOW(dilations), .kind = ATTR_INTS, .min = 1, .max = INT32_MAX }, \
 	{ .name = "kernel_shape", .help = "extent of the window, by axis", \
-	  .offset = WINDOW(kernel_shape), .kind = ATTR_INTS, .flags = ATTR_REQUIRED, .min = 1, .max = INT32_MAX }, \
+	  .offset = WINDOW(kernel_shape), .kind = ATTR_INTS, .flags = ATTR_REQUIRED, .min = 1, \
+	  .max = INT32_MAX }, \
 	{ .name = "pads", .help = "padding before each axis, then after each", \
 	  .offset = WINDOW(pads), .kind = ATTR_INTS, .max = INT32_MAX }, \
 	{ .name = "strides", .help = "steps of the window, by axis", \
@@ -335,25 +336,42 @@ static const struct op_attr mean_attrs[] = { MEAN_ATTRS, { 0 } };
 static const struct op_attr grad_attrs[] = {
 	MEAN_ATTRS,
 	{ .name = "shape", .help = "the shape of x",
-	  .offset = offsetof(struct pool_attrs, shape), .kind = ATTR_INTS, .flags = ATTR_REQUIRED, .max = INT32_MAX },
+	  .offset = offsetof(struct pool_attrs, shape), .kind = ATTR_INTS,
+	  .flags = ATTR_REQUIRED, .max = INT32_MAX },
 	{ 0 },
 };
 
 static const struct op_case mean_cases[] = {
-	{ .name = "images", .graph = "y = AveragePool<kernel_shape=[2,2], strides=[2,2]>(x:float[2,3,8,8])" },
-	{ .name = "padding", .graph = "y = AveragePool<kernel_shape=[3,3], strides=[2,2], pads=[1,1,1,1]>(x:float[2,3,9,8])" },
-	{ .name = "padding counts", .graph = "y = AveragePool<kernel_shape=[3,3], pads=[2,2,2,2], count_include_pad=1>(x:float[1,2,5,6])" },
-	{ .name = "ceil mode", .graph = "y = AveragePool<kernel_shape=[3,3], strides=[2,2], ceil_mode=1>(x:float[1,1,4,4])" },
-	{ .name = "ceil mode, padding counts", .graph = "y = AveragePool<kernel_shape=[3,3], strides=[2,2], pads=[1,1,1,1], ceil_mode=1, count_include_pad=1>(x:float[1,1,4,4])" },
-	{ .name = "dilation", .graph = "y = AveragePool<kernel_shape=[2,2], dilations=[2,2]>(x:float[1,1,5,5])" },
-	{ .name = "same upper", .graph = "y = AveragePool<kernel_shape=[2,2], auto_pad=\"SAME_UPPER\">(x:float[1,3,5,4])" },
-	{ .name = "same lower", .graph = "y = AveragePool<kernel_shape=[2,2], auto_pad=\"SAME_LOWER\">(x:float[1,3,5,4])" },
+	{ .name = "images",
+	  .graph = "y = AveragePool<kernel_shape=[2,2], strides=[2,2]>(x:float[2,3,8,8])" },
+	{ .name = "padding",
+	  .graph = "y = AveragePool<kernel_shape=[3,3], strides=[2,2], "
+		   "pads=[1,1,1,1]>(x:float[2,3,9,8])" },
+	{ .name = "padding counts",
+	  .graph = "y = AveragePool<kernel_shape=[3,3], pads=[2,2,2,2], "
+		   "count_include_pad=1>(x:float[1,2,5,6])" },
+	{ .name = "ceil mode",
+	  .graph = "y = AveragePool<kernel_shape=[3,3], strides=[2,2], "
+		   "ceil_mode=1>(x:float[1,1,4,4])" },
+	{ .name = "ceil mode, padding counts",
+	  .graph = "y = AveragePool<kernel_shape=[3,3], strides=[2,2], pads=[1,1,1,1], "
+		   "ceil_mode=1, count_include_pad=1>(x:float[1,1,4,4])" },
+	{ .name = "dilation",
+	  .graph = "y = AveragePool<kernel_shape=[2,2], dilations=[2,2]>(x:float[1,1,5,5])" },
+	{ .name = "same upper",
+	  .graph = "y = AveragePool<kernel_shape=[2,2], "
+		   "auto_pad=\"SAME_UPPER\">(x:float[1,3,5,4])" },
+	{ .name = "same lower",
+	  .graph = "y = AveragePool<kernel_shape=[2,2], "
+		   "auto_pad=\"SAME_LOWER\">(x:float[1,3,5,4])" },
 	{ .name = "sequence", .graph = "y = AveragePool<kernel_shape=[3]>(x:float[2,3,9])" },
 	{ .name = "volume", .graph = "y = AveragePool<kernel_shape=[2,2,2]>(x:float[1,2,3,4,3])" },
 	{ .name = "double", .graph = "y = AveragePool<kernel_shape=[2,2]>(x:double[1,2,4,4])" },
 	{ .name = "no batch", .graph = "y = AveragePool<kernel_shape=[2,2]>(x:float[0,2,4,4])" },
-	{ .name = "window too large", .graph = "y = AveragePool<kernel_shape=[5,5]>(x:float[1,2,4,4])", .want = ERR_SHAPE },
-	{ .name = "no spatial axis", .graph = "y = AveragePool<kernel_shape=[2]>(x:float[1,2])", .want = ERR_SHAPE },
+	{ .name = "window too large",
+	  .graph = "y = AveragePool<kernel_shape=[5,5]>(x:float[1,2,4,4])", .want = ERR_SHAPE },
+	{ .name = "no spatial axis", .graph = "y = AveragePool<kernel_shape=[2]>(x:float[1,2])",
+	  .want = ERR_SHAPE },
 	{ 0 },
 };
 static const struct op_case global_cases[] = {
@@ -365,9 +383,15 @@ static const struct op_case global_cases[] = {
 	{ 0 },
 };
 static const struct op_case grad_cases[] = {
-	{ .name = "images", .graph = "dx = predictd.AveragePoolGrad<kernel_shape=[2,2], strides=[2,2], shape=[2,3,8,8]>(dy:float[2,3,4,4])" },
-	{ .name = "overlap", .graph = "dx = predictd.AveragePoolGrad<kernel_shape=[3,3], pads=[1,1,1,1], shape=[1,1,4,5]>(dy:double[1,1,4,5])" },
-	{ .name = "another dy", .graph = "dx = predictd.AveragePoolGrad<kernel_shape=[2], shape=[1,1,3]>(dy:float[1,1,3])", .want = ERR_SHAPE },
+	{ .name = "images",
+	  .graph = "dx = predictd.AveragePoolGrad<kernel_shape=[2,2], strides=[2,2], "
+		   "shape=[2,3,8,8]>(dy:float[2,3,4,4])" },
+	{ .name = "overlap",
+	  .graph = "dx = predictd.AveragePoolGrad<kernel_shape=[3,3], pads=[1,1,1,1], "
+		   "shape=[1,1,4,5]>(dy:double[1,1,4,5])" },
+	{ .name = "another dy",
+	  .graph = "dx = predictd.AveragePoolGrad<kernel_shape=[2], "
+		   "shape=[1,1,3]>(dy:float[1,1,3])", .want = ERR_SHAPE },
 	{ 0 },
 };
 /* clang-format on */

@@ -380,7 +380,8 @@ static const struct port grad_out[] = {
 
 static const struct op_attr onnx_attrs[] = {
 	{ .name = "epsilon", .help = "added to the variance",
-	  .offset = offsetof(struct batch_norm_attrs, epsilon), .kind = ATTR_FLOAT, .max = 1e30, .def = 1e-5 },
+	  .offset = offsetof(struct batch_norm_attrs, epsilon), .kind = ATTR_FLOAT, .max = 1e30,
+	  .def = 1e-5 },
 	{ .name = "momentum", .help = "share of the old running value",
 	  .offset = offsetof(struct batch_norm_attrs, momentum), .kind = ATTR_FLOAT, .def = 0.9 },
 	{ .name = "training_mode", .help = "1: the batch's own statistics",
@@ -389,9 +390,11 @@ static const struct op_attr onnx_attrs[] = {
 };
 static const struct op_attr train_attrs[] = {
 	{ .name = "epsilon", .help = "added to the variance",
-	  .offset = offsetof(struct batch_norm_train_attrs, epsilon), .kind = ATTR_FLOAT, .max = 1e30, .def = 1e-5 },
+	  .offset = offsetof(struct batch_norm_train_attrs, epsilon), .kind = ATTR_FLOAT,
+	  .max = 1e30, .def = 1e-5 },
 	{ .name = "momentum", .help = "share of the batch in the new running value",
-	  .offset = offsetof(struct batch_norm_train_attrs, momentum), .kind = ATTR_FLOAT, .def = 0.1 },
+	  .offset = offsetof(struct batch_norm_train_attrs, momentum), .kind = ATTR_FLOAT,
+	  .def = 0.1 },
 	{ 0 },
 };
 static const struct op_attr grad_attrs[] = {
@@ -405,34 +408,73 @@ static const struct op_attr grad_attrs[] = {
 static const struct op_case onnx_cases[] = {
 	{ .name = "images", .graph = "y = BatchNormalization(x:float[2,3,4,5], " PARAMS_3 ")" },
 	{ .name = "rows", .graph = "y = BatchNormalization(x:float[7,3], " PARAMS_3 ")" },
-	{ .name = "sequences", .graph = "y = BatchNormalization<epsilon=0.01>(x:float[2,3,9], " PARAMS_3 ")" },
+	{ .name = "sequences",
+	  .graph = "y = BatchNormalization<epsilon=0.01>(x:float[2,3,9], " PARAMS_3 ")" },
 	{ .name = "volumes", .graph = "y = BatchNormalization(x:float[1,3,2,3,2], " PARAMS_3 ")" },
-	{ .name = "training mode", .graph = "y, rm, rv = BatchNormalization<training_mode=1>(x:float[2,3,4,5], " PARAMS_3 ")", .tolerance = 1e-4 },
-	{ .name = "double", .graph = "y = BatchNormalization(x:double[2,3,4], s:double[3], b:double[3], m:double[3], v:double[3]={1,2,3})" },
-	{ .name = "more channels than a block", .graph = "y, rm, rv = BatchNormalization<training_mode=1>(x:float[300,70], s:float[70], b:float[70], m:float[70], v:float[70])", .tolerance = 1e-4 },
+	{ .name = "training mode",
+	  .graph = "y, rm, rv = BatchNormalization<training_mode=1>"
+		   "(x:float[2,3,4,5], " PARAMS_3 ")",
+	  .tolerance = 1e-4 },
+	{ .name = "double",
+	  .graph = "y = BatchNormalization(x:double[2,3,4], s:double[3], b:double[3], "
+		   "m:double[3], v:double[3]={1,2,3})" },
+	{ .name = "more channels than a block",
+	  .graph = "y, rm, rv = BatchNormalization<training_mode=1>(x:float[300,70], "
+		   "s:float[70], b:float[70], m:float[70], v:float[70])", .tolerance = 1e-4 },
 	{ .name = "no batch", .graph = "y = BatchNormalization(x:float[0,3,4], " PARAMS_3 ")" },
-	{ .name = "scale too short", .graph = "y = BatchNormalization(x:float[2,3,4], s:float[2], b:float[3], m:float[3], v:float[3])", .want = ERR_SHAPE },
-	{ .name = "var is a matrix", .graph = "y = BatchNormalization(x:float[2,3,4], s:float[3], b:float[3], m:float[3], v:float[3,1])", .want = ERR_SHAPE },
-	{ .name = "a scalar", .graph = "y = BatchNormalization(x:float[], s:float[1], b:float[1], m:float[1], v:float[1])", .want = ERR_SHAPE },
-	{ .name = "running values without training", .graph = "y, rm, rv = BatchNormalization(x:float[2,3,4], " PARAMS_3 ")", .want = ERR_INVALID },
+	{ .name = "scale too short",
+	  .graph = "y = BatchNormalization(x:float[2,3,4], s:float[2], b:float[3], "
+		   "m:float[3], v:float[3])", .want = ERR_SHAPE },
+	{ .name = "var is a matrix",
+	  .graph = "y = BatchNormalization(x:float[2,3,4], s:float[3], b:float[3], "
+		   "m:float[3], v:float[3,1])", .want = ERR_SHAPE },
+	{ .name = "a scalar",
+	  .graph = "y = BatchNormalization(x:float[], s:float[1], b:float[1], "
+		   "m:float[1], v:float[1])", .want = ERR_SHAPE },
+	{ .name = "running values without training",
+	  .graph = "y, rm, rv = BatchNormalization(x:float[2,3,4], " PARAMS_3 ")",
+	  .want = ERR_INVALID },
 	{ 0 },
 };
 static const struct op_case train_cases[] = {
-	{ .name = "images", .graph = "y, me, r, nm, nv = predictd.BatchNormTrain(x:float[4,3,5,5], " PARAMS_3 ")", .tolerance = 1e-4 },
-	{ .name = "rows", .graph = "y, me, r, nm, nv = predictd.BatchNormTrain(x:float[8,3], " PARAMS_3 ")", .tolerance = 1e-4 },
-	{ .name = "y alone", .graph = "y = predictd.BatchNormTrain<momentum=0.5>(x:float[8,3,3], " PARAMS_3 ")", .tolerance = 1e-4 },
-	{ .name = "double", .graph = "y, me, r = predictd.BatchNormTrain(x:double[3,2,4], s:double[2], b:double[2], m:double[2], v:double[2])", .tolerance = 1e-4 },
-	{ .name = "large", .graph = "y, me, r, nm, nv = predictd.BatchNormTrain(x:float[12,70,5,5], s:float[70], b:float[70], m:float[70], v:float[70])", .tolerance = 1e-4 },
-	{ .name = "one value for a channel", .graph = "y = predictd.BatchNormTrain(x:float[1,3], " PARAMS_3 ")", .want = ERR_SHAPE },
-	{ .name = "no value", .graph = "y = predictd.BatchNormTrain(x:float[0,3,4], " PARAMS_3 ")", .want = ERR_SHAPE },
-	{ .name = "a vector", .graph = "y = predictd.BatchNormTrain(x:float[3], " PARAMS_3 ")", .want = ERR_SHAPE },
+	{ .name = "images",
+	  .graph = "y, me, r, nm, nv = predictd.BatchNormTrain(x:float[4,3,5,5], " PARAMS_3 ")",
+	  .tolerance = 1e-4 },
+	{ .name = "rows",
+	  .graph = "y, me, r, nm, nv = predictd.BatchNormTrain(x:float[8,3], " PARAMS_3 ")",
+	  .tolerance = 1e-4 },
+	{ .name = "y alone",
+	  .graph = "y = predictd.BatchNormTrain<momentum=0.5>(x:float[8,3,3], " PARAMS_3 ")",
+	  .tolerance = 1e-4 },
+	{ .name = "double",
+	  .graph = "y, me, r = predictd.BatchNormTrain(x:double[3,2,4], s:double[2], "
+		   "b:double[2], m:double[2], v:double[2])", .tolerance = 1e-4 },
+	{ .name = "large",
+	  .graph = "y, me, r, nm, nv = predictd.BatchNormTrain(x:float[12,70,5,5], "
+		   "s:float[70], b:float[70], m:float[70], v:float[70])", .tolerance = 1e-4 },
+	{ .name = "one value for a channel",
+	  .graph = "y = predictd.BatchNormTrain(x:float[1,3], " PARAMS_3 ")",
+	  .want = ERR_SHAPE },
+	{ .name = "no value",
+	  .graph = "y = predictd.BatchNormTrain(x:float[0,3,4], " PARAMS_3 ")",
+	  .want = ERR_SHAPE },
+	{ .name = "a vector", .graph = "y = predictd.BatchNormTrain(x:float[3], " PARAMS_3 ")",
+	  .want = ERR_SHAPE },
 	{ 0 },
 };
 static const struct op_case grad_cases[] = {
-	{ .name = "images", .graph = "dx, ds, db = predictd.BatchNormGrad(dy:float[2,3,4,5], x:float[2,3,4,5], s:float[3], m:float[3], r:float[3])", .tolerance = 1e-4 },
-	{ .name = "rows", .graph = "dx, ds, db = predictd.BatchNormGrad(dy:double[9,3], x:double[9,3], s:double[3], m:double[3], r:double[3])" },
-	{ .name = "frozen", .graph = "dx, ds, db = predictd.BatchNormGrad<frozen=1>(dy:float[2,3,4], x:float[2,3,4], s:float[3], m:float[3], r:float[3])", .tolerance = 1e-4 },
-	{ .name = "shapes differ", .graph = "dx = predictd.BatchNormGrad(dy:float[2,3,4], x:float[2,3,5], s:float[3], m:float[3], r:float[3])", .want = ERR_SHAPE },
+	{ .name = "images",
+	  .graph = "dx, ds, db = predictd.BatchNormGrad(dy:float[2,3,4,5], "
+		   "x:float[2,3,4,5], s:float[3], m:float[3], r:float[3])", .tolerance = 1e-4 },
+	{ .name = "rows",
+	  .graph = "dx, ds, db = predictd.BatchNormGrad(dy:double[9,3], x:double[9,3], "
+		   "s:double[3], m:double[3], r:double[3])" },
+	{ .name = "frozen",
+	  .graph = "dx, ds, db = predictd.BatchNormGrad<frozen=1>(dy:float[2,3,4], "
+		   "x:float[2,3,4], s:float[3], m:float[3], r:float[3])", .tolerance = 1e-4 },
+	{ .name = "shapes differ",
+	  .graph = "dx = predictd.BatchNormGrad(dy:float[2,3,4], x:float[2,3,5], "
+		   "s:float[3], m:float[3], r:float[3])", .want = ERR_SHAPE },
 	{ 0 },
 };
 /* clang-format on */

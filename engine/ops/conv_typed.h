@@ -68,9 +68,8 @@ static void NAME(forward)(const struct conv *g, const struct kernel_call *call,
 			sum[o] = bias ? (double)bias[m] : 0;
 		for (int64_t k = 0; k < g->c * win->n_taps; k++)
 			NAME(add_tap)
-			(win, k % win->n_taps,
-			 x + (c0 + k / win->n_taps) * win->n_in, (double)wm[k],
-			 sum);
+		(win, k % win->n_taps, x + (c0 + k / win->n_taps) * win->n_in,
+		 (double)wm[k], sum);
 		for (int64_t o = 0; o < win->n_out; o++)
 			y[plane * win->n_out + o] = (T)sum[o];
 	}

@@ -256,7 +256,8 @@ static const struct op_attr mask_attrs[] = {
 	{ .name = "stream", .help = "which of the job's sequences",
 	  .offset = offsetof(struct dropout_mask_attrs, stream), .kind = ATTR_INT },
 	{ .name = "ratio", .help = "probability of 0",
-	  .offset = offsetof(struct dropout_mask_attrs, ratio), .kind = ATTR_FLOAT, .max = 1, .def = 0.5 },
+	  .offset = offsetof(struct dropout_mask_attrs, ratio), .kind = ATTR_FLOAT, .max = 1,
+	  .def = 0.5 },
 	{ 0 },
 };
 static const struct op_attr dropout_attrs[] = {
@@ -266,27 +267,40 @@ static const struct op_attr dropout_attrs[] = {
 };
 
 static const struct op_case mask_cases[] = {
-	{ .name = "half", .graph = "m = predictd.DropoutMask<seed=3, stream=7, ratio=0.5>(x:float[33,5], s:int64[]={4})" },
+	{ .name = "half",
+	  .graph = "m = predictd.DropoutMask<seed=3, stream=7, "
+		   "ratio=0.5>(x:float[33,5], s:int64[]={4})" },
 	{ .name = "none", .graph = "m = predictd.DropoutMask<ratio=0>(x:float[5], s:int64[]={0})" },
-	{ .name = "many", .graph = "m = predictd.DropoutMask<seed=1, ratio=0.1>(x:float[70000], s:int64[]={9})" },
-	{ .name = "double", .graph = "m = predictd.DropoutMask<ratio=0.25>(x:double[7], s:int64[]={1})" },
+	{ .name = "many",
+	  .graph = "m = predictd.DropoutMask<seed=1, ratio=0.1>(x:float[70000], "
+		   "s:int64[]={9})" },
+	{ .name = "double",
+	  .graph = "m = predictd.DropoutMask<ratio=0.25>(x:double[7], s:int64[]={1})" },
 	{ .name = "nothing", .graph = "m = predictd.DropoutMask(x:float[0,3], s:int64[]={1})" },
-	{ .name = "ratio of 1", .graph = "m = predictd.DropoutMask<ratio=1>(x:float[3], s:int64[]={1})", .want = ERR_INVALID },
-	{ .name = "steps", .graph = "m = predictd.DropoutMask(x:float[3], s:int64[2]={1,2})", .want = ERR_SHAPE },
+	{ .name = "ratio of 1",
+	  .graph = "m = predictd.DropoutMask<ratio=1>(x:float[3], s:int64[]={1})",
+	  .want = ERR_INVALID },
+	{ .name = "steps", .graph = "m = predictd.DropoutMask(x:float[3], s:int64[2]={1,2})",
+	  .want = ERR_SHAPE },
 	{ 0 },
 };
 static const struct op_case train_cases[] = {
-	{ .name = "half", .graph = "y = predictd.DropoutTrain<seed=3, stream=7, ratio=0.5>(x:float[33,5], s:int64[]={4})" },
-	{ .name = "double", .graph = "y = predictd.DropoutTrain<ratio=0.25>(x:double[7], s:int64[]={1})" },
+	{ .name = "half",
+	  .graph = "y = predictd.DropoutTrain<seed=3, stream=7, "
+		   "ratio=0.5>(x:float[33,5], s:int64[]={4})" },
+	{ .name = "double",
+	  .graph = "y = predictd.DropoutTrain<ratio=0.25>(x:double[7], s:int64[]={1})" },
 	{ .name = "nothing", .graph = "y = predictd.DropoutTrain(x:float[0,3], s:int64[]={1})" },
 	{ 0 },
 };
 static const struct op_case dropout_cases[] = {
 	{ .name = "evaluation", .graph = "y, m = Dropout(x:float[3,5])" },
 	{ .name = "ratio alone", .graph = "y = Dropout(x:float[3,5], r:float[]={0.3})" },
-	{ .name = "not training", .graph = "y, m = Dropout(x:float[3,5], r:float[]={0.3}, t:bool[]={0})" },
+	{ .name = "not training",
+	  .graph = "y, m = Dropout(x:float[3,5], r:float[]={0.3}, t:bool[]={0})" },
 	{ .name = "double", .graph = "y = Dropout(x:double[3,5])" },
-	{ .name = "two ratios", .graph = "y = Dropout(x:float[3,5], r:float[2]={0.3,0.4})", .want = ERR_SHAPE },
+	{ .name = "two ratios", .graph = "y = Dropout(x:float[3,5], r:float[2]={0.3,0.4})",
+	  .want = ERR_SHAPE },
 	{ 0 },
 };
 /* clang-format on */

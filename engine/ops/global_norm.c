@@ -159,7 +159,8 @@ static const struct op_case squares_cases[] = {
 	{ 0 },
 };
 static const struct op_case chunk_norm_cases[] = {
-	{ .name = "of chunks", .graph = "n = predictd.ChunkNorm(predictd.ChunkSquares(x:float[9001]))" },
+	{ .name = "of chunks",
+	  .graph = "n = predictd.ChunkNorm(predictd.ChunkSquares(x:float[9001]))" },
 	{ .name = "of numbers", .graph = "n = predictd.ChunkNorm(x:double[3]={9,16,144})" },
 	{ 0 },
 };

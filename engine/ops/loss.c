@@ -249,34 +249,72 @@ static const struct port backward_out[] = { { "dlogits", "T", 0 }, { 0 } };
 /* clang-format off */
 static const struct op_attr cross_entropy_attrs[] = {
 	{ .name = "label_smoothing", .help = "share of the target spread over all classes",
-	  .offset = offsetof(struct cross_entropy_attrs, label_smoothing), .kind = ATTR_FLOAT, .max = 1 },
+	  .offset = offsetof(struct cross_entropy_attrs, label_smoothing), .kind = ATTR_FLOAT,
+	  .max = 1 },
 	{ .name = "ignore_index", .help = "targets that do not count",
-	  .offset = offsetof(struct cross_entropy_attrs, ignore_index), .kind = ATTR_INT, .def = -100 },
+	  .offset = offsetof(struct cross_entropy_attrs, ignore_index), .kind = ATTR_INT,
+	  .def = -100 },
 	{ 0 },
 };
 
 static const struct op_case forward_cases[] = {
-	{ .name = "rows", .graph = "l, p = predictd.SoftmaxCrossEntropy(x:float[6,5], t:int64[6])" },
-	{ .name = "loss alone", .graph = "l = predictd.SoftmaxCrossEntropy(x:float[6,5], t:int64[6])" },
-	{ .name = "smoothing", .graph = "l, p = predictd.SoftmaxCrossEntropy<label_smoothing=0.1>(x:float[6,5], t:int64[6])" },
-	{ .name = "weights", .graph = "l, p = predictd.SoftmaxCrossEntropy(x:float[6,4], t:int64[6], w:float[4]={1,2,0.5,3})" },
-	{ .name = "weights and smoothing", .graph = "l, p = predictd.SoftmaxCrossEntropy<label_smoothing=0.2>(x:double[6,4], t:int64[6], w:double[4]={1,2,0.5,3})" },
-	{ .name = "pixels", .graph = "l, p = predictd.SoftmaxCrossEntropy(x:float[2,4,3,5], t:int64[2,3,5])" },
-	{ .name = "ignored targets", .graph = "l, p = predictd.SoftmaxCrossEntropy<ignore_index=2>(x:float[5,4], t:int64[5]={0,2,3,2,1})" },
-	{ .name = "int32 targets", .graph = "l, p = predictd.SoftmaxCrossEntropy(x:float[6,5], t:int32[6])" },
-	{ .name = "large scores", .graph = "l, p = predictd.SoftmaxCrossEntropy(x:float[2,4]={10000,-10000,0,1,-10000,3,10000,10000}, t:int64[2]={1,1})" },
-	{ .name = "double", .graph = "l, p = predictd.SoftmaxCrossEntropy(x:double[6,5], t:int64[6])" },
-	{ .name = "targets of another shape", .graph = "l, p = predictd.SoftmaxCrossEntropy(x:float[6,5], t:int64[5])", .want = ERR_SHAPE },
-	{ .name = "weights of another length", .graph = "l, p = predictd.SoftmaxCrossEntropy(x:float[6,5], t:int64[6], w:float[6])", .want = ERR_SHAPE },
-	{ .name = "no classes", .graph = "l, p = predictd.SoftmaxCrossEntropy(x:float[6,0], t:int64[6])", .want = ERR_SHAPE },
-	{ .name = "a vector of scores", .graph = "l, p = predictd.SoftmaxCrossEntropy(x:float[6], t:int64[])", .want = ERR_SHAPE },
-	{ .name = "too much smoothing", .graph = "l, p = predictd.SoftmaxCrossEntropy<label_smoothing=1.5>(x:float[6,5], t:int64[6])", .want = ERR_INVALID },
+	{ .name = "rows",
+	  .graph = "l, p = predictd.SoftmaxCrossEntropy(x:float[6,5], t:int64[6])" },
+	{ .name = "loss alone",
+	  .graph = "l = predictd.SoftmaxCrossEntropy(x:float[6,5], t:int64[6])" },
+	{ .name = "smoothing",
+	  .graph = "l, p = "
+		   "predictd.SoftmaxCrossEntropy<label_smoothing=0.1>(x:float[6,5], t:int64[6])" },
+	{ .name = "weights",
+	  .graph = "l, p = predictd.SoftmaxCrossEntropy(x:float[6,4], t:int64[6], "
+		   "w:float[4]={1,2,0.5,3})" },
+	{ .name = "weights and smoothing",
+	  .graph = "l, p = "
+		   "predictd.SoftmaxCrossEntropy<label_smoothing=0.2>(x:double[6,4], "
+		   "t:int64[6], w:double[4]={1,2,0.5,3})" },
+	{ .name = "pixels",
+	  .graph = "l, p = predictd.SoftmaxCrossEntropy(x:float[2,4,3,5], t:int64[2,3,5])" },
+	{ .name = "ignored targets",
+	  .graph = "l, p = predictd.SoftmaxCrossEntropy<ignore_index=2>(x:float[5,4], "
+		   "t:int64[5]={0,2,3,2,1})" },
+	{ .name = "int32 targets",
+	  .graph = "l, p = predictd.SoftmaxCrossEntropy(x:float[6,5], t:int32[6])" },
+	{ .name = "large scores",
+	  .graph = "l, p = "
+		   "predictd.SoftmaxCrossEntropy(x:float[2,4]={10000,-10000,0,1,"
+		   "-10000,3,10000,10000}, "
+		   "t:int64[2]={1,1})" },
+	{ .name = "double",
+	  .graph = "l, p = predictd.SoftmaxCrossEntropy(x:double[6,5], t:int64[6])" },
+	{ .name = "targets of another shape",
+	  .graph = "l, p = predictd.SoftmaxCrossEntropy(x:float[6,5], t:int64[5])",
+	  .want = ERR_SHAPE },
+	{ .name = "weights of another length",
+	  .graph = "l, p = predictd.SoftmaxCrossEntropy(x:float[6,5], t:int64[6], w:float[6])",
+	  .want = ERR_SHAPE },
+	{ .name = "no classes",
+	  .graph = "l, p = predictd.SoftmaxCrossEntropy(x:float[6,0], t:int64[6])",
+	  .want = ERR_SHAPE },
+	{ .name = "a vector of scores",
+	  .graph = "l, p = predictd.SoftmaxCrossEntropy(x:float[6], t:int64[])",
+	  .want = ERR_SHAPE },
+	{ .name = "too much smoothing",
+	  .graph = "l, p = "
+		   "predictd.SoftmaxCrossEntropy<label_smoothing=1.5>(x:float[6,5], t:int64[6])",
+	  .want = ERR_INVALID },
 	{ 0 },
 };
 static const struct op_case backward_cases[] = {
-	{ .name = "rows", .graph = "dx = predictd.SoftmaxCrossEntropyGrad(g:float[], p:float[6,5], t:int64[6])" },
-	{ .name = "pixels", .graph = "dx = predictd.SoftmaxCrossEntropyGrad<label_smoothing=0.1>(g:double[], p:double[2,4,3], t:int64[2,3], w:double[4])" },
-	{ .name = "dloss is no scalar", .graph = "dx = predictd.SoftmaxCrossEntropyGrad(g:float[6], p:float[6,5], t:int64[6])", .want = ERR_SHAPE },
+	{ .name = "rows",
+	  .graph = "dx = predictd.SoftmaxCrossEntropyGrad(g:float[], p:float[6,5], "
+		   "t:int64[6])" },
+	{ .name = "pixels",
+	  .graph = "dx = "
+		   "predictd.SoftmaxCrossEntropyGrad<label_smoothing=0.1>(g:double[], "
+		   "p:double[2,4,3], t:int64[2,3], w:double[4])" },
+	{ .name = "dloss is no scalar",
+	  .graph = "dx = predictd.SoftmaxCrossEntropyGrad(g:float[6], p:float[6,5], "
+		   "t:int64[6])", .want = ERR_SHAPE },
 	{ 0 },
 };
 /* clang-format on */

@@ -403,7 +403,8 @@ static const struct port grad_out[] = { { "dx", "T", 0 }, { 0 } };
 	{ .name = "dilations", .help = "distance of taps, by axis", \
 	  .offset = WINDOW(dilations), .kind = ATTR_INTS, .min = 1, .max = INT32_MAX }, \
 	{ .name = "kernel_shape", .help = "extent of the window, by axis", \
-	  .offset = WINDOW(kernel_shape), .kind = ATTR_INTS, .flags = ATTR_REQUIRED, .min = 1, .max = INT32_MAX }, \
+	  .offset = WINDOW(kernel_shape), .kind = ATTR_INTS, .flags = ATTR_REQUIRED, .min = 1, \
+	  .max = INT32_MAX }, \
 	{ .name = "pads", .help = "padding before each axis, then after each", \
 	  .offset = WINDOW(pads), .kind = ATTR_INTS, .max = INT32_MAX }, \
 	{ .name = "storage_order", .help = "1: Indices count columns first", \
@@ -415,28 +416,48 @@ static const struct op_attr max_attrs[] = { MAX_ATTRS, { 0 } };
 static const struct op_attr grad_attrs[] = {
 	MAX_ATTRS,
 	{ .name = "shape", .help = "the shape of x",
-	  .offset = offsetof(struct pool_attrs, shape), .kind = ATTR_INTS, .flags = ATTR_REQUIRED, .max = INT32_MAX },
+	  .offset = offsetof(struct pool_attrs, shape), .kind = ATTR_INTS,
+	  .flags = ATTR_REQUIRED, .max = INT32_MAX },
 	{ 0 },
 };
 
 static const struct op_case max_cases[] = {
-	{ .name = "images", .graph = "y = MaxPool<kernel_shape=[3,3], strides=[2,2], pads=[1,1,1,1]>(x:float[2,3,9,9])" },
-	{ .name = "indices", .graph = "y, i = MaxPool<kernel_shape=[2,2], strides=[2,2]>(x:float[2,3,6,8])" },
-	{ .name = "indices by column", .graph = "y, i = MaxPool<kernel_shape=[2,3], storage_order=1>(x:float[2,2,5,6])" },
+	{ .name = "images",
+	  .graph = "y = MaxPool<kernel_shape=[3,3], strides=[2,2], "
+		   "pads=[1,1,1,1]>(x:float[2,3,9,9])" },
+	{ .name = "indices",
+	  .graph = "y, i = MaxPool<kernel_shape=[2,2], strides=[2,2]>(x:float[2,3,6,8])" },
+	{ .name = "indices by column",
+	  .graph = "y, i = MaxPool<kernel_shape=[2,3], storage_order=1>(x:float[2,2,5,6])" },
 	{ .name = "stride 1", .graph = "y, i = MaxPool<kernel_shape=[3,2]>(x:float[1,2,5,6])" },
-	{ .name = "dilation", .graph = "y, i = MaxPool<kernel_shape=[2,2], dilations=[2,2]>(x:float[1,2,5,6])" },
-	{ .name = "ceil mode", .graph = "y, i = MaxPool<kernel_shape=[3,3], strides=[2,2], ceil_mode=1>(x:float[1,2,6,6])" },
-	{ .name = "ceil mode, no window in the padding", .graph = "y = MaxPool<kernel_shape=[1,1], strides=[2,2], ceil_mode=1>(x:float[1,1,2,2])" },
-	{ .name = "same upper", .graph = "y = MaxPool<kernel_shape=[2,2], auto_pad=\"SAME_UPPER\">(x:float[1,3,5,4])" },
-	{ .name = "same lower", .graph = "y = MaxPool<kernel_shape=[3,3], strides=[2,2], auto_pad=\"SAME_LOWER\">(x:float[1,3,5,4])" },
-	{ .name = "sequence", .graph = "y, i = MaxPool<kernel_shape=[3], strides=[2]>(x:float[2,3,9])" },
-	{ .name = "volume", .graph = "y, i = MaxPool<kernel_shape=[2,2,2], storage_order=1>(x:float[1,2,3,4,3])" },
+	{ .name = "dilation",
+	  .graph = "y, i = MaxPool<kernel_shape=[2,2], dilations=[2,2]>(x:float[1,2,5,6])" },
+	{ .name = "ceil mode",
+	  .graph = "y, i = MaxPool<kernel_shape=[3,3], strides=[2,2], "
+		   "ceil_mode=1>(x:float[1,2,6,6])" },
+	{ .name = "ceil mode, no window in the padding",
+	  .graph = "y = MaxPool<kernel_shape=[1,1], strides=[2,2], "
+		   "ceil_mode=1>(x:float[1,1,2,2])" },
+	{ .name = "same upper",
+	  .graph = "y = MaxPool<kernel_shape=[2,2], "
+		   "auto_pad=\"SAME_UPPER\">(x:float[1,3,5,4])" },
+	{ .name = "same lower",
+	  .graph = "y = MaxPool<kernel_shape=[3,3], strides=[2,2], "
+		   "auto_pad=\"SAME_LOWER\">(x:float[1,3,5,4])" },
+	{ .name = "sequence",
+	  .graph = "y, i = MaxPool<kernel_shape=[3], strides=[2]>(x:float[2,3,9])" },
+	{ .name = "volume",
+	  .graph = "y, i = MaxPool<kernel_shape=[2,2,2], "
+		   "storage_order=1>(x:float[1,2,3,4,3])" },
 	{ .name = "double", .graph = "y, i = MaxPool<kernel_shape=[2,2]>(x:double[1,2,4,4])" },
 	{ .name = "bytes", .graph = "y, i = MaxPool<kernel_shape=[2,2]>(x:uint8[1,2,4,4])" },
 	{ .name = "no batch", .graph = "y, i = MaxPool<kernel_shape=[2,2]>(x:float[0,2,4,4])" },
-	{ .name = "window too large", .graph = "y = MaxPool<kernel_shape=[5,5]>(x:float[1,2,4,4])", .want = ERR_SHAPE },
-	{ .name = "one extent short", .graph = "y = MaxPool<kernel_shape=[2]>(x:float[1,2,4,4])", .want = ERR_SHAPE },
-	{ .name = "no spatial axis", .graph = "y = MaxPool<kernel_shape=[2]>(x:float[1,2])", .want = ERR_SHAPE },
+	{ .name = "window too large",
+	  .graph = "y = MaxPool<kernel_shape=[5,5]>(x:float[1,2,4,4])", .want = ERR_SHAPE },
+	{ .name = "one extent short",
+	  .graph = "y = MaxPool<kernel_shape=[2]>(x:float[1,2,4,4])", .want = ERR_SHAPE },
+	{ .name = "no spatial axis", .graph = "y = MaxPool<kernel_shape=[2]>(x:float[1,2])",
+	  .want = ERR_SHAPE },
 	{ 0 },
 };
 static const struct op_case global_cases[] = {
@@ -448,12 +469,22 @@ static const struct op_case global_cases[] = {
 	{ 0 },
 };
 static const struct op_case grad_cases[] = {
-	{ .name = "images", .graph = "dx = predictd.MaxPoolGrad<kernel_shape=[2,2], strides=[2,2], shape=[1,2,4,4]>(dy:float[1,2,2,2], "
+	{ .name = "images",
+	  .graph = "dx = predictd.MaxPoolGrad<kernel_shape=[2,2], strides=[2,2], "
+		   "shape=[1,2,4,4]>(dy:float[1,2,2,2], "
 	  "i:int64[1,2,2,2]={0,2,9,15,16,18,25,31})" },
-	{ .name = "two in one place", .graph = "dx = predictd.MaxPoolGrad<kernel_shape=[2], shape=[1,1,3]>(dy:double[1,1,2], i:int64[1,1,2]={1,1})" },
-	{ .name = "another dy", .graph = "dx = predictd.MaxPoolGrad<kernel_shape=[2], shape=[1,1,3]>(dy:float[1,1,3], i:int64[1,1,3])", .want = ERR_SHAPE },
-	{ .name = "another indices", .graph = "dx = predictd.MaxPoolGrad<kernel_shape=[2], shape=[1,1,3]>(dy:float[1,1,2], i:int64[1,1,3])", .want = ERR_SHAPE },
-	{ .name = "no window", .graph = "dx = predictd.MaxPoolGrad<kernel_shape=[], shape=[1,1,3]>(dy:float[1,1,2], i:int64[1,1,2])", .want = ERR_INVALID },
+	{ .name = "two in one place",
+	  .graph = "dx = predictd.MaxPoolGrad<kernel_shape=[2], "
+		   "shape=[1,1,3]>(dy:double[1,1,2], i:int64[1,1,2]={1,1})" },
+	{ .name = "another dy",
+	  .graph = "dx = predictd.MaxPoolGrad<kernel_shape=[2], "
+		   "shape=[1,1,3]>(dy:float[1,1,3], i:int64[1,1,3])", .want = ERR_SHAPE },
+	{ .name = "another indices",
+	  .graph = "dx = predictd.MaxPoolGrad<kernel_shape=[2], "
+		   "shape=[1,1,3]>(dy:float[1,1,2], i:int64[1,1,3])", .want = ERR_SHAPE },
+	{ .name = "no window",
+	  .graph = "dx = predictd.MaxPoolGrad<kernel_shape=[], "
+		   "shape=[1,1,3]>(dy:float[1,1,2], i:int64[1,1,2])", .want = ERR_INVALID },
 	{ 0 },
 };
 /* clang-format on */

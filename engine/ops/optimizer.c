@@ -443,50 +443,78 @@ static const struct op_attr sgd_attrs[] = {
 		  "0.2, 0, 1, 0.8, 0.2, 0.98, 0.02, 1e-5, 1, 0, 0.5, 0}"
 
 static const struct op_case adam_cases[] = {
-	{ .name = "one segment", .graph = "p, m, v = predictd.Adam<segments=[0,5,0]>(w:float[5], a:float[5], "
+	{ .name = "one segment",
+	  .graph = "p, m, v = predictd.Adam<segments=[0,5,0]>(w:float[5], a:float[5], "
 	  "s:float[5]={1,2,3,4,5}, , g:float[5], n:float[]={2}, h:" HYPER_ONE ")" },
-	{ .name = "two groups with a gap", .graph = "p, m, v = predictd.Adam<segments=[1,4,1, 6,9,0]>(w:float[9], a:float[9], "
+	{ .name = "two groups with a gap",
+	  .graph = "p, m, v = predictd.Adam<segments=[1,4,1, 6,9,0]>(w:float[9], a:float[9], "
 	  "s:float[9]={1,2,3,4,5,4,3,2,1}, , g:float[9], n:float[]={2}, h:" HYPER_TWO ")" },
-	{ .name = "amsgrad", .graph = "p, m, v, t = predictd.Adam<segments=[0,3,0], amsgrad=1>(w:float[3], a:float[3], "
+	{ .name = "amsgrad",
+	  .graph = "p, m, v, t = predictd.Adam<segments=[0,3,0], "
+		   "amsgrad=1>(w:float[3], a:float[3], "
 	  "s:float[3]={1,2,3}, l:float[3]={3,2,1}, g:float[3], n:float[]={2}, h:" HYPER_ONE ")" },
-	{ .name = "a norm that is not finite", .graph = "p, m, v = predictd.Adam<segments=[0,5,0]>(w:float[5], a:float[5], "
+	{ .name = "a norm that is not finite",
+	  .graph = "p, m, v = predictd.Adam<segments=[0,5,0]>(w:float[5], a:float[5], "
 	  "s:float[5]={1,2,3,4,5}, , g:float[5], n:float[]={inf}, h:" HYPER_ONE ")" },
-	{ .name = "nothing", .graph = "p, m, v = predictd.Adam(w:float[0], a:float[0], s:float[0], , g:float[0], "
+	{ .name = "nothing",
+	  .graph = "p, m, v = predictd.Adam(w:float[0], a:float[0], s:float[0], , g:float[0], "
 	  "n:float[]={2}, h:" HYPER_ONE ")" },
-	{ .name = "a moment is missing", .graph = "p, m, v = predictd.Adam(w:float[5], a:float[5], , , g:float[5], "
+	{ .name = "a moment is missing",
+	  .graph = "p, m, v = predictd.Adam(w:float[5], a:float[5], , , g:float[5], "
 	  "n:float[]={2}, h:" HYPER_ONE ")", .want = ERR_INVALID },
-	{ .name = "a moment too many", .graph = "p, m, v = predictd.Adam(w:float[5], a:float[5], b:float[5], c:float[5], "
+	{ .name = "a moment too many",
+	  .graph = "p, m, v = predictd.Adam(w:float[5], a:float[5], b:float[5], c:float[5], "
 	  "g:float[5], n:float[]={2}, h:" HYPER_ONE ")", .want = ERR_INVALID },
-	{ .name = "lengths differ", .graph = "p, m, v = predictd.Adam(w:float[5], a:float[5], b:float[5], , g:float[4], "
+	{ .name = "lengths differ",
+	  .graph = "p, m, v = predictd.Adam(w:float[5], a:float[5], b:float[5], , g:float[4], "
 	  "n:float[]={2}, h:" HYPER_ONE ")", .want = ERR_SHAPE },
-	{ .name = "a segment past the end", .graph = "p, m, v = predictd.Adam<segments=[0,6,0]>(w:float[5], a:float[5], "
+	{ .name = "a segment past the end",
+	  .graph = "p, m, v = predictd.Adam<segments=[0,6,0]>(w:float[5], a:float[5], "
 	  "b:float[5], , g:float[5], n:float[]={2}, h:" HYPER_ONE ")", .want = ERR_INVALID },
-	{ .name = "a group that is not there", .graph = "p, m, v = predictd.Adam<segments=[0,5,1]>(w:float[5], a:float[5], "
+	{ .name = "a group that is not there",
+	  .graph = "p, m, v = predictd.Adam<segments=[0,5,1]>(w:float[5], a:float[5], "
 	  "b:float[5], , g:float[5], n:float[]={2}, h:" HYPER_ONE ")", .want = ERR_INVALID },
 	{ 0 },
 };
 static const struct op_case rmsprop_cases[] = {
-	{ .name = "plain", .graph = "p, s = predictd.RMSprop<segments=[0,5,0]>(w:float[5], a:float[5]={1,2,3,4,5}, , , "
+	{ .name = "plain",
+	  .graph = "p, s = predictd.RMSprop<segments=[0,5,0]>(w:float[5], "
+		   "a:float[5]={1,2,3,4,5}, , , "
 	  "g:float[5], n:float[]={2}, h:" HYPER_ONE ")" },
-	{ .name = "momentum", .graph = "p, s, b = predictd.RMSprop<segments=[0,5,0], momentum=1>(w:float[5], "
+	{ .name = "momentum",
+	  .graph = "p, s, b = predictd.RMSprop<segments=[0,5,0], momentum=1>(w:float[5], "
 	  "a:float[5]={1,2,3,4,5}, c:float[5], , g:float[5], n:float[]={2}, h:" HYPER_ONE ")" },
-	{ .name = "centered", .graph = "p, s, b = predictd.RMSprop<segments=[0,3,0], centered=1>(w:float[3], "
-	  "a:float[3]={1,2,3}, c:float[3]={0.1,0.2,0.3}, , g:float[3], n:float[]={2}, h:" HYPER_ONE ")" },
-	{ .name = "both", .graph = "p, s, b, c = predictd.RMSprop<segments=[0,3,0], momentum=1, centered=1>(w:float[3], "
-	  "a:float[3]={1,2,3}, d:float[3], e:float[3]={0.1,0.2,0.3}, g:float[3], n:float[]={2}, h:" HYPER_ONE ")" },
-	{ .name = "norm is a vector", .graph = "p, s = predictd.RMSprop(w:float[5], a:float[5], , , "
+	{ .name = "centered",
+	  .graph = "p, s, b = predictd.RMSprop<segments=[0,3,0], centered=1>(w:float[3], "
+	  "a:float[3]={1,2,3}, c:float[3]={0.1,0.2,0.3}, , "
+	  "g:float[3], n:float[]={2}, h:" HYPER_ONE ")" },
+	{ .name = "both",
+	  .graph = "p, s, b, c = predictd.RMSprop<segments=[0,3,0], momentum=1, "
+		   "centered=1>(w:float[3], "
+	  "a:float[3]={1,2,3}, d:float[3], e:float[3]={0.1,0.2,0.3}, "
+	  "g:float[3], n:float[]={2}, h:" HYPER_ONE ")" },
+	{ .name = "norm is a vector",
+	  .graph = "p, s = predictd.RMSprop(w:float[5], a:float[5], , , "
 	  "g:float[5], n:float[1], h:" HYPER_ONE ")", .want = ERR_SHAPE },
 	{ 0 },
 };
 static const struct op_case sgd_cases[] = {
-	{ .name = "plain", .graph = "p = predictd.Sgd<segments=[0,5,0]>(w:float[5], , , , g:float[5], n:float[]={2}, h:" HYPER_ONE ")" },
-	{ .name = "momentum", .graph = "p, b = predictd.Sgd<segments=[0,5,0], momentum=1>(w:float[5], a:float[5], , , "
+	{ .name = "plain",
+	  .graph = "p = predictd.Sgd<segments=[0,5,0]>(w:float[5], , , , "
 	  "g:float[5], n:float[]={2}, h:" HYPER_ONE ")" },
-	{ .name = "nesterov", .graph = "p, b = predictd.Sgd<segments=[0,2,1, 2,5,0], momentum=1, nesterov=1>(w:float[5], "
+	{ .name = "momentum",
+	  .graph = "p, b = predictd.Sgd<segments=[0,5,0], momentum=1>(w:float[5], "
+		   "a:float[5], , , "
+	  "g:float[5], n:float[]={2}, h:" HYPER_ONE ")" },
+	{ .name = "nesterov",
+	  .graph = "p, b = predictd.Sgd<segments=[0,2,1, 2,5,0], momentum=1, "
+		   "nesterov=1>(w:float[5], "
 	  "a:float[5], , , g:float[5], n:float[]={2}, h:" HYPER_TWO ")" },
-	{ .name = "more than a block", .graph = "p, b = predictd.Sgd<segments=[3,1200,0], momentum=1>(w:float[1300], "
+	{ .name = "more than a block",
+	  .graph = "p, b = predictd.Sgd<segments=[3,1200,0], momentum=1>(w:float[1300], "
 	  "a:float[1300], , , g:float[1300], n:float[]={2}, h:" HYPER_TWO ")" },
-	{ .name = "hyper is too narrow", .graph = "p = predictd.Sgd(w:float[5], , , , g:float[5], n:float[]={2}, "
+	{ .name = "hyper is too narrow",
+	  .graph = "p = predictd.Sgd(w:float[5], , , , g:float[5], n:float[]={2}, "
 	  "h:float[1,11])", .want = ERR_SHAPE },
 	{ 0 },
 };

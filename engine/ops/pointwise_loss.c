@@ -239,37 +239,64 @@ static const struct op_case squared_cases[] = {
 	{ .name = "matrix", .graph = "l = predictd.MeanSquaredError(x:float[4,3], t:float[4,3])" },
 	{ .name = "vector", .graph = "l = predictd.MeanSquaredError(x:double[7], t:double[7])" },
 	{ .name = "scalar", .graph = "l = predictd.MeanSquaredError(x:float[], t:float[])" },
-	{ .name = "shapes differ", .graph = "l = predictd.MeanSquaredError(x:float[4,3], t:float[4,1])", .want = ERR_SHAPE },
+	{ .name = "shapes differ",
+	  .graph = "l = predictd.MeanSquaredError(x:float[4,3], t:float[4,1])",
+	  .want = ERR_SHAPE },
 	{ 0 },
 };
 static const struct op_case absolute_cases[] = {
 	{ .name = "matrix", .graph = "l = predictd.MeanAbsoluteError(x:float[4,3], t:float[4,3])" },
-	{ .name = "shapes differ", .graph = "l = predictd.MeanAbsoluteError(x:float[4], t:float[3])", .want = ERR_SHAPE },
+	{ .name = "shapes differ",
+	  .graph = "l = predictd.MeanAbsoluteError(x:float[4], t:float[3])",
+	  .want = ERR_SHAPE },
 	{ 0 },
 };
 static const struct op_case huber_cases[] = {
-	{ .name = "matrix", .graph = "l = predictd.HuberLoss<delta=0.7>(x:float[4,3], t:float[4,3])" },
+	{ .name = "matrix",
+	  .graph = "l = predictd.HuberLoss<delta=0.7>(x:float[4,3], t:float[4,3])" },
 	{ .name = "double", .graph = "l = predictd.HuberLoss(x:double[4,3], t:double[4,3])" },
-	{ .name = "delta of 0", .graph = "l = predictd.HuberLoss<delta=0>(x:float[4], t:float[4])", .want = ERR_INVALID },
+	{ .name = "delta of 0",
+	  .graph = "l = predictd.HuberLoss<delta=0>(x:float[4], t:float[4])",
+	  .want = ERR_INVALID },
 	{ 0 },
 };
 static const struct op_case smooth_cases[] = {
-	{ .name = "matrix", .graph = "l = predictd.SmoothL1Loss<delta=0.5>(x:float[4,3], t:float[4,3])" },
-	{ .name = "shapes differ", .graph = "l = predictd.SmoothL1Loss(x:float[4], t:float[3])", .want = ERR_SHAPE },
+	{ .name = "matrix",
+	  .graph = "l = predictd.SmoothL1Loss<delta=0.5>(x:float[4,3], t:float[4,3])" },
+	{ .name = "shapes differ", .graph = "l = predictd.SmoothL1Loss(x:float[4], t:float[3])",
+	  .want = ERR_SHAPE },
 	{ 0 },
 };
 static const struct op_case logits_cases[] = {
-	{ .name = "matrix", .graph = "l = predictd.BinaryCrossEntropyWithLogits(x:float[4,2], t:float[4,2])" },
-	{ .name = "large scores", .graph = "l = predictd.BinaryCrossEntropyWithLogits(x:float[4]={10000,-10000,0,1}, t:float[4]={1,1,0,0})" },
-	{ .name = "shapes differ", .graph = "l = predictd.BinaryCrossEntropyWithLogits(x:float[4], t:float[3])", .want = ERR_SHAPE },
+	{ .name = "matrix",
+	  .graph = "l = predictd.BinaryCrossEntropyWithLogits(x:float[4,2], t:float[4,2])" },
+	{ .name = "large scores",
+	  .graph = "l = "
+		   "predictd.BinaryCrossEntropyWithLogits(x:float[4]={10000,-10000,0,1}, "
+		   "t:float[4]={1,1,0,0})" },
+	{ .name = "shapes differ",
+	  .graph = "l = predictd.BinaryCrossEntropyWithLogits(x:float[4], t:float[3])",
+	  .want = ERR_SHAPE },
 	{ 0 },
 };
 static const struct op_case slopes_cases[] = {
-	{ .name = "squared", .graph = "d = predictd.PointwiseLossGrad<loss=\"MeanSquaredError\">(g:float[], x:float[4,3], t:float[4,3])" },
-	{ .name = "logits", .graph = "d = predictd.PointwiseLossGrad<loss=\"BinaryCrossEntropyWithLogits\">(g:double[], x:double[5], t:double[5])" },
-	{ .name = "nothing", .graph = "d = predictd.PointwiseLossGrad<loss=\"HuberLoss\">(g:float[], x:float[0], t:float[0])" },
-	{ .name = "unknown loss", .graph = "d = predictd.PointwiseLossGrad<loss=\"Mean\">(g:float[], x:float[4], t:float[4])", .want = ERR_INVALID },
-	{ .name = "dloss is no scalar", .graph = "d = predictd.PointwiseLossGrad<loss=\"HuberLoss\">(g:float[4], x:float[4], t:float[4])", .want = ERR_SHAPE },
+	{ .name = "squared",
+	  .graph = "d = "
+		   "predictd.PointwiseLossGrad<loss=\"MeanSquaredError\">(g:float[], "
+		   "x:float[4,3], t:float[4,3])" },
+	{ .name = "logits",
+	  .graph = "d = "
+		   "predictd.PointwiseLossGrad<loss=\"BinaryCrossEntropyWithLogits\">(g:double[], "
+		   "x:double[5], t:double[5])" },
+	{ .name = "nothing",
+	  .graph = "d = predictd.PointwiseLossGrad<loss=\"HuberLoss\">(g:float[], "
+		   "x:float[0], t:float[0])" },
+	{ .name = "unknown loss",
+	  .graph = "d = predictd.PointwiseLossGrad<loss=\"Mean\">(g:float[], "
+		   "x:float[4], t:float[4])", .want = ERR_INVALID },
+	{ .name = "dloss is no scalar",
+	  .graph = "d = predictd.PointwiseLossGrad<loss=\"HuberLoss\">(g:float[4], "
+		   "x:float[4], t:float[4])", .want = ERR_SHAPE },
 	{ 0 },
 };
 /* clang-format on */

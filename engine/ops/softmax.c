@@ -189,7 +189,8 @@ static const struct op_case softmax_cases[] = {
 	{ .name = "no rows", .graph = "y = Softmax(x:float[0,7])" },
 	{ .name = "no classes", .graph = "y = Softmax(x:float[3,0])" },
 	{ .name = "many rows", .graph = "y = Softmax(x:float[700,40])" },
-	{ .name = "axis past the end", .graph = "y = Softmax<axis=2>(x:float[3,7])", .want = ERR_SHAPE },
+	{ .name = "axis past the end", .graph = "y = Softmax<axis=2>(x:float[3,7])",
+	  .want = ERR_SHAPE },
 	{ .name = "a scalar", .graph = "y = Softmax(x:float[])", .want = ERR_SHAPE },
 	{ 0 },
 };
@@ -199,19 +200,27 @@ static const struct op_case log_softmax_cases[] = {
 	{ .name = "large numbers", .graph = "y = LogSoftmax(x:float[1,4]={10000,-10000,10000,3})" },
 	{ .name = "double", .graph = "y = LogSoftmax(x:double[3,7])" },
 	{ .name = "no classes", .graph = "y = LogSoftmax(x:float[3,0])" },
-	{ .name = "axis before the start", .graph = "y = LogSoftmax<axis=-3>(x:float[3,7])", .want = ERR_SHAPE },
+	{ .name = "axis before the start", .graph = "y = LogSoftmax<axis=-3>(x:float[3,7])",
+	  .want = ERR_SHAPE },
 	{ 0 },
 };
 static const struct op_case softmax_grad_cases[] = {
 	{ .name = "last axis", .graph = "dx = predictd.SoftmaxGrad(dy:float[3,7], y:float[3,7])" },
-	{ .name = "middle axis", .graph = "dx = predictd.SoftmaxGrad<axis=1>(dy:double[3,7,2], y:double[3,7,2])" },
-	{ .name = "shapes differ", .graph = "dx = predictd.SoftmaxGrad(dy:float[3,7], y:float[7,3])", .want = ERR_SHAPE },
+	{ .name = "middle axis",
+	  .graph = "dx = predictd.SoftmaxGrad<axis=1>(dy:double[3,7,2], y:double[3,7,2])" },
+	{ .name = "shapes differ",
+	  .graph = "dx = predictd.SoftmaxGrad(dy:float[3,7], y:float[7,3])",
+	  .want = ERR_SHAPE },
 	{ 0 },
 };
 static const struct op_case log_softmax_grad_cases[] = {
-	{ .name = "last axis", .graph = "dx = predictd.LogSoftmaxGrad(dy:float[3,7], y:float[3,7])" },
-	{ .name = "middle axis", .graph = "dx = predictd.LogSoftmaxGrad<axis=1>(dy:double[3,7,2], y:double[3,7,2])" },
-	{ .name = "shapes differ", .graph = "dx = predictd.LogSoftmaxGrad(dy:float[3,7], y:float[7,3])", .want = ERR_SHAPE },
+	{ .name = "last axis",
+	  .graph = "dx = predictd.LogSoftmaxGrad(dy:float[3,7], y:float[3,7])" },
+	{ .name = "middle axis",
+	  .graph = "dx = predictd.LogSoftmaxGrad<axis=1>(dy:double[3,7,2], y:double[3,7,2])" },
+	{ .name = "shapes differ",
+	  .graph = "dx = predictd.LogSoftmaxGrad(dy:float[3,7], y:float[7,3])",
+	  .want = ERR_SHAPE },
 	{ 0 },
 };
 /* clang-format on */
