@@ -1,0 +1,621 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "server/number_scan.h"
+
+#include <inttypes.h>
+#include <math.h>
+
+#include "server/byte_mask.h"
+#include "server/decimal.h"
+#include "server/json_text.h"
+
+/* A number is read twice when its first 19 digits do not decide it; a copy of
+ * this many decides every double (at most 767 matter, and whether anything
+ * follows). */
+enum {
+	RUN_SLACK = 96,
+	DIGITS_MAX = 19,
+	SLOW_DIGITS_MAX = 800,
+	EXPONENT_MAX = 1000000
+};
+
+#define ALWAYS_INLINE inline __attribute__((always_inline))
+
+struct scan {
+	const char *end;
+	const struct number_target *target;
+	size_t n;	 /* elements so far */
+	const char *why; /* what an element is that cannot be read */
+};
+
+/* Reads the element at `at` into place n and returns the place behind it, or
+ * NULL with scan->why. Inlined into the walk: this is where the time goes. */
+typedef const char *element_fn(const char *at, struct scan *scan);
+
+static const uint32_t powers_u32[] = { 1,	10,	  100,
+				       1000,	10000,	  100000,
+				       1000000, 10000000, 100000000 };
+static const float powers_f32[] = { 1e0F, 1e1F, 1e2F, 1e3F, 1e4F, 1e5F,
+				    1e6F, 1e7F, 1e8F, 1e9F, 1e10F };
+
+/* --- digits, eight at a time --- */
+
+/* Eight digits, each in a byte less '0', the first in the lowest byte: pairs,
+ * then both halves by one multiplication each (Mula's trick, as in Lemire's
+ * paper). */
+static ALWAYS_INLINE uint32_t eight_digits(uint64_t t)
+{
+	const uint64_t mask = 0x000000ff000000ff;
+
+	t = t * 10 + (t >> 8);
+	return (uint32_t)(((t & mask) * 0x000f424000000064 +
+			   (t >> 16 & mask) * 0x0000271000000001) >>
+			  32);
+}
+
+/* How many of the eight bytes at `at` are digits, from the first on, which are
+ * appended to *w. */
+static ALWAYS_INLINE unsigned eight_at(const char *at, uint64_t *w)
+{
+	uint64_t t, other;
+	unsigned n;
+
+	memcpy(&t, at, 8);
+	t ^= 0x3030303030303030;
+	/* the high bit of every byte that is above 9 */
+	other = ((t + 0x7676767676767676) | t) & 0x8080808080808080;
+	n = other ? (unsigned)__builtin_ctzll(other) >> 3 : 8;
+	/* zeros come in before the digits; two shifts, as n may be 0 */
+	if (n < 8)
+		t = t << 1 << (63 - 8 * n);
+	*w = *w * powers_u32[n] + eight_digits(t);
+	return n;
+}
+
+/* Appends the digits at `at` to *w (modulo 2^64) and returns their end. */
+static ALWAYS_INLINE const char *read_digits(const char *at, const char *end,
+					     uint64_t *w)
+{
+	while (end - at >= 8) {
+		const unsigned n = eight_at(at, w);
+
+		at += n;
+		if (n < 8)
+			return at;
+	}
+	while (at < end && (unsigned char)(*at - '0') <= 9)
+		*w = *w * 10 + (uint64_t)(*at++ - '0');
+	return at;
+}
+
+/* --- floats --- */
+
+struct number {
+	uint64_t w; /* its digits without the point, modulo 2^64 */
+	int64_t q;  /* value = w * 10^q */
+	const char *first, *end;
+	size_t n_digits;
+	bool is_negative;
+};
+
+static const char *read_exponent(const char *at, const char *end, int64_t *q)
+{
+	bool is_negative = false;
+	int64_t value = 0;
+	const char *first;
+
+	at++;
+	if (at < end && (*at == '-' || *at == '+'))
+		is_negative = *at++ == '-';
+	first = at;
+	for (; at < end && (unsigned char)(*at - '0') <= 9; at++)
+		if (value < EXPONENT_MAX)
+			value = value * 10 + (*at - '0');
+	*q += is_negative ? -value : value;
+	return at == first ? NULL : at;
+}
+
+/* JSON's grammar of a number; NULL when it is none. */
+static ALWAYS_INLINE const char *read_number(const char *at, const char *end,
+					     struct number *ret)
+{
+	const char *first, *fraction;
+	size_t n_whole;
+
+	ret->is_negative = *at == '-';
+	at += ret->is_negative;
+	first = at;
+	ret->w = 0;
+	ret->q = 0;
+	if (end - at >= 2 && at[1] == '.' && (unsigned char)(*at - '0') <= 9)
+		ret->w = (uint64_t)(*at++ - '0');
+	else
+		at = read_digits(at, end, &ret->w);
+	n_whole = (size_t)(at - first);
+	if (n_whole == 0 || (*first == '0' && n_whole > 1))
+		return NULL;
+	ret->n_digits = n_whole;
+	if (at < end && *at == '.') {
+		fraction = at + 1;
+		at = read_digits(fraction, end, &ret->w);
+		if (at == fraction)
+			return NULL;
+		ret->q = fraction - at;
+		ret->n_digits += (size_t)(at - fraction);
+	}
+	ret->first = first;
+	ret->end = at;
+	if (at < end && (*at | 0x20) == 'e')
+		at = read_exponent(at, end, &ret->q);
+	return at;
+}
+
+/* The digits as "ddd...e-12", at most SLOW_DIGITS_MAX of them and a 1 for all
+ * that follow, through the C library. */
+static double read_slowly(const struct number *number, bool as_float)
+{
+	char text[SLOW_DIGITS_MAX + 32];
+	int64_t q = number->q;
+	size_t n = 0;
+	bool is_more = false;
+
+	for (const char *at = number->first; at < number->end; at++) {
+		if (*at == '.' || (n == 0 && *at == '0'))
+			continue;
+		if (n < SLOW_DIGITS_MAX) {
+			text[n++] = *at;
+			continue;
+		}
+		is_more = is_more || *at != '0';
+		q++;
+	}
+	if (is_more) {
+		text[n++] = '1';
+		q--;
+	}
+	if (n == 0)
+		text[n++] = '0';
+	(void)snprintf(text + n, sizeof(text) - n, "e%" PRId64, q);
+	return as_float ? (double)strtof(text, NULL) : strtod(text, NULL);
+}
+
+/* More than 19 digits: where their first 19 and the next number above agree,
+ * that is the value. */
+static __attribute__((noinline)) double
+read_many_digits(const struct number *number, bool as_float)
+{
+	int64_t q = number->q;
+	size_t n = 0;
+	uint64_t w = 0;
+	double low, high;
+
+	for (const char *at = number->first; at < number->end; at++) {
+		if (*at == '.' || (n == 0 && *at == '0'))
+			continue;
+		if (n++ < DIGITS_MAX)
+			w = w * 10 + (uint64_t)(*at - '0');
+		else
+			q++;
+	}
+	if (as_float) {
+		low = (double)decimal_to_float(w, q);
+		high = (double)decimal_to_float(w + (n > DIGITS_MAX), q);
+	} else {
+		low = decimal_to_double(w, q);
+		high = decimal_to_double(w + (n > DIGITS_MAX), q);
+	}
+	/* equal bits: both are finite or both infinite */
+	return memcmp(&low, &high, sizeof(low)) == 0
+		   ? low
+		   : read_slowly(number, as_float);
+}
+
+/* The bare words for what JSON has no digits for. */
+static const char *read_word(const char *at, struct scan *scan, double *ret)
+{
+	const bool is_negative = *at == '-';
+	const char *word = at + is_negative;
+
+	scan->why = "is not a number";
+	if (json_text_word(word, scan->end, "Infinity")) {
+		*ret = is_negative ? -HUGE_VAL : HUGE_VAL;
+		return word + 8;
+	}
+	if (!is_negative && json_text_word(word, scan->end, "NaN")) {
+		*ret = (double)NAN;
+		return word + 3;
+	}
+	return NULL;
+}
+
+/* Up to 7 digits and 10^10 are exact floats, so that one division rounds once
+ * (Clinger, "How to read floating point numbers accurately", 1990). */
+static ALWAYS_INLINE bool is_exact(const struct number *number)
+{
+	return number->n_digits <= 7 && number->q <= 0 && number->q >= -10;
+}
+
+static ALWAYS_INLINE float exact_float(const struct number *number)
+{
+	return (float)(int32_t)number->w / powers_f32[-number->q];
+}
+
+static const char *out_of_range(struct scan *scan)
+{
+	scan->why = "is out of the range of its type";
+	return NULL;
+}
+
+/* One element of at most 8 digits, or of one before the point and at most 18
+ * behind it, that ends right at `end`. False for whatever else, which the walk
+ * reads. Signs are joined as bits: a branch on them could not be predicted. */
+static ALWAYS_INLINE bool plain_float(const char *at, const char *end,
+				      uint32_t *ret_bits)
+{
+	const uint32_t sign = *at == '-';
+	const char *first = at + sign;
+	uint64_t w = 0;
+	unsigned n, n_more;
+	uint32_t bits;
+	float value;
+
+	if (first[1] == '.') {
+		w = (unsigned char)(*first - '0');
+		n = w <= 9 ? eight_at(first + 2, &w) : 0;
+		at = first + 2 + n;
+		value = (float)(int32_t)w / powers_f32[n];
+		if (n >= 7) {
+			n_more = eight_at(at, &w);
+			if (n_more == 8)
+				n_more += eight_at(at + 8, &w);
+			at += n_more;
+			/* one digit more could overflow w */
+			if (n + n_more >= DIGITS_MAX)
+				return false;
+			value = decimal_to_float(w, -(int64_t)(n + n_more));
+		}
+	} else {
+		n = eight_at(first, &w);
+		at = first + n;
+		value = (float)(int32_t)w;
+		if (*first == '0' && n > 1)
+			return false;
+	}
+	if (at != end || n == 0)
+		return false;
+	memcpy(&bits, &value, sizeof(bits));
+	*ret_bits = bits | sign << 31;
+	return true;
+}
+
+/* The plain middle of an array: elements and commas. Commas are found 64 bytes
+ * at a time, so that no element waits for the end of the one before it; this
+ * is where the time goes. Returns the start of the first element that is not
+ * plain. */
+static const char *f32_run(const char *at, struct scan *scan)
+{
+	uint32_t *out = scan->target->out;
+	const size_t count = scan->target->count;
+	size_t i = scan->n;
+
+	while (scan->end - at >= RUN_SLACK && count - i >= 64) {
+		const char *block = at;
+		uint64_t commas = byte_mask(at, ',');
+
+		if (!commas)
+			break;
+		for (; commas; commas &= commas - 1) {
+			const char *end = block + __builtin_ctzll(commas);
+
+			if (!plain_float(at + (*at == ' '), end, &out[i]))
+				goto out;
+			i++;
+			at = end + 1;
+		}
+	}
+out:
+	scan->n = i;
+	return at;
+}
+
+static ALWAYS_INLINE const char *f32_element(const char *at, struct scan *scan)
+{
+	struct number number;
+	const char *end = read_number(at, scan->end, &number);
+	uint32_t *out = (uint32_t *)scan->target->out + scan->n, bits;
+	float value;
+	double word;
+
+	if (__builtin_expect(!end, 0)) {
+		end = read_word(at, scan, &word);
+		if (end)
+			((float *)scan->target->out)[scan->n] = (float)word;
+		return end;
+	}
+	if (is_exact(&number)) {
+		value = exact_float(&number);
+	} else {
+		value = number.n_digits <= DIGITS_MAX
+			    ? decimal_to_float(number.w, number.q)
+			    : (float)read_many_digits(&number, true);
+		if (__builtin_expect(isinf(value), 0))
+			return out_of_range(scan);
+	}
+	memcpy(&bits, &value, sizeof(bits));
+	*out = bits | (uint32_t)number.is_negative << 31;
+	return end;
+}
+
+static ALWAYS_INLINE const char *double_element(const char *at,
+						struct scan *scan, double *ret)
+{
+	struct number number;
+	const char *end = read_number(at, scan->end, &number);
+	uint64_t bits;
+
+	if (__builtin_expect(!end, 0))
+		return read_word(at, scan, ret);
+	*ret = number.n_digits <= DIGITS_MAX
+		   ? decimal_to_double(number.w, number.q)
+		   : read_many_digits(&number, false);
+	if (__builtin_expect(isinf(*ret), 0))
+		return out_of_range(scan);
+	memcpy(&bits, ret, sizeof(bits));
+	bits |= (uint64_t)number.is_negative << 63;
+	memcpy(ret, &bits, sizeof(bits));
+	return end;
+}
+
+static ALWAYS_INLINE const char *f64_element(const char *at, struct scan *scan)
+{
+	double value;
+
+	at = double_element(at, scan, &value);
+	if (at)
+		((double *)scan->target->out)[scan->n] = value;
+	return at;
+}
+
+/* float16 and bfloat16 */
+static ALWAYS_INLINE const char *half_element(const char *at, struct scan *scan)
+{
+	uint16_t *out = (uint16_t *)scan->target->out + scan->n;
+	double value;
+
+	at = double_element(at, scan, &value);
+	if (at)
+		dtype_convert(DTYPE_F64, &value, scan->target->dtype, out, 1,
+			      false);
+	return at;
+}
+
+/* --- integers, bools, strings --- */
+
+/* The largest value and the largest magnitude below zero. */
+static uint64_t integer_limit(enum dtype dtype, bool is_negative)
+{
+	const unsigned bits = dtype_info(dtype)->size * 8;
+	const uint64_t top = UINT64_MAX >> (64 - bits);
+
+	if (!dtype_is_signed(dtype))
+		return is_negative ? 0 : top;
+	return (top >> 1) + is_negative;
+}
+
+static void store_integer(struct scan *scan, uint64_t value)
+{
+	const size_t size = dtype_info(scan->target->dtype)->size;
+
+	/* the low bytes: this machine is little-endian, as v2 is */
+	memcpy((char *)scan->target->out + scan->n * size, &value, size);
+}
+
+static ALWAYS_INLINE const char *integer_element(const char *at,
+						 struct scan *scan)
+{
+	const bool is_negative = *at == '-';
+	const char *first = at + is_negative, *end;
+	uint64_t w = 0;
+
+	end = read_digits(first, scan->end, &w);
+	scan->why = "is not an integer";
+	if (end == first || (*first == '0' && end - first > 1))
+		return NULL;
+	if (end < scan->end && (*end == '.' || (*end | 0x20) == 'e'))
+		return NULL;
+	scan->why = "is out of the range of its type";
+	/* 20 digits that wrapped are below 10^19; without, above */
+	if (end - first > 20 ||
+	    (end - first == 20 && (*first != '1' || w < 10000000000000000000u)))
+		return NULL;
+	if (w > integer_limit(scan->target->dtype, is_negative))
+		return NULL;
+	store_integer(scan, is_negative ? 0 - w : w);
+	return end;
+}
+
+static ALWAYS_INLINE const char *bool_element(const char *at, struct scan *scan)
+{
+	static const struct {
+		const char *word;
+		uint8_t value;
+	} words[] = { { "true", 1 }, { "false", 0 }, { "1", 1 }, { "0", 0 } };
+
+	for (size_t i = 0; i < sizeof(words) / sizeof(*words); i++)
+		if (json_text_word(at, scan->end, words[i].word)) {
+			((uint8_t *)scan->target->out)[scan->n] =
+			    words[i].value;
+			return at + strlen(words[i].word);
+		}
+	scan->why = "is not true or false";
+	return NULL;
+}
+
+static ALWAYS_INLINE const char *string_element(const char *at,
+						struct scan *scan)
+{
+	const struct number_target *target = scan->target;
+	struct str string;
+
+	scan->why = "is not a string";
+	if (*at != '"')
+		return NULL;
+	at =
+	    json_text_string(at, scan->end, target->arena, &string, &scan->why);
+	if (at)
+		((struct str *)target->out)[scan->n] = string;
+	else if (scan->why[0] == 'a')
+		scan->why += strlen("a string ");
+	return at;
+}
+
+/* --- the walk over brackets and commas --- */
+
+enum stop {
+	STOP_DONE,
+	STOP_ELEMENT, /* scan->why */
+	STOP_MANY,
+	STOP_DEEP,
+	STOP_SYNTAX,
+};
+
+static ALWAYS_INLINE enum stop walk(const char **ret_at, struct scan *scan,
+				    element_fn *run, element_fn *element)
+{
+	const char *at = *ret_at, *end = scan->end;
+	const size_t count = scan->target->count;
+	unsigned depth = 0;
+	bool may_close = false; /* right behind an opening bracket */
+	enum stop stop = STOP_DONE;
+
+	do {
+		at = json_text_space(at, end);
+		if (at < end && *at == '[') {
+			stop =
+			    depth++ < NUMBER_SCAN_DEPTH ? STOP_DONE : STOP_DEEP;
+			may_close = true;
+			at++;
+			continue;
+		}
+		if (at >= end || (*at == ']' && !may_close)) {
+			stop = STOP_SYNTAX;
+			break;
+		}
+		if (run && depth) {
+			const char *next = run(at, scan);
+
+			if (next != at) {
+				at = next;
+				may_close = false;
+				continue;
+			}
+		}
+		if (*at != ']') {
+			const char *next;
+
+			if (__builtin_expect(scan->n == count, 0)) {
+				stop = STOP_MANY;
+				break;
+			}
+			next = element(at, scan);
+			if (__builtin_expect(!next, 0)) {
+				stop = STOP_ELEMENT;
+				break;
+			}
+			at = next;
+			scan->n++;
+		}
+		may_close = false;
+		if (at < end && *at == ',' && depth) {
+			at++;
+			continue;
+		}
+		at = json_text_space(at, end);
+		while (depth && at < end && *at == ']') {
+			depth--;
+			at = json_text_space(at + 1, end);
+		}
+		if (depth && (at >= end || *at != ','))
+			stop = STOP_SYNTAX;
+		at += depth && !stop;
+	} while (depth && stop == STOP_DONE);
+	*ret_at = at;
+	return stop;
+}
+
+#define WALK(name, run, element)                                         \
+	static enum stop walk_##name(const char **at, struct scan *scan) \
+	{                                                                \
+		return walk(at, scan, run, element);                     \
+	}
+WALK(f32, f32_run, f32_element)
+WALK(f64, NULL, f64_element)
+WALK(half, NULL, half_element)
+WALK(integer, NULL, integer_element)
+WALK(bool, NULL, bool_element)
+WALK(string, NULL, string_element)
+
+static enum stop walk_of(enum dtype dtype, const char **at, struct scan *scan)
+{
+	switch (dtype) {
+	case DTYPE_F32:
+		return walk_f32(at, scan);
+	case DTYPE_F64:
+		return walk_f64(at, scan);
+	case DTYPE_F16:
+	case DTYPE_BF16:
+		return walk_half(at, scan);
+	case DTYPE_BOOL:
+		return walk_bool(at, scan);
+	case DTYPE_STRING:
+		return walk_string(at, scan);
+	default:
+		return walk_integer(at, scan);
+	}
+}
+
+static enum err_code explain(enum stop stop, const char *at,
+			     const struct scan *scan, struct err *err)
+{
+	const struct number_target *target = scan->target;
+	const char *type = dtype_info(target->dtype)->v2_name;
+	char text[64];
+
+	json_text_excerpt(at, scan->end, text, sizeof(text));
+	switch (stop) {
+	case STOP_ELEMENT:
+		return err_set(err, ERR_INVALID,
+			       "%s: element %zu of type %s: %s %s",
+			       target->name, scan->n, type, text, scan->why);
+	case STOP_MANY:
+		return err_set(err, ERR_SHAPE,
+			       "%s: expected %zu elements, got more",
+			       target->name, target->count);
+	case STOP_DEEP:
+		return err_set(err, ERR_INVALID,
+			       "%s: arrays are nested more than %d deep",
+			       target->name, NUMBER_SCAN_DEPTH);
+	default:
+		return err_set(err, ERR_INVALID,
+			       "%s: after element %zu: expected ',' or ']', "
+			       "got %s",
+			       target->name, scan->n, text);
+	}
+}
+
+enum err_code number_scan(const char *text, size_t len,
+			  const struct number_target *target, size_t *ret_used,
+			  struct err *err)
+{
+	struct scan scan = { .end = text + len, .target = target };
+	const char *at = text;
+	enum stop stop = walk_of(target->dtype, &at, &scan);
+
+	if (stop != STOP_DONE)
+		return explain(stop, at, &scan, err);
+	if (scan.n != target->count)
+		return err_set(err, ERR_SHAPE,
+			       "%s: expected %zu elements, got %zu",
+			       target->name, target->count, scan.n);
+	*ret_used = (size_t)(at - text);
+	return ERR_NONE;
+}

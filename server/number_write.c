@@ -1,0 +1,159 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "server/number_write.h"
+
+#include "base/json_write.h"
+#include "base/str.h"
+#include "server/decimal.h"
+
+/* Writes element i of `data` at `to`, which has DECIMAL_TEXT_MAX bytes. */
+typedef size_t write_fn(char *to, const void *data, int64_t i);
+
+#define WRITE(name, type, write)                                          \
+	static size_t write_##name(char *to, const void *data, int64_t i) \
+	{                                                                 \
+		return write(to, ((const type *)data)[i]);                \
+	}
+WRITE(f32, float, decimal_write_float)
+WRITE(f64, double, decimal_write_double)
+WRITE(i8, int8_t, decimal_write_int)
+WRITE(i16, int16_t, decimal_write_int)
+WRITE(i32, int32_t, decimal_write_int)
+WRITE(i64, int64_t, decimal_write_int)
+WRITE(u8, uint8_t, decimal_write_uint)
+WRITE(u16, uint16_t, decimal_write_uint)
+WRITE(u32, uint32_t, decimal_write_uint)
+WRITE(u64, uint64_t, decimal_write_uint)
+
+static size_t write_f16(char *to, const void *data, int64_t i)
+{
+	return decimal_write_float(
+	    to, dtype_f16_to_f32(((const uint16_t *)data)[i]));
+}
+
+static size_t write_bf16(char *to, const void *data, int64_t i)
+{
+	return decimal_write_float(
+	    to, dtype_bf16_to_f32(((const uint16_t *)data)[i]));
+}
+
+static size_t write_bool(char *to, const void *data, int64_t i)
+{
+	const bool is_true = ((const uint8_t *)data)[i] != 0;
+
+	memcpy(to, is_true ? "true" : "false", is_true ? 4 : 5);
+	return is_true ? 4 : 5;
+}
+
+static write_fn *const writers[DTYPE_COUNT] = {
+	[DTYPE_F32] = write_f32,   [DTYPE_F64] = write_f64,
+	[DTYPE_F16] = write_f16,   [DTYPE_BF16] = write_bf16,
+	[DTYPE_I8] = write_i8,	   [DTYPE_I16] = write_i16,
+	[DTYPE_I32] = write_i32,   [DTYPE_I64] = write_i64,
+	[DTYPE_U8] = write_u8,	   [DTYPE_U16] = write_u16,
+	[DTYPE_U32] = write_u32,   [DTYPE_U64] = write_u64,
+	[DTYPE_BOOL] = write_bool,
+};
+
+/* n elements from the first on, with commas between them. */
+static void write_numbers(struct buf *buf, write_fn *write, const void *data,
+			  int64_t first, int64_t n)
+{
+	enum { BLOCK = 64 };
+
+	for (int64_t i = 0; i < n; i += BLOCK) {
+		const int64_t end = i + BLOCK < n ? i + BLOCK : n;
+		char *to = buf_reserve(buf, BLOCK * (DECIMAL_TEXT_MAX + 1));
+		size_t len = 0;
+
+		if (!to)
+			return;
+		for (int64_t j = i; j < end; j++) {
+			if (j)
+				to[len++] = ',';
+			len += write(to + len, data, first + j);
+		}
+		buf_advance(buf, len);
+	}
+}
+
+static enum err_code write_strings(struct buf *buf, const struct str *strings,
+				   int64_t n, const char *name, struct err *err)
+{
+	for (int64_t i = 0; i < n; i++) {
+		struct json_writer writer;
+
+		if (!str_is_utf8(strings[i].bytes, strings[i].len))
+			return err_set(err, ERR_INVALID,
+				       "%s: element %lld is not UTF-8; ask for "
+				       "it as a binary tensor",
+				       name, (long long)i);
+		if (i)
+			buf_putc(buf, ',');
+		json_write_init(&writer, buf);
+		json_write_strn(&writer, NULL, strings[i].bytes,
+				strings[i].len);
+	}
+	return ERR_NONE;
+}
+
+static enum err_code write_range(struct buf *buf,
+				 const struct tensor_view *tensor,
+				 int64_t first, int64_t n, const char *name,
+				 struct err *err)
+{
+	if (tensor->dtype == DTYPE_STRING)
+		return write_strings(buf,
+				     (const struct str *)tensor->data + first,
+				     n, name, err);
+	if (!writers[tensor->dtype])
+		return err_set(err, ERR_UNSUPPORTED,
+			       "%s: elements of type %s have no JSON form",
+			       name, dtype_info(tensor->dtype)->name);
+	write_numbers(buf, writers[tensor->dtype], tensor->data, first, n);
+	return ERR_NONE;
+}
+
+enum err_code number_write_flat(struct buf *buf,
+				const struct tensor_view *tensor,
+				const char *name, struct err *err)
+{
+	enum err_code rc;
+
+	buf_putc(buf, '[');
+	rc =
+	    write_range(buf, tensor, 0, shape_count(&tensor->shape), name, err);
+	buf_putc(buf, ']');
+	return rc;
+}
+
+/* Rows of the innermost level that is written: the last dimension, or the first
+ * empty one. Around each, the brackets of the levels that begin or end there.
+ */
+enum err_code number_write_nested(struct buf *buf,
+				  const struct tensor_view *tensor,
+				  const char *name, struct err *err)
+{
+	const struct shape *shape = &tensor->shape;
+	enum err_code rc = ERR_NONE;
+	int64_t n_rows, width;
+	unsigned last = 0;
+
+	if (!shape->rank)
+		return write_range(buf, tensor, 0, 1, name, err);
+	while (last + 1 < shape->rank && shape->dim[last])
+		last++;
+	n_rows = shape_range(shape, 0, last);
+	width = shape->dim[last];
+	for (int64_t i = 0; i < n_rows && !rc && !buf->fault; i++) {
+		if (i)
+			buf_putc(buf, ',');
+		for (unsigned d = 0; d <= last; d++)
+			if (i % shape_range(shape, d, last) == 0)
+				buf_putc(buf, '[');
+		rc = write_range(buf, tensor, i * width, width, name, err);
+		for (unsigned d = 0; d <= last; d++)
+			if ((i + 1) % shape_range(shape, d, last) == 0)
+				buf_putc(buf, ']');
+	}
+	return rc;
+}

@@ -1,0 +1,372 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "server/number_scan.h"
+
+#include <criterion/criterion.h>
+#include <math.h>
+
+#include "base/mem.h"
+
+static struct arena *arena;
+
+static void make_arena(void)
+{
+	arena = arena_create(64 << 20);
+}
+
+static void free_arena(void)
+{
+	arena_destroy(arena);
+}
+
+TestSuite(number_scan, .init = make_arena, .fini = free_arena);
+
+/* The text, followed by a byte that must not be read as part of it. */
+static enum err_code scan(const char *text, enum dtype dtype, size_t count,
+			  void *out, struct err *err)
+{
+	struct number_target target = { "input 'x'", dtype, count, out, arena };
+	const size_t len = strlen(text);
+	char *copy = arena_copy(arena, text, len + 1);
+	size_t used = 0;
+	enum err_code rc;
+
+	copy[len] = '7';
+	rc = number_scan(copy, len, &target, &used, err);
+	if (!rc)
+		cr_assert_eq(used, len, "%s: used %zu", text, used);
+	return rc;
+}
+
+Test(number_scan, reads_flat_and_nested_arrays_alike)
+{
+	static const char *const texts[] = {
+		"[1.5,-2,3e2,0.25]",
+		"[ 1.5 ,\n-2\t, 3E+2,\r0.25 ]",
+		"[[1.5,-2],[3e2,0.25]]",
+		"[[[1.5]],[[-2.0]],[],[[300,2.5e-1]]]",
+	};
+	struct err err;
+
+	for (size_t i = 0; i < sizeof(texts) / sizeof(*texts); i++) {
+		float out[4] = { 0 };
+
+		cr_assert_eq(scan(texts[i], DTYPE_F32, 4, out, &err), ERR_NONE,
+			     "%s", err.msg);
+		cr_assert_eq(out[0], 1.5F);
+		cr_assert_eq(out[1], -2.0F);
+		cr_assert_eq(out[2], 300.0F);
+		cr_assert_eq(out[3], 0.25F);
+	}
+}
+
+Test(number_scan, reads_long_arrays_of_every_form_as_strtof_does)
+{
+	static const int digits[] = { 6, 1, 0, 8, 7, 18, 19, 40, 3 };
+	enum { N = 3000, N_DIGITS = sizeof(digits) / sizeof(*digits) };
+	char *text = mem_alloc(N * 64);
+	float *out = mem_array(N, sizeof(*out));
+	size_t len = 0;
+	struct err err;
+
+	srand48(5);
+	text[len++] = '[';
+	for (int i = 0; i < N; i++) {
+		const int n = digits[(i / 100 + i % 2) % N_DIGITS];
+		double value = (drand48() * 2 - 1) * (i % 9 ? 1 : 1000);
+
+		len +=
+		    (size_t)(i / 1000 == 0
+				 ? snprintf(text + len, 64, "%.*f,", n, value)
+			     : i / 1000 == 1
+				 ? snprintf(text + len, 64, "%.*g, ", n, value)
+				 : snprintf(text + len, 64, "%.*e ,", n,
+					    value));
+	}
+	while (text[len - 1] == ',' || text[len - 1] == ' ')
+		len--;
+	text[len] = ']';
+	text[len + 1] = '\0';
+	cr_assert_eq(scan(text, DTYPE_F32, N, out, &err), ERR_NONE, "%s",
+		     err.msg);
+	for (char *at = text + 1, *end; *at; at = end + 1) {
+		static int i;
+		float want = strtof(at, &end);
+
+		cr_assert(memcmp(&out[i], &want, sizeof(want)) == 0,
+			  "element %d: %a, not %a", i, (double)out[i],
+			  (double)want);
+		i++;
+		end += strspn(end, " ");
+	}
+	mem_free(text);
+	mem_free(out);
+}
+
+Test(number_scan, rounds_numbers_of_many_digits_once)
+{
+	/* just above, at and just below the middle of 1 and the next double */
+	static const char *const texts[] = {
+		"1.00000000000000011102230246251565404236316680908203125",
+		"1.00000000000000011102230246251565404236316680908203126",
+		"1.00000000000000011102230246251565404236316680908203124",
+		"100000000000000011102230246251565404e-35",
+		"0.000000000000000000000000000000000000000000000123456789012345"
+		"6789",
+		"123456789012345678901234567890.0",
+	};
+	struct err err;
+	double out;
+
+	for (size_t i = 0; i < sizeof(texts) / sizeof(*texts); i++) {
+		cr_assert_eq(scan(texts[i], DTYPE_F64, 1, &out, &err), ERR_NONE,
+			     "%s", err.msg);
+		cr_assert_eq(out, strtod(texts[i], NULL), "%s", texts[i]);
+	}
+}
+
+Test(number_scan, reads_a_number_of_two_thousand_digits)
+{
+	char text[2100] = "1.000000059604644775390625";
+	struct err err;
+	float out;
+
+	/* the middle of 1 and the next float, plus a trace far behind */
+	for (size_t n = strlen(text); n < 2048; n++)
+		text[n] = '0';
+	text[2048] = '\0';
+	cr_assert_eq(scan(text, DTYPE_F32, 1, &out, &err), ERR_NONE);
+	cr_assert_eq(out, 1.0F);
+	text[2047] = '1';
+	cr_assert_eq(scan(text, DTYPE_F32, 1, &out, &err), ERR_NONE);
+	cr_assert_eq(out, nextafterf(1.0F, 2.0F));
+}
+
+Test(number_scan, reads_nan_and_infinities_as_bare_words)
+{
+	double out[3];
+	struct err err;
+
+	cr_assert_eq(
+	    scan("[NaN, Infinity, -Infinity]", DTYPE_F64, 3, out, &err),
+	    ERR_NONE);
+	cr_assert(isnan(out[0]));
+	cr_assert(isinf(out[1]) && out[1] > 0);
+	cr_assert(isinf(out[2]) && out[2] < 0);
+}
+
+Test(number_scan, reads_every_integer_type_to_its_limits)
+{
+	static const struct {
+		enum dtype dtype;
+		const char *fits, *low, *high;
+	} rows[] = {
+		{ DTYPE_I8, "[-128,127]", "[-129,0]", "[128,0]" },
+		{ DTYPE_U8, "[0,255]", "[-1,0]", "[256,0]" },
+		{ DTYPE_I16, "[-32768,32767]", "[-32769,0]", "[32768,0]" },
+		{ DTYPE_U16, "[0,65535]", "[-1,0]", "[65536,0]" },
+		{ DTYPE_I32, "[-2147483648,2147483647]", "[-2147483649,0]",
+		  "[2147483648,0]" },
+		{ DTYPE_U32, "[0,4294967295]", "[-1,0]", "[4294967296,0]" },
+		{ DTYPE_I64, "[-9223372036854775808,9223372036854775807]",
+		  "[-9223372036854775809,0]", "[9223372036854775808,0]" },
+		{ DTYPE_U64, "[0,18446744073709551615]", "[-1,0]",
+		  "[18446744073709551616,0]" },
+		{ DTYPE_U64, "[0,10000000000000000000]", "[-0,-7]",
+		  "[28446744073709551615,0]" },
+	};
+	uint64_t out[2];
+	struct err err;
+
+	for (size_t i = 0; i < sizeof(rows) / sizeof(*rows); i++) {
+		cr_assert_eq(scan(rows[i].fits, rows[i].dtype, 2, out, &err),
+			     ERR_NONE, "%s", err.msg);
+		cr_assert_eq(scan(rows[i].low, rows[i].dtype, 2, out, &err),
+			     ERR_INVALID, "%s", rows[i].low);
+		cr_assert_eq(scan(rows[i].high, rows[i].dtype, 2, out, &err),
+			     ERR_INVALID, "%s", rows[i].high);
+		cr_assert(strstr(err.msg, "out of the range"), "%s", err.msg);
+	}
+	cr_assert_eq(scan("[-32768,32767]", DTYPE_I16, 2, out, &err), ERR_NONE);
+	cr_assert_eq(((int16_t *)out)[0], -32768);
+	cr_assert_eq(((int16_t *)out)[1], 32767);
+}
+
+Test(number_scan, reads_halves_bools_and_strings)
+{
+	uint16_t half[3];
+	uint8_t bools[4];
+	struct str strings[3];
+	struct err err;
+
+	cr_assert_eq(scan("[1,-0.5,65504]", DTYPE_F16, 3, half, &err),
+		     ERR_NONE);
+	cr_assert_eq(half[0], 0x3c00);
+	cr_assert_eq(half[1], 0xb800);
+	cr_assert_eq(half[2], 0x7bff);
+	cr_assert_eq(scan("[true,false,1,0]", DTYPE_BOOL, 4, bools, &err),
+		     ERR_NONE);
+	cr_assert_eq(memcmp(bools, "\1\0\1\0", 4), 0);
+	cr_assert_eq(scan("[\"\",\"a\\n\\u00fc\\ud83d\\ude00\",\"\xc3\xbc\"]",
+			  DTYPE_STRING, 3, strings, &err),
+		     ERR_NONE, "%s", err.msg);
+	cr_assert_eq(strings[0].len, 0);
+	cr_assert_eq(strings[1].len, 8);
+	cr_assert_eq(memcmp(strings[1].bytes, "a\n\xc3\xbc\xf0\x9f\x98\x80", 8),
+		     0);
+	cr_assert_eq(strings[2].len, 2);
+}
+
+Test(number_scan, refuses_what_is_not_the_array_it_was_told)
+{
+	static const struct {
+		const char *text;
+		enum dtype dtype;
+		size_t count;
+		enum err_code want;
+		const char *says;
+	} rows[] = {
+		{ "[1,2,3]", DTYPE_F32, 2, ERR_SHAPE, "expected 2" },
+		{ "[1,2]", DTYPE_F32, 3, ERR_SHAPE, "got 2" },
+		{ "[]", DTYPE_F32, 1, ERR_SHAPE, "got 0" },
+		{ "[1", DTYPE_F32, 1, ERR_INVALID, "the end" },
+		{ "[1,", DTYPE_F32, 2, ERR_INVALID, "the end" },
+		{ "", DTYPE_F32, 1, ERR_INVALID, "the end" },
+		{ "[1,]", DTYPE_F32, 1, ERR_INVALID, "']'" },
+		{ "[,1]", DTYPE_F32, 1, ERR_INVALID, "not a number" },
+		{ "[1 2]", DTYPE_F32, 2, ERR_INVALID, "expected ','" },
+		{ "[1[2]]", DTYPE_F32, 2, ERR_INVALID, "expected ','" },
+		{ "[01]", DTYPE_F32, 1, ERR_INVALID, "not a number" },
+		{ "[01,2,3,4,5,6,7,8,9,10,11,12,13,14,15,16,17,18,19,20,21,22,"
+		  "23,24,25,26,27,28,29,30,31,32,33,34,35,36,37,38,39,40,41,"
+		  "42]",
+		  DTYPE_F32, 64, ERR_INVALID, "not a number" },
+		{ "[+1]", DTYPE_F32, 1, ERR_INVALID, "not a number" },
+		{ "[.5]", DTYPE_F32, 1, ERR_INVALID, "not a number" },
+		{ "[1.]", DTYPE_F32, 1, ERR_INVALID, "not a number" },
+		{ "[1e]", DTYPE_F32, 1, ERR_INVALID, "not a number" },
+		{ "[-]", DTYPE_F32, 1, ERR_INVALID, "not a number" },
+		{ "[0x10]", DTYPE_F32, 1, ERR_INVALID, "expected ','" },
+		{ "[-NaN]", DTYPE_F32, 1, ERR_INVALID, "not a number" },
+		{ "[null]", DTYPE_F32, 1, ERR_INVALID, "not a number" },
+		{ "[1e39]", DTYPE_F32, 1, ERR_INVALID, "out of the range" },
+		{ "[1e309]", DTYPE_F64, 1, ERR_INVALID, "out of the range" },
+		{ "[1e99999999999999999999]", DTYPE_F64, 1, ERR_INVALID,
+		  "out of the range" },
+		{ "[1.5]", DTYPE_I32, 1, ERR_INVALID, "not an integer" },
+		{ "[1e2]", DTYPE_I32, 1, ERR_INVALID, "not an integer" },
+		{ "[007]", DTYPE_I32, 1, ERR_INVALID, "not an integer" },
+		{ "[2]", DTYPE_BOOL, 1, ERR_INVALID, "not true or false" },
+		{ "[1]", DTYPE_STRING, 1, ERR_INVALID, "not a string" },
+		{ "[\"a]", DTYPE_STRING, 1, ERR_INVALID, "does not end" },
+		{ "[\"\x01\"]", DTYPE_STRING, 1, ERR_INVALID, "control" },
+		{ "[\"\xff\"]", DTYPE_STRING, 1, ERR_INVALID, "UTF-8" },
+		{ "[\"\\x\"]", DTYPE_STRING, 1, ERR_INVALID, "escape" },
+		{ "[\"\\ud800\"]", DTYPE_STRING, 1, ERR_INVALID, "escape" },
+		{ "[\"\\udc00\"]", DTYPE_STRING, 1, ERR_INVALID, "escape" },
+		{ "[\"\\u12\"]", DTYPE_STRING, 1, ERR_INVALID, "escape" },
+	};
+	char out[4096];
+	struct err err;
+
+	for (size_t i = 0; i < sizeof(rows) / sizeof(*rows); i++) {
+		enum err_code rc =
+		    scan(rows[i].text, rows[i].dtype, rows[i].count, out, &err);
+
+		cr_assert_eq(rc, rows[i].want, "%s: %d", rows[i].text, rc);
+		cr_assert(strstr(err.msg, rows[i].says), "%s: %s", rows[i].text,
+			  err.msg);
+	}
+}
+
+Test(number_scan, stops_at_thirty_two_levels)
+{
+	char text[128];
+	struct err err;
+	float out;
+
+	memset(text, '[', 32);
+	text[32] = '1';
+	memset(text + 33, ']', 32);
+	text[65] = '\0';
+	cr_assert_eq(scan(text, DTYPE_F32, 1, &out, &err), ERR_NONE);
+	memset(text, '[', 33);
+	cr_assert_eq(scan(text, DTYPE_F32, 1, &out, &err), ERR_INVALID);
+	cr_assert(strstr(err.msg, "nested"), "%s", err.msg);
+}
+
+Test(number_scan, never_writes_past_the_count)
+{
+	char text[600] = "[";
+	float out[101];
+	struct err err;
+
+	for (int i = 0; i < 200; i++)
+		memcpy(text + 1 + 2 * i, "1,", 3);
+	out[100] = 42;
+	cr_assert_eq(scan(text, DTYPE_F32, 100, out, &err), ERR_SHAPE);
+	cr_assert_eq(out[100], 42.0F);
+}
+
+static enum err_code measure(const char *text, struct shape *shape,
+			     enum number_kind *kind, struct err *err)
+{
+	return number_scan_shape(text, strlen(text), "'x'", shape, kind, err);
+}
+
+Test(number_shape, measures_nested_arrays)
+{
+	static const struct {
+		const char *text, *want;
+		enum number_kind kind;
+	} rows[] = {
+		{ "3.5", "[]", NUMBER_NUMBER },
+		{ "[]", "[0]", NUMBER_NONE },
+		{ "[1,2,3]", "[3]", NUMBER_NUMBER },
+		{ " [ [1, 2] , [3, 4] , [5,6] ] ", "[3,2]", NUMBER_NUMBER },
+		{ "[[],[]]", "[2,0]", NUMBER_NONE },
+		{ "[[[\"a,]\"],[\"\\\"]\"]]]", "[1,2,1]", NUMBER_STRING },
+		{ "[true,false]", "[2]", NUMBER_BOOL },
+		{ "[{\"a\":1}]", "[]", NUMBER_OTHER },
+		{ "null", "[]", NUMBER_OTHER },
+	};
+	enum number_kind kind;
+	struct shape shape;
+	struct err err;
+	char text[64];
+
+	for (size_t i = 0; i < sizeof(rows) / sizeof(*rows); i++) {
+		cr_assert_eq(measure(rows[i].text, &shape, &kind, &err),
+			     ERR_NONE, "%s: %s", rows[i].text, err.msg);
+		cr_assert_str_eq(shape_text(&shape, text, sizeof(text)),
+				 rows[i].want);
+		cr_assert_eq(kind, rows[i].kind, "%s", rows[i].text);
+	}
+}
+
+Test(number_shape, refuses_ragged_deep_and_broken_arrays)
+{
+	static const struct {
+		const char *text;
+		enum err_code want;
+	} rows[] = {
+		{ "[[1,2],[3]]", ERR_SHAPE },
+		{ "[1,[2]]", ERR_SHAPE },
+		{ "[[1],2]", ERR_SHAPE },
+		{ "[[1],[]]", ERR_SHAPE },
+		{ "[[],[1]]", ERR_SHAPE },
+		{ "[1,\"a\"]", ERR_SHAPE },
+		{ "[[[[[[[[[1]]]]]]]]]", ERR_SHAPE },
+		{ "[1,2", ERR_INVALID },
+		{ "[1,]", ERR_INVALID },
+		{ "[,]", ERR_INVALID },
+		{ "[\"a", ERR_INVALID },
+		{ "", ERR_INVALID },
+	};
+	enum number_kind kind;
+	struct shape shape;
+	struct err err;
+
+	for (size_t i = 0; i < sizeof(rows) / sizeof(*rows); i++)
+		cr_assert_eq(measure(rows[i].text, &shape, &kind, &err),
+			     rows[i].want, "%s", rows[i].text);
+}
