@@ -1,0 +1,543 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "training/worker.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <math.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+#include "base/file.h"
+#include "base/json_write.h"
+#include "base/mem.h"
+#include "base/str.h"
+#include "engine/kernels/blas.h"
+#include "models/network.h"
+#include "training/artifact.h"
+#include "training/job.h"
+#include "training/worker_link.h"
+
+enum { SPEC_MAX = 16 << 20, TIMED_STEPS = 3 };
+
+struct worker {
+	const struct worker_options *options;
+	struct worker_link *link;
+	struct arena *arena;
+	const char *job_id;
+	struct job_spec spec;
+	char spec_digest[DIGEST_HEX_MAX], fingerprint[DIGEST_HEX_MAX];
+	struct pipeline *pipeline;
+	struct dataset *dataset;
+	struct network network;
+	struct pool *pool;
+	struct trainer *trainer;
+	struct trainer_result result;
+	const char *published_model;
+	int64_t published_version;
+	unsigned threads;
+};
+
+/* --- events --- */
+
+static void send_step(void *ctx, const struct trainer_progress *p)
+{
+	struct worker *worker = ctx;
+	struct json_writer *w = worker_link_begin(worker->link, "step");
+
+	json_write_object(w, "progress");
+	json_write_double(w, "percent", p->percent);
+	json_write_int(w, "epoch", p->epoch);
+	json_write_int(w, "epochs", p->epochs);
+	json_write_int(w, "step", p->step);
+	json_write_int(w, "total_steps", p->total_steps);
+	json_write_int(w, "samples_seen", p->samples);
+	json_write_double(w, "samples_per_second", p->samples_per_second);
+	json_write_double(w, "eta_seconds", p->eta_seconds);
+	json_write_object_end(w);
+	json_write_object(w, "latest");
+	json_write_double(w, "train_loss", p->train_loss);
+	json_write_double(w, "learning_rate", p->rate);
+	json_write_double(w, "momentum", p->momentum);
+	json_write_double(w, "grad_norm", p->grad_norm);
+	json_write_object_end(w);
+	worker_link_end(worker->link);
+}
+
+static void send_eval(void *ctx, const struct trainer_eval *eval)
+{
+	struct worker *worker = ctx;
+	struct json_writer *w = worker_link_begin(worker->link, "eval");
+
+	json_write_int(w, "epoch", eval->epoch);
+	json_write_int(w, "step", eval->step);
+	json_write_bool(w, "is_best", eval->is_best);
+	json_write_object(w, "metrics");
+	artifact_write_metrics(eval, w);
+	json_write_object_end(w);
+	worker_link_end(worker->link);
+}
+
+static void send_checkpoint(void *ctx, int64_t step, const char *name)
+{
+	struct worker *worker = ctx;
+	struct json_writer *w = worker_link_begin(worker->link, "checkpoint");
+
+	json_write_int(w, "step", step);
+	json_write_string(w, "path", name);
+	worker_link_end(worker->link);
+}
+
+static void send_warning(void *ctx, const char *code, const char *message)
+{
+	struct worker *worker = ctx;
+
+	worker_link_warning(worker->link, code, message);
+}
+
+static enum trainer_order ask_order(void *ctx)
+{
+	struct worker *worker = ctx;
+
+	return worker_link_order(worker->link);
+}
+
+/* --- preparing --- */
+
+static enum err_code read_spec(struct worker *worker, struct err *err)
+{
+	char path[4096], *text = NULL;
+	size_t len;
+	enum err_code rc;
+
+	if (snprintf(path, sizeof(path), "%s/spec.json",
+		     worker->options->job_dir) >= (int)sizeof(path))
+		return err_set(err, ERR_INVALID, "'%s': the path is too long",
+			       worker->options->job_dir);
+	rc = file_read_all(path, SPEC_MAX, &text, &len, err);
+	if (rc)
+		return rc;
+	digest_sha256(text, len, worker->spec_digest);
+	rc = job_spec_parse(text, len, "spec.json", &worker->spec,
+			    worker->arena, err);
+	mem_free(text);
+	return rc;
+}
+
+/* Where memory runs out, a job goes before the daemon that serves. */
+static void offer_to_the_oom_killer(void)
+{
+	static const char score[] = "500";
+	int fd = open("/proc/self/oom_score_adj", O_WRONLY | O_CLOEXEC);
+
+	if (fd < 0)
+		return; /* no /proc: nothing to offer */
+	(void)!write(fd, score, sizeof(score) - 1);
+	(void)close(fd);
+}
+
+/* Of this process only. */
+static enum err_code limit_resources(const struct worker *worker,
+				     struct err *err)
+{
+	const struct resources_spec *r = &worker->spec.resources;
+	struct rlimit limit = { (rlim_t)r->memory_limit,
+				(rlim_t)r->memory_limit };
+
+	if (setpriority(PRIO_PROCESS, 0, (int)r->nice) && errno != EACCES)
+		return file_err(err, errno, "set", "the nice level");
+	if (r->memory_limit && setrlimit(RLIMIT_DATA, &limit))
+		return file_err(err, errno, "set", "the memory limit");
+	offer_to_the_oom_killer();
+	return ERR_NONE;
+}
+
+static enum err_code open_data(struct worker *worker, struct err *err)
+{
+	const struct dataset_options options = {
+		.spec = &worker->spec.data,
+		.pipeline = worker->pipeline,
+		.roots = worker->options->data_roots,
+		.n_roots = worker->options->n_data_roots,
+		.seed = (uint64_t)worker->spec.trainer.seed,
+	};
+	enum err_code rc;
+
+	rc = dataset_create(&options, &worker->dataset, err);
+	if (!rc)
+		rc = dataset_fit(worker->dataset, worker->pipeline, err);
+	if (!rc)
+		dataset_fingerprint(worker->dataset, worker->fingerprint);
+	return rc;
+}
+
+static enum err_code build_network(struct worker *worker, struct err *err)
+{
+	const struct pipeline *p = worker->pipeline;
+	struct network_port in[STEPPER_MAX_PORTS];
+	struct network_target out;
+	struct network_request request = {
+		.model = worker->spec.model,
+		.in = in,
+		.out = &out,
+		.n_in = pipeline_n_inputs(p),
+		.n_out = 1,
+		.seed = (uint64_t)worker->spec.trainer.seed,
+	};
+	enum dtype dtype;
+	struct shape row;
+
+	if (request.n_in > STEPPER_MAX_PORTS)
+		return err_set(err, ERR_UNSUPPORTED,
+			       "input_features: at most %d, got %u",
+			       (int)STEPPER_MAX_PORTS, request.n_in);
+	for (unsigned i = 0; i < request.n_in; i++) {
+		in[i].name = pipeline_input_name(p, i);
+		pipeline_input_row(p, i, &in[i].dtype, &in[i].row);
+	}
+	out.name = pipeline_output_name(p, 0);
+	pipeline_target_row(p, 0, &dtype, &row, &out.width);
+	return network_build(&request, &worker->network, err);
+}
+
+static enum err_code make_trainer(struct worker *worker,
+				  const struct trainer_events *events,
+				  struct err *err)
+{
+	const struct worker_options *o = worker->options;
+	struct trainer_options options = {
+		.spec = &worker->spec,
+		.dataset = worker->dataset,
+		.pipeline = worker->pipeline,
+		.graph = worker->network.graph,
+		.job_dir = o->dry_run ? NULL : o->job_dir,
+		.spec_digest = worker->spec_digest,
+		.events = events,
+	};
+	unsigned wish = (unsigned)worker->spec.resources.threads;
+	enum err_code rc;
+
+	worker->threads = o->threads ? o->threads : pool_cpus();
+	if (wish && wish < worker->threads)
+		worker->threads = wish;
+	rc = pool_create(worker->threads - 1, &worker->pool, err);
+	if (rc)
+		return rc;
+	options.pool = worker->pool;
+	options.threads = worker->threads;
+	return trainer_create(&options, &worker->trainer, err);
+}
+
+static enum err_code prepare(struct worker *worker,
+			     const struct trainer_events *events,
+			     struct err *err)
+{
+	enum err_code rc;
+
+	worker_link_state(worker->link, job_state_name(JOB_VALIDATING));
+	rc = read_spec(worker, err);
+	if (!rc)
+		rc = limit_resources(worker, err);
+	if (!rc)
+		rc = blas_init(err);
+	if (rc)
+		return rc;
+	worker_link_state(worker->link, job_state_name(JOB_PREPARING));
+	rc = pipeline_create(worker->spec.input_features,
+			     worker->spec.output_features, &worker->pipeline,
+			     err);
+	if (!rc)
+		rc = open_data(worker, err);
+	if (!rc)
+		rc = build_network(worker, err);
+	return rc ? rc : make_trainer(worker, events, err);
+}
+
+/* --- the end --- */
+
+static double metric_value(const void *ctx, const char *name)
+{
+	const struct trainer_eval *eval = ctx;
+
+	for (size_t i = 0; eval->name && eval->name[i]; i++) {
+		if (str_equal(eval->name[i], name))
+			return eval->value[i];
+	}
+	return (double)NAN;
+}
+
+static enum err_code publish(struct worker *worker,
+			     const struct artifacts *artifacts, struct err *err)
+{
+	const struct publish_spec *spec = &worker->spec.publish;
+	const struct repository_options options = {
+		.dirs = &worker->options->model_repository,
+		.n_dirs = 1,
+	};
+	struct repository *repository = NULL;
+	struct json_writer *w;
+	int64_t version;
+	enum err_code rc;
+
+	if (!spec->model || !worker->options->model_repository)
+		return ERR_NONE;
+	if (spec->condition && !condition_holds(spec->condition, metric_value,
+						&worker->result.last)) {
+		worker_link_warning(worker->link, "not_published", spec->when);
+		return ERR_NONE;
+	}
+	rc = repository_create(&options, &repository, err);
+	if (!rc)
+		rc = repository_publish(repository, spec->model, 0,
+					artifacts->file, ARTIFACTS, &version,
+					err);
+	repository_destroy(repository);
+	if (rc)
+		return rc;
+	worker->published_model = spec->model;
+	worker->published_version = version;
+	w = worker_link_begin(worker->link, "published");
+	json_write_string(w, "model", spec->model);
+	json_write_int(w, "version", version);
+	json_write_bool(w, "set_default", spec->set_default);
+	worker_link_end(worker->link);
+	return ERR_NONE;
+}
+
+static enum err_code leave_artifacts(struct worker *worker, struct err *err)
+{
+	const struct artifact_source source = {
+		.spec = &worker->spec,
+		.pipeline = worker->pipeline,
+		.graph = worker->network.graph,
+		.signature = &worker->network.signature,
+		.eval = &worker->result.last,
+		.job_id = worker->job_id,
+		.fingerprint = worker->fingerprint,
+	};
+	struct artifacts artifacts = { 0 };
+	char *dir = arena_printf(worker->arena, "%s/artifacts",
+				 worker->options->job_dir);
+	enum err_code rc;
+
+	if (!dir)
+		return err_set(err, ERR_NO_MEMORY, "worker: out of memory");
+	rc = artifacts_init(&artifacts, &source, err);
+	if (rc)
+		return rc;
+	rc = artifacts_save(&artifacts, dir, err);
+	if (!rc)
+		rc = publish(worker, &artifacts, err);
+	artifacts_finish(&artifacts);
+	return rc;
+}
+
+static const struct {
+	enum job_state state;
+	const char *reason;
+} ends[] = {
+	[STOP_COMPLETED] = { JOB_SUCCEEDED, "completed" },
+	[STOP_EARLY] = { JOB_SUCCEEDED, "early_stopped" },
+	[STOP_MAX_TIME] = { JOB_SUCCEEDED, "max_time" },
+	[STOP_MAX_STEPS] = { JOB_SUCCEEDED, "max_steps" },
+	[STOP_CANCELLED] = { JOB_CANCELLED, "cancelled" },
+	[STOP_PAUSED] = { JOB_PAUSED, "paused" },
+	[STOP_INTERRUPTED] = { JOB_INTERRUPTED, "interrupted" },
+	[STOP_NAN] = { JOB_FAILED, "nan" },
+};
+
+static void write_result(const struct worker *worker, struct json_writer *w)
+{
+	const struct trainer_result *r = &worker->result;
+
+	json_write_object(w, "result");
+	json_write_double(w, "seconds", r->seconds);
+	json_write_int(w, "step", r->last.step);
+	json_write_object(w, "metrics");
+	artifact_write_metrics(&r->last, w);
+	json_write_object_end(w);
+	if (r->best.step) {
+		json_write_object(w, "best");
+		json_write_string(w, "metric", worker->spec.trainer.monitor);
+		json_write_double(
+		    w, "value",
+		    metric_value(&r->best, worker->spec.trainer.monitor));
+		json_write_int(w, "step", r->best.step);
+		json_write_int(w, "epoch", r->best.epoch);
+		json_write_object_end(w);
+	}
+	if (worker->published_model) {
+		json_write_object(w, "published");
+		json_write_string(w, "model", worker->published_model);
+		json_write_int(w, "version", worker->published_version);
+		json_write_object_end(w);
+	}
+	json_write_object_end(w);
+}
+
+static void send_done(struct worker *worker)
+{
+	enum stop_reason reason = worker->result.reason;
+	struct json_writer *w = worker_link_begin(worker->link, "done");
+
+	json_write_string(w, "state", job_state_name(ends[reason].state));
+	json_write_string(w, "stop_reason", ends[reason].reason);
+	if (reason == STOP_NAN)
+		json_write_string(w, "error",
+				  "the gradient is not finite any more (NaN or "
+				  "infinite); a lower learning_rate or "
+				  "gradient_clipping usually helps");
+	write_result(worker, w);
+	worker_link_end(worker->link);
+}
+
+static void send_failure(struct worker *worker, const struct err *err)
+{
+	struct json_writer *w = worker_link_begin(worker->link, "done");
+	const char *reason = err->code == ERR_NO_MEMORY	 ? "out_of_memory"
+			     : err->code == ERR_INTERNAL ? "internal"
+							 : "bad_data";
+
+	json_write_string(w, "state", job_state_name(JOB_FAILED));
+	json_write_string(w, "stop_reason", reason);
+	json_write_string(w, "error", err->msg);
+	worker_link_end(worker->link);
+}
+
+/* --- a dry run --- */
+
+static void write_layers(const struct worker *worker, struct json_writer *w)
+{
+	json_write_array(w, "layers");
+	for (size_t i = 0; i < worker->network.summary.n; i++) {
+		const struct network_layer *layer =
+		    &worker->network.summary.layer[i];
+
+		json_write_object(w, NULL);
+		json_write_string(w, "name", layer->name);
+		json_write_string(w, "type", layer->type);
+		json_write_array(w, "output_shape");
+		for (unsigned d = 0; d < layer->row.rank; d++)
+			json_write_int(w, NULL, layer->row.dim[d]);
+		json_write_array_end(w);
+		json_write_int(w, "parameters", layer->n_params);
+		json_write_object_end(w);
+	}
+	json_write_array_end(w);
+}
+
+static void write_data(const struct worker *worker, struct json_writer *w)
+{
+	json_write_object(w, "data");
+	json_write_int(w, "train_rows", dataset_n(worker->dataset, PART_TRAIN));
+	json_write_int(w, "valid_rows", dataset_n(worker->dataset, PART_VALID));
+	json_write_int(w, "test_rows", dataset_n(worker->dataset, PART_TEST));
+	json_write_string(w, "sha256", worker->fingerprint);
+	json_write_object_end(w);
+}
+
+static enum err_code dry_run(struct worker *worker, struct err *err)
+{
+	int64_t batch = worker->spec.trainer.batch_size;
+	int64_t rows = dataset_n(worker->dataset, PART_TRAIN);
+	struct plan_report step = { 0 }, eval = { 0 };
+	struct rusage usage;
+	struct json_writer *w;
+	double seconds = 0;
+	size_t bytes;
+	enum err_code rc;
+
+	rc = trainer_time_step(worker->trainer, TIMED_STEPS, &seconds, err);
+	if (!rc)
+		rc = stepper_prepare(trainer_stepper(worker->trainer),
+				     batch < rows ? batch : rows, true, &step,
+				     err);
+	if (!rc)
+		rc = stepper_prepare(trainer_stepper(worker->trainer),
+				     worker->spec.trainer.eval_batch_size,
+				     false, &eval, err);
+	if (rc)
+		return rc;
+	(void)getrusage(RUSAGE_SELF, &usage);
+	bytes = (size_t)usage.ru_maxrss * 1024 + eval.arena + eval.scratch;
+	w = worker_link_begin(worker->link, "done");
+	json_write_string(w, "state", "dry_run");
+	json_write_object(w, "result");
+	write_layers(worker, w);
+	json_write_int(w, "parameters", worker->network.summary.n_params);
+	json_write_uint(w, "predicted_peak_bytes", bytes);
+	json_write_uint(w, "step_arena_bytes", step.arena);
+	json_write_double(w, "seconds_per_step", seconds);
+	json_write_double(w, "seconds_per_epoch",
+			  seconds * ceil((double)rows / (double)batch));
+	write_data(worker, w);
+	json_write_object_end(w);
+	worker_link_end(worker->link);
+	return ERR_NONE;
+}
+
+/* --- the whole --- */
+
+static enum err_code work(struct worker *worker, struct err *err)
+{
+	const struct trainer_events events = {
+		.ctx = worker,
+		.step = send_step,
+		.eval = send_eval,
+		.checkpoint = send_checkpoint,
+		.warning = send_warning,
+		.poll = ask_order,
+	};
+	enum err_code rc;
+
+	rc = prepare(worker, &events, err);
+	if (rc)
+		return rc;
+	if (worker->options->dry_run)
+		return dry_run(worker, err);
+	worker_link_state(worker->link, job_state_name(JOB_RUNNING));
+	rc = trainer_run(worker->trainer, &worker->result, err);
+	if (rc)
+		return rc;
+	if (ends[worker->result.reason].state == JOB_SUCCEEDED) {
+		worker_link_state(worker->link, job_state_name(JOB_STOPPING));
+		rc = leave_artifacts(worker, err);
+	}
+	if (!rc)
+		send_done(worker);
+	return rc;
+}
+
+static const char *last_segment(const char *path)
+{
+	const char *slash = strrchr(path, '/');
+
+	return slash ? slash + 1 : path;
+}
+
+int worker_main(const struct worker_options *options)
+{
+	struct worker worker = { .options = options,
+				 .job_id = last_segment(options->job_dir) };
+	struct err err = { 0 };
+	int status = EXIT_FAILURE;
+
+	(void)signal(SIGPIPE, SIG_IGN);
+	worker.arena = arena_create((size_t)256 << 20);
+	if (!worker.arena || worker_link_create(options->in_fd, options->out_fd,
+						&worker.link, &err))
+		goto out;
+	if (work(&worker, &err))
+		send_failure(&worker, &err);
+	status = EXIT_SUCCESS;
+out:
+	trainer_destroy(worker.trainer);
+	pool_destroy(worker.pool);
+	graph_destroy(worker.network.graph);
+	dataset_destroy(worker.dataset);
+	pipeline_destroy(worker.pipeline);
+	worker_link_destroy(worker.link);
+	arena_destroy(worker.arena);
+	return status;
+}
