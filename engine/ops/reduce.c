@@ -327,6 +327,8 @@ static const struct op_case reduce_l2_cases[] = {
 	{ 0 },
 };
 static const struct op_case reduce_log_sum_cases[] = {
+	{ .name = "of exponentials",
+	  .graph = "y = ReduceLogSum(Exp(x:float[2,3]), a:int64[1]={1})" },
 	{ .name = "rows",
 	  .graph =
 	      "y = ReduceLogSum(x:float[2,3]={1,2,3,4,5,6}, a:int64[1]={1})" },

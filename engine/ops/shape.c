@@ -296,7 +296,7 @@ static const struct op_case constant_of_shape_cases[] = {
 	  .want = ERR_SHAPE },
 	{ .name = "huge",
 	  .graph = "y = ConstantOfShape(s:int64[3]={2000000000,2000000000,9})",
-	  .want = ERR_SHAPE },
+	  .want = ERR_TOO_LARGE },
 	{ 0 },
 };
 static const struct op_case expand_cases[] = {
