@@ -8,7 +8,8 @@
  * operators that are not supported, with domain and node names. External data
  * is read only beneath the model's folder.
  *
- * Ownership: the graph borrows the bytes; both live as long as the package.
+ * Ownership: the graph borrows the bytes, unless `copy` says otherwise;
+ *            external data is read into the graph's arena.
  * Threads:   any, each on its own model.
  * Limits:    depth 32, 2^20 nodes, rank 8; file sizes are checked first.
  */
@@ -28,6 +29,8 @@ struct onnx_options {
 	/** Folder for external data; NULL: there is none. */
 	const struct file_root *folder;
 	size_t max_bytes; /**< ceiling of the graph's arena; 0: default */
+	/** Copy every element: the bytes may end before the graph does. */
+	bool copy;
 };
 
 /** Signature strings live in the graph's arena. */

@@ -35,6 +35,7 @@ struct repository_model {
 	size_t n_versions;
 	int64_t *version;	  /**< ascending */
 	const struct doc *config; /**< DIR/MODEL/config.yaml, or NULL */
+	const char *fault; /**< why config.yaml cannot be read, or NULL */
 };
 
 struct repository_listing {
@@ -42,7 +43,8 @@ struct repository_listing {
 	struct repository_model *model; /**< by name */
 };
 
-/** Removes .tmp-* left by a crash in the first folder. */
+/** Removes .tmp-* left by a crash in the first folder; those that a living
+ * process writes (it holds a lock on them) stay. */
 MUST_USE enum err_code
 repository_create(const struct repository_options *options,
 		  struct repository **ret_repository, struct err *err);

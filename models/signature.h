@@ -40,5 +40,7 @@ MUST_USE enum err_code signature_check(const struct signature_port *port,
 MUST_USE enum err_code signature_bind(const struct model_signature *signature,
 				      const struct shape *input,
 				      struct err *err);
+/** What may_batch says, from the ports. */
+bool signature_may_batch(const struct model_signature *signature);
 
 #endif

@@ -1,0 +1,306 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "models/architectures/assembly.h"
+
+#include <math.h>
+
+#include "base/rng.h"
+#include "base/str.h"
+
+enum { LAYERS_MAX = 1000, STREAM_INIT = 0x494e0000 };
+#define PARAMS_MAX ((int64_t)1 << 31)
+
+const char *const init_names[] = { "default",	      "kaiming_normal",
+				   "kaiming_uniform", "xavier_normal",
+				   "xavier_uniform",  NULL };
+
+#define LAYER(name) extern const struct layer_kind layer_##name;
+#include "models/architectures/layers.def"
+#undef LAYER
+
+static const struct layer_kind *const kinds[] = {
+#define LAYER(name) &layer_##name,
+#include "models/architectures/layers.def"
+#undef LAYER
+	NULL,
+};
+
+static const char *const kind_names[] = {
+#define LAYER(name) #name,
+#include "models/architectures/layers.def"
+#undef LAYER
+	NULL,
+};
+
+const struct layer_kind *layer_find(const char *name)
+{
+	for (size_t i = 0; kinds[i]; i++) {
+		if (str_equal(kinds[i]->name, name))
+			return kinds[i];
+	}
+	return NULL;
+}
+
+const char *const *layer_names(void)
+{
+	return kind_names;
+}
+
+static enum err_code no_memory(struct err *err)
+{
+	return err_set(err, ERR_NO_MEMORY,
+		       "model: out of memory, or the network is too large");
+}
+
+struct shape assembly_row(const struct assembly *assembly, int32_t value)
+{
+	const struct shape *shape = &build_fact(&assembly->build, value)->shape;
+	struct shape row = { .rank = shape->rank ? shape->rank - 1 : 0 };
+
+	for (unsigned d = 0; d < row.rank; d++)
+		row.dim[d] = shape->dim[d + 1];
+	return row;
+}
+
+/* --- nodes --- */
+
+enum err_code assembly_node(struct assembly *assembly,
+			    const struct assembly_call *call, int32_t *ret_out,
+			    struct err *err)
+{
+	const struct op *row = build_find(call->op);
+	const struct attr_source source = { .ctx = &call->attrs,
+					    .n = call->attrs.n,
+					    .at = attr_list_at };
+	const void *values;
+	enum err_code rc;
+
+	if (!row)
+		return err_set(err, ERR_UNSUPPORTED,
+			       "model: there is no operator '%s'", call->op);
+	rc = op_attrs_read(row->attrs, row->attrs_size, &source, call->op,
+			   assembly->graph->arena, &values, err);
+	if (rc)
+		return rc;
+	build_row(&assembly->build, row, values, call->in, call->n_in, ret_out,
+		  1);
+	return build_check(&assembly->build, err);
+}
+
+/* --- parameters --- */
+
+/* Bounds and deviations by He et al. 2015 and Glorot and Bengio 2010. What
+ * PyTorch's layers do by themselves is kaiming_uniform with a = sqrt(5), which
+ * is U(-1, 1) / sqrt(fan_in), for weight and bias. */
+struct draw {
+	bool is_normal;
+	double scale; /* standard deviation, or bound */
+};
+
+static struct draw choose_draw(const struct assembly *assembly,
+			       const struct assembly_param *param)
+{
+	double in = param->fan_in > 0 ? (double)param->fan_in : 1;
+	double out = param->fan_out > 0 ? (double)param->fan_out : 1;
+
+	if (!param->is_weight && assembly->init != INIT_DEFAULT &&
+	    assembly->init != INIT_KAIMING_FAN_OUT)
+		return (struct draw){ false, 0 };
+	switch (param->is_weight ? assembly->init : INIT_DEFAULT) {
+	case INIT_KAIMING_NORMAL:
+		return (struct draw){ true, sqrt(2 / in) };
+	case INIT_KAIMING_UNIFORM:
+		return (struct draw){ false, sqrt(6 / in) };
+	case INIT_XAVIER_NORMAL:
+		return (struct draw){ true, sqrt(2 / (in + out)) };
+	case INIT_XAVIER_UNIFORM:
+		return (struct draw){ false, sqrt(6 / (in + out)) };
+	case INIT_KAIMING_FAN_OUT:
+		return (struct draw){ true, sqrt(2 / out) };
+	case INIT_DEFAULT:
+		break;
+	}
+	return (struct draw){ false, 1 / sqrt(in) };
+}
+
+static void draw_values(struct assembly *assembly,
+			const struct assembly_param *param, float *to, size_t n)
+{
+	struct draw draw = choose_draw(assembly, param);
+	struct rng rng = { .seed = assembly->seed,
+			   .stream = STREAM_INIT | assembly->n_drawn };
+	float scale = (float)draw.scale;
+
+	if (draw.is_normal)
+		rng_fill_normal(rng, 0, n, to);
+	else
+		rng_fill_uniform(rng, 0, n, to);
+	for (size_t i = 0; i < n; i++)
+		to[i] =
+		    draw.is_normal ? to[i] * scale : (2 * to[i] - 1) * scale;
+}
+
+enum err_code assembly_param(struct assembly *assembly,
+			     const struct assembly_param *param,
+			     int32_t *ret_value, struct err *err)
+{
+	struct tensor_view view = { .dtype = DTYPE_F32, .shape = param->shape };
+	struct arena *arena = assembly->graph->arena;
+	const char *name =
+	    arena_printf(assembly->scratch, "%s.%s", param->name, param->part);
+	int64_t n;
+	size_t bytes;
+	enum err_code rc;
+
+	rc = tensor_bytes_checked(DTYPE_F32, view.shape.rank, view.shape.dim,
+				  param->part, &bytes, err);
+	if (rc)
+		return rc;
+	n = shape_count(&view.shape);
+	if (assembly->n_params + n > PARAMS_MAX)
+		return err_set(err, ERR_TOO_LARGE,
+			       "model: more than %lld parameters",
+			       (long long)PARAMS_MAX);
+	view.data = arena_aligned(arena, bytes + 1);
+	if (!view.data || !name)
+		return no_memory(err);
+	for (int64_t i = 0; param->is_constant && i < n; i++)
+		((float *)view.data)[i] = param->constant;
+	if (!param->is_constant && !assembly->dry)
+		draw_values(assembly, param, view.data, (size_t)n);
+	assembly->n_drawn += !param->is_constant;
+	assembly->n_params += param->role == ROLE_PARAM ? n : 0;
+	return graph_add_variable(assembly->graph, name, param->role, &view,
+				  ret_value, err);
+}
+
+/* --- layers --- */
+
+static enum err_code note_layer(struct assembly *assembly, const char *kind,
+				const char *name, int32_t value,
+				int64_t params_before, struct err *err)
+{
+	struct network_layer *layer;
+
+	if (assembly->n_layers == LAYERS_MAX)
+		return err_set(err, ERR_TOO_LARGE, "model: more than %d layers",
+			       LAYERS_MAX);
+	if (assembly->n_layers == assembly->cap_layers) {
+		size_t cap =
+		    assembly->cap_layers ? 2 * assembly->cap_layers : 16;
+
+		layer =
+		    arena_array(assembly->graph->arena, cap, sizeof(*layer));
+		if (!layer)
+			return no_memory(err);
+		if (assembly->n_layers)
+			memcpy(layer, assembly->layer,
+			       assembly->n_layers * sizeof(*layer));
+		assembly->layer = layer;
+		assembly->cap_layers = cap;
+	}
+	layer = &assembly->layer[assembly->n_layers];
+	layer->name = arena_strdup(assembly->graph->arena, name);
+	layer->type = kind;
+	layer->row = assembly_row(assembly, value);
+	layer->n_params = assembly->n_params - params_before;
+	if (!layer->name)
+		return no_memory(err);
+	assembly->n_layers++;
+	return ERR_NONE;
+}
+
+enum err_code assembly_layer(struct assembly *assembly, const char *kind,
+			     const void *options, const char *name,
+			     int32_t *value, struct err *err)
+{
+	const struct layer_kind *row = layer_find(kind);
+	int64_t params_before = assembly->n_params;
+	size_t layers_before = assembly->n_layers;
+	int32_t out;
+	enum err_code rc;
+
+	if (!row)
+		return err_set(err, ERR_INTERNAL,
+			       "model: there is no layer '%s'", kind);
+	rc = row->build(assembly, options, name, *value, &out, err);
+	if (rc)
+		return rc;
+	*value = out;
+	/* what layers inside have counted is theirs */
+	for (size_t i = layers_before; i < assembly->n_layers; i++)
+		params_before += assembly->layer[i].n_params;
+	return note_layer(assembly, row->name, name, out, params_before, err);
+}
+
+/* --- a list of layers --- */
+
+static enum err_code unknown_layer(const char *where, const struct doc *type,
+				   struct err *err)
+{
+	const char *near;
+
+	if (!type || type->kind != DOC_STRING)
+		return err_set(err, ERR_INVALID,
+			       "%s: 'type' must name the kind of layer, such "
+			       "as linear",
+			       where);
+	near = field_nearest(type->text, kind_names);
+	return err_set(err, ERR_INVALID, "%s: there is no layer '%.64s'%s%s%s",
+		       where, type->text, near ? ", did you mean '" : "",
+		       near ? near : "", near ? "'?" : "");
+}
+
+static enum err_code read_layer(struct assembly *assembly,
+				const struct doc *map, const char *where,
+				const char *name, int32_t *value,
+				struct err *err)
+{
+	static const char *const also[] = { "type", NULL };
+	const struct doc *type = doc_find(map, "type");
+	const struct layer_kind *kind = NULL;
+	void *options;
+	enum err_code rc;
+
+	if (type && type->kind == DOC_STRING)
+		kind = layer_find(type->text);
+	if (!kind)
+		return unknown_layer(where, type, err);
+	options = arena_alloc(assembly->scratch, kind->size + 1);
+	if (!options)
+		return no_memory(err);
+	rc = field_read(kind->fields, map, where, also, options,
+			assembly->scratch, err);
+	if (rc)
+		return rc;
+	rc = assembly_layer(assembly, kind->name, options, name, value, err);
+	/* layers inside have said where it was */
+	if (rc && err && !str_starts_with(err->msg, "model"))
+		return err_prefix(err, "%s (%s)", where, kind->name);
+	return rc;
+}
+
+enum err_code assembly_layers(struct assembly *assembly, const struct doc *list,
+			      const char *where, const char *prefix,
+			      int32_t *value, struct err *err)
+{
+	unsigned i = 0;
+	enum err_code rc = ERR_NONE;
+
+	if (!list || list->kind != DOC_LIST || !list->n)
+		return err_set(err, ERR_INVALID,
+			       "%s: expected a list of layers, each a map with "
+			       "a 'type'",
+			       where);
+	for (const struct doc *map = list->first; map && !rc; map = map->next) {
+		const char *here =
+		    arena_printf(assembly->scratch, "%s[%u]", where, i);
+		const char *name =
+		    arena_printf(assembly->scratch, "%s%u", prefix, i);
+
+		if (!here || !name)
+			return no_memory(err);
+		rc = read_layer(assembly, map, here, name, value, err);
+		i++;
+	}
+	return rc;
+}

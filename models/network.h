@@ -1,0 +1,67 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/** @file
+ * Network: a job's `model` map as a base graph, ready to train and to export.
+ *
+ * `type` names a row of architectures/architectures.def, or `layers` lists
+ * layers as PyTorch spells them. The graph is in evaluation form, of standard
+ * operators, with a symbolic batch; parameters and statistics are variables
+ * named as PyTorch names them. Its output has no softmax: losses take logits.
+ *
+ * Ownership: everything lives in the graph's arena, the values of variables
+ *            too; graph_destroy() ends it.
+ * Threads:   any, each on its own network.
+ * Limits:    1,000 layers, 2^31 parameters.
+ */
+#ifndef MODELS_NETWORK_H
+#define MODELS_NETWORK_H
+
+#include "base/doc.h"
+#include "models/signature.h"
+
+/** An input feature: what one row of it is. */
+struct network_port {
+	const char *name;
+	enum dtype dtype;
+	struct shape row;
+};
+
+/** An output feature: how many numbers a row the network must give for it. */
+struct network_target {
+	const char *name;
+	int64_t width;
+};
+
+struct network_request {
+	const struct doc *model; /**< the map `model` of the job */
+	const struct network_port *in;
+	unsigned n_in;
+	const struct network_target *out;
+	unsigned n_out;
+	uint64_t seed;
+	bool dry; /**< only shapes count: values stay 0 */
+};
+
+struct network_layer {
+	const char
+	    *name; /**< where its parameters are: "0", "layer1.0.conv1" */
+	const char *type; /**< "conv2d" */
+	struct shape row; /**< of its output */
+	int64_t n_params; /**< trainable numbers */
+};
+
+struct network_summary {
+	size_t n;
+	const struct network_layer *layer;
+	int64_t n_params;
+};
+
+struct network {
+	struct graph *graph;
+	struct model_signature signature;
+	struct network_summary summary;
+};
+
+MUST_USE enum err_code network_build(const struct network_request *request,
+				     struct network *ret, struct err *err);
+
+#endif

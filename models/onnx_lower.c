@@ -1,0 +1,55 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "engine/spelling.h"
+#include "models/onnx_priv.h"
+
+static enum err_code attr_at(const void *ctx, size_t i, const char **ret_name,
+			     struct attr_value *ret, struct err *err)
+{
+	const struct onnx_node *node = ctx;
+	const struct onnx_attr *attr = &node->attr[i];
+
+	if (attr->is_graph || attr->is_other)
+		return err_set(err, ERR_UNSUPPORTED,
+			       "node '%s' (%s): attribute '%s' is of a kind "
+			       "that is not supported",
+			       onnx_node_name(node), node->op, attr->name);
+	*ret_name = attr->name;
+	*ret = attr->value;
+	return ERR_NONE;
+}
+
+/* A tensor's elements are the graph's already: they need no copy. */
+static bool is_constant(const struct onnx_node *node)
+{
+	return !*node->domain && !strcmp(node->op, "Constant") &&
+	       node->n_attr == 1 && node->n_out == 1 && !node->n_in &&
+	       node->attr->value.kind == ATTR_TENSOR && node->attr->value.t &&
+	       !strcmp(node->attr->name, "value");
+}
+
+enum err_code onnx_lower_node(const struct onnx_reader *reader,
+			      struct build *build, const struct onnx_node *node,
+			      const int32_t *in, int32_t *out, struct err *err)
+{
+	const struct attr_source source = { .ctx = node,
+					    .n = (size_t)node->n_attr,
+					    .at = attr_at };
+	const struct spelling_node spelled = {
+		.domain = node->domain,
+		.name = node->op,
+		.opset = node->opset,
+		.node_name = onnx_node_name(node),
+		.attrs = &source,
+		.in = in,
+		.n_in = (unsigned)node->n_in,
+		.out = out,
+		.n_out = (unsigned)node->n_out,
+	};
+	enum err_code rc;
+
+	if (is_constant(node))
+		return graph_add_constant(build->graph, node->out[0],
+					  node->attr->value.t, out, err);
+	rc = spelling_lower(build, &spelled, err);
+	return rc ? err_prefix(err, "%s", reader->name) : ERR_NONE;
+}

@@ -1,0 +1,315 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "models/package.h"
+
+#include <stdatomic.h>
+#include <unistd.h>
+
+#include "base/doc.h"
+#include "base/mem.h"
+#include "base/str.h"
+#include "data/pipeline.h"
+#include "models/onnx.h"
+#include "models/package_priv.h"
+
+enum { ABOUT_MAX = 16 << 20 };
+#define ARENA_MAX ((size_t)256 << 20)
+
+static const char *const model_file = "model.onnx";
+static const char *const about_file = "model.yaml";
+
+/* What the callers see comes first. */
+struct loaded {
+	struct package package;
+	atomic_uint references;
+	struct arena *arena;
+};
+
+struct package *package_ref(struct package *package)
+{
+	struct loaded *loaded = (struct loaded *)package;
+
+	atomic_fetch_add_explicit(&loaded->references, 1, memory_order_relaxed);
+	return package;
+}
+
+void package_unref(struct package *package)
+{
+	struct loaded *loaded = (struct loaded *)package;
+
+	if (!loaded || atomic_fetch_sub_explicit(&loaded->references, 1,
+						 memory_order_acq_rel) != 1)
+		return;
+	pipeline_destroy(package->pipeline);
+	graph_destroy(package->graph);
+	arena_destroy(loaded->arena);
+	mem_free(loaded);
+}
+
+static enum err_code create(const char *name, int64_t version,
+			    struct loaded **ret, struct err *err)
+{
+	struct loaded *loaded = mem_zero(sizeof(*loaded));
+
+	if (!loaded)
+		return err_set(err, ERR_NO_MEMORY, "model '%s': out of memory",
+			       name);
+	atomic_init(&loaded->references, 1);
+	loaded->arena = arena_create(ARENA_MAX);
+	if (loaded->arena)
+		loaded->package.name = arena_strdup(loaded->arena, name);
+	loaded->package.version = version;
+	if (!loaded->package.name) {
+		package_unref(&loaded->package);
+		return err_set(err, ERR_NO_MEMORY, "model '%s': out of memory",
+			       name);
+	}
+	*ret = loaded;
+	return ERR_NONE;
+}
+
+/* --- the graph --- */
+
+/* The bytes are copied into the graph, so that a file which somebody cuts
+ * short later cannot take the process with it. */
+static enum err_code read_graph(struct loaded *loaded, const char *file,
+				const struct file_map *map,
+				const struct file_root *folder, struct err *err)
+{
+	struct package *package = &loaded->package;
+	const struct onnx_options options = { .folder = folder, .copy = true };
+	enum err_code rc;
+
+	rc = onnx_read(map->data, map->len, file, &options, &package->graph,
+		       &package->signature, err);
+	if (!rc)
+		package->bytes = map->len;
+	return rc;
+}
+
+static enum err_code
+load_graph(struct loaded *loaded, const struct file_root *folder,
+	   const char *file, const struct manifest *manifest, struct err *err)
+{
+	struct file_map map = { 0 };
+	int fd;
+	enum err_code rc;
+
+	rc = file_root_openat(folder, file, 0, &fd, err);
+	if (rc)
+		return rc;
+	rc = file_map_fd(fd, file, &map, err);
+	(void)close(fd);
+	if (!rc)
+		rc = manifest_check(manifest, file, map.data, map.len, err);
+	if (!rc)
+		rc = read_graph(loaded, file, &map, folder, err);
+	file_map_close(&map);
+	return rc;
+}
+
+/* --- model.yaml --- */
+
+static enum err_code load_about(struct loaded *loaded,
+				const struct file_root *folder,
+				const struct manifest *manifest,
+				struct err *err)
+{
+	struct doc *doc;
+	char *text = NULL;
+	size_t len;
+	int fd;
+	enum err_code rc;
+
+	rc = file_root_openat(folder, about_file, 0, &fd, err);
+	if (rc == ERR_NOT_FOUND)
+		return ERR_NONE;
+	if (rc)
+		return rc;
+	rc = file_read_fd(fd, about_file, ABOUT_MAX, &text, &len, err);
+	(void)close(fd);
+	if (!rc)
+		rc = manifest_check(manifest, about_file, text, len, err);
+	if (!rc)
+		rc = doc_parse_yaml(text, len, about_file, loaded->arena, &doc,
+				    err);
+	if (!rc && doc->kind != DOC_MAP)
+		rc = err_set(err, ERR_FORMAT, "%s: it must be a map",
+			     about_file);
+	mem_free(text);
+	if (rc)
+		return rc;
+	loaded->package.about = doc;
+	loaded->package.bytes += len;
+	return ERR_NONE;
+}
+
+static const struct signature_port *find_port(const struct signature_port *port,
+					      unsigned n, const char *name)
+{
+	for (unsigned i = 0; i < n; i++) {
+		if (str_equal(port[i].name, name))
+			return &port[i];
+	}
+	return NULL;
+}
+
+/* Elements of a row; -1 where the model leaves some extent open. */
+static int64_t row_count(const struct signature_port *port)
+{
+	int64_t count = 1;
+
+	if (!port->has_rank || !port->rank)
+		return -1;
+	for (unsigned d = 1; d < port->rank; d++) {
+		if (port->dim[d].extent < 0 ||
+		    port->dim[d].extent > SHAPE_MAX_EXTENT ||
+		    __builtin_mul_overflow(count, port->dim[d].extent, &count))
+			return -1;
+	}
+	return count;
+}
+
+static enum err_code check_input(const struct package *package, unsigned i,
+				 struct err *err)
+{
+	const char *name = pipeline_input_name(package->pipeline, i);
+	const struct signature_port *port = find_port(
+	    package->signature.input, package->signature.n_inputs, name);
+	struct shape row;
+	enum dtype dtype;
+	char text[128];
+
+	if (!port)
+		return err_set(err, ERR_INVALID,
+			       "%s: the model has no input for the feature "
+			       "'%s'",
+			       about_file, name);
+	pipeline_input_row(package->pipeline, i, &dtype, &row);
+	if (dtype != port->dtype ||
+	    (row_count(port) >= 0 && row_count(port) != shape_count(&row)))
+		return err_set(err, ERR_INVALID,
+			       "%s: the feature '%s' gives %s of %s a row, "
+			       "which the model's input does not take",
+			       about_file, name,
+			       shape_text(&row, text, sizeof(text)),
+			       dtype_info(dtype)->name);
+	return ERR_NONE;
+}
+
+/* Fitted features and network must be of one piece. */
+static enum err_code load_pipeline(struct package *package, struct err *err)
+{
+	const struct doc *in = doc_find(package->about, "input_features");
+	const struct doc *out = doc_find(package->about, "output_features");
+	enum err_code rc;
+
+	if (!in && !out)
+		return ERR_NONE;
+	rc = pipeline_create(in, out, &package->pipeline, err);
+	if (rc)
+		return err_prefix(err, "%s", about_file);
+	if (pipeline_n_inputs(package->pipeline) !=
+		package->signature.n_inputs ||
+	    pipeline_n_outputs(package->pipeline) !=
+		package->signature.n_outputs)
+		return err_set(err, ERR_INVALID,
+			       "%s: %u input and %u output features; the model "
+			       "has %u inputs and %u outputs",
+			       about_file, pipeline_n_inputs(package->pipeline),
+			       pipeline_n_outputs(package->pipeline),
+			       package->signature.n_inputs,
+			       package->signature.n_outputs);
+	for (unsigned i = 0; i < package->signature.n_inputs && !rc; i++)
+		rc = check_input(package, i, err);
+	return rc;
+}
+
+/* --- the whole --- */
+
+static void finish(struct package *package)
+{
+	package->batches =
+	    package->signature.may_batch &&
+	    package_check_batch(package->graph, &package->signature);
+}
+
+static enum err_code load_folder(struct loaded *loaded,
+				 const struct file_root *folder,
+				 struct err *err)
+{
+	static const char *const done[] = { "model.onnx", "model.yaml", NULL };
+	struct package *package = &loaded->package;
+	struct manifest manifest;
+	size_t bytes;
+	enum err_code rc;
+
+	rc = manifest_read(folder, loaded->arena, &manifest, err);
+	if (!rc)
+		rc = load_graph(loaded, folder, model_file, &manifest, err);
+	if (!rc)
+		rc = load_about(loaded, folder, &manifest, err);
+	if (!rc)
+		rc = manifest_check_rest(&manifest, folder, done, &bytes, err);
+	if (!rc && package->about)
+		rc = load_pipeline(package, err);
+	if (rc)
+		return rc;
+	if (manifest.is_there)
+		package->bytes = bytes;
+	finish(package);
+	return ERR_NONE;
+}
+
+enum err_code package_load(const struct file_root *root, const char *path,
+			   const char *name, int64_t version,
+			   struct package **ret_package, struct err *err)
+{
+	struct file_root *folder = NULL;
+	struct loaded *loaded = NULL;
+	enum err_code rc;
+
+	rc = file_root_enter(root, path, &folder, err);
+	if (!rc)
+		rc = create(name, version, &loaded, err);
+	if (!rc)
+		rc = load_folder(loaded, folder, err);
+	file_root_close(folder);
+	if (rc) {
+		package_unref(loaded ? &loaded->package : NULL);
+		return err_prefix(err, "model '%s' version %lld", name,
+				  (long long)version);
+	}
+	*ret_package = &loaded->package;
+	return ERR_NONE;
+}
+
+enum err_code package_load_file(const char *path, struct package **ret_package,
+				struct err *err)
+{
+	const char *slash = strrchr(path, '/');
+	const char *name = slash ? slash + 1 : path;
+	const struct manifest none = { 0 };
+	struct file_root *folder = NULL;
+	struct loaded *loaded = NULL;
+	char *dir;
+	enum err_code rc;
+
+	dir = slash ? mem_printf("%.*s", (int)(slash - path + 1), path)
+		    : mem_strdup(".");
+	if (!dir)
+		return err_set(err, ERR_NO_MEMORY, "'%s': out of memory", path);
+	rc = file_root_open(dir, &folder, err);
+	if (!rc)
+		rc = create(name, 1, &loaded, err);
+	if (!rc)
+		rc = load_graph(loaded, folder, name, &none, err);
+	file_root_close(folder);
+	mem_free(dir);
+	if (rc) {
+		package_unref(loaded ? &loaded->package : NULL);
+		return rc;
+	}
+	finish(&loaded->package);
+	*ret_package = &loaded->package;
+	return ERR_NONE;
+}

@@ -1,0 +1,46 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/** @file
+ * What the parts of the package share.
+ *
+ * Ownership: a manifest lives in the arena handed in.
+ * Threads:   one load a call.
+ */
+#ifndef MODELS_PACKAGE_PRIV_H
+#define MODELS_PACKAGE_PRIV_H
+
+#include "base/file.h"
+#include "models/package.h"
+
+struct manifest_file {
+	const char *name, *sha256;
+	int64_t size;
+};
+
+/** is_there false: the folder has none, and nothing is checked. */
+struct manifest {
+	bool is_there;
+	size_t n;
+	const struct manifest_file *file;
+};
+
+MUST_USE enum err_code manifest_read(const struct file_root *folder,
+				     struct arena *arena, struct manifest *ret,
+				     struct err *err);
+/** Bytes that were read against the manifest: a file that it does not list,
+ * or another size or sha256, is refused. */
+MUST_USE enum err_code manifest_check(const struct manifest *manifest,
+				      const char *name, const void *bytes,
+				      size_t len, struct err *err);
+/** All files that it lists, but those named in `done` (ends with NULL).
+ * ret_bytes: the sizes of all. */
+MUST_USE enum err_code manifest_check_rest(const struct manifest *manifest,
+					   const struct file_root *folder,
+					   const char *const *done,
+					   size_t *ret_bytes, struct err *err);
+
+/** Do two rows together give what each gives alone? False also when no run is
+ * possible. */
+bool package_check_batch(const struct graph *graph,
+			 const struct model_signature *signature);
+
+#endif
