@@ -1,0 +1,472 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "engine/spelling.h"
+
+#include <criterion/criterion.h>
+#include <math.h>
+
+#include "base/mem.h"
+#include "engine/graph_text.h"
+#include "engine/interpreter.h"
+
+enum { ATTRS_MAX = 4, VALUES_MAX = 8 };
+
+/* An old node and the graph text that means the same. `inputs` declares the
+ * node's inputs in order; a '-' in `holes` at place i leaves input i out. */
+struct row {
+	const char *name;
+	unsigned opset;
+	struct attr_named attr[ATTRS_MAX];
+	const char *inputs, *canonical;
+};
+
+#define INT(label, number)                              \
+	{                                               \
+		label,                                  \
+		{                                       \
+			.kind = ATTR_INT, .i = (number) \
+		}                                       \
+	}
+#define FLOAT(label, number)                              \
+	{                                                 \
+		label,                                    \
+		{                                         \
+			.kind = ATTR_FLOAT, .f = (number) \
+		}                                         \
+	}
+#define TEXT(label, text)                                                    \
+	{                                                                    \
+		label,                                                       \
+		{                                                            \
+			.kind = ATTR_STRING, .s = { text, sizeof(text) - 1 } \
+		}                                                            \
+	}
+#define INTS(label, ...)                                                \
+	{                                                               \
+		label,                                                  \
+		{                                                       \
+			.kind = ATTR_INTS, .ints = {                    \
+				sizeof((int64_t[]){ __VA_ARGS__ }) / 8, \
+				(const int64_t[]){ __VA_ARGS__ }        \
+			}                                               \
+		}                                                       \
+	}
+
+/* clang-format off */
+static const struct row rows[] = {
+	{ "Squeeze", 11, { INTS("axes", 0, -1) }, "x:float[1,3,1]",
+	  "y = Squeeze(x:float[1,3,1], a:int64[2]={0,-1})" },
+	{ "Squeeze", 6, { { 0 } }, "x:float[1,3,1]", "y = Squeeze(x:float[1,3,1])" },
+	{ "Unsqueeze", 7, { INTS("axes", 0, 3) }, "x:float[2,3]",
+	  "y = Unsqueeze(x:float[2,3], a:int64[2]={0,3})" },
+	{ "ReduceSum", 11, { INTS("axes", 1), INT("keepdims", 0) }, "x:float[2,3]",
+	  "y = ReduceSum<keepdims=0>(x:float[2,3], a:int64[1]={1})" },
+	{ "ReduceSum", 12, { { 0 } }, "x:float[2,3]", "y = ReduceSum(x:float[2,3])" },
+	{ "ReduceMean", 17, { INTS("axes", -1) }, "x:float[2,3]",
+	  "y = ReduceMean(x:float[2,3], a:int64[1]={-1})" },
+	{ "ReduceL1", 13, { INTS("axes", 0) }, "x:float[2,3]",
+	  "y = ReduceL1(x:float[2,3], a:int64[1]={0})" },
+	{ "ReduceL2", 13, { INTS("axes", 0) }, "x:float[2,3]",
+	  "y = ReduceL2(x:float[2,3], a:int64[1]={0})" },
+	{ "ReduceLogSum", 13, { INTS("axes", 0) }, "x:float[2,3]",
+	  "y = ReduceLogSum(x:float[2,3], a:int64[1]={0})" },
+	{ "ReduceLogSumExp", 13, { INTS("axes", 0) }, "x:float[2,3]",
+	  "y = ReduceLogSumExp(x:float[2,3], a:int64[1]={0})" },
+	{ "ReduceMax", 13, { INTS("axes", 0) }, "x:float[2,3]",
+	  "y = ReduceMax(x:float[2,3], a:int64[1]={0})" },
+	{ "ReduceMin", 13, { INTS("axes", 0) }, "x:float[2,3]",
+	  "y = ReduceMin(x:float[2,3], a:int64[1]={0})" },
+	{ "ReduceProd", 13, { INTS("axes", 0) }, "x:float[2,3]",
+	  "y = ReduceProd(x:float[2,3], a:int64[1]={0})" },
+	{ "ReduceSumSquare", 13, { INTS("axes", 0) }, "x:float[2,3]",
+	  "y = ReduceSumSquare(x:float[2,3], a:int64[1]={0})" },
+	{ "Clip", 6, { FLOAT("min", -0.5), FLOAT("max", 0.25) }, "x:float[9]",
+	  "y = Clip(x:float[9], -0.5, 0.25)" },
+	{ "Clip", 10, { FLOAT("max", 0.25) }, "x:double[9]",
+	  "y = Clip(x:double[9], , 0.25)" },
+	{ "Pad", 10, { INTS("pads", 1, 0, 0, 2), FLOAT("value", 0.5) }, "x:float[2,3]",
+	  "y = Pad(x:float[2,3], p:int64[4]={1,0,0,2}, 0.5)" },
+	{ "Pad", 2, { INTS("pads", 1, 0, 1, 0), TEXT("mode", "edge") }, "x:float[2,3]",
+	  "y = Pad<mode=\"edge\">(x:float[2,3], p:int64[4]={1,0,1,0})" },
+	{ "Slice", 9, { INTS("axes", 1), INTS("starts", -2), INTS("ends", INT64_MAX) }, "x:float[2,5]",
+	  "y = Slice(x:float[2,5], s:int64[1]={-2}, e:int64[1]={5}, a:int64[1]={1})" },
+	{ "Slice", 1, { INTS("starts", 0, 1), INTS("ends", 1, 3) }, "x:float[2,5]",
+	  "y = Slice(x:float[2,5], s:int64[2]={0,1}, e:int64[2]={1,3})" },
+	{ "Split", 11, { INTS("split", 1, 3), INT("axis", 1) }, "x:float[2,4]",
+	  "y, z = Split<axis=1>(x:float[2,4], s:int64[2]={1,3})" },
+	{ "Split", 2, { INT("axis", 1) }, "x:float[2,4]",
+	  "y, z = Split<axis=1>(x:float[2,4], s:int64[2]={2,2})" },
+	{ "Dropout", 6, { INT("is_test", 1), FLOAT("ratio", 0.25) }, "x:float[5]",
+	  "y = Identity(x:float[5])" },
+	{ "Dropout", 7, { { 0 } }, "x:double[5]",
+	  "y = Identity(x:double[5]); m = Sub(Exp(Sub(x, x)), 0)" },
+	{ "Dropout", 10, { FLOAT("ratio", 0.9) }, "x:float[5]",
+	  "y = Identity(x:float[5]); m = Equal(x, x)" },
+	{ "Dropout", 12, { { 0 } }, "x:float[5]", "y = Identity(x:float[5])" },
+	{ "Softmax", 1, { { 0 } }, "x:float[2,3]", "y = Softmax<axis=1>(x:float[2,3])" },
+	{ "Softmax", 12, { INT("axis", 2) }, "x:float[2,3,4]", "y = Softmax<axis=2>(x:float[2,3,4])" },
+	{ "Softmax", 12, { INT("axis", -1) }, "x:float[2,3,4]", "y = Softmax<axis=2>(x:float[2,3,4])" },
+	{ "Softmax", 9, { { 0 } }, "x:float[2,3,4]",
+	  "y = Reshape(Softmax<axis=1>(Reshape(x:float[2,3,4], a:int64[2]={2,12})), b:int64[3]={2,3,4})" },
+	{ "Softmax", 9, { INT("axis", 0) }, "x:float[3,2]",
+	  "y = Reshape(Softmax<axis=0>(Reshape(x:float[3,2], a:int64[1]={6})), b:int64[2]={3,2})" },
+	{ "Softmax", 9, { { 0 } }, "x:float[2,3,0]", "y = Identity(x:float[2,3,0])" },
+	{ "LogSoftmax", 11, { INT("axis", 1) }, "x:float[2,3,4]",
+	  "y = Reshape(LogSoftmax<axis=1>(Reshape(x:float[2,3,4], a:int64[2]={2,12})), b:int64[3]={2,3,4})" },
+	{ "Add", 6, { { 0 } }, "x:float[2,3]; b:float[2,3]", "y = Add(x:float[2,3], b:float[2,3])" },
+	{ "Add", 6, { INT("broadcast", 1) }, "x:float[2,3]; b:float[3]", "y = Add(x:float[2,3], b:float[3])" },
+	{ "Add", 6, { INT("broadcast", 1), INT("axis", 0) }, "x:float[2,3]; b:float[2]",
+	  "y = Add(x:float[2,3], Reshape(b:float[2], s:int64[2]={2,1}))" },
+	{ "Sub", 6, { INT("broadcast", 1), INT("axis", 1) }, "x:float[2,3,4,5]; b:float[3,4]",
+	  "y = Sub(x:float[2,3,4,5], Reshape(b:float[3,4], s:int64[3]={3,4,1}))" },
+	{ "Mul", 6, { INT("broadcast", 1), INT("axis", -3) }, "x:float[2,3,4,5]; b:float[3]",
+	  "y = Mul(x:float[2,3,4,5], Reshape(b:float[3], s:int64[3]={3,1,1}))" },
+	{ "Div", 6, { INT("broadcast", 1), INT("axis", 1) }, "x:float[2,3]; b:float[]",
+	  "y = Div(x:float[2,3], b:float[])" },
+	{ "Pow", 6, { INT("broadcast", 1), INT("axis", 0) }, "x:float[2,3]; b:float[2]={2,3}",
+	  "y = Pow(x:float[2,3], b:float[2,1]={2,3})" },
+	{ "Less", 6, { INT("broadcast", 1), INT("axis", 0) }, "x:float[2,3]; b:float[2]={0,0.1}",
+	  "y = Less(x:float[2,3], b:float[2,1]={0,0.1})" },
+	{ "Greater", 6, { { 0 } }, "x:float[3]; b:float[3]", "y = Greater(x:float[3], b:float[3])" },
+	{ "Equal", 6, { INT("broadcast", 1) }, "x:int64[2,2]; b:int64[2]", "y = Equal(x:int64[2,2], b:int64[2])" },
+	{ "And", 6, { INT("broadcast", 1), INT("axis", 0) }, "x:bool[2,3]; b:bool[2]={1,0}",
+	  "y = And(x:bool[2,3], b:bool[2,1]={1,0})" },
+	{ "Or", 6, { { 0 } }, "x:bool[3]; b:bool[3]", "y = Or(x:bool[3], b:bool[3])" },
+	{ "Xor", 6, { { 0 } }, "x:bool[3]; b:bool[3]", "y = Xor(x:bool[3], b:bool[3])" },
+	{ "Gemm", 6, { INT("broadcast", 1), INT("transB", 1), FLOAT("alpha", 0.5) },
+	  "a:float[2,3]; b:float[4,3]; c:float[4]",
+	  "y = Gemm<transB=1, alpha=0.5>(a:float[2,3], b:float[4,3], c:float[4])" },
+	{ "Gemm", 9, { { 0 } }, "a:float[2,3]; b:float[3,4]; c:float[2,4]",
+	  "y = Gemm(a:float[2,3], b:float[3,4], c:float[2,4])" },
+	{ "Max", 6, { { 0 } }, "a:float[3]; b:float[3]", "y = Max(a:float[3], b:float[3])" },
+	{ "Min", 7, { { 0 } }, "a:float[3]; b:float[3]", "y = Min(a:float[3], b:float[3])" },
+	{ "Sum", 6, { { 0 } }, "a:float[3]; b:float[3]", "y = Sum(a:float[3], b:float[3])" },
+	{ "Cast", 6, { INT("to", DTYPE_I64) }, "x:float[5]", "y = Cast<to=int64>(x:float[5])" },
+	{ "ArgMax", 11, { INT("axis", 1), INT("keepdims", 0) }, "x:float[2,5]",
+	  "y = ArgMax<axis=1, keepdims=0>(x:float[2,5])" },
+	{ "ArgMin", 1, { { 0 } }, "x:float[2,5]", "y = ArgMin(x:float[2,5])" },
+	{ "MaxPool", 1, { INTS("kernel_shape", 2, 2) }, "x:float[1,1,4,5]",
+	  "y = MaxPool<kernel_shape=[2,2]>(x:float[1,1,4,5])" },
+	{ "AveragePool", 7, { INTS("kernel_shape", 3), INTS("pads", 1, 1), INT("count_include_pad", 1) },
+	  "x:float[1,2,5]",
+	  "y = AveragePool<kernel_shape=[3], pads=[1,1], count_include_pad=1>(x:float[1,2,5])" },
+	{ "BatchNormalization", 6, { INT("is_test", 1), FLOAT("epsilon", 0.01) },
+	  "x:float[2,3,4]; s:float[3]; b:float[3]; m:float[3]; v:float[3]={1,2,3}",
+	  "y = BatchNormalization<epsilon=0.01>(x:float[2,3,4], s:float[3], b:float[3], m:float[3], v:float[3]={1,2,3})" },
+	{ "BatchNormalization", 8, { INT("spatial", 0), FLOAT("epsilon", 0.25) },
+	  "x:float[2,3]; s:float[3]; b:float[3]; m:float[3]; v:float[3]={1,2,3}",
+	  "y = BatchNormalization<epsilon=0.25>(x:float[2,3], s:float[3], b:float[3], m:float[3], v:float[3]={1,2,3})" },
+	{ "BatchNormalization", 9, { { 0 } },
+	  "x:float[2,3]; s:float[3]; b:float[3]; m:float[3]; v:float[3]={1,2,3}",
+	  "y = BatchNormalization(x:float[2,3], s:float[3], b:float[3], m:float[3], v:float[3]={1,2,3})" },
+	{ "BatchNormalization", 14, { { 0 } },
+	  "x:float[2,3,4]; s:float[3]; b:float[3]; m:float[3]; v:float[3]={1,2,3}",
+	  "y = BatchNormalization(x:float[2,3,4], s:float[3], b:float[3], m:float[3], v:float[3]={1,2,3})" },
+	{ "Constant", 11, { INT("value_int", 7) }, "", "y = Identity(c:int64[]={7})" },
+	{ "Constant", 12, { INTS("value_ints", 7, -8) }, "", "y = Identity(c:int64[2]={7,-8})" },
+	{ "Constant", 12, { FLOAT("value_float", 0.5) }, "", "y = Identity(c:float[]={0.5})" },
+	{ "Constant", 12, { TEXT("value_string", "abc") }, "", "y = Identity(c:string[]={\"abc\"})" },
+	{ "Relu", 13, { { 0 } }, "x:float[5]", "y = Relu(x:float[5])" },
+};
+/* clang-format on */
+
+enum { N_ROWS = sizeof(rows) / sizeof(rows[0]) };
+
+static size_t count_attrs(const struct attr_named *attr)
+{
+	size_t n = 0;
+
+	while (n < ATTRS_MAX && attr[n].name)
+		n++;
+	return n;
+}
+
+static enum err_code lower(const char *name, unsigned opset,
+			   const struct attr_named *attr, struct graph *graph,
+			   int32_t *out, unsigned n_out, struct err *err)
+{
+	struct attr_list list = { attr, count_attrs(attr) };
+	struct attr_source source = { &list, list.n, attr_list_at };
+	int32_t in[VALUES_MAX];
+	struct build build;
+	struct spelling_node node = {
+		.domain = "",
+		.name = name,
+		.opset = opset,
+		.node_name = "old",
+		.attrs = &source,
+		.in = in,
+		.n_in = (unsigned)graph->n_value,
+		.out = out,
+		.n_out = n_out,
+	};
+
+	for (int32_t i = 0; i < graph->n_value; i++)
+		in[i] = i;
+	build_init(&build, graph, NULL);
+	return spelling_lower(&build, &node, err);
+}
+
+static struct graph *parse(const char *text, struct fact **ret_input)
+{
+	struct graph *graph = NULL;
+	struct err err = { 0 };
+
+	cr_assert_eq(graph_text_parse(text, &graph, ret_input, &err), ERR_NONE,
+		     "%s: %s", text, err.msg);
+	return graph;
+}
+
+/* The old node as a graph of its own. */
+static struct graph *lower_row(const struct row *row, struct fact **ret_input)
+{
+	struct graph *graph = parse(row->inputs, ret_input);
+	struct graph *canonical = parse(row->canonical, NULL);
+	unsigned n_out = (unsigned)canonical->n_output;
+	int32_t out[VALUES_MAX];
+	struct err err = { 0 };
+
+	cr_assert_eq(
+	    lower(row->name, row->opset, row->attr, graph, out, n_out, &err),
+	    ERR_NONE, "%s-%u: %s", row->name, row->opset, err.msg);
+	for (unsigned i = 0; i < n_out; i++)
+		cr_assert_eq(graph_add_output(graph, out[i], NULL), ERR_NONE);
+	cr_assert_eq(graph_tidy(graph, &err), ERR_NONE, "%s", err.msg);
+	graph_destroy(canonical);
+	return graph;
+}
+
+/* Input i of numbers that no rule makes special. */
+static struct tensor_view make_input(const struct fact *fact, int i)
+{
+	struct tensor_view view = { .dtype = fact->type.elem,
+				    .shape = fact->shape };
+	size_t n = (size_t)shape_count(&fact->shape);
+	size_t size = dtype_info(view.dtype)->size;
+
+	view.data = mem_zero(n * size + 1);
+	for (size_t j = 0; j < n; j++) {
+		double value = sin((double)(j * 7 + (size_t)i * 3 + 1));
+
+		if (!dtype_is_float(view.dtype))
+			value = (double)((j + (size_t)i) % 2);
+		dtype_convert(DTYPE_F64, &value, view.dtype,
+			      (char *)view.data + j * size, 1, false);
+	}
+	return view;
+}
+
+static bool same_element(const struct tensor_view *a,
+			 const struct tensor_view *b, size_t i)
+{
+	size_t size = dtype_info(a->dtype)->size;
+	const char *x = (const char *)a->data + i * size;
+	const char *y = (const char *)b->data + i * size;
+	double p, q;
+
+	if (a->dtype == DTYPE_STRING)
+		return !strcmp(((const struct str *)a->data)[i].bytes,
+			       ((const struct str *)b->data)[i].bytes);
+	dtype_convert(a->dtype, x, DTYPE_F64, &p, 1, false);
+	dtype_convert(b->dtype, y, DTYPE_F64, &q, 1, false);
+	return (isnan(p) && isnan(q)) || fabs(p - q) <= 1e-6 * (1 + fabs(p));
+}
+
+static void check_same(const struct row *row, const struct tensor_view *got,
+		       const struct tensor_view *want)
+{
+	size_t n = (size_t)shape_count(&want->shape);
+	char a[160], b[160];
+
+	cr_assert_eq(got->dtype, want->dtype, "%s-%u", row->name, row->opset);
+	cr_assert(shape_equal(&got->shape, &want->shape), "%s-%u: %s, not %s",
+		  row->name, row->opset, shape_text(&got->shape, a, sizeof(a)),
+		  shape_text(&want->shape, b, sizeof(b)));
+	for (size_t i = 0; i < n; i++)
+		cr_assert(same_element(got, want, i), "%s-%u: element %zu",
+			  row->name, row->opset, i);
+}
+
+static void run(const struct graph *graph, const struct tensor_view *input,
+		struct interpreter_result *ret)
+{
+	struct interpreter_options options = { .reference = true,
+					       .max_bytes = 1 << 24 };
+	struct err err = { 0 };
+
+	cr_assert_eq(interpret(graph, input, &options, ret, &err), ERR_NONE,
+		     "%s", err.msg);
+}
+
+static void check_row(const struct row *row)
+{
+	struct fact *input = NULL;
+	struct graph *old = lower_row(row, &input);
+	struct graph *new = parse(row->canonical, NULL);
+	struct tensor_view views[VALUES_MAX] = { { 0 } };
+	struct interpreter_result got, want;
+
+	cr_assert_eq(old->n_input, new->n_input, "%s", row->name);
+	for (int32_t i = 0; i < old->n_input; i++)
+		views[i] = make_input(&input[i], i);
+	run(old, views, &got);
+	run(new, views, &want);
+	for (int32_t i = 0; i < old->n_output; i++)
+		check_same(row, &got.value[old->output[i]],
+			   &want.value[new->output[i]]);
+	interpreter_result_finish(&got);
+	interpreter_result_finish(&want);
+	for (int32_t i = 0; i < old->n_input; i++)
+		mem_free(views[i].data);
+	graph_destroy(old);
+	graph_destroy(new);
+}
+
+Test(spelling, old_forms_compute_what_their_canonical_text_does)
+{
+	for (size_t i = 0; i < N_ROWS; i++)
+		check_row(&rows[i]);
+}
+
+Test(spelling, shapes_of_lowered_nodes_are_known_without_a_run)
+{
+	for (size_t i = 0; i < N_ROWS; i++) {
+		struct fact *input = NULL;
+		struct graph *graph = lower_row(&rows[i], &input);
+		struct facts *facts = NULL;
+		struct err err = { 0 };
+
+		cr_assert_eq(facts_create(graph, input, &facts, &err), ERR_NONE,
+			     "%s", err.msg);
+		for (int32_t j = 0; j < graph->n_output; j++)
+			cr_assert(facts->fact[graph->output[j]].has_shape, "%s",
+				  rows[i].name);
+		facts_destroy(facts);
+		graph_destroy(graph);
+	}
+}
+
+static bool is_tested(const struct spelling *spelling)
+{
+	for (size_t i = 0; i < N_ROWS; i++)
+		if (!strcmp(rows[i].name, spelling->name) &&
+		    rows[i].opset >= spelling->from &&
+		    rows[i].opset <= spelling->to)
+			return true;
+	return false;
+}
+
+Test(spelling, every_spelling_has_a_row_here)
+{
+	for (size_t i = 0; spelling_at(i); i++)
+		cr_assert(is_tested(spelling_at(i)), "%s, opset %u to %u",
+			  spelling_at(i)->name, spelling_at(i)->from,
+			  spelling_at(i)->to);
+}
+
+Test(spelling, ranges_of_one_operator_do_not_meet)
+{
+	for (size_t i = 0; spelling_at(i); i++)
+		for (size_t j = i + 1; spelling_at(j); j++) {
+			const struct spelling *a = spelling_at(i);
+			const struct spelling *b = spelling_at(j);
+
+			cr_assert(strcmp(a->name, b->name) ||
+				      strcmp(a->domain, b->domain) ||
+				      a->to < b->from || b->to < a->from,
+				  "%s", a->name);
+		}
+}
+
+Test(spelling, every_spelling_ends_where_its_row_begins)
+{
+	for (size_t i = 0; spelling_at(i); i++) {
+		const struct spelling *row = spelling_at(i);
+		const struct op *op = op_find(row->domain, row->name);
+
+		if (!op)
+			continue;
+		cr_assert(spelling_find(row->domain, row->name, row->to + 1U) ||
+			      op->since <= row->to + 1U,
+			  "%s: nothing at opset %u", row->name, row->to + 1U);
+	}
+}
+
+static void check_refusal(const char *name, unsigned opset,
+			  const struct attr_named *attr, const char *inputs,
+			  const char *says)
+{
+	struct graph *graph = parse(inputs, NULL);
+	int32_t out[VALUES_MAX];
+	struct err err = { 0 };
+
+	cr_assert_neq(lower(name, opset, attr, graph, out, 1, &err), ERR_NONE,
+		      "%s", name);
+	cr_assert_not_null(strstr(err.msg, says), "%s: %s", name, err.msg);
+	graph_destroy(graph);
+}
+
+static const struct attr_named none[1];
+static const struct attr_named wrong[] = { INT("axis", 1), { 0 } };
+static const struct attr_named text[] = { TEXT("axes", "1"), { 0 } };
+static const struct attr_named both[] = { INTS("split", 1, 1), { 0 } };
+static const struct attr_named two[] = { INT("value_int", 1),
+					 INT("value_int", 2),
+					 { 0 } };
+
+Test(spelling, refusals_name_node_and_attribute)
+{
+	check_refusal("Unsqueeze", 11, none, "x:float[2]",
+		      "node 'old' (Unsqueeze): attribute 'axes' is missing");
+	check_refusal("Squeeze", 11, wrong, "x:float[2]",
+		      "unknown attribute 'axis'");
+	check_refusal("Squeeze", 11, text, "x:float[2]",
+		      "attribute 'axes' must be a list of integers");
+	check_refusal("Split", 11, both, "x:float[2]; s:int64[2]",
+		      "has both attribute 'split' and input 1");
+	check_refusal("Constant", 11, two, "", "must have one attribute");
+	check_refusal("Constant", 11, none, "", "must have one attribute");
+	check_refusal("NoSuch", 13, none, "x:float[2]",
+		      "operator 'NoSuch' of domain 'ai.onnx' is not supported");
+	check_refusal("Softmax", 9, text, "x:float[2]",
+		      "unknown attribute 'axes'; did you mean 'axis'?");
+	check_refusal("Round", 5, none, "x:float[2]",
+		      "operator 'Round' of opset 5 is not supported");
+}
+
+Test(spelling, our_own_rows_are_no_part_of_files)
+{
+	struct graph *graph = parse("a:float[2]; b:float[2]", NULL);
+	int32_t in[] = { 0, 1 }, out;
+	struct spelling_node node = {
+		.domain = "predictd",
+		.name = "ReluGrad",
+		.opset = 1,
+		.node_name = "n",
+		.attrs = &attr_source_none,
+		.in = in,
+		.n_in = 2,
+		.out = &out,
+		.n_out = 1,
+	};
+	struct build build;
+
+	build_init(&build, graph, NULL);
+	cr_assert_eq(spelling_lower(&build, &node, NULL), ERR_UNSUPPORTED);
+	graph_destroy(graph);
+}
+
+Test(spelling, unknown_types_are_followed_later)
+{
+	struct graph *graph = NULL;
+	static const struct attr_named attr[] = { FLOAT("min", 0), { 0 } };
+	int32_t x, out;
+
+	cr_assert_eq(graph_create(1 << 20, &graph, NULL), ERR_NONE);
+	cr_assert_eq(graph_add_input(graph, "x", (struct type){ 0 }, &x, NULL),
+		     ERR_NONE);
+	cr_assert_eq(lower("Clip", 6, attr, graph, &out, 1, NULL), ERR_NONE);
+	graph->value[x].type.elem = DTYPE_F64;
+	cr_assert_eq(facts_type_graph(graph, NULL), ERR_NONE);
+	cr_assert_eq(graph->value[out].type.elem, DTYPE_F64);
+	graph_destroy(graph);
+}
