@@ -68,5 +68,5 @@ void clock_sleep_ms(int64_t ms)
 	left.tv_sec = (time_t)(ms / 1000);
 	left.tv_nsec = (long)(ms % 1000) * 1000000;
 	while (clock_nanosleep(CLOCK_MONOTONIC, 0, &left, &left) == EINTR)
-		continue;
+		; /* the rest is in left */
 }

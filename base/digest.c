@@ -51,7 +51,7 @@ void digest_finish(struct digest *digest, char ret_hex[DIGEST_HEX_MAX])
 
 void digest_sha256(const void *data, size_t len, char ret_hex[DIGEST_HEX_MAX])
 {
-	struct digest digest;
+	struct digest digest = { 0 };
 
 	digest_init(&digest);
 	digest_update(&digest, data, len);
@@ -62,7 +62,7 @@ enum err_code digest_fd(int fd, const char *name, char ret_hex[DIGEST_HEX_MAX],
 			struct err *err)
 {
 	unsigned char piece[PIECE];
-	struct digest digest;
+	struct digest digest = { 0 };
 	ssize_t n;
 
 	digest_init(&digest);

@@ -189,12 +189,10 @@ bool str_is_utf8(const void *bytes, size_t len)
 
 size_t str_utf8_cut(const char *bytes, size_t len, size_t max)
 {
-	size_t end = len < max ? len : max;
-
-	if (end == len)
-		return end;
-	for (size_t back = 0; back <= 3 && back <= end; back++)
-		if (!is_tail((unsigned char)bytes[end - back]))
-			return end - back;
-	return end; /* no UTF-8 */
+	if (len <= max)
+		return len;
+	for (size_t back = 0; back <= 3 && back <= max; back++)
+		if (!is_tail((unsigned char)bytes[max - back]))
+			return max - back;
+	return max; /* no UTF-8 */
 }

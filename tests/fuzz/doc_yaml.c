@@ -22,19 +22,19 @@ struct options {
 
 static const char *const kinds[] = { "one", "two", NULL };
 
-#define AT(member) offsetof(struct options, member)
+#define AT(member) .offset = offsetof(struct options, member)
 /* clang-format off */
 static const struct field table[] = {
-	{ "count", "", FIELD_INT, .offset = AT(count), .min = 1, .max = 9 },
-	{ "bytes", "", FIELD_BYTES, .offset = AT(bytes) },
-	{ "rate", "", FIELD_DOUBLE, .offset = AT(rate) },
-	{ "seconds", "", FIELD_SECONDS, .offset = AT(seconds) },
-	{ "name", "", FIELD_STRING, .offset = AT(name) },
-	{ "kind", "", FIELD_ENUM, .offset = AT(kind), .names = kinds },
-	{ "ints", "", FIELD_INTS, .offset = AT(ints), .min = -5, .max = 5 },
-	{ "doubles", "", FIELD_DOUBLES, .offset = AT(doubles) },
-	{ "strings", "", FIELD_STRINGS, .offset = AT(strings) },
-	{ "doc", "", FIELD_DOC, .offset = AT(doc) },
+	{ "count", "", FIELD_INT, AT(count), .min = 1, .max = 9 },
+	{ "bytes", "", FIELD_BYTES, AT(bytes) },
+	{ "rate", "", FIELD_DOUBLE, AT(rate) },
+	{ "seconds", "", FIELD_SECONDS, AT(seconds) },
+	{ "name", "", FIELD_STRING, AT(name) },
+	{ "kind", "", FIELD_ENUM, AT(kind), .names = kinds },
+	{ "ints", "", FIELD_INTS, AT(ints), .min = -5, .max = 5 },
+	{ "doubles", "", FIELD_DOUBLES, AT(doubles) },
+	{ "strings", "", FIELD_STRINGS, AT(strings) },
+	{ "doc", "", FIELD_DOC, AT(doc) },
 	{ 0 },
 };
 /* clang-format on */

@@ -25,22 +25,22 @@ struct options {
 
 static const char *const optimizers[] = { "sgd", "adam", "adamw", NULL };
 
-#define AT(member) offsetof(struct options, member)
+#define AT(member) .offset = offsetof(struct options, member)
 /* clang-format off */
 static const struct field table[] = {
-	{ "shuffle", "", FIELD_BOOL, .offset = AT(shuffle), .def = 1 },
-	{ "epochs", "", FIELD_INT, .offset = AT(epochs), .min = 1, .max = 1000000, .def = 10 },
-	{ "memory", "", FIELD_BYTES, .offset = AT(memory), .min = 1024, .max = 1e12, .def = 0x1p30 },
-	{ "rate", "", FIELD_DOUBLE, .offset = AT(rate), .max = INFINITY, .def = 0.1 },
-	{ "patience", "", FIELD_SECONDS, .offset = AT(patience), .def = 60 },
-	{ "momentum", "", FIELD_DOUBLE, .offset = AT(momentum), .max = 1 },
-	{ "name", "what it is called", FIELD_STRING, .offset = AT(name), .flags = FIELD_REQUIRED },
-	{ "note", "", FIELD_STRING, .offset = AT(note), .def_text = "none" },
-	{ "optimizer", "", FIELD_ENUM, .offset = AT(optimizer), .def = 1, .names = optimizers },
-	{ "sizes", "", FIELD_INTS, .offset = AT(sizes), .min = 1, .max = 100 },
-	{ "betas", "", FIELD_DOUBLES, .offset = AT(betas) },
-	{ "tags", "", FIELD_STRINGS, .offset = AT(tags) },
-	{ "extra", "", FIELD_DOC, .offset = AT(extra), .flags = FIELD_HIDDEN },
+	{ "shuffle", "", FIELD_BOOL, AT(shuffle), .def = 1 },
+	{ "epochs", "", FIELD_INT, AT(epochs), .min = 1, .max = 1000000, .def = 10 },
+	{ "memory", "", FIELD_BYTES, AT(memory), .min = 1024, .max = 1e12, .def = 0x1p30 },
+	{ "rate", "", FIELD_DOUBLE, AT(rate), .max = INFINITY, .def = 0.1 },
+	{ "patience", "", FIELD_SECONDS, AT(patience), .def = 60 },
+	{ "momentum", "", FIELD_DOUBLE, AT(momentum), .max = 1 },
+	{ "name", "what it is called", FIELD_STRING, AT(name), .flags = FIELD_REQUIRED },
+	{ "note", "", FIELD_STRING, AT(note), .def_text = "none" },
+	{ "optimizer", "", FIELD_ENUM, AT(optimizer), .def = 1, .names = optimizers },
+	{ "sizes", "", FIELD_INTS, AT(sizes), .min = 1, .max = 100 },
+	{ "betas", "", FIELD_DOUBLES, AT(betas) },
+	{ "tags", "", FIELD_STRINGS, AT(tags) },
+	{ "extra", "", FIELD_DOC, AT(extra), .flags = FIELD_HIDDEN },
 	{ 0 },
 };
 /* clang-format on */

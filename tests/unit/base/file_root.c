@@ -116,3 +116,21 @@ Test(file_root, needs_a_folder)
 	cr_assert_eq(file_root_open("root", &other, &err), ERR_NO_MEMORY);
 	cr_assert_null(other);
 }
+
+Test(file_root, a_folder_beneath_becomes_a_root_of_its_own)
+{
+	struct file_root *sub = NULL;
+	int fd = -1;
+
+	cr_assert_eq(file_root_enter(root, "sub", &sub, &err), ERR_NONE);
+	cr_assert_str_eq(file_root_path(sub), "root/sub");
+	cr_assert_eq(file_root_openat(sub, "g", 0, &fd, &err), ERR_NONE);
+	close(fd);
+	cr_assert_eq(file_root_openat(sub, "../f", 0, &fd, &err),
+		     ERR_FORBIDDEN);
+	file_root_close(sub);
+	sub = NULL;
+	cr_assert_eq(file_root_enter(root, "f", &sub, &err), ERR_FORBIDDEN);
+	cr_assert_eq(file_root_enter(root, "..", &sub, &err), ERR_FORBIDDEN);
+	cr_assert_null(sub);
+}

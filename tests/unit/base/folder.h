@@ -11,14 +11,18 @@
 #include <limits.h>
 #include <unistd.h>
 
+#include "base/digest.h"
 #include "base/file.h"
 #include "base/str.h"
 
 /** Makes a new folder and goes there, so that tests use short names. */
 static inline void folder_enter(char ret_path[PATH_MAX])
 {
-	(void)str_copy(ret_path, PATH_MAX, "/tmp/predictd-test-XXXXXX");
-	cr_assert_not_null(mkdtemp(ret_path));
+	char name[17];
+
+	cr_assert_eq(digest_random_hex(name, 16, NULL), ERR_NONE);
+	(void)snprintf(ret_path, PATH_MAX, "/tmp/predictd-test-%s", name);
+	cr_assert_eq(file_make_dirs(ret_path, NULL), ERR_NONE);
 	cr_assert_eq(chdir(ret_path), 0);
 }
 

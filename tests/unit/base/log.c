@@ -2,10 +2,10 @@
 #include "base/log.h"
 
 #include <criterion/criterion.h>
-#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -15,10 +15,8 @@
 /* Standard error becomes a file that can be read back. */
 static int capture(void)
 {
-	char name[] = "/tmp/predictd-log-XXXXXX";
-	const int fd = mkstemp(name);
+	const int fd = memfd_create("log", MFD_CLOEXEC);
 
-	unlink(name);
 	cr_assert_geq(dup2(fd, STDERR_FILENO), 0);
 	return fd;
 }
