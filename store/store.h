@@ -24,14 +24,14 @@ struct store;
 
 struct store_job {
 	const char *id, *name;
-	const char *state;         /**< training/job.h */
+	const char *state;	   /**< training/job.h */
 	const char *stop_reason;   /**< NULL until it ended */
-	const char *error;         /**< one sentence, or NULL */
-	const char *spec_json;     /**< resolved */
+	const char *error;	   /**< one sentence, or NULL */
+	const char *spec_json;	   /**< resolved */
 	const char *progress_json; /**< the latest, or NULL */
 	const char *result_json;   /**< metrics, best, artifacts; or NULL */
 	const char *published_model;
-	int64_t published_version; /**< 0: none */
+	int64_t published_version;		     /**< 0: none */
 	int64_t created_ms, started_ms, finished_ms; /**< 0: not yet */
 	int64_t priority, attempts, last_seq;
 };
@@ -44,8 +44,8 @@ struct store_event {
 struct store_version {
 	const char *model;
 	int64_t version;
-	const char *state;   /**< "ready", "corrupt" */
-	const char *job_id;  /**< NULL: put there by somebody else */
+	const char *state;  /**< "ready", "corrupt" */
+	const char *job_id; /**< NULL: put there by somebody else */
 	bool is_default;
 	int64_t created_ms;
 };
@@ -62,7 +62,7 @@ MUST_USE enum err_code store_job_find(struct store *store, const char *id,
 				      struct arena *arena,
 				      struct store_job *ret_job,
 				      struct err *err);
-/** Newest first, from before created_ms/id of `after` (NULL: the start);
+/** Newest first, those older than the job `after` (NULL: all);
  * state NULL: any. */
 MUST_USE enum err_code store_job_list(struct store *store, const char *state,
 				      const char *after, size_t limit,
