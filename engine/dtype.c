@@ -106,9 +106,9 @@ void dtype_unpack(enum dtype dtype, const void *file, size_t n, void *dst)
 	unsigned bits = dtype_info(dtype)->file_bits;
 	const uint8_t *from = file;
 	uint8_t *to = dst;
-	unsigned sign = dtype_is_integer(dtype) && dtype_is_signed(dtype)
-			    ? 1U << (bits - 1)
-			    : 0;
+	bool extends =
+	    bits < 8 && dtype_is_integer(dtype) && dtype_is_signed(dtype);
+	unsigned sign = extends ? 1U << (bits - 1) : 0;
 
 	if (bits >= 8) {
 		if (n)
