@@ -15,6 +15,8 @@ enum { HUGE_FROM = 4 << 20 };
 
 /** Below this much predicted work a run is over before helpers are awake. */
 #define TEAM_FROM_US 150.0
+/* a step of less is done before a helper has seen it */
+#define STEP_FROM_US 4.0
 
 struct instance {
 	struct plan *plan;
@@ -213,7 +215,8 @@ static void run_step(struct instance *instance, size_t i, struct team *team)
 		.scratch = instance->block + step->scratch_offset,
 	};
 
-	if (team && step->n_slices > 1) {
+	if (team && step->n_slices > 1 &&
+	    (step->cost_us >= STEP_FROM_US || instance->calls_always)) {
 		team_run(team, step->n_slices, run_slice, &slices);
 		return;
 	}
