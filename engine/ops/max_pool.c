@@ -69,25 +69,24 @@ static int64_t turn(const struct window *win, int64_t at, bool back)
 	return ret;
 }
 
+/* spare: a plane to write to where nobody reads the values */
 static void plane(const struct kernel_call *call, const struct window *win,
-		  int64_t i, int64_t *at)
+		  int64_t i, void *spare, int64_t *at)
 {
-	const int64_t x = i * win->n_in, y = i * win->n_out;
+	const enum dtype elem = call->query->in[0].type.elem;
+	const size_t size = dtype_info(elem)->size;
+	const void *x =
+	    (const char *)call->in[0] + (size_t)(i * win->n_in) * size;
+	void *y = spare;
 
-	switch ((int)call->query->in[0].type.elem) {
-	case DTYPE_F32:
-		max_plane_f32(win, (const float *)call->in[0] + x,
-			      (float *)call->out[0] + y, at);
-		break;
-	case DTYPE_F64:
-		max_plane_f64(win, (const double *)call->in[0] + x,
-			      (double *)call->out[0] + y, at);
-		break;
-	case DTYPE_I32:
-		max_plane_i32(win, (const int32_t *)call->in[0] + x,
-			      (int32_t *)call->out[0] + y, at);
-		break;
-	}
+	if (call->out[0])
+		y = (char *)call->out[0] + (size_t)(i * win->n_out) * size;
+	if (elem == DTYPE_F32)
+		max_plane_f32(win, x, y, at);
+	else if (elem == DTYPE_F64)
+		max_plane_f64(win, x, y, at);
+	else
+		max_plane_i32(win, x, y, at);
 }
 
 /* places in the plane become places in the tensor; a window that lies in the
@@ -114,14 +113,13 @@ static void max_run(const struct kernel_call *call, unsigned slice,
 	struct window win;
 	int64_t first, last;
 
-	(void)scratch;
 	query_window(call->query, x, &win);
 	kernel_slice(shape_range(x, 0, 2), call->n_slices, slice, &first,
 		     &last);
 	for (int64_t i = first; i < last; i++) {
 		int64_t *at = indices ? indices + i * win.n_out : NULL;
 
-		plane(call, &win, i, at);
+		plane(call, &win, i, scratch, at);
 		if (at)
 			finish_indices(call, &win, i, at);
 	}
@@ -215,6 +213,16 @@ static enum err_code prepare(const struct kernel_query *query,
 	n = n > shape_range(x, 0, 2) ? shape_range(x, 0, 2) : n;
 	ret->n_slices = n < 1 ? 1 : n > MAX_SLICES ? MAX_SLICES : (unsigned)n;
 	return ERR_NONE;
+}
+
+static enum err_code max_prepare(const struct kernel_query *query,
+				 struct kernel_setup *ret, struct err *err)
+{
+	const struct shape *y = &query->out[0].shape;
+
+	ret->scratch_bytes =
+	    (size_t)shape_range(y, 2, y->rank) * sizeof(double);
+	return prepare(query, ret, err);
 }
 
 static double cost(const struct kernel_query *query)
@@ -354,7 +362,7 @@ static const struct kernel max_kernel = {
 	.flags = KERNEL_QUICK | KERNEL_SLICE_FREE,
 	.fits = fits,
 	.cost = cost,
-	.prepare = prepare,
+	.prepare = max_prepare,
 	.run = max_run,
 };
 static const struct kernel global_kernel = {
