@@ -1,0 +1,339 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/** @file
+ * Layers and losses against PyTorch: forward values and every gradient, run
+ * node by node (reference kernels, then the fast ones) and through a plan.
+ *
+ * A case's operands are named as in the file, inputs and parameters alike.
+ */
+#include <criterion/criterion.h>
+#include <criterion/logging.h>
+
+#include "engine/autodiff.h"
+#include "engine/graph_text.h"
+#include "engine/instance.h"
+#include "engine/interpreter.h"
+#include "reference.h"
+
+enum { MAX_OPERANDS = 16, MAX_BYTES = 1 << 26 };
+
+/* graph: its first output is the file's; note: why it is not there yet */
+struct layer {
+	const char *name, *graph, *note;
+};
+
+/* clang-format off */
+#define IMAGE "x:float[2,3,8,8], weight:float[4,3,3,3], bias:float[4]"
+#define ACTIVATION(name, text) { "activation_" name, "y = " text, NULL }
+
+static const struct layer layers[] = {
+	{ "linear", "y = Gemm<transB=1>(x:float[6,5], weight:float[4,5], bias:float[4])", NULL },
+	{ "matmul_batched", "y = MatMul(a:float[2,3,4,5], b:float[2,3,5,6])", NULL },
+	{ "matmul_broadcast", "y = MatMul(a:float[2,3,4,5], b:float[5,6])", NULL },
+	{ "conv2d_plain", "y = Conv(" IMAGE ")", NULL },
+	{ "conv2d_stride2_pad1", "y = Conv<strides=[2,2], pads=[1,1,1,1]>(x:float[2,3,9,9], "
+	  "weight:float[4,3,3,3], bias:float[4])", NULL },
+	{ "conv2d_dilated", "y = Conv<dilations=[2,2], pads=[2,2,2,2]>(" IMAGE ")", NULL },
+	{ "conv2d_depthwise", "y = Conv<group=4, pads=[1,1,1,1]>(x:float[2,4,8,8], "
+	  "weight:float[4,1,3,3], bias:float[4])", NULL },
+	{ "conv2d_grouped", "y = Conv<group=2>(x:float[2,4,8,8], weight:float[6,2,3,3], "
+	  "bias:float[6])", NULL },
+	{ "conv2d_pointwise", "y = Conv(x:float[2,3,5,7], weight:float[4,3,1,1], bias:float[4])", NULL },
+	{ "conv1d", "y = Conv<pads=[2,2]>(x:float[2,3,16], weight:float[4,3,5], bias:float[4])", NULL },
+	{ "conv3d", "y = Conv<pads=[1,1,1,1,1,1]>(x:float[1,2,4,5,5], weight:float[3,2,3,3,3], "
+	  "bias:float[3])", NULL },
+	{ "conv_transpose2d", NULL, "there is no ConvTranspose" },
+	{ "max_pool2d", "y = MaxPool<kernel_shape=[3,3], strides=[2,2], pads=[1,1,1,1]>"
+	  "(x:float[2,3,9,9])", NULL },
+	{ "avg_pool2d", "y = AveragePool<kernel_shape=[2,2], strides=[2,2]>(x:float[2,3,8,8])", NULL },
+	{ "adaptive_avg_pool2d_1", "y = GlobalAveragePool(x:float[2,3,7,5])", NULL },
+	{ "upsample_nearest2x", NULL, "there is no Resize" },
+	{ "upsample_bilinear2x", NULL, "there is no Resize" },
+	{ "batch_norm2d_train", "y = predictd.BatchNormTrain(x:float[4,3,5,5], weight:float[3], "
+	  "bias:float[3], m:float[3]={0,0,0}, v:float[3]={1,1,1})", NULL },
+	{ "batch_norm1d_train", "y = predictd.BatchNormTrain(x:float[8,6], weight:float[6], "
+	  "bias:float[6], m:float[6]={0,0,0,0,0,0}, v:float[6]={1,1,1,1,1,1})", NULL },
+	{ "layer_norm", NULL, "there is no LayerNormalization" },
+	{ "group_norm", NULL, "there is no GroupNormalization" },
+	{ "instance_norm2d", NULL, "there is no InstanceNormalization" },
+	{ "embedding", "y = Gather(weight:float[10,4], index:int64[3,7])", NULL },
+	ACTIVATION("relu", "Relu(x:float[3,7])"),
+	ACTIVATION("leaky_relu", "LeakyRelu<alpha=0.1>(x:float[3,7])"),
+	ACTIVATION("sigmoid", "Sigmoid(x:float[3,7])"),
+	ACTIVATION("tanh", "Tanh(x:float[3,7])"),
+	ACTIVATION("gelu", "Mul(Mul(x:float[3,7], 0.5), Add(Erf(Mul(x, 0.70710678118654752)), 1))"),
+	ACTIVATION("gelu_tanh", "Mul(Mul(x:float[3,7], 0.5), Add(Tanh(Mul(0.79788456080286536, "
+		   "Add(x, Mul(0.044715, Mul(x, Mul(x, x)))))), 1))"),
+	ACTIVATION("silu", "Mul(x:float[3,7], Sigmoid(x))"),
+	ACTIVATION("mish", "Mul(x:float[3,7], Tanh(Log(Add(Exp(x), 1))))"),
+	{ "activation_elu", NULL, "there is no Elu" },
+	{ "activation_selu", NULL, "there is no Selu" },
+	{ "activation_softplus", NULL, "there is no Softplus" },
+	{ "activation_hardswish", NULL, "there is no HardSwish" },
+	ACTIVATION("softmax", "Softmax(x:float[3,7])"),
+	ACTIVATION("log_softmax", "LogSoftmax(x:float[3,7])"),
+	{ "attention_causal",
+	  "s = Mul(MatMul(q:float[2,2,5,4], Transpose<perm=[0,1,3,2]>(k:float[2,2,5,4])), 0.5)\n"
+	  "m = Add(s, mask:float[5,5]={0,-1e9,-1e9,-1e9,-1e9, 0,0,-1e9,-1e9,-1e9, "
+	  "0,0,0,-1e9,-1e9, 0,0,0,0,-1e9, 0,0,0,0,0})\n"
+	  "y = MatMul(Softmax(m), v:float[2,2,5,4])", NULL },
+	{ "rnn_tanh", NULL, "there is no RNN" },
+	{ "lstm", NULL, "there is no LSTM" },
+	{ "gru", NULL, "there is no GRU" },
+	{ "lstm_bidirectional_2layer", NULL, "there is no LSTM" },
+	{ "gru_2layer", NULL, "there is no GRU" },
+	{ "loss_mse", "y = predictd.MeanSquaredError(x:float[4,3], t:float[4,3])", NULL },
+	{ "loss_l1", "y = predictd.MeanAbsoluteError(x:float[4,3], t:float[4,3])", NULL },
+	{ "loss_huber", "y = predictd.HuberLoss<delta=0.7>(x:float[4,3], t:float[4,3])", NULL },
+	{ "loss_smooth_l1", "y = predictd.SmoothL1Loss<delta=0.5>(x:float[4,3], t:float[4,3])", NULL },
+	{ "loss_cross_entropy", "y = predictd.SoftmaxCrossEntropy(x:float[6,5], t:int64[6])", NULL },
+	{ "loss_cross_entropy_smooth", "y = predictd.SoftmaxCrossEntropy<label_smoothing=0.1>"
+	  "(x:float[6,5], t:int64[6])", NULL },
+	{ "loss_cross_entropy_weighted", "y = predictd.SoftmaxCrossEntropy(x:float[6,5], t:int64[6], "
+	  "w:float[5]={1,2,0.5,1,3})", NULL },
+	{ "loss_cross_entropy_ignore", "y = predictd.SoftmaxCrossEntropy<ignore_index=-100>"
+	  "(x:float[6,5], t:int64[6])", NULL },
+	{ "loss_cross_entropy_pixelwise", "y = predictd.SoftmaxCrossEntropy(x:float[2,3,4,4], "
+	  "t:int64[2,4,4])", NULL },
+	{ "loss_bce_with_logits", "y = predictd.BinaryCrossEntropyWithLogits(x:float[6,2], "
+	  "t:float[6,2])", NULL },
+	{ "loss_kl_div",
+	  "d = Sub(LogSoftmax(t:float[4,5]), LogSoftmax(x:float[4,5]))\n"
+	  "y = Div(ReduceSum<keepdims=0>(Mul(Softmax(t), d)), 4)", NULL },
+};
+/* clang-format on */
+
+/* One case as a graph that gives the value and every gradient. */
+struct bench {
+	const struct layer *layer;
+	const struct reference *reference;
+	struct graph *graph;
+	struct facts *facts;
+	struct fact *input;		       /* of the text's operands */
+	struct tensor_view data[MAX_OPERANDS]; /* by graph input */
+	int32_t wrt[MAX_OPERANDS], grad[MAX_OPERANDS];
+	size_t n_wrt;
+};
+
+static const struct tensor_view *find_operand(const struct bench *bench,
+					      const char *name)
+{
+	const struct tensor_view *view = reference_find(
+	    bench->reference, "%s.in.%s", bench->layer->name, name);
+
+	return view ? view
+		    : reference_get(bench->reference, "%s.param.%s",
+				    bench->layer->name, name);
+}
+
+static void take_operands(struct bench *bench)
+{
+	const struct graph *graph = bench->graph;
+
+	cr_assert_leq(graph->n_input, MAX_OPERANDS);
+	for (int32_t i = 0; i < graph->n_input; i++) {
+		const char *name = graph->value[graph->input[i]].name;
+		char text[64];
+
+		bench->data[i] = *find_operand(bench, name);
+		cr_assert(
+		    shape_equal(&bench->data[i].shape, &bench->input[i].shape),
+		    "%s: '%s' is %s in the file", bench->layer->name, name,
+		    shape_text(&bench->data[i].shape, text, sizeof(text)));
+		if (reference_find(bench->reference, "%s.grad.%s",
+				   bench->layer->name, name))
+			bench->wrt[bench->n_wrt++] = graph->input[i];
+	}
+}
+
+/* The gradient handed in becomes an input, those asked for outputs. */
+static void add_gradients(struct bench *bench)
+{
+	struct graph *graph = bench->graph;
+	const struct tensor_view *up = reference_get(
+	    bench->reference, "%s.upstream.y", bench->layer->name);
+	const struct fact fact = { .type = { .elem = DTYPE_F32 },
+				   .shape = up->shape,
+				   .has_shape = true };
+	struct err err = { .code = ERR_NONE };
+	struct build build;
+	int32_t seed = VALUE_NONE;
+	enum err_code rc;
+
+	build_init(&build, graph, bench->facts);
+	rc = graph_add_input(graph, "upstream", fact.type, &seed, &err);
+	if (!rc)
+		rc = facts_set(bench->facts, seed, &fact, &err);
+	if (!rc)
+		rc = autodiff(&build, graph->output[0], seed, bench->wrt,
+			      bench->n_wrt, bench->grad, &err);
+	cr_assert_eq(rc, ERR_NONE, "%s: %s", bench->layer->name, err.msg);
+	bench->data[graph->n_input - 1] = *up;
+	graph->n_output = 1;
+	for (size_t i = 0; i < bench->n_wrt; i++) {
+		cr_assert_neq(bench->grad[i], VALUE_NONE);
+		rc = graph_add_output(graph, bench->grad[i], &err);
+		cr_assert_eq(rc, ERR_NONE, "%s", err.msg);
+	}
+	rc = graph_tidy(graph, &err);
+	cr_assert_eq(rc, ERR_NONE, "%s", err.msg);
+}
+
+static void bench_create(struct bench *bench)
+{
+	struct err err = { .code = ERR_NONE };
+	enum err_code rc;
+
+	rc = graph_text_parse(bench->layer->graph, &bench->graph, &bench->input,
+			      &err);
+	if (!rc)
+		rc = facts_create(bench->graph, bench->input, &bench->facts,
+				  &err);
+	cr_assert_eq(rc, ERR_NONE, "%s: %s", bench->layer->name, err.msg);
+	take_operands(bench);
+	add_gradients(bench);
+}
+
+static void bench_finish(struct bench *bench)
+{
+	facts_destroy(bench->facts);
+	graph_destroy(bench->graph);
+}
+
+/* Output 0 is y, the rest are gradients. */
+static void compare(const struct bench *bench, const char *how, int32_t i,
+		    const struct tensor_view *got)
+{
+	const char *layer = bench->layer->name;
+	const struct tensor_view *want;
+	char what[160];
+
+	if (i == 0) {
+		snprintf(what, sizeof(what), "%s, %s, y", layer, how);
+		want = reference_get(bench->reference, "%s.out.y", layer);
+	} else {
+		const char *name = bench->graph->value[bench->wrt[i - 1]].name;
+
+		snprintf(what, sizeof(what), "%s, %s, gradient of %s", layer,
+			 how, name);
+		want =
+		    reference_get(bench->reference, "%s.grad.%s", layer, name);
+	}
+	cr_assert(shape_equal(&want->shape, &got->shape), "%s", what);
+	reference_compare(what, want, got->data, 1e-5);
+}
+
+static void run_nodes(const struct bench *bench, bool reference)
+{
+	const struct interpreter_options options = { .reference = reference,
+						     .max_bytes = MAX_BYTES };
+	struct interpreter_result result;
+	struct err err = { .code = ERR_NONE };
+	enum err_code rc;
+
+	rc = interpret(bench->graph, bench->data, &options, &result, &err);
+	cr_assert_eq(rc, ERR_NONE, "%s: %s", bench->layer->name, err.msg);
+	for (int32_t i = 0; i < bench->graph->n_output; i++)
+		compare(bench, reference ? "reference kernels" : "fast kernels",
+			i, &result.value[bench->graph->output[i]]);
+	interpreter_result_finish(&result);
+}
+
+static void fill_inputs(const struct bench *bench, struct instance *instance)
+{
+	for (int32_t i = 0; i < bench->graph->n_input; i++) {
+		const struct tensor_view to =
+		    instance_input(instance, (unsigned)i);
+		const struct tensor_view *from = &bench->data[i];
+
+		memcpy(to.data, from->data,
+		       tensor_bytes(from->dtype, &from->shape));
+	}
+}
+
+static void run_plan(const struct bench *bench)
+{
+	const struct plan_options options = { .numerics = NUMERICS_REPEATABLE };
+	struct fact fact[MAX_OPERANDS] = { 0 };
+	const struct signature signature = { (unsigned)bench->graph->n_input,
+					     fact };
+	struct plan *plan = NULL;
+	struct instance *instance = NULL;
+	struct err err = { .code = ERR_NONE };
+	enum err_code rc;
+
+	for (int32_t i = 0; i < bench->graph->n_input; i++) {
+		fact[i].type.elem = bench->data[i].dtype;
+		fact[i].shape = bench->data[i].shape;
+		fact[i].has_shape = true;
+	}
+	rc = plan_create(bench->graph, &signature, &options, &plan, &err);
+	if (!rc)
+		rc = instance_create(plan, &instance, &err);
+	cr_assert_eq(rc, ERR_NONE, "%s: %s", bench->layer->name, err.msg);
+	for (int run = 0; run < 2; run++) {
+		fill_inputs(bench, instance);
+		rc = instance_run(instance, NULL, &err);
+		cr_assert_eq(rc, ERR_NONE, "%s: %s", bench->layer->name,
+			     err.msg);
+	}
+	for (int32_t i = 0; i < bench->graph->n_output; i++) {
+		const struct tensor_view got =
+		    instance_output(instance, (unsigned)i);
+
+		compare(bench, "plan", i, &got);
+	}
+	instance_destroy(instance);
+	plan_unref(plan);
+}
+
+static const struct layer *find_layer(const char *name)
+{
+	for (size_t i = 0; i < sizeof(layers) / sizeof(layers[0]); i++) {
+		if (!strcmp(layers[i].name, name))
+			return &layers[i];
+	}
+	return NULL;
+}
+
+Test(layers, agree_with_pytorch, .timeout = 300)
+{
+	struct reference reference;
+
+	reference_open("layers", &reference);
+	for (size_t i = 0; i < sizeof(layers) / sizeof(layers[0]); i++) {
+		struct bench bench = { .layer = &layers[i],
+				       .reference = &reference };
+
+		if (!layers[i].graph)
+			continue;
+		bench_create(&bench);
+		run_nodes(&bench, true);
+		run_nodes(&bench, false);
+		run_plan(&bench);
+		bench_finish(&bench);
+	}
+	reference_close(&reference);
+}
+
+/* A case that this file does not know is a failure; one that it knows but
+ * cannot run yet is said. */
+Test(layers, all_cases_of_the_file_are_known)
+{
+	struct reference reference;
+	unsigned n_missing = 0;
+
+	reference_open("layers", &reference);
+	for (const struct doc *at = reference.meta->first; at; at = at->next) {
+		const struct layer *layer = find_layer(at->key);
+
+		cr_expect(layer, "no test for '%s'", at->key);
+		if (layer && !layer->graph) {
+			cr_log_warn("not compared: %s (%s)", at->key,
+				    layer->note);
+			n_missing++;
+		}
+	}
+	reference_close(&reference);
+	if (n_missing)
+		cr_skip_test("%u cases are not compared yet", n_missing);
+}

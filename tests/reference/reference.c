@@ -1,0 +1,100 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "reference.h"
+
+#include <criterion/criterion.h>
+#include <math.h>
+#include <stdarg.h>
+#include <stdlib.h>
+
+enum { NAME_MAX_LEN = 128, FILE_MAX_BYTES = 1 << 24 };
+
+static const char *folder(void)
+{
+	const char *dir = getenv("PREDICTD_REFERENCE_DIR");
+
+	return dir && dir[0] ? dir : PREDICTD_REFERENCE_DEFAULT;
+}
+
+void reference_open(const char *name, struct reference *ret)
+{
+	struct err err = { .code = ERR_NONE };
+	char path[4096];
+
+	*ret = (struct reference){ .arena = arena_create(FILE_MAX_BYTES) };
+	cr_assert(ret->arena);
+	snprintf(path, sizeof(path), "%s/%s.safetensors", folder(), name);
+	cr_assert_eq(file_map_open(path, &ret->map, &err), ERR_NONE, "%s",
+		     err.msg);
+	cr_assert_eq(safetensors_parse(ret->map.data, ret->map.len, path,
+				       ret->arena, &ret->file, &err),
+		     ERR_NONE, "%s", err.msg);
+	snprintf(path, sizeof(path), "%s/%s.json", folder(), name);
+	{
+		struct file_map text = { NULL, 0 };
+
+		cr_assert_eq(file_map_open(path, &text, &err), ERR_NONE, "%s",
+			     err.msg);
+		cr_assert_eq(doc_parse_json((const char *)text.data, text.len,
+					    path, ret->arena, &ret->meta, &err),
+			     ERR_NONE, "%s", err.msg);
+		file_map_close(&text);
+	}
+}
+
+void reference_close(struct reference *reference)
+{
+	file_map_close(&reference->map);
+	arena_destroy(reference->arena);
+}
+
+const struct tensor_view *reference_find(const struct reference *reference,
+					 const char *format, ...)
+{
+	char name[NAME_MAX_LEN];
+	va_list args;
+
+	va_start(args, format);
+	vsnprintf(name, sizeof(name), format, args);
+	va_end(args);
+	return safetensors_find(&reference->file, name);
+}
+
+const struct tensor_view *reference_get(const struct reference *reference,
+					const char *format, ...)
+{
+	const struct tensor_view *view;
+	char name[NAME_MAX_LEN];
+	va_list args;
+
+	va_start(args, format);
+	vsnprintf(name, sizeof(name), format, args);
+	va_end(args);
+	view = safetensors_find(&reference->file, name);
+	cr_assert(view, "the file has no '%s'", name);
+	return view;
+}
+
+void reference_compare(const char *what, const struct tensor_view *want,
+		       const float *got, double tolerance)
+{
+	const float *number = want->data;
+	const int64_t n = shape_count(&want->shape);
+	double largest = 0, worst = 0;
+	int64_t at = 0;
+
+	cr_assert_eq(want->dtype, DTYPE_F32);
+	for (int64_t i = 0; i < n; i++) {
+		const double off = fabs((double)got[i] - (double)number[i]);
+
+		largest = fmax(largest, fabs((double)number[i]));
+		if (!(off <= worst)) {
+			worst = off;
+			at = i;
+		}
+	}
+	cr_expect(worst <= tolerance * largest,
+		  "%s: element %lld is %.9g, expected %.9g: %.2g of the "
+		  "largest, %.1g is allowed",
+		  what, (long long)at, (double)got[at], (double)number[at],
+		  worst / largest, tolerance);
+}
