@@ -37,14 +37,17 @@ static const struct layer layers[] = {
 	  "weight:float[4,1,3,3], bias:float[4])", NULL },
 	{ "conv2d_grouped", "y = Conv<group=2>(x:float[2,4,8,8], weight:float[6,2,3,3], "
 	  "bias:float[6])", NULL },
-	{ "conv2d_pointwise", "y = Conv(x:float[2,3,5,7], weight:float[4,3,1,1], bias:float[4])", NULL },
-	{ "conv1d", "y = Conv<pads=[2,2]>(x:float[2,3,16], weight:float[4,3,5], bias:float[4])", NULL },
+	{ "conv2d_pointwise",
+	  "y = Conv(x:float[2,3,5,7], weight:float[4,3,1,1], bias:float[4])", NULL },
+	{ "conv1d", "y = Conv<pads=[2,2]>(x:float[2,3,16], weight:float[4,3,5], bias:float[4])",
+	  NULL },
 	{ "conv3d", "y = Conv<pads=[1,1,1,1,1,1]>(x:float[1,2,4,5,5], weight:float[3,2,3,3,3], "
 	  "bias:float[3])", NULL },
 	{ "conv_transpose2d", NULL, "there is no ConvTranspose" },
 	{ "max_pool2d", "y = MaxPool<kernel_shape=[3,3], strides=[2,2], pads=[1,1,1,1]>"
 	  "(x:float[2,3,9,9])", NULL },
-	{ "avg_pool2d", "y = AveragePool<kernel_shape=[2,2], strides=[2,2]>(x:float[2,3,8,8])", NULL },
+	{ "avg_pool2d", "y = AveragePool<kernel_shape=[2,2], strides=[2,2]>(x:float[2,3,8,8])",
+	  NULL },
 	{ "adaptive_avg_pool2d_1", "y = GlobalAveragePool(x:float[2,3,7,5])", NULL },
 	{ "upsample_nearest2x", NULL, "there is no Resize" },
 	{ "upsample_bilinear2x", NULL, "there is no Resize" },
@@ -84,11 +87,14 @@ static const struct layer layers[] = {
 	{ "loss_mse", "y = predictd.MeanSquaredError(x:float[4,3], t:float[4,3])", NULL },
 	{ "loss_l1", "y = predictd.MeanAbsoluteError(x:float[4,3], t:float[4,3])", NULL },
 	{ "loss_huber", "y = predictd.HuberLoss<delta=0.7>(x:float[4,3], t:float[4,3])", NULL },
-	{ "loss_smooth_l1", "y = predictd.SmoothL1Loss<delta=0.5>(x:float[4,3], t:float[4,3])", NULL },
-	{ "loss_cross_entropy", "y = predictd.SoftmaxCrossEntropy(x:float[6,5], t:int64[6])", NULL },
+	{ "loss_smooth_l1", "y = predictd.SmoothL1Loss<delta=0.5>(x:float[4,3], t:float[4,3])",
+	  NULL },
+	{ "loss_cross_entropy", "y = predictd.SoftmaxCrossEntropy(x:float[6,5], t:int64[6])",
+	  NULL },
 	{ "loss_cross_entropy_smooth", "y = predictd.SoftmaxCrossEntropy<label_smoothing=0.1>"
 	  "(x:float[6,5], t:int64[6])", NULL },
-	{ "loss_cross_entropy_weighted", "y = predictd.SoftmaxCrossEntropy(x:float[6,5], t:int64[6], "
+	{ "loss_cross_entropy_weighted",
+	  "y = predictd.SoftmaxCrossEntropy(x:float[6,5], t:int64[6], "
 	  "w:float[5]={1,2,0.5,1,3})", NULL },
 	{ "loss_cross_entropy_ignore", "y = predictd.SoftmaxCrossEntropy<ignore_index=-100>"
 	  "(x:float[6,5], t:int64[6])", NULL },
