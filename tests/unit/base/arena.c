@@ -67,9 +67,13 @@ Test(arena, is_empty_and_clean_after_a_reset)
 {
 	struct arena *arena = arena_create(100000);
 
+	const unsigned char *kept = NULL;
+
 	for (int round = 0; round < 3; round++) {
 		unsigned char *first = arena_alloc(arena, 100);
 
+		cr_assert(!kept || first == kept, "the first chunk is reused");
+		kept = first;
 		for (size_t i = 0; i < 100; i++)
 			cr_assert_eq(first[i], 0);
 		memset(first, 0xff, 100);

@@ -13,7 +13,7 @@
 
 struct options {
 	bool shuffle;
-	int64_t epochs, memory;
+	int64_t epochs, memory, cache;
 	double rate, patience, momentum;
 	const char *name, *note;
 	int optimizer;
@@ -40,6 +40,7 @@ static const struct field table[] = {
 	{ "sizes", "", FIELD_INTS, AT(sizes), .min = 1, .max = 100 },
 	{ "betas", "", FIELD_DOUBLES, AT(betas) },
 	{ "tags", "", FIELD_STRINGS, AT(tags) },
+	{ "cache", "", FIELD_BYTES, AT(cache), .flags = FIELD_HIDDEN },
 	{ "extra", "", FIELD_DOC, AT(extra), .flags = FIELD_HIDDEN },
 	{ 0 },
 };
@@ -170,6 +171,8 @@ static const struct {
 	{ "memory: 1000000GB",
 	  "trainer.memory: expected a size such as 64MiB from 1024 to "
 	  "1000000000000, got the text '1000000GB' (line 1)" },
+	{ "cache: -5", "trainer.cache: expected a size such as 64MiB, got the "
+		       "number -5 (line 1)" },
 	{ "patience: -3", "trainer.patience: expected a time such as 90, 30m "
 			  "or 1.5h, got the number -3 (line 1)" },
 	{ "epochs: 3", "trainer: 'name' is missing (what it is called)" },
@@ -257,12 +260,13 @@ Test(field, writes_what_reads_back)
 	json_write_object(&writer, NULL);
 	field_write(table, &options, &writer);
 	json_write_object_end(&writer);
-	cr_assert_str_eq(buf.data,
-			 "{\"shuffle\":true,\"epochs\":3,\"memory\":2048,"
-			 "\"rate\":0.1,\"patience\":60,\"momentum\":0,"
-			 "\"name\":\"x\",\"note\":\"none\","
-			 "\"optimizer\":\"adam\",\"sizes\":[4,5],"
-			 "\"betas\":[0.5],\"tags\":[\"t\"],\"extra\":[1]}");
+	cr_assert_str_eq(
+	    buf.data,
+	    "{\"shuffle\":true,\"epochs\":3,\"memory\":2048,"
+	    "\"rate\":0.1,\"patience\":60,\"momentum\":0,"
+	    "\"name\":\"x\",\"note\":\"none\","
+	    "\"optimizer\":\"adam\",\"sizes\":[4,5],"
+	    "\"betas\":[0.5],\"tags\":[\"t\"],\"cache\":0,\"extra\":[1]}");
 	cr_assert_eq(read(buf.data, NULL), ERR_NONE, "%s", err.msg);
 	buf_finish(&buf);
 }
