@@ -41,13 +41,23 @@ static bool fits(const struct kernel_query *query)
 	return loop && loop->run[elem];
 }
 
+/* Microseconds to begin a row. */
+#define ROW_US 8e-3
+
 static double cost(const struct kernel_query *query)
 {
 	const struct loop *loop = loop_find(query->op->name);
+	const double n = (double)shape_count(&query->out[0].shape);
 	const double folds = query->n_in > 2 ? query->n_in - 1 : 1;
+	const struct shape *shape[LOOP_MAX_IN] = { NULL };
+	struct broadcast b;
+	unsigned n_in = 0;
 
-	return 0.05 + 1e-3 * loop->ns * folds *
-			  (double)shape_count(&query->out[0].shape);
+	for (; n_in < query->n_in && n_in < LOOP_MAX_IN; n_in++)
+		shape[n_in] = &query->in[n_in].shape;
+	broadcast_init(&b, &query->out[0].shape, shape, n_in);
+	return 0.05 + 1e-3 * loop->ns * folds * n +
+	       ROW_US * n / (double)(b.dim[b.rank - 1] + 1);
 }
 
 struct call {
@@ -85,26 +95,30 @@ static void *out_at(const struct call *call, int64_t at)
 	return (char *)call->kernel->out[0] + (size_t)at * call->out_size;
 }
 
-static void run_rows(const struct call *call, int64_t first, int64_t last)
+/* The loop over elements first to last - 1 of the output, of which the first
+ * lies at `to`; n_in inputs from number `from` on. */
+static void run_rows(const struct call *call, unsigned from, unsigned n_in,
+		     int64_t first, int64_t last, void *to)
 {
 	const struct kernel_query *query = call->kernel->query;
-	const unsigned n_in = query->n_in;
-	const struct shape *shape[LOOP_MAX_IN];
+	const struct shape *shape[LOOP_MAX_IN] = { NULL };
 	const void *in[LOOP_MAX_IN] = { NULL };
 	int step[LOOP_MAX_IN] = { 0 };
 	struct broadcast_row row;
 	struct broadcast b;
 
 	for (unsigned i = 0; i < n_in; i++)
-		shape[i] = &query->in[i].shape;
+		shape[i] = &query->in[from + i].shape;
 	broadcast_init(&b, &query->out[0].shape, shape, n_in);
 	for (unsigned i = 0; i < n_in; i++)
 		step[i] = b.step[i][b.rank - 1] != 0;
 	broadcast_first(&b, first, last, &row);
 	while (broadcast_next(&b, &row)) {
 		for (unsigned i = 0; i < n_in; i++)
-			in[i] = in_at(call, i, row.in[i]);
-		if (!call->run(row.n, in, step, out_at(call, row.at),
+			in[i] = in_at(call, from + i, row.in[i]);
+		if (!call->run(row.n, in, step,
+			       (char *)to +
+				   (size_t)(row.at - first) * call->out_size,
 			       call->params))
 			kernel_fault(call->kernel, row.at);
 	}
@@ -126,34 +140,11 @@ static void fold_input(const struct call *call, unsigned i, int64_t at,
 	broadcast_first(&b, at, at + n, &row);
 	while (broadcast_next(&b, &row)) {
 		char *to =
-		    (char *)chunk + (size_t)(row.at - at) * call->in_size;
+		    (char *)chunk + (size_t)(row.at - at) * call->out_size;
 
 		in[0] = to;
 		in[1] = in_at(call, i, row.in[0]);
 		(void)call->run(row.n, in, step, to, call->params);
-	}
-}
-
-/* Input 0 begins a chunk. */
-static void fold_begin(const struct call *call, int64_t at, int64_t n,
-		       void *chunk)
-{
-	const struct kernel_query *query = call->kernel->query;
-	const struct shape *shape = &query->in[0].shape;
-	struct broadcast_row row;
-	struct broadcast b;
-
-	broadcast_init(&b, &query->out[0].shape, &shape, 1);
-	broadcast_first(&b, at, at + n, &row);
-	while (broadcast_next(&b, &row)) {
-		const bool walks = b.step[0][b.rank - 1] != 0;
-		char *to = (char *)chunk;
-
-		to += (size_t)(row.at - at) * call->in_size;
-		for (int64_t i = 0; i < row.n; i++)
-			memcpy(to + (size_t)i * call->in_size,
-			       in_at(call, 0, row.in[0] + (walks ? i : 0)),
-			       call->in_size);
 	}
 }
 
@@ -166,8 +157,8 @@ static void run_fold(const struct call *call, int64_t first, int64_t last)
 		const int64_t left = last - at;
 		const int64_t n = left < FOLD_CHUNK ? left : FOLD_CHUNK;
 
-		fold_begin(call, at, n, chunk);
-		for (unsigned i = 1; i < call->kernel->query->n_in; i++)
+		run_rows(call, 0, 2, at, at + n, chunk);
+		for (unsigned i = 2; i < call->kernel->query->n_in; i++)
 			fold_input(call, i, at, n, chunk);
 		memcpy(out_at(call, at), chunk, (size_t)n * call->out_size);
 	}
@@ -188,10 +179,14 @@ static void run(const struct kernel_call *kernel, unsigned slice, void *scratch)
 	call_init(&call, kernel, kernel->state);
 	kernel_slice(shape_count(&kernel->query->out[0].shape),
 		     kernel->n_slices, slice, &first, &last);
-	if (folds(kernel->query))
+	if (!folds(kernel->query))
+		run_rows(&call, 0, kernel->query->n_in, first, last,
+			 out_at(&call, first));
+	else if (kernel->query->n_in > 1)
 		run_fold(&call, first, last);
-	else
-		run_rows(&call, first, last);
+	else if (call.kernel->in[0] != call.kernel->out[0])
+		memcpy(out_at(&call, first), in_at(&call, 0, first),
+		       (size_t)(last - first) * call.out_size);
 }
 
 /* Element by element, each input's place by division. */
