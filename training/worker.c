@@ -6,9 +6,11 @@
 #include <math.h>
 #include <signal.h>
 #include <stdlib.h>
+#include <sys/file.h>
 #include <sys/resource.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "base/file.h"
 #include "base/json_write.h"
 #include "base/mem.h"
@@ -19,7 +21,7 @@
 #include "training/job.h"
 #include "training/worker_link.h"
 
-enum { SPEC_MAX = 16 << 20, TIMED_STEPS = 3 };
+enum { SPEC_MAX = 16 << 20, TIMED_STEPS = 3, LOCK_MS = 60000 };
 
 struct worker {
 	const struct worker_options *options;
@@ -37,6 +39,7 @@ struct worker {
 	const char *published_model;
 	int64_t published_version;
 	unsigned threads;
+	int lock_fd;
 };
 
 /* --- events --- */
@@ -104,6 +107,28 @@ static enum trainer_order ask_order(void *ctx)
 }
 
 /* --- preparing --- */
+
+/* One worker a job: another one, left by a daemon that was killed, ends within
+ * a step when its input ends. */
+static enum err_code lock_folder(struct worker *worker, struct err *err)
+{
+	char path[4096];
+	int64_t deadline = clock_deadline_ns(LOCK_MS);
+
+	(void)snprintf(path, sizeof(path), "%s/lock", worker->options->job_dir);
+	worker->lock_fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0640);
+	if (worker->lock_fd < 0)
+		return file_err(err, errno, "open", path);
+	while (flock(worker->lock_fd, LOCK_EX | LOCK_NB)) {
+		if (errno != EWOULDBLOCK && errno != EINTR)
+			return file_err(err, errno, "lock", path);
+		if (clock_monotonic_ns() > deadline)
+			return err_set(err, ERR_CONFLICT,
+				       "another worker holds '%s'", path);
+		clock_sleep_ms(20);
+	}
+	return ERR_NONE;
+}
 
 static enum err_code read_spec(struct worker *worker, struct err *err)
 {
@@ -236,7 +261,9 @@ static enum err_code prepare(struct worker *worker,
 	enum err_code rc;
 
 	worker_link_state(worker->link, job_state_name(JOB_VALIDATING));
-	rc = read_spec(worker, err);
+	rc = lock_folder(worker, err);
+	if (!rc)
+		rc = read_spec(worker, err);
 	if (!rc)
 		rc = limit_resources(worker, err);
 	if (!rc)
@@ -519,6 +546,7 @@ static const char *last_segment(const char *path)
 int worker_main(const struct worker_options *options)
 {
 	struct worker worker = { .options = options,
+				 .lock_fd = -1,
 				 .job_id = last_segment(options->job_dir) };
 	struct err err = { 0 };
 	int status = EXIT_FAILURE;
@@ -538,6 +566,8 @@ out:
 	dataset_destroy(worker.dataset);
 	pipeline_destroy(worker.pipeline);
 	worker_link_destroy(worker.link);
+	if (worker.lock_fd >= 0)
+		(void)close(worker.lock_fd);
 	arena_destroy(worker.arena);
 	return status;
 }

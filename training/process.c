@@ -1,0 +1,187 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "training/process.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <spawn.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "base/file.h"
+#include "base/mem.h"
+
+extern char **environ;
+
+enum { LINES_MAX = 32 << 20, PIECE = 65536, ARGS_MAX = 64 };
+
+/* The command line: options are as main/ reads them. */
+static enum err_code fill_args(const struct process_options *o, char *number,
+			       size_t cap, const char *args[ARGS_MAX],
+			       struct err *err)
+{
+	size_t n = 0;
+
+	if (o->n_data_roots > (ARGS_MAX - 12) / 2)
+		return err_set(err, ERR_INVALID,
+			       "at most %d data roots can be given to a worker",
+			       (ARGS_MAX - 12) / 2);
+	(void)snprintf(number, cap, "%u", o->threads);
+	args[n++] = o->program;
+	args[n++] = "worker";
+	args[n++] = "--job-dir";
+	args[n++] = o->job_dir;
+	args[n++] = "--threads";
+	args[n++] = number;
+	if (o->dry_run)
+		args[n++] = "--dry-run";
+	if (o->model_repository) {
+		args[n++] = "--model-repository";
+		args[n++] = o->model_repository;
+	}
+	for (size_t i = 0; i < o->n_data_roots; i++) {
+		args[n++] = "--data-root";
+		args[n++] = o->data_roots[i];
+	}
+	args[n] = NULL;
+	return ERR_NONE;
+}
+
+static enum err_code spawn(struct process *process, const char *const *args,
+			   const int in[2], const int out[2], struct err *err)
+{
+	posix_spawn_file_actions_t actions;
+	posix_spawnattr_t attr;
+	sigset_t none, all;
+	int error;
+
+	(void)posix_spawn_file_actions_init(&actions);
+	(void)posix_spawnattr_init(&attr);
+	(void)posix_spawn_file_actions_adddup2(&actions, in[0], 0);
+	(void)posix_spawn_file_actions_adddup2(&actions, out[1], 1);
+	(void)sigemptyset(&none);
+	(void)sigfillset(&all);
+	(void)posix_spawnattr_setsigmask(&attr, &none);
+	(void)posix_spawnattr_setsigdefault(&attr, &all);
+	/* its own group: Ctrl-C in a terminal is for the daemon, which stops
+	 * its workers in order */
+	(void)posix_spawnattr_setpgroup(&attr, 0);
+	(void)posix_spawnattr_setflags(&attr, POSIX_SPAWN_SETSIGMASK |
+						  POSIX_SPAWN_SETSIGDEF |
+						  POSIX_SPAWN_SETPGROUP);
+	error = posix_spawn(&process->pid, args[0], &actions, &attr,
+			    /* the declaration predates const */
+			    (char *const *)(uintptr_t)args, environ);
+	(void)posix_spawnattr_destroy(&attr);
+	(void)posix_spawn_file_actions_destroy(&actions);
+	return error ? file_err(err, error, "start", args[0]) : ERR_NONE;
+}
+
+static void close_both(int fd[2])
+{
+	for (int i = 0; i < 2; i++) {
+		if (fd[i] >= 0)
+			(void)close(fd[i]);
+		fd[i] = -1;
+	}
+}
+
+enum err_code process_start(struct process *process,
+			    const struct process_options *options,
+			    struct err *err)
+{
+	const char *args[ARGS_MAX];
+	char number[16];
+	int in[2] = { -1, -1 }, out[2] = { -1, -1 };
+	enum err_code rc;
+
+	*process = (struct process){ .in_fd = -1, .out_fd = -1 };
+	rc = fill_args(options, number, sizeof(number), args, err);
+	if (rc)
+		return rc;
+	if (pipe2(in, O_CLOEXEC) || pipe2(out, O_CLOEXEC)) {
+		rc = file_err(err, errno, "make", "a pipe");
+		goto out;
+	}
+	rc = spawn(process, args, in, out, err);
+	if (rc)
+		goto out;
+	buf_init(&process->lines, LINES_MAX);
+	process->in_fd = in[1];
+	process->out_fd = out[0];
+	in[1] = out[0] = -1;
+	(void)fcntl(process->out_fd, F_SETFL, O_NONBLOCK);
+	(void)fcntl(process->in_fd, F_SETFL, O_NONBLOCK);
+out:
+	close_both(in);
+	close_both(out);
+	return rc;
+}
+
+bool process_say(struct process *process, const char *word)
+{
+	char line[64];
+	int n = snprintf(line, sizeof(line), "%s\n", word);
+
+	return process->in_fd >= 0 &&
+	       write(process->in_fd, line, (size_t)n) == n;
+}
+
+bool process_read(struct process *process)
+{
+	for (;;) {
+		char *room = buf_reserve(&process->lines, PIECE);
+		ssize_t got;
+
+		if (!room) { /* no line is that long: start over */
+			buf_reset(&process->lines);
+			return true;
+		}
+		got = read(process->out_fd, room, PIECE);
+		if (got > 0)
+			buf_advance(&process->lines, (size_t)got);
+		else if (got < 0 && errno == EINTR)
+			continue;
+		else
+			return got < 0 && errno == EAGAIN;
+	}
+}
+
+char *process_line(struct process *process)
+{
+	struct buf *lines = &process->lines;
+	size_t used = 0;
+	char *end;
+
+	/* the line handed out last ends with the NUL that replaced '\n' */
+	if (lines->data && memchr(lines->data, '\0', lines->len)) {
+		used = strlen(lines->data) + 1;
+		memmove(lines->data, lines->data + used, lines->len - used + 1);
+		lines->len -= used;
+	}
+	end = lines->data ? memchr(lines->data, '\n', lines->len) : NULL;
+	if (!end)
+		return NULL;
+	*end = '\0';
+	return lines->data;
+}
+
+void process_kill(const struct process *process)
+{
+	(void)kill(process->pid, SIGKILL);
+}
+
+int process_finish(struct process *process)
+{
+	int status = 0;
+
+	if (process->in_fd >= 0)
+		(void)close(process->in_fd);
+	if (process->out_fd >= 0)
+		(void)close(process->out_fd);
+	while (waitpid(process->pid, &status, 0) < 0 && errno == EINTR)
+		;
+	buf_finish(&process->lines);
+	*process = (struct process){ .in_fd = -1, .out_fd = -1 };
+	return status;
+}

@@ -1,0 +1,502 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "training/supervisor.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <stdlib.h>
+#include <sys/eventfd.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/digest.h"
+#include "base/file.h"
+#include "base/json_write.h"
+#include "base/mem.h"
+#include "base/str.h"
+#include "training/job_spec.h"
+#include "training/supervisor_priv.h"
+
+enum { SPEC_MAX = 16 << 20, ID_DIGITS = 12, DRY_RUN_MS = 120000 };
+enum { CANCEL_MS = 1500 };
+
+/* --- birth and death --- */
+
+enum err_code supervisor_create(const struct supervisor_options *options,
+				struct supervisor **ret_supervisor,
+				struct err *err)
+{
+	struct supervisor *supervisor = mem_zero(sizeof(*supervisor));
+	enum err_code rc;
+
+	if (!supervisor)
+		return err_set(err, ERR_NO_MEMORY, "jobs: out of memory");
+	supervisor->options = *options;
+	supervisor->store = options->store;
+	if (supervisor->options.max_workers == 0)
+		supervisor->options.max_workers = 1;
+	if (supervisor->options.max_workers > SUPERVISOR_MAX_WORKERS)
+		supervisor->options.max_workers = SUPERVISOR_MAX_WORKERS;
+	(void)pthread_mutex_init(&supervisor->lock, NULL);
+	supervisor->wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	if (supervisor->wake_fd < 0) {
+		rc = file_err(err, errno, "make", "an event descriptor");
+		goto out;
+	}
+	rc = file_make_dirs(options->jobs_dir, err);
+	if (rc)
+		goto out;
+	*ret_supervisor = supervisor;
+	supervisor = NULL;
+out:
+	supervisor_destroy(supervisor);
+	return rc;
+}
+
+void supervisor_wake(struct supervisor *supervisor)
+{
+	uint64_t one = 1;
+
+	/* a full counter wakes too */
+	(void)!write(supervisor->wake_fd, &one, sizeof(one));
+}
+
+void supervisor_stop(struct supervisor *supervisor)
+{
+	if (!supervisor->has_thread)
+		return;
+	(void)pthread_mutex_lock(&supervisor->lock);
+	supervisor->stop = true;
+	(void)pthread_mutex_unlock(&supervisor->lock);
+	supervisor_wake(supervisor);
+	(void)pthread_join(supervisor->thread, NULL);
+	supervisor->has_thread = false;
+}
+
+void supervisor_destroy(struct supervisor *supervisor)
+{
+	if (!supervisor)
+		return;
+	supervisor_stop(supervisor);
+	if (supervisor->wake_fd >= 0)
+		(void)close(supervisor->wake_fd);
+	(void)pthread_mutex_destroy(&supervisor->lock);
+	mem_free(supervisor);
+}
+
+/* --- stories --- */
+
+enum err_code supervisor_tell(struct supervisor *supervisor,
+			      const struct store_job *job, const char *type,
+			      const char *json, struct err *err)
+{
+	const struct store_event event = { .time_ms = clock_realtime_ms(),
+					   .type = type,
+					   .json = json };
+	const struct supervisor_hooks *hooks = &supervisor->options.hooks;
+	int64_t seq;
+	enum err_code rc;
+
+	rc = store_job_update(supervisor->store, job, &event, &seq, err);
+	if (!rc && hooks->event)
+		hooks->event(hooks->ctx, job->id, seq, type, json);
+	return rc;
+}
+
+enum err_code supervisor_set_state(struct supervisor *supervisor,
+				   struct store_job *job, enum job_state state,
+				   struct err *err)
+{
+	char json[96];
+
+	job->state = job_state_name(state);
+	if (job_state_is_over(state))
+		job->finished_ms = clock_realtime_ms();
+	(void)snprintf(json, sizeof(json),
+		       "{\"type\":\"state\",\"state\":\"%s\"}", job->state);
+	return supervisor_tell(supervisor, job, "state", json, err);
+}
+
+/* --- submitting --- */
+
+/* The spec as it is kept: resolved JSON in the arena. */
+static enum err_code resolve(const char *text, size_t len, struct arena *arena,
+			     struct job_spec *ret_spec, const char **ret_json,
+			     struct err *err)
+{
+	struct buf buf;
+	enum err_code rc;
+
+	if (len > SPEC_MAX)
+		return err_set(err, ERR_TOO_LARGE,
+			       "a job spec has at most %d bytes, got %zu",
+			       (int)SPEC_MAX, len);
+	rc = job_spec_parse(text, len, "job spec", ret_spec, arena, err);
+	if (rc)
+		return rc;
+	buf_init(&buf, SPEC_MAX);
+	rc = job_spec_write(ret_spec, &buf, err);
+	if (!rc) {
+		*ret_json = arena_strndup(arena, buf.data, buf.len);
+		if (!*ret_json)
+			rc = err_set(err, ERR_NO_MEMORY,
+				     "job spec: out of memory");
+	}
+	buf_finish(&buf);
+	return rc;
+}
+
+const char *supervisor_job_dir(const struct supervisor *supervisor,
+			       const char *id, struct arena *arena)
+{
+	return arena_printf(arena, "%s/%s", supervisor->options.jobs_dir, id);
+}
+
+/* The job's folder with its spec.json. */
+static enum err_code make_folder(struct supervisor *supervisor, const char *id,
+				 const char *spec_json, struct arena *arena,
+				 const char **ret_dir, struct err *err)
+{
+	const char *dir = supervisor_job_dir(supervisor, id, arena);
+	const char *spec =
+	    dir ? arena_printf(arena, "%s/spec.json", dir) : NULL;
+	enum err_code rc;
+
+	if (!spec)
+		return err_set(err, ERR_NO_MEMORY, "jobs: out of memory");
+	rc = file_make_dirs(dir, err);
+	if (!rc)
+		rc = file_write_atomic(spec, spec_json, strlen(spec_json), err);
+	if (!rc)
+		*ret_dir = dir;
+	return rc;
+}
+
+static enum err_code make_id(const char *prefix, struct arena *arena,
+			     const char **ret_id, struct err *err)
+{
+	char digits[ID_DIGITS + 1];
+	enum err_code rc = digest_random_hex(digits, ID_DIGITS, err);
+
+	if (rc)
+		return rc;
+	*ret_id = arena_printf(arena, "%s%s", prefix, digits);
+	return *ret_id ? ERR_NONE
+		       : err_set(err, ERR_NO_MEMORY, "jobs: out of memory");
+}
+
+enum err_code supervisor_submit(struct supervisor *supervisor, const char *text,
+				size_t len, struct arena *arena,
+				const char **ret_id, struct err *err)
+{
+	struct store_job job = { .state = job_state_name(JOB_QUEUED),
+				 .created_ms = clock_realtime_ms() };
+	struct job_spec spec;
+	const char *dir;
+	enum err_code rc;
+
+	rc = resolve(text, len, arena, &spec, &job.spec_json, err);
+	if (!rc)
+		rc = make_id("job_", arena, &job.id, err);
+	if (!rc)
+		rc = make_folder(supervisor, job.id, job.spec_json, arena, &dir,
+				 err);
+	if (rc)
+		return rc;
+	job.name = spec.name;
+	job.priority = spec.resources.priority;
+	rc = store_job_insert(supervisor->store, &job, err);
+	if (!rc)
+		rc = supervisor_set_state(supervisor, &job, JOB_QUEUED, err);
+	if (rc) {
+		if (file_remove_tree(dir, NULL))
+			(void)err_prefix(err, "'%s' is left behind", dir);
+		return rc;
+	}
+	*ret_id = job.id;
+	supervisor_wake(supervisor);
+	return ERR_NONE;
+}
+
+/* --- a dry run --- */
+
+/* Waits for the worker's "done" line; NULL: it ended or took too long. */
+static const char *await_done(struct process *process, struct arena *arena)
+{
+	int64_t deadline = clock_deadline_ns(DRY_RUN_MS);
+
+	while (clock_monotonic_ns() < deadline) {
+		struct pollfd fd = { process->out_fd, POLLIN, 0 };
+		bool is_open;
+		char *line;
+
+		if (poll(&fd, 1, 100) <= 0)
+			continue;
+		is_open = process_read(process);
+		while ((line = process_line(process))) {
+			if (strstr(line, "\"type\":\"done\""))
+				return arena_strdup(arena, line);
+		}
+		if (!is_open)
+			break;
+	}
+	return NULL;
+}
+
+static enum err_code write_dry_run(const char *line, const char *spec_json,
+				   struct arena *arena, const char **ret_json,
+				   struct err *err)
+{
+	const struct doc *error, *result;
+	struct json_writer writer;
+	struct doc *done;
+	struct buf buf;
+	enum err_code rc;
+
+	rc = doc_parse_json(line, strlen(line), "worker", arena, &done, err);
+	if (rc)
+		return rc;
+	error = doc_find(done, "error");
+	if (error && error->kind == DOC_STRING)
+		return err_set(err, ERR_INVALID, "%s", error->text);
+	result = doc_find(done, "result");
+	buf_init(&buf, SPEC_MAX);
+	json_write_init(&writer, &buf);
+	json_write_object(&writer, NULL);
+	for (const struct doc *d = result ? result->first : NULL; d;
+	     d = d->next)
+		json_write_doc(&writer, d->key, d);
+	json_write_raw(&writer, "spec", spec_json, strlen(spec_json));
+	json_write_object_end(&writer);
+	rc = buf_check(&buf, "the dry run", err);
+	if (!rc)
+		*ret_json = arena_strndup(arena, buf.data, buf.len);
+	buf_finish(&buf);
+	if (!rc && !*ret_json)
+		rc = err_set(err, ERR_NO_MEMORY, "dry run: out of memory");
+	return rc;
+}
+
+static void fill_process_options(const struct supervisor *supervisor,
+				 const char *dir, struct process_options *ret)
+{
+	const struct supervisor_options *o = &supervisor->options;
+
+	*ret = (struct process_options){
+		.program = o->program,
+		.job_dir = dir,
+		.model_repository = o->model_repository,
+		.data_roots = o->data_roots,
+		.n_data_roots = o->n_data_roots,
+		.threads = o->threads,
+	};
+}
+
+enum err_code supervisor_dry_run(struct supervisor *supervisor,
+				 const char *text, size_t len,
+				 struct arena *arena, const char **ret_json,
+				 struct err *err)
+{
+	struct process_options options;
+	struct process process;
+	struct job_spec spec;
+	const char *spec_json, *id, *dir, *line;
+	enum err_code rc;
+
+	rc = resolve(text, len, arena, &spec, &spec_json, err);
+	if (!rc)
+		rc = make_id("dry_", arena, &id, err);
+	if (!rc)
+		rc = make_folder(supervisor, id, spec_json, arena, &dir, err);
+	if (rc)
+		return rc;
+	fill_process_options(supervisor, dir, &options);
+	options.dry_run = true;
+	rc = process_start(&process, &options, err);
+	if (!rc) {
+		line = await_done(&process, arena);
+		process_kill(&process);
+		(void)process_finish(&process);
+		rc = line ? write_dry_run(line, spec_json, arena, ret_json, err)
+			  : err_set(err, ERR_INTERNAL,
+				    "the dry run's worker ended without an "
+				    "answer (the daemon's log has its last "
+				    "words)");
+	}
+	if (file_remove_tree(dir, NULL) && !rc)
+		rc = err_set(err, ERR_IO, "cannot remove '%s'", dir);
+	return rc;
+}
+
+/* --- orders --- */
+
+struct place *supervisor_place(struct supervisor *supervisor, const char *id)
+{
+	for (int i = 0; i < SUPERVISOR_MAX_WORKERS; i++) {
+		struct place *place = &supervisor->place[i];
+
+		if (place->is_used && str_equal(place->id, id))
+			return place;
+	}
+	return NULL;
+}
+
+/* Says a word to the job's worker; false when it has none. */
+static bool say(struct supervisor *supervisor, const char *id, const char *word)
+{
+	struct place *place;
+	bool said = false;
+
+	(void)pthread_mutex_lock(&supervisor->lock);
+	place = supervisor_place(supervisor, id);
+	if (place && !place->has_said_done) {
+		said = process_say(&place->process, word);
+		if (str_equal(word, "cancel")) {
+			place->is_cancelled = true;
+			place->kill_ns = clock_deadline_ns(CANCEL_MS);
+			said = true;
+		}
+	}
+	(void)pthread_mutex_unlock(&supervisor->lock);
+	supervisor_wake(supervisor);
+	return said;
+}
+
+static enum err_code find_job(struct supervisor *supervisor, const char *id,
+			      struct arena **ret_arena, struct store_job *ret,
+			      struct err *err)
+{
+	struct arena *arena = arena_create((size_t)64 << 20);
+	enum err_code rc;
+
+	if (!arena)
+		return err_set(err, ERR_NO_MEMORY, "jobs: out of memory");
+	rc = store_job_find(supervisor->store, id, arena, ret, err);
+	if (rc)
+		arena_destroy(arena);
+	else
+		*ret_arena = arena;
+	return rc;
+}
+
+/* From a state without a worker to another. The supervisor's thread must not
+ * start the job in between: so under its lock. */
+static enum err_code move(struct supervisor *supervisor, const char *id,
+			  const enum job_state *from, enum job_state to,
+			  const char *verb, struct err *err)
+{
+	struct arena *arena;
+	struct store_job job;
+	bool fits = false;
+	enum err_code rc;
+
+	(void)pthread_mutex_lock(&supervisor->lock);
+	rc = find_job(supervisor, id, &arena, &job, err);
+	if (rc)
+		goto out;
+	for (; *from != JOB_STATE_COUNT; from++)
+		fits = fits || str_equal(job.state, job_state_name(*from));
+	if (!fits || supervisor_place(supervisor, id))
+		rc = err_set(err, ERR_CONFLICT,
+			     "job '%.64s' is %s and cannot be %s", id,
+			     job.state, verb);
+	if (!rc) {
+		if (to == JOB_CANCELLED)
+			job.stop_reason = "cancelled";
+		rc = supervisor_set_state(supervisor, &job, to, err);
+	}
+	arena_destroy(arena);
+out:
+	(void)pthread_mutex_unlock(&supervisor->lock);
+	supervisor_wake(supervisor);
+	return rc;
+}
+
+enum err_code supervisor_cancel(struct supervisor *supervisor, const char *id,
+				struct err *err)
+{
+	static const enum job_state from[] = { JOB_QUEUED, JOB_PAUSED,
+					       JOB_INTERRUPTED,
+					       JOB_STATE_COUNT };
+
+	if (say(supervisor, id, "cancel"))
+		return ERR_NONE;
+	return move(supervisor, id, from, JOB_CANCELLED, "cancelled", err);
+}
+
+enum err_code supervisor_pause(struct supervisor *supervisor, const char *id,
+			       struct err *err)
+{
+	static const enum job_state from[] = { JOB_QUEUED, JOB_INTERRUPTED,
+					       JOB_STATE_COUNT };
+
+	if (say(supervisor, id, "pause"))
+		return ERR_NONE;
+	return move(supervisor, id, from, JOB_PAUSED, "paused", err);
+}
+
+enum err_code supervisor_resume(struct supervisor *supervisor, const char *id,
+				struct err *err)
+{
+	static const enum job_state from[] = { JOB_PAUSED, JOB_STATE_COUNT };
+
+	return move(supervisor, id, from, JOB_QUEUED, "resumed", err);
+}
+
+enum err_code supervisor_checkpoint(struct supervisor *supervisor,
+				    const char *id, struct err *err)
+{
+	struct arena *arena;
+	struct store_job job;
+	enum err_code rc;
+
+	if (say(supervisor, id, "checkpoint"))
+		return ERR_NONE;
+	rc = find_job(supervisor, id, &arena, &job, err);
+	if (rc)
+		return rc;
+	rc = err_set(err, ERR_CONFLICT,
+		     "job '%.64s' is %s: only a running job saves checkpoints",
+		     id, job.state);
+	arena_destroy(arena);
+	return rc;
+}
+
+enum err_code supervisor_delete(struct supervisor *supervisor, const char *id,
+				struct err *err)
+{
+	struct arena *arena;
+	struct store_job job;
+	const char *dir;
+	enum err_code rc;
+
+	(void)pthread_mutex_lock(&supervisor->lock);
+	rc = find_job(supervisor, id, &arena, &job, err);
+	if (rc)
+		goto out;
+	if (supervisor_place(supervisor, id) ||
+	    (!job_state_is_over(job_state_find(job.state)) &&
+	     !str_equal(job.state, job_state_name(JOB_PAUSED))))
+		rc = err_set(err, ERR_CONFLICT,
+			     "job '%.64s' is %s; cancel it first", id,
+			     job.state);
+	if (!rc)
+		rc = store_job_delete(supervisor->store, id, err);
+	dir = supervisor_job_dir(supervisor, id, arena);
+	if (!rc && dir)
+		rc = file_remove_tree(dir, err);
+	arena_destroy(arena);
+out:
+	(void)pthread_mutex_unlock(&supervisor->lock);
+	return rc;
+}
+
+enum err_code supervisor_start(struct supervisor *supervisor, struct err *err)
+{
+	if (pthread_create(&supervisor->thread, NULL, supervisor_main,
+			   supervisor))
+		return err_set(err, ERR_NO_MEMORY,
+			       "jobs: the supervisor's thread cannot start");
+	supervisor->has_thread = true;
+	return ERR_NONE;
+}
