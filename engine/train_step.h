@@ -5,18 +5,20 @@
  * The base graph is what is exported: standard operators in evaluation form,
  * parameters and statistics as variables. The step graph is made anew from it:
  * training forms (BatchNormalization to BatchNormTrain with assigned running
- * statistics, Dropout to DropoutMask and Mul), the loss, autodiff, one flat
- * gradient (an outermost Concat), GlobalNorm, and one optimizer node over the
- * flat arenas. Parameters keep their own variables; each is a range of the
- * flat parameter arena, which the optimizer updates in place.
+ * statistics, Dropout to DropoutTrain), the loss of base's output 0, autodiff,
+ * one flat gradient (an outermost Concat), its norm, and one optimizer node
+ * over the flat arenas, from the first trainable parameter to the last.
+ * Parameters keep their own variables; each is a range of the flat parameter
+ * arena, which the optimizer updates in place. A BatchNormalization whose
+ * statistics are frozen, or no variables, stays in evaluation form.
  *
- * Inputs of the step graph: those of the base graph, then `target`s, then
+ * Inputs of the step graph: those of the base graph, then `target`, then
  * `step` (int64 scalar, for DropoutMask), then `hyper` (float
  * [n_groups, OPTIMIZER_HYPER], see engine/ops/optimizer.h). Outputs: loss,
  * gradient norm (before clipping), then the base graph's outputs.
  *
  * Ownership: train_memory owns the arenas that all variables point into, and
- *            outlives every graph and plan over them.
+ *            outlives every graph and plan over them; so does the base graph.
  * Threads:   build in one thread.
  */
 #ifndef ENGINE_TRAIN_STEP_H
@@ -30,6 +32,7 @@ struct train_memory {
 	float *params;
 	float *moment[3];  /**< as many as the optimizer has; the rest NULL */
 	unsigned n_moments;
+	void *block;       /**< all of them, and the states */
 };
 
 struct train_loss {
@@ -44,7 +47,7 @@ struct train_step_options {
 	const char *optimizer; /**< "Sgd", "RMSprop", "Adam" */
 	const void *optimizer_attrs;
 	uint64_t seed;         /**< of dropout */
-	const bool *frozen;    /**< by variable of base; NULL: none */
+	const bool *frozen;    /**< by variable of base, also states; NULL: none */
 	const int32_t *group;  /**< by variable of base; NULL: all 0 */
 	unsigned n_groups;
 };
