@@ -2,35 +2,9 @@
 /* Batch normalization in one type, for up to CHANNELS channels at a time.
  * Sums are held in double, in lanes whose order is fixed. */
 
-/* sum[0] += sum of (a - shift_a), sum[1] += sum of (a - shift_a)(b - shift_b)
- */
-static void NAME(row_sums)(const T *a, const T *b, int64_t n,
-			   const double shift[2], double sum[2])
-{
-	double lane[2][LANES] = { { 0 } };
-	int64_t i = 0;
+#include "engine/ops/sums_typed.h"
 
-	for (; i + LANES <= n; i += LANES) {
-		for (int64_t j = 0; j < LANES; j++) {
-			const double d = (double)a[i + j] - shift[0];
-
-			lane[0][j] += d;
-			lane[1][j] += d * ((double)b[i + j] - shift[1]);
-		}
-	}
-	for (int64_t j = 0; i + j < n; j++) {
-		const double d = (double)a[i + j] - shift[0];
-
-		lane[0][j] += d;
-		lane[1][j] += d * ((double)b[i + j] - shift[1]);
-	}
-	for (int64_t j = 0; j < LANES; j++) {
-		sum[0] += lane[0][j];
-		sum[1] += lane[1][j];
-	}
-}
-
-/* the same for n channels whose elements stand side by side */
+/* row_sums for n channels whose elements stand side by side */
 static void NAME(column_sums)(const T *a, const T *b, int64_t n,
 			      double (*shift)[CHANNELS],
 			      double (*sum)[CHANNELS])

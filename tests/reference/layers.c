@@ -55,9 +55,12 @@ static const struct layer layers[] = {
 	  "bias:float[3], m:float[3]={0,0,0}, v:float[3]={1,1,1})", NULL },
 	{ "batch_norm1d_train", "y = predictd.BatchNormTrain(x:float[8,6], weight:float[6], "
 	  "bias:float[6], m:float[6]={0,0,0,0,0,0}, v:float[6]={1,1,1,1,1,1})", NULL },
-	{ "layer_norm", NULL, "there is no LayerNormalization" },
-	{ "group_norm", NULL, "there is no GroupNormalization" },
-	{ "instance_norm2d", NULL, "there is no InstanceNormalization" },
+	{ "layer_norm", "y = LayerNormalization(x:float[2,5,6], weight:float[6], bias:float[6])",
+	  NULL },
+	{ "group_norm", "y = GroupNormalization<num_groups=2>(x:float[2,4,3,3], weight:float[4], "
+	  "bias:float[4])", NULL },
+	{ "instance_norm2d", "y = InstanceNormalization(x:float[2,3,5,5], weight:float[3], "
+	  "bias:float[3])", NULL },
 	{ "embedding", "y = Gather(weight:float[10,4], index:int64[3,7])", NULL },
 	ACTIVATION("relu", "Relu(x:float[3,7])"),
 	ACTIVATION("leaky_relu", "LeakyRelu<alpha=0.1>(x:float[3,7])"),
