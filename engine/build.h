@@ -19,9 +19,9 @@
 
 struct build {
 	struct graph *graph;
-	struct facts *facts;   /**< NULL: no inference while building */
-	const char *prefix;    /**< of node names; NULL: "" */
-	enum err_code code;    /**< sticky */
+	struct facts *facts; /**< NULL: no inference while building */
+	const char *prefix;  /**< of node names; NULL: "" */
+	enum err_code code;  /**< sticky */
 	struct err err;
 };
 
@@ -59,8 +59,8 @@ struct build_name {
 };
 /** Appends the statements of `text`; names that it reads must be among
  * `bound`; attributes written as `name=@other` copy the member `other` of
- * `attrs_of`'s attributes. After it, each entry of `want` has its value (VALUE_NONE when the
- * text does not define it). */
+ * `attrs_of`'s attributes. After it, each entry of `want` has its value
+ * (VALUE_NONE when the text does not define it). */
 void build_text(struct build *build, const char *text,
 		const struct build_name *bound, size_t n_bound,
 		const struct graph_node *attrs_of, struct build_name *want,

@@ -22,9 +22,8 @@
 #include "base/arena.h"
 #include "engine/tensor.h"
 
-enum { VALUE_NONE = -1 }; /**< an optional input or output left out */
-enum { GRAPH_MAX_NODES = 1 << 20 };
-
+/** VALUE_NONE: an optional input or output left out. */
+enum { VALUE_NONE = -1, GRAPH_MAX_NODES = 1 << 20 };
 struct op;
 
 struct type {
@@ -53,15 +52,13 @@ struct graph_node {
 
 enum role { ROLE_PARAM, ROLE_STATE, ROLE_GRAD, ROLE_MOMENT, ROLE_AVERAGE };
 
-/** Outlives a run. */
-struct variable {
+struct variable { /* outlives a run */
 	const char *name;
 	enum role role;
 	struct tensor_view view;
 };
 
-/** Written after the variable's last read of a run. */
-struct assign {
+struct assign { /* written after the variable's last read of a run */
 	int32_t variable, value;
 };
 
@@ -82,26 +79,23 @@ struct graph {
 	    cap_edge, cap_input, cap_output;
 };
 
-/** max_bytes: ceiling of the arena. */
+/** max_bytes: of the arena. */
 MUST_USE enum err_code graph_create(size_t max_bytes, struct graph **ret_graph,
 				    struct err *err);
-/** NULL is fine. */
 void graph_destroy(struct graph *graph);
-/** A copy that may be changed on its own; names, attributes, bodies,
- * constants' bytes and variables' memory are shared with the original, which
- * must outlive the copy. */
+/** Names, attributes, bodies, constants' bytes and variables' memory are shared
+ * with the original, which must outlive the copy. */
 MUST_USE enum err_code graph_clone(const struct graph *graph,
 				   struct graph **ret_graph, struct err *err);
 
-/* Appending. Names are copied; NULL makes a fresh one. Value ids come back. */
+/* Appending. Names are copied; NULL makes a fresh one. Value ids come back.
+ * A constant's bytes are borrowed, or copied into the arena. */
 MUST_USE enum err_code graph_add_input(struct graph *graph, const char *name,
 				       struct type type, int32_t *ret_value,
 				       struct err *err);
-/** The bytes are borrowed. */
 MUST_USE enum err_code graph_add_constant(struct graph *graph, const char *name,
 					  const struct tensor_view *view,
 					  int32_t *ret_value, struct err *err);
-/** The bytes are copied into the arena. */
 MUST_USE enum err_code graph_copy_constant(struct graph *graph,
 					   const char *name,
 					   const struct tensor_view *view,
@@ -110,10 +104,9 @@ MUST_USE enum err_code graph_add_variable(struct graph *graph, const char *name,
 					  enum role role,
 					  const struct tensor_view *view,
 					  int32_t *ret_value, struct err *err);
-/** attrs are copied with their lists (NULL: the row's defaults). Makes n_out
- * new values; out[i] gets their ids. Once every present input has a type, the
- * operands are checked against the op's ports (port_unify) and the outputs
- * are typed; otherwise both are left to facts_type_graph(). */
+/** attrs are copied with their lists (NULL: the defaults). Makes n_out values,
+ * ids in out. Once every present input has a type, operands are checked and
+ * outputs typed (port_unify); else that is left to facts_type_graph(). */
 MUST_USE enum err_code graph_add_node(struct graph *graph, const struct op *op,
 				      const char *name, const void *attrs,
 				      const int32_t *in, int32_t n_in,
@@ -123,13 +116,10 @@ MUST_USE enum err_code graph_add_output(struct graph *graph, int32_t value,
 					struct err *err);
 MUST_USE enum err_code graph_add_assign(struct graph *graph, int32_t variable,
 					int32_t value, struct err *err);
-
-/** Gives a value another name, which is copied. */
 MUST_USE enum err_code graph_rename(struct graph *graph, int32_t value,
 				    const char *name, struct err *err);
 
-/** The value of that name, or VALUE_NONE. Walks all values: an importer keeps
- * a table of its own. */
+/** VALUE_NONE: there is none. Walks all values. */
 int32_t graph_find_value(const struct graph *graph, const char *name);
 static inline const int32_t *graph_in(const struct graph *graph,
 				      const struct graph_node *node)
@@ -144,9 +134,8 @@ static inline const int32_t *graph_out(const struct graph *graph,
 /** The node that makes a value, or NULL. */
 const struct graph_node *graph_producer(const struct graph *graph,
 					int32_t value);
-/** Readers of each value: nodes, outputs and assigns. readers[n_value]. */
+/** Of each value: nodes, outputs and assigns. readers[n_value]. */
 void graph_count_readers(const struct graph *graph, int32_t *readers);
-
 /** Replaces every use of value `from` by `to` (edges, outputs, assigns). */
 void graph_replace_uses(struct graph *graph, int32_t from, int32_t to);
 /** The same for many at once: forward[value] is the value to use instead
