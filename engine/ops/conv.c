@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "engine/autodiff.h"
+#include "engine/kernels/onednn/onednn.h"
 #include "engine/ops/reshape.h"
 
 #define T float
@@ -327,11 +328,26 @@ static const struct kernel grad_weights_plain = {
 	.cost = plain_cost,
 	.run = grad_weights_run,
 };
-static const struct kernel *const conv_kernels[] = { &forward_plain, NULL };
-static const struct kernel *const grad_data_kernels[] = { &grad_data_plain,
-							  NULL };
+static const struct kernel *const conv_kernels[] = {
+	&conv_onednn_winograd,
+	&conv_onednn_plain,
+	&conv_onednn,
+	&forward_plain,
+	NULL,
+};
+static const struct kernel *const grad_data_kernels[] = {
+	&conv_grad_data_onednn_winograd,
+	&conv_grad_data_onednn_plain,
+	&conv_grad_data_onednn,
+	&grad_data_plain,
+	NULL,
+};
 static const struct kernel *const grad_weights_kernels[] = {
-	&grad_weights_plain, NULL
+	&conv_grad_weights_onednn_product,
+	&conv_grad_weights_onednn_plain,
+	&conv_grad_weights_onednn,
+	&grad_weights_plain,
+	NULL,
 };
 
 static const struct port conv_in[] = {

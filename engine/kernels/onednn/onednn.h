@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/** @file
+ * oneDNN's door: the kernels behind it, in the order in which rows list them.
+ *
+ * oneDNN always runs with one thread; we slice. All values are PLAIN: a kernel
+ * reorders into oneDNN's blocked forms in its scratch where that pays, and
+ * packs an input once, in prepare(), where its value is known (constants).
+ *
+ * fits() answers for element types, shapes and predicted cost. Whether oneDNN
+ * has a fast implementation is known only in prepare(): where it offers none
+ * but its reference one, prepare() gives ERR_UNSUPPORTED and the caller tries
+ * the row's next kernel.
+ *
+ * Ownership: a state holds its own engine, primitives and packed inputs.
+ * Threads:   states are read only; every run sets its thread's OpenMP to one
+ *            thread before anything else.
+ */
+#ifndef ENGINE_KERNELS_ONEDNN_ONEDNN_H
+#define ENGINE_KERNELS_ONEDNN_ONEDNN_H
+
+#include "engine/kernel.h"
+
+extern const struct kernel conv_onednn_winograd, conv_onednn_plain, conv_onednn;
+extern const struct kernel conv_grad_data_onednn_winograd,
+    conv_grad_data_onednn_plain, conv_grad_data_onednn;
+extern const struct kernel conv_grad_weights_onednn_product,
+    conv_grad_weights_onednn_plain, conv_grad_weights_onednn;
+extern const struct kernel product_onednn;
+extern const struct kernel max_pool_onednn, average_pool_onednn;
+extern const struct kernel batch_norm_onednn, batch_norm_train_onednn,
+    batch_norm_grad_onednn;
+extern const struct kernel softmax_onednn, log_softmax_onednn;
+
+/** The implementation that a prepared state runs, such as
+ * "brgconv:avx512_core"; "" for a state of another kernel. For tests. */
+const char *onednn_implementation(const void *state);
+
+#endif

@@ -1,0 +1,525 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <stdio.h>
+#include <string.h>
+
+#include "base/mem.h"
+#include "engine/kernels/onednn/onednn.h"
+#include "engine/kernels/onednn/recipe_priv.h"
+
+enum { ALIGNMENT = 64 };
+
+/* libgomp's; oneDNN brings the library, not every compiler has the header */
+void omp_set_num_threads(int n);
+
+/* One slice of one instance: oneDNN's objects over its addresses. */
+struct bound_slice {
+	dnnl_stream_t stream;
+	dnnl_memory_t memory[RECIPE_SLOTS];
+	dnnl_exec_arg_t arg[RECIPE_STEPS][RECIPE_ARGS];
+	char *scratch; /* where the memory objects point now */
+};
+
+struct bound {
+	unsigned n_slices;
+	struct bound_slice slice[];
+};
+
+void onednn_quiet(void)
+{
+	/* OpenMP keeps the number of threads a thread asks for by thread */
+	static _Thread_local bool is_quiet; /* NOLINT: see above */
+
+	if (is_quiet)
+		return;
+	omp_set_num_threads(1);
+	is_quiet = true;
+}
+
+enum err_code onednn_check(dnnl_status_t status, const char *what,
+			   struct err *err)
+{
+	switch (status) {
+	case dnnl_success:
+		return ERR_NONE;
+	case dnnl_out_of_memory:
+		return err_set(err, ERR_NO_MEMORY, "oneDNN: %s: out of memory",
+			       what);
+	default:
+		return err_set(err, ERR_UNSUPPORTED,
+			       "oneDNN: %s: not offered (status %d)", what,
+			       (int)status);
+	}
+}
+
+enum err_code recipe_create(unsigned n_slices, struct recipe **ret_recipe,
+			    struct err *err)
+{
+	struct recipe *recipe = mem_zero(sizeof(*recipe));
+	enum err_code rc;
+
+	onednn_quiet();
+	if (!recipe)
+		return err_set(err, ERR_NO_MEMORY, "oneDNN: out of memory");
+	recipe->n_slices = n_slices;
+	rc = onednn_check(dnnl_engine_create(&recipe->engine, dnnl_cpu, 0),
+			  "an engine", err);
+	if (rc) {
+		recipe_destroy(recipe);
+		return rc;
+	}
+	*ret_recipe = recipe;
+	return ERR_NONE;
+}
+
+void recipe_destroy(struct recipe *recipe)
+{
+	if (!recipe)
+		return;
+	for (unsigned i = 0; i < recipe->n_steps; i++)
+		if (recipe->step[i].primitive)
+			(void)dnnl_primitive_destroy(recipe->step[i].primitive);
+	if (recipe->engine)
+		(void)dnnl_engine_destroy(recipe->engine);
+	for (unsigned i = 0; i < recipe->n_slots; i++)
+		mem_free(recipe->slot[i].packed);
+	mem_free(recipe->memory);
+	mem_free(recipe);
+}
+
+static size_t align(size_t n)
+{
+	return (n + ALIGNMENT - 1) / ALIGNMENT * ALIGNMENT;
+}
+
+static unsigned add_slot(struct recipe *recipe, const struct slot *slot)
+{
+	/* recipes are written here, none comes near the limit */
+	if (recipe->n_slots == RECIPE_SLOTS)
+		return RECIPE_SLOTS - 1;
+	recipe->slot[recipe->n_slots] = *slot;
+	return recipe->n_slots++;
+}
+
+unsigned recipe_bound(struct recipe *recipe, enum slot_place place,
+		      unsigned index, const dnnl_memory_desc_t *md)
+{
+	return recipe_sliced(recipe, place, index, md, 0);
+}
+
+unsigned recipe_sliced(struct recipe *recipe, enum slot_place place,
+		       unsigned index, const dnnl_memory_desc_t *md,
+		       int64_t step)
+{
+	return add_slot(recipe,
+			&(struct slot){ .md = *md,
+					.place = place,
+					.index = index,
+					.step = (size_t)step * sizeof(float) });
+}
+
+unsigned recipe_scratch(struct recipe *recipe, const dnnl_memory_desc_t *md)
+{
+	const struct slot slot = { .md = *md,
+				   .place = SLOT_SCRATCH,
+				   .offset = recipe->scratch_bytes };
+
+	recipe->scratch_bytes += align(dnnl_memory_desc_get_size(md));
+	return add_slot(recipe, &slot);
+}
+
+static enum err_code scratchpad_attr(dnnl_primitive_attr_t *ret,
+				     struct err *err)
+{
+	dnnl_status_t status = dnnl_primitive_attr_create(ret);
+
+	if (!status)
+		status = dnnl_primitive_attr_set_scratchpad_mode(
+		    *ret, dnnl_scratchpad_mode_user);
+	return onednn_check(status, "attributes", err);
+}
+
+static const char *implementation_of(const_dnnl_primitive_desc_t pd)
+{
+	const char *name = "";
+
+	if (dnnl_primitive_desc_query(pd, dnnl_query_impl_info_str, 0,
+				      (void *)&name))
+		return "";
+	return name;
+}
+
+/* Right, but up to 2,000 times slower: the caller has better. */
+static enum err_code refuse_reference(const_dnnl_primitive_desc_t pd,
+				      struct err *err)
+{
+	const char *name = implementation_of(pd);
+
+	if (strncmp(name, "ref", 3) != 0 && !strstr(name, ":ref"))
+		return ERR_NONE;
+	return err_set(err, ERR_UNSUPPORTED,
+		       "oneDNN offers only its reference implementation, '%s'",
+		       name);
+}
+
+enum err_code recipe_offer(const struct recipe *recipe, const void *op_desc,
+			   const_dnnl_primitive_desc_t hint,
+			   dnnl_primitive_desc_t *ret_pd, struct err *err)
+{
+	dnnl_primitive_attr_t attr = NULL;
+	dnnl_primitive_desc_t pd = NULL;
+	enum err_code rc = scratchpad_attr(&attr, err);
+
+	if (!rc)
+		rc = onednn_check(dnnl_primitive_desc_create(
+				      &pd, op_desc, attr, recipe->engine, hint),
+				  "a primitive descriptor", err);
+	if (!rc)
+		rc = refuse_reference(pd, err);
+	if (attr)
+		(void)dnnl_primitive_attr_destroy(attr);
+	if (rc && pd)
+		(void)dnnl_primitive_desc_destroy(pd);
+	else if (!rc)
+		*ret_pd = pd;
+	return rc;
+}
+
+enum err_code recipe_add(struct recipe *recipe, const_dnnl_primitive_desc_t pd,
+			 const struct recipe_arg *arg, unsigned n_args,
+			 struct err *err)
+{
+	const dnnl_memory_desc_t *pad =
+	    dnnl_primitive_desc_query_md(pd, dnnl_query_scratchpad_md, 0);
+	struct recipe_step *step;
+	enum err_code rc;
+
+	if (recipe->n_steps == RECIPE_STEPS || n_args >= RECIPE_ARGS)
+		return err_set(err, ERR_INTERNAL, "oneDNN: recipe too long");
+	step = &recipe->step[recipe->n_steps];
+	rc = onednn_check(dnnl_primitive_create(&step->primitive, pd),
+			  "a primitive", err);
+	if (rc)
+		return rc;
+	recipe->n_steps++;
+	memcpy(step->arg, arg, n_args * sizeof(*arg));
+	step->n_args = n_args;
+	if (pad && dnnl_memory_desc_get_size(pad))
+		step->arg[step->n_args++] =
+		    (struct recipe_arg){ DNNL_ARG_SCRATCHPAD,
+					 recipe_scratch(recipe, pad) };
+	snprintf(recipe->implementation, sizeof(recipe->implementation), "%s",
+		 implementation_of(pd));
+	return ERR_NONE;
+}
+
+enum err_code recipe_add_fill(struct recipe *recipe, recipe_fill *fill,
+			      const void *data, unsigned from, unsigned to,
+			      struct err *err)
+{
+	if (recipe->n_steps == RECIPE_STEPS)
+		return err_set(err, ERR_INTERNAL, "oneDNN: recipe too long");
+	recipe->step[recipe->n_steps++] = (struct recipe_step){
+		.fill = fill,
+		.data = data,
+		.arg = { { DNNL_ARG_FROM, from }, { DNNL_ARG_TO, to } },
+		.n_args = 2,
+	};
+	return ERR_NONE;
+}
+
+/* attr NULL: the library finds the reorder's scratchpad itself. */
+static enum err_code reorder_offer(const struct recipe *recipe,
+				   const dnnl_memory_desc_t *from,
+				   const dnnl_memory_desc_t *to,
+				   const_dnnl_primitive_attr_t attr,
+				   dnnl_primitive_desc_t *ret, struct err *err)
+{
+	return onednn_check(
+	    dnnl_reorder_primitive_desc_create(ret, from, recipe->engine, to,
+					       recipe->engine, attr),
+	    "a reorder", err);
+}
+
+static enum err_code add_reorder(struct recipe *recipe, unsigned from,
+				 unsigned to, struct err *err)
+{
+	const struct recipe_arg arg[] = { { DNNL_ARG_FROM, from },
+					  { DNNL_ARG_TO, to } };
+	char implementation[sizeof(recipe->implementation)];
+	dnnl_primitive_attr_t attr = NULL;
+	dnnl_primitive_desc_t pd = NULL;
+	enum err_code rc = scratchpad_attr(&attr, err);
+
+	if (!rc)
+		rc = reorder_offer(recipe, &recipe->slot[from].md,
+				   &recipe->slot[to].md, attr, &pd, err);
+	memcpy(implementation, recipe->implementation, sizeof(implementation));
+	if (!rc)
+		rc = recipe_add(recipe, pd, arg, 2, err);
+	memcpy(recipe->implementation, implementation, sizeof(implementation));
+	if (attr)
+		(void)dnnl_primitive_attr_destroy(attr);
+	if (pd)
+		(void)dnnl_primitive_desc_destroy(pd);
+	return rc;
+}
+
+enum err_code recipe_reorder_in(struct recipe *recipe, unsigned from,
+				const dnnl_memory_desc_t *want,
+				unsigned *ret_slot, struct err *err)
+{
+	*ret_slot = from;
+	if (dnnl_memory_desc_equal(&recipe->slot[from].md, want))
+		return ERR_NONE;
+	*ret_slot = recipe_scratch(recipe, want);
+	return add_reorder(recipe, from, *ret_slot, err);
+}
+
+unsigned recipe_target(struct recipe *recipe, unsigned to,
+		       const dnnl_memory_desc_t *made)
+{
+	if (dnnl_memory_desc_equal(&recipe->slot[to].md, made))
+		return to;
+	return recipe_scratch(recipe, made);
+}
+
+enum err_code recipe_reorder_out(struct recipe *recipe, unsigned from,
+				 unsigned to, struct err *err)
+{
+	return from == to ? ERR_NONE : add_reorder(recipe, from, to, err);
+}
+
+/* One reorder, now. */
+static enum err_code reorder_once(const struct recipe *recipe,
+				  dnnl_primitive_t primitive,
+				  const struct slot *from, const char *value,
+				  const struct slot *to, char *packed)
+{
+	dnnl_memory_t x = NULL, y = NULL;
+	dnnl_stream_t stream = NULL;
+	dnnl_status_t status;
+
+	status = dnnl_stream_create(&stream, recipe->engine,
+				    dnnl_stream_default_flags);
+	if (!status)
+		status = dnnl_memory_create(&x, &from->md, recipe->engine,
+					    (char *)(uintptr_t)value);
+	if (!status)
+		status =
+		    dnnl_memory_create(&y, &to->md, recipe->engine, packed);
+	if (!status) {
+		const dnnl_exec_arg_t arg[] = { { DNNL_ARG_FROM, x },
+						{ DNNL_ARG_TO, y } };
+
+		status = dnnl_primitive_execute(primitive, stream, 2, arg);
+	}
+	if (x)
+		(void)dnnl_memory_destroy(x);
+	if (y)
+		(void)dnnl_memory_destroy(y);
+	if (stream)
+		(void)dnnl_stream_destroy(stream);
+	return onednn_check(status, "a reorder", NULL);
+}
+
+/* Fills slot->packed for every slice that differs. */
+static enum err_code pack_slices(const struct recipe *recipe,
+				 const struct slot *from, const char *value,
+				 struct slot *to, struct err *err)
+{
+	const size_t bytes = align(dnnl_memory_desc_get_size(&to->md));
+	const unsigned n = from->step ? recipe->n_slices : 1;
+	dnnl_primitive_desc_t pd = NULL;
+	dnnl_primitive_t primitive = NULL;
+	enum err_code rc;
+
+	to->step = from->step ? bytes : 0;
+	to->packed = mem_aligned(n * bytes);
+	if (!to->packed)
+		return err_set(err, ERR_NO_MEMORY, "oneDNN: out of memory");
+	rc = reorder_offer(recipe, &from->md, &to->md, NULL, &pd, err);
+	if (!rc)
+		rc = onednn_check(dnnl_primitive_create(&primitive, pd),
+				  "a reorder", err);
+	for (unsigned i = 0; !rc && i < n; i++)
+		rc = reorder_once(recipe, primitive, from,
+				  value + i * from->step, to,
+				  to->packed + i * bytes);
+	if (primitive)
+		(void)dnnl_primitive_destroy(primitive);
+	if (pd)
+		(void)dnnl_primitive_desc_destroy(pd);
+	return rc;
+}
+
+enum err_code recipe_pack(struct recipe *recipe, unsigned from,
+			  const void *value, const dnnl_memory_desc_t *want,
+			  unsigned *ret_slot, struct err *err)
+{
+	const struct slot slot = { .md = *want, .place = SLOT_PACKED };
+
+	*ret_slot = from;
+	if (dnnl_memory_desc_equal(&recipe->slot[from].md, want))
+		return ERR_NONE;
+	*ret_slot = add_slot(recipe, &slot);
+	return pack_slices(recipe, &recipe->slot[from], value,
+			   &recipe->slot[*ret_slot], err);
+}
+
+void recipe_setup(struct recipe *recipe, struct kernel_setup *ret)
+{
+	ret->state = recipe;
+	ret->scratch_bytes = recipe->scratch_bytes;
+	ret->n_slices = recipe->n_slices;
+}
+
+const char *onednn_implementation(const void *state)
+{
+	return ((const struct recipe *)state)->implementation;
+}
+
+enum err_code onednn_desc(const struct shape *shape, const int64_t *stride,
+			  dnnl_memory_desc_t *ret, struct err *err)
+{
+	dnnl_dims_t dim = { 0 }, step = { 0 };
+	int64_t dense = 1;
+
+	for (unsigned i = shape->rank; i-- > 0;) {
+		dim[i] = shape->dim[i];
+		step[i] = stride ? stride[i] : dense;
+		dense *= dim[i];
+	}
+	return onednn_check(dnnl_memory_desc_init_by_strides(
+				ret, (int)shape->rank, dim, dnnl_f32, step),
+			    "a descriptor", err);
+}
+
+/* Bound instances */
+
+static char *slot_address(const struct kernel_call *call,
+			  const struct slot *slot, unsigned slice)
+{
+	char *base = NULL;
+
+	if (slot->place == SLOT_IN)
+		base = (char *)(uintptr_t)call->in[slot->index];
+	else if (slot->place == SLOT_OUT)
+		base = call->out[slot->index];
+	else if (slot->place == SLOT_PACKED)
+		base = slot->packed;
+	return base ? base + slot->offset + slice * slot->step : NULL;
+}
+
+static enum err_code bind_slice(struct kernel_call *call,
+				const struct recipe *recipe,
+				struct bound_slice *bound, unsigned slice,
+				struct err *err)
+{
+	dnnl_status_t status = dnnl_stream_create(
+	    &bound->stream, recipe->engine, dnnl_stream_default_flags);
+
+	for (unsigned i = 0; !status && i < recipe->n_slots; i++) {
+		const struct slot *slot = &recipe->slot[i];
+
+		status = dnnl_memory_create(&bound->memory[i], &slot->md,
+					    recipe->engine, DNNL_MEMORY_NONE);
+		if (!status && slot->place != SLOT_SCRATCH)
+			status = dnnl_memory_set_data_handle(
+			    bound->memory[i], slot_address(call, slot, slice));
+	}
+	for (unsigned i = 0; !status && i < recipe->n_steps; i++) {
+		const struct recipe_step *step = &recipe->step[i];
+
+		for (unsigned k = 0; k < step->n_args; k++)
+			bound->arg[i][k] = (dnnl_exec_arg_t){
+				step->arg[k].arg,
+				bound->memory[step->arg[k].slot]
+			};
+	}
+	return onednn_check(status, "memory objects", err);
+}
+
+enum err_code onednn_bind(struct kernel_call *call, struct err *err)
+{
+	const struct recipe *recipe = call->state;
+	struct bound *bound;
+	enum err_code rc = ERR_NONE;
+
+	onednn_quiet();
+	bound = mem_zero(sizeof(*bound) +
+			 recipe->n_slices * sizeof(bound->slice[0]));
+	if (!bound)
+		return err_set(err, ERR_NO_MEMORY, "oneDNN: out of memory");
+	bound->n_slices = recipe->n_slices;
+	for (unsigned i = 0; !rc && i < recipe->n_slices; i++)
+		rc = bind_slice(call, recipe, &bound->slice[i], i, err);
+	if (rc) {
+		onednn_unbind(bound);
+		return rc;
+	}
+	call->bound = bound;
+	return ERR_NONE;
+}
+
+void onednn_unbind(void *data)
+{
+	struct bound *bound = data;
+
+	if (!bound)
+		return;
+	for (unsigned i = 0; i < bound->n_slices; i++) {
+		struct bound_slice *slice = &bound->slice[i];
+
+		for (unsigned k = 0; k < RECIPE_SLOTS; k++)
+			if (slice->memory[k])
+				(void)dnnl_memory_destroy(slice->memory[k]);
+		if (slice->stream)
+			(void)dnnl_stream_destroy(slice->stream);
+	}
+	mem_free(bound);
+}
+
+static void point_at_scratch(const struct recipe *recipe,
+			     struct bound_slice *bound, char *scratch)
+{
+	if (bound->scratch == scratch)
+		return;
+	for (unsigned i = 0; i < recipe->n_slots; i++)
+		if (recipe->slot[i].place == SLOT_SCRATCH)
+			(void)dnnl_memory_set_data_handle(
+			    bound->memory[i], scratch + recipe->slot[i].offset);
+	bound->scratch = scratch;
+}
+
+static bool run_step(const struct recipe_step *step,
+		     const struct bound_slice *own, unsigned i)
+{
+	void *from = NULL, *to = NULL;
+
+	if (step->primitive)
+		return !dnnl_primitive_execute(step->primitive, own->stream,
+					       (int)step->n_args, own->arg[i]);
+	if (dnnl_memory_get_data_handle(own->arg[i][0].memory, &from) ||
+	    dnnl_memory_get_data_handle(own->arg[i][1].memory, &to))
+		return false;
+	step->fill(step->data, from, to);
+	return true;
+}
+
+void onednn_run(const struct kernel_call *call, unsigned slice, void *scratch)
+{
+	const struct recipe *recipe = call->state;
+	struct bound *bound = call->bound;
+	struct bound_slice *own = &bound->slice[slice];
+
+	onednn_quiet();
+	point_at_scratch(recipe, own, scratch);
+	for (unsigned i = 0; i < recipe->n_steps; i++)
+		if (!run_step(&recipe->step[i], own, i) && call->fault)
+			__atomic_store_n(call->fault, 1, __ATOMIC_RELAXED);
+}
+
+void onednn_finish(void *state)
+{
+	recipe_destroy(state);
+}
