@@ -3,7 +3,7 @@
 
 #include "base/buf.h"
 #include "base/mem.h"
-#include "engine/plan_priv.h"
+#include "engine/planner_priv.h"
 
 /** Copies facts and their values, so that the plan owns its signature. */
 static enum err_code copy_signature(struct plan *plan,

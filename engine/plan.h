@@ -33,11 +33,11 @@ struct signature {
 };
 
 struct plan_options {
-	bool quick;           /**< QUICK kernels only: no new primitives */
-	bool keep_all;        /**< no sharing of bytes: for tests */
-	unsigned threads;     /**< that may come to a run; 0: 1 */
+	bool quick;	  /**< QUICK kernels only: no new primitives */
+	bool keep_all;	  /**< no sharing of bytes: for tests */
+	unsigned threads; /**< that may come to a run; 0: 1 */
 	enum numerics numerics;
-	size_t memory_limit;  /**< of arena and scratch; 0: none */
+	size_t memory_limit; /**< of arena and scratch; 0: none */
 };
 
 /** Bytes. The arena holds inputs, outputs, values and scratches; scratch is

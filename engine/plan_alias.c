@@ -7,7 +7,7 @@
  * nobody reads any more. In each case one area joins another.
  */
 #include "engine/attr.h"
-#include "engine/plan_priv.h"
+#include "engine/planner_priv.h"
 
 /** Attribute `axis`, counted from the front. */
 static unsigned axis_of(const struct graph_node *node,
@@ -165,7 +165,7 @@ void plan_alias_views(struct planner *p)
 
 		if (!is_view(p, node))
 			continue;
-		p->todo[p->order[i]] = TODO_NOTHING;
+		p->fate[p->order[i]] = FATE_NOTHING;
 		for (int32_t j = 0; j < node->n_out; j++) {
 			if (out[j] == VALUE_NONE || p->area[out[j]] < 0 ||
 			    !view_offset(p, node, j, &offset))
@@ -243,7 +243,7 @@ void plan_alias_concats(struct planner *p)
 		if (!is_outer_concat(p, node) || !join_parts(p, node))
 			continue;
 		copy_parts(p, number);
-		p->todo[number] = TODO_PIECES;
+		p->fate[number] = FATE_PIECES;
 	}
 }
 
@@ -370,6 +370,6 @@ static void run_in_place(struct planner *p, int32_t number)
 void plan_alias_in_place(struct planner *p)
 {
 	for (int32_t i = 0; i < p->n_order; i++)
-		if (p->todo[p->order[i]] == TODO_RUN)
+		if (p->fate[p->order[i]] == FATE_RUN)
 			run_in_place(p, p->order[i]);
 }

@@ -6,7 +6,7 @@
  * another while aliases are found, as a forest with shortened paths. A root
  * keeps the list of its values.
  */
-#include "engine/plan_priv.h"
+#include "engine/planner_priv.h"
 
 int32_t area_add(struct planner *p, size_t bytes, int32_t first, int32_t last)
 {
@@ -207,7 +207,7 @@ static enum err_code allocate(struct planner *p, struct err *err)
 	struct arena *arena = p->arena;
 
 	p->time = arena_array(arena, n_node, sizeof(int32_t));
-	p->todo = arena_array(arena, n_node, sizeof(*p->todo));
+	p->fate = arena_array(arena, n_node, sizeof(*p->fate));
 	p->step = arena_array(arena, n_node, sizeof(*p->step));
 	p->scratch = arena_array(arena, n_node, sizeof(int32_t));
 	p->born = arena_array(arena, n_value, sizeof(int32_t));
@@ -219,7 +219,7 @@ static enum err_code allocate(struct planner *p, struct err *err)
 	p->variable_area = arena_array(arena, n_variable, sizeof(int32_t));
 	p->output_area = arena_array(arena, n_output, sizeof(int32_t));
 	p->copy = arena_array(arena, n_copy, sizeof(*p->copy));
-	if (p->time && p->todo && p->step && p->scratch && p->born && p->dies &&
+	if (p->time && p->fate && p->step && p->scratch && p->born && p->dies &&
 	    p->area && p->next && p->at && p->areas && p->variable_area &&
 	    p->output_area && p->copy)
 		return ERR_NONE;

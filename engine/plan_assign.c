@@ -7,7 +7,7 @@
  * may write over the old value as its last reader. Else a copy at the end
  * does it; values that come from other variables are saved first.
  */
-#include "engine/plan_priv.h"
+#include "engine/planner_priv.h"
 
 static bool overlap(const struct tensor_view *a, const struct tensor_view *b)
 {
@@ -91,7 +91,7 @@ static bool may_update(struct planner *p, int32_t root, int32_t variable)
 	bool found = false;
 	size_t at;
 
-	if (p->todo[number] != TODO_RUN)
+	if (p->fate[number] != FATE_RUN)
 		return false;
 	flags = p->step[number].kernel->flags;
 	for (int32_t j = 0; j < node->n_in; j++) {

@@ -180,7 +180,7 @@ static bool is_of(const struct plan_cache *cache, const struct entry *entry,
 		if (a->type.elem != b->type.elem ||
 		    !shape_equal(&a->shape, &b->shape) ||
 		    (a->value != NULL) != (bytes != 0) ||
-		    (bytes && memcmp(a->value, b->value, bytes)))
+		    (bytes && memcmp(a->value, b->value, bytes) != 0))
 			return false;
 	}
 	return true;
@@ -294,7 +294,8 @@ static struct entry *entry_create(const struct plan_cache *cache,
 	for (unsigned i = 0; i < n; i++) {
 		const struct fact *fact = &signature->input[i];
 		const size_t bytes = value_bytes(cache, i, fact);
-		char *value = entry->values + i * PLAN_CACHE_VALUE_BYTES;
+		char *value =
+		    entry->values + (size_t)i * PLAN_CACHE_VALUE_BYTES;
 
 		entry->input[i] = *fact;
 		entry->input[i].value = NULL;

@@ -3,7 +3,8 @@
  * Folding: values that facts know become constants of the plan's own graph,
  * identities are left out, and so is what nobody needs after that.
  */
-#include "engine/plan_priv.h"
+#include "engine/node_call.h"
+#include "engine/planner_priv.h"
 
 static bool is_same(const struct fact *a, const struct fact *b)
 {
@@ -52,13 +53,7 @@ static enum err_code make_constant(struct planner *p, int32_t value,
 				   int32_t *ret, struct err *err)
 {
 	const struct fact fact = p->facts->fact[value];
-	const struct tensor_view view = {
-		/* constants are read only by contract */
-		.data = (void *)(uintptr_t)fact.value,
-		.dtype = fact.type.elem,
-		.layout = fact.layout,
-		.shape = fact.shape,
-	};
+	const struct tensor_view view = fact_view(&fact);
 	enum err_code rc;
 
 	rc = graph_add_constant(p->graph, p->graph->value[value].name, &view,

@@ -2,7 +2,7 @@
 /** @file
  * Kernels of a plan: choosing and preparing them, and the planner's own copy.
  */
-#include "engine/plan_priv.h"
+#include "engine/planner_priv.h"
 
 static void copy_run(const struct kernel_call *call, unsigned slice,
 		     void *scratch)
@@ -54,22 +54,21 @@ static const char *signature_text(const struct kernel_query *q, char *text,
 static enum err_code prepare(struct planner *p, int32_t number, struct err *err)
 {
 	struct plan_step *step = &p->step[number];
-	struct kernel_setup setup = { .n_slices = 1 };
+	struct kernel_setup setup;
 	const struct kernel *kernel;
-	enum err_code rc = ERR_NONE;
+	enum err_code rc;
 	char text[256];
 
-	kernel = kernel_choose(&step->query, p->plan->options.quick);
-	if (!kernel)
+	if (!kernel_choose(&step->query, p->plan->options.quick))
 		return err_set(
 		    err, ERR_UNSUPPORTED, "node '%s': no kernel for %s",
 		    step->name,
 		    signature_text(&step->query, text, sizeof(text)));
-	if (kernel->prepare)
-		rc = kernel->prepare(&step->query, &setup, err);
+	rc = kernel_prepare(&step->query, p->plan->options.quick, &kernel,
+			    &setup, err);
 	if (rc)
-		return err_prefix(err, "node '%s' (%s), kernel %s", step->name,
-				  step->query.op->name, kernel->name);
+		return err_prefix(err, "node '%s' (%s)", step->name,
+				  step->query.op->name);
 	step->kernel = kernel;
 	step->state = setup.state;
 	step->n_slices = setup.n_slices ? setup.n_slices : 1;
@@ -112,7 +111,7 @@ enum err_code plan_kernels(struct planner *p, struct err *err)
 		size_t bytes;
 
 		p->scratch[number] = -1;
-		if (p->todo[number] != TODO_RUN)
+		if (p->fate[number] != FATE_RUN)
 			continue;
 		rc = ask(p, number, err);
 		bytes = step->scratch_bytes * step->n_slices;

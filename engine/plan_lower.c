@@ -8,7 +8,7 @@
  */
 #include "engine/attr.h"
 #include "engine/build.h"
-#include "engine/plan_priv.h"
+#include "engine/planner_priv.h"
 
 /* bodies in bodies */
 enum { EXPAND_MAX_ROUNDS = 16 };

@@ -8,7 +8,7 @@
  * variables run last, so that they may write over memory that others read
  * under another name: the flat parameters of a training step.
  */
-#include "engine/plan_priv.h"
+#include "engine/planner_priv.h"
 
 struct heap {
 	int32_t *node, n; /* lowest number first */

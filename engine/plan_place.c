@@ -8,7 +8,7 @@
  * three orders are tried and the best is kept (largest first is within 1 % of
  * the bound for most networks, longest lifetime first wins where it is not).
  */
-#include "engine/plan_priv.h"
+#include "engine/planner_priv.h"
 
 struct item {
 	size_t bytes, offset;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /** @file
- * What the files of the planner, the instance and their tests share.
+ * Plan, inside: what planner, instance and their tests share.
  *
  * Times: 0 is the start (inputs are there; outputs that are inputs, constants
  * or variables are copied), node number i of the order runs at i + 1, then
@@ -8,7 +8,7 @@
  * read. Several steps may have one time; their operands do not depend on each
  * other.
  *
- * Ownership: struct planner lives while planning, struct plan as in plan.h.
+ * Ownership: as in plan.h.
  * Threads:   as in plan.h.
  */
 #ifndef ENGINE_PLAN_PRIV_H
@@ -61,123 +61,10 @@ struct plan {
 	struct plan_report report;
 };
 
-/** Bytes that several values share; a tree of areas inside areas. */
-struct area {
-	int32_t parent; /**< -1: a root */
-	size_t shift;	/**< in the parent */
-	size_t bytes;
-	char *fixed; /**< memory of a constant or variable; NULL: the block */
-	bool is_input;
-	int32_t first, last; /**< times of a root, both inclusive */
-	int32_t head, tail;  /**< its values; -1: none */
-	size_t offset;	     /**< in the block, once placed */
-};
-
-enum todo { TODO_RUN, TODO_NOTHING, TODO_PIECES };
-
-/** Bytes moved by the planner's own wish. */
-struct copy {
-	int32_t time, from, to; /**< areas */
-	size_t from_at, to_at, bytes;
-	int32_t node; /**< for its name; -1 */
-};
-
-struct planner {
-	struct plan *plan;
-	struct graph *graph;
-	struct facts *facts;
-	struct arena *arena; /**< for this planning */
-	int32_t *order, n_order;
-	/* by node */
-	int32_t *time;
-	enum todo *todo;
-	struct plan_step *step; /**< kernel NULL: none chosen */
-	int32_t *scratch;	/**< area, -1: none */
-	/* by value */
-	int32_t *born, *dies; /**< dies -1: nobody reads it */
-	int32_t *area, *next; /**< next: in the area's list */
-	size_t *at;	      /**< in its area */
-	struct area *areas;
-	int32_t n_areas, cap_areas;
-	int32_t *variable_area; /**< by variable */
-	int32_t *output_area;	/**< by output; -1: that of the value */
-	struct copy *copy;
-	int32_t n_copies, cap_copies;
-};
-
-/* Times after the last node. */
-static inline int32_t time_save(const struct planner *p)
-{
-	return p->n_order + 1;
-}
-static inline int32_t time_assign(const struct planner *p)
-{
-	return p->n_order + 2;
-}
-static inline int32_t time_end(const struct planner *p)
-{
-	return p->n_order + 3;
-}
-
 static inline size_t plan_round(size_t bytes)
 {
 	return (bytes + PLAN_ALIGN - 1) / PLAN_ALIGN * PLAN_ALIGN;
 }
-static inline size_t fact_bytes(const struct planner *p, int32_t value)
-{
-	const struct fact *fact = &p->facts->fact[value];
-
-	return tensor_bytes(fact->type.elem, &fact->shape);
-}
-static inline bool op_is(const struct op *op, const char *name)
-{
-	return !op->domain[0] && !strcmp(op->name, name);
-}
-
-/* plan_lower.c: nodes without kernels become their bodies; arithmetic in
- * narrow types becomes arithmetic in wide ones between casts. */
-MUST_USE enum err_code plan_expand(struct planner *p, struct err *err);
-MUST_USE enum err_code plan_widen(struct planner *p, struct err *err);
-
-/* plan_fold.c: what is known becomes a constant, identities go. */
-MUST_USE enum err_code plan_fold(struct planner *p, struct err *err);
-
-/* plan_order.c */
-MUST_USE enum err_code plan_order(struct planner *p, struct err *err);
-
-/* plan_area.c: areas and the values in them */
-MUST_USE enum err_code plan_areas(struct planner *p, struct err *err);
-/** Appends an area of the block. */
-int32_t area_add(struct planner *p, size_t bytes, int32_t first, int32_t last);
-/** The root that area lies in; *ret_at: area's first byte there. */
-int32_t area_root(struct planner *p, int32_t area, size_t *ret_at);
-/** The root of a value and its first byte there. */
-int32_t value_root(struct planner *p, int32_t value, size_t *ret_at);
-void area_put(struct planner *p, int32_t area, size_t at, int32_t value);
-void area_join(struct planner *p, int32_t root, int32_t into, size_t shift);
-void copy_add(struct planner *p, const struct copy *copy);
-
-/* plan_alias.c: values that share bytes */
-/** A Concat whose inputs lie one after the other in its output. */
-bool is_outer_concat(const struct planner *p, const struct graph_node *node);
-void plan_alias_views(struct planner *p);
-void plan_alias_concats(struct planner *p);
-void plan_alias_in_place(struct planner *p);
-/* plan_assign.c: new values of variables */
-MUST_USE enum err_code plan_assigns(struct planner *p, struct err *err);
-
-/* plan_kernels.c */
-/** Moves state (a size_t) bytes from in 0 to out 0. */
-extern const struct kernel plan_copy_kernel;
-MUST_USE enum err_code plan_kernels(struct planner *p, struct err *err);
-/** Gives up the states of kernels that no plan took over. */
-void plan_kernels_finish(struct planner *p);
-
-/* plan_place.c: offsets of all roots and scratches */
-MUST_USE enum err_code plan_place(struct planner *p, struct err *err);
-
-/* plan_steps.c: the plan's own arrays */
-MUST_USE enum err_code plan_steps(struct planner *p, struct err *err);
 
 struct instance;
 /** For tests: bytes that nobody needs are filled with 0xFF between steps. */

@@ -2,7 +2,7 @@
 /** @file
  * Steps: what the planner decided, as the arrays that an instance runs.
  */
-#include "engine/plan_priv.h"
+#include "engine/planner_priv.h"
 
 enum {
 	COPY_SLICE = 1 << 20,	 /* bytes worth a slice of their own */
@@ -97,7 +97,9 @@ static int by_time(const void *x, const void *y)
 		return a->time < b->time ? -1 : 1;
 	if (a->to != b->to)
 		return a->to < b->to ? -1 : 1;
-	return (a->to_at > b->to_at) - (a->to_at < b->to_at);
+	if (a->to_at != b->to_at)
+		return a->to_at < b->to_at ? -1 : 1;
+	return (a->from > b->from) - (a->from < b->from);
 }
 
 static bool emit_all(struct planner *p)
@@ -110,7 +112,7 @@ static bool emit_all(struct planner *p)
 			if (!emit_copy(p, &p->copy[copy]))
 				return false;
 		if (time < 1 || time > p->n_order ||
-		    p->todo[p->order[time - 1]] != TODO_RUN)
+		    p->fate[p->order[time - 1]] != FATE_RUN)
 			continue;
 		if (!emit_node(p, p->order[time - 1]))
 			return false;

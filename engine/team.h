@@ -27,7 +27,7 @@ struct pool;
 
 struct team {
 	struct pool *pool;
-	unsigned n; /**< helpers lent; 0: alone */
+	unsigned n;	  /**< helpers lent; 0: alone */
 	uint64_t helpers; /**< bit i: helper i */
 };
 

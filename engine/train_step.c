@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "engine/train_step.h"
 
+#include "engine/node_call.h"
 #include "engine/ops/optimizer.h"
 #include "engine/train_step_priv.h"
 
@@ -73,12 +74,7 @@ static enum err_code add_loss(struct train_work *work,
 	if (!op || count_outputs(op) > MAX_OUT)
 		return err_set(err, ERR_INVALID, "'%s' is no loss", loss->op);
 	if (loss->weight.value) {
-		const struct tensor_view view = {
-			.data = (void *)(uintptr_t)loss->weight.value,
-			.dtype = loss->weight.type.elem,
-			.layout = loss->weight.layout,
-			.shape = loss->weight.shape,
-		};
+		const struct tensor_view view = fact_view(&loss->weight);
 
 		in[n_in++] = build_const(&work->build, &view);
 	}

@@ -28,27 +28,28 @@
 
 /** Flat arenas: parameters and each moment have the same offsets. */
 struct train_memory {
-	size_t n;          /**< floats in the parameter arena */
+	size_t n; /**< floats in the parameter arena */
 	float *params;
-	float *moment[3];  /**< as many as the optimizer has; the rest NULL */
+	float *moment[3]; /**< as many as the optimizer has; the rest NULL */
 	unsigned n_moments;
-	void *block;       /**< all of them, and the states */
+	void *block; /**< all of them, and the states */
 };
 
 struct train_loss {
-	const char *op;     /**< "SoftmaxCrossEntropy", "MeanSquaredError" */
+	const char *op; /**< "SoftmaxCrossEntropy", "MeanSquaredError" */
 	const void *attrs;
 	struct type target; /**< type of the target input */
-	struct fact weight; /**< class weights: value NULL where there are none */
+	struct fact
+	    weight; /**< class weights: value NULL where there are none */
 };
 
 struct train_step_options {
 	struct train_loss loss;
 	const char *optimizer; /**< "Sgd", "RMSprop", "Adam" */
 	const void *optimizer_attrs;
-	uint64_t seed;         /**< of dropout */
-	const bool *frozen;    /**< by variable of base, also states; NULL: none */
-	const int32_t *group;  /**< by variable of base; NULL: all 0 */
+	uint64_t seed;	    /**< of dropout */
+	const bool *frozen; /**< by variable of base, also states; NULL: none */
+	const int32_t *group; /**< by variable of base; NULL: all 0 */
 	unsigned n_groups;
 };
 
@@ -63,12 +64,11 @@ void train_memory_destroy(struct train_memory *memory);
 
 /** input: facts of base's inputs followed by the target's. ERR_UNSUPPORTED
  * lists every node without a gradient, with what would help. */
-MUST_USE enum err_code train_step_build(const struct graph *base,
-					struct train_memory *memory,
-					const struct train_step_options *options,
-					const struct fact *input,
-					struct graph **ret_step,
-					struct err *err);
+MUST_USE enum err_code
+train_step_build(const struct graph *base, struct train_memory *memory,
+		 const struct train_step_options *options,
+		 const struct fact *input, struct graph **ret_step,
+		 struct err *err);
 
 /** Base graph and loss in evaluation form: outputs loss, then base's. */
 MUST_USE enum err_code train_eval_build(const struct graph *base,

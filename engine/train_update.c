@@ -153,13 +153,13 @@ static void find_segments(struct update *u)
 	}
 }
 
-/** A variable over a range of one of the flat arenas. */
+/** A variable over the range that is trained of one of the flat arenas. */
 static enum err_code flat_variable(struct update *u, const char *name,
-				   enum role role, float *arena,
+				   enum role role, void *data,
 				   int32_t *ret_value, struct err *err)
 {
 	const struct tensor_view view = {
-		.data = arena + u->begin,
+		.data = data,
 		.dtype = DTYPE_F32,
 		.shape = { 1, { (int64_t)(u->end - u->begin) } },
 	};
@@ -218,7 +218,7 @@ static enum err_code add_optimizer(struct update *u, int32_t grad,
 		in[OPTIMIZER_MOMENT + i] = VALUE_NONE;
 		if (i < n)
 			rc = flat_variable(u, names[i], ROLE_MOMENT,
-					   work->memory->moment[i],
+					   work->memory->moment[i] + u->begin,
 					   &in[OPTIMIZER_MOMENT + i], err);
 	}
 	if (rc)

