@@ -209,9 +209,9 @@ static enum err_code add_optimizer(struct update *u, int32_t grad,
 	enum err_code rc = find_rule(u, &op, &attrs, err);
 
 	if (!rc)
-		rc =
-		    flat_variable(u, "params", ROLE_PARAM, work->memory->params,
-				  &in[OPTIMIZER_PARAM], err);
+		rc = flat_variable(u, "params", ROLE_PARAM,
+				   work->memory->params + u->begin,
+				   &in[OPTIMIZER_PARAM], err);
 	if (!rc)
 		n = optimizer_moments(op, &attrs);
 	for (unsigned i = 0; i < OPTIMIZER_MAX_MOMENTS && !rc; i++) {
