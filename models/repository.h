@@ -60,6 +60,12 @@ MUST_USE enum err_code repository_load(struct repository *repository,
 				       struct package **ret_package,
 				       struct err *err);
 
+/** A number that is another one when a file of the version was written, added
+ * or removed. */
+MUST_USE enum err_code repository_stamp(struct repository *repository,
+					const char *model, int64_t version,
+					uint64_t *ret_stamp, struct err *err);
+
 /** One file of a version to publish. */
 struct repository_file {
 	const char *name; /**< no '/' */

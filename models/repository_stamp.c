@@ -1,0 +1,71 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "models/repository_priv.h"
+
+enum { NAMES_BYTES_MAX = 8 << 20 };
+
+static bool keep_file(const char *name)
+{
+	return *name != '.';
+}
+
+/* FNV-1a, 64 bits */
+static uint64_t mix(uint64_t hash, const void *bytes, size_t n)
+{
+	const unsigned char *byte = bytes;
+
+	for (size_t i = 0; i < n; i++)
+		hash = (hash ^ byte[i]) * 0x100000001b3u;
+	return hash;
+}
+
+static uint64_t stamp_of(int dir_fd, const char *const *names, size_t n)
+{
+	uint64_t hash = 0xcbf29ce484222325u;
+
+	for (size_t i = 0; i < n; i++) {
+		struct stat st;
+
+		hash = mix(hash, names[i], strlen(names[i]) + 1);
+		if (fstatat(dir_fd, names[i], &st, AT_SYMLINK_NOFOLLOW))
+			continue;
+		hash = mix(hash, &st.st_ino, sizeof(st.st_ino));
+		hash = mix(hash, &st.st_size, sizeof(st.st_size));
+		hash = mix(hash, &st.st_mtim, sizeof(st.st_mtim));
+	}
+	return hash;
+}
+
+enum err_code repository_stamp(struct repository *repository, const char *model,
+			       int64_t version, uint64_t *ret_stamp,
+			       struct err *err)
+{
+	struct arena *arena = arena_create(NAMES_BYTES_MAX);
+	char path[REPOSITORY_PATH_MAX];
+	const struct file_root *root;
+	const char **names;
+	size_t n;
+	int fd;
+	enum err_code rc;
+
+	if (!arena)
+		return err_set(err, ERR_NO_MEMORY, "model '%s': out of memory",
+			       model);
+	rc = repository_locate(repository, model, version, &root, path, err);
+	if (!rc)
+		rc = repository_scan(root, path, keep_file, arena, &names, &n,
+				     err);
+	if (!rc)
+		rc = file_root_openat(root, path, FILE_FOLDER, &fd, err);
+	if (!rc) {
+		*ret_stamp = stamp_of(fd, names, n);
+		(void)close(fd);
+	}
+	arena_destroy(arena);
+	return rc;
+}
