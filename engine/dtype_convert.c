@@ -53,11 +53,11 @@ static double narrow_decode(const struct narrow *row, uint32_t code)
 	int exp = (int)(magnitude >> row->man_bits);
 	double value;
 
+	if (row->inf_code && magnitude == row->inf_code)
+		return (double)(code & sign_bit ? -INFINITY : INFINITY);
 	if (row->is_unsigned_zero ? code == row->nan_code
 				  : magnitude > row->max_code)
-		return row->inf_code && magnitude == row->inf_code
-			   ? (code & sign_bit ? -INFINITY : INFINITY)
-			   : NAN;
+		return (double)NAN;
 	if (exp)
 		value = ldexp((double)(man + (1U << row->man_bits)),
 			      exp - row->bias - (int)row->man_bits);
