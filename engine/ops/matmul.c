@@ -10,12 +10,13 @@
 #include <math.h>
 
 #include "engine/autodiff.h"
+#include "engine/kernels/onednn/onednn.h"
 #include "engine/ops/product.h"
 #include "engine/ops/reshape.h"
 
-static const struct kernel *const product_kernels[] = { &product_row,
-							&product_blas,
-							&product_plain, NULL };
+static const struct kernel *const product_kernels[] = {
+	&product_onednn, &product_row, &product_blas, &product_plain, NULL
+};
 
 static enum err_code check_inner(int64_t from_a, int64_t from_b,
 				 struct err *err)
