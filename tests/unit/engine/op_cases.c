@@ -17,6 +17,14 @@
 
 enum { MAX_FAILURES = 1 << 18 };
 
+/* AddressSanitizer names the place of a crash itself, and looks for leaks only
+ * in a process that ends in its own time. */
+#ifdef __SANITIZE_ADDRESS__
+enum { HAS_PROCESSES = 0 };
+#else
+enum { HAS_PROCESSES = 1 };
+#endif
+
 static bool is_picked(const struct op *op)
 {
 	const char *list = getenv("OP_CASES");
@@ -110,13 +118,24 @@ static void check_row(const struct op *op,
 	buf_finish(&failures);
 }
 
+static void check_row_here(const struct op *op,
+			   void (*check)(const struct op *, struct buf *))
+{
+	struct buf failures;
+
+	buf_init(&failures, MAX_FAILURES);
+	check(op, &failures);
+	cr_expect(failures.len == 0, "%s", failures.data);
+	buf_finish(&failures);
+}
+
 static void check_all(void (*check)(const struct op *, struct buf *))
 {
 	const struct op *op;
 
 	for (size_t i = 0; (op = op_at(i)); i++)
 		if (op->cases && is_picked(op))
-			check_row(op, check);
+			(HAS_PROCESSES ? check_row : check_row_here)(op, check);
 }
 
 Test(op_cases, every_kernel_agrees_with_the_reference, .timeout = 600)
