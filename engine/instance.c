@@ -15,6 +15,8 @@ enum { HUGE_FROM = 4 << 20 };
 
 /** Below this much predicted work a run is over before helpers are awake. */
 #define TEAM_FROM_US 150.0
+/** Below this much a step is not worth the way of its data to other cores. */
+#define SHARE_FROM_US 40.0
 /* a step of less is done before a helper has seen it */
 #define STEP_FROM_US 4.0
 

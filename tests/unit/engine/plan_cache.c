@@ -3,6 +3,7 @@
 
 #include <criterion/criterion.h>
 
+#include "base/mem.h"
 #include "engine/graph_text.h"
 
 struct bench {
@@ -197,5 +198,30 @@ Test(plan_cache, a_refused_signature_leaves_nothing_behind)
 	cr_assert_eq(stats(&bench).n_lent, 0U);
 	bench.input[0].shape.dim[1] = 4;
 	plan_cache_release(bench.cache, acquire(&bench, 7));
+	end(&bench);
+}
+
+Test(plan_cache, running_out_of_memory_is_an_error_at_any_place)
+{
+	struct bench bench;
+	struct signature signature;
+	enum err_code rc = ERR_NO_MEMORY;
+	unsigned long n = 1;
+
+	begin(&bench, "y = Relu(x:float[1,4])", NULL);
+	signature = (struct signature){ 1, bench.input };
+	for (; rc; n++) {
+		struct instance *instance = NULL;
+
+		mem_fail_at(n);
+		rc = plan_cache_acquire(bench.cache, &signature, &instance,
+					&bench.err);
+		mem_fail_at(0);
+		cr_assert(!rc || rc == ERR_NO_MEMORY, "allocation %lu", n);
+		plan_cache_release(bench.cache, instance);
+	}
+	cr_assert(n > 5);
+	cr_assert_eq(stats(&bench).n_misses, 1U);
+	cr_assert_eq(stats(&bench).n_idle, 1U);
 	end(&bench);
 }

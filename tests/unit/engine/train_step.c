@@ -5,6 +5,7 @@
 #include <math.h>
 #include <string.h>
 
+#include "base/mem.h"
 #include "engine/graph_text.h"
 #include "engine/instance.h"
 #include "engine/interpreter.h"
@@ -363,6 +364,73 @@ Test(train_step, the_interpreter_takes_the_same_steps)
 	cr_assert(!memcmp(want, bench.memory->params, bench.memory->n * 8));
 	interpreter_result_finish(&result);
 	end(&bench);
+}
+
+/* Every family of a small convolutional network, forward and backward. */
+Test(train_step, a_convolutional_network_learns)
+{
+	struct plan_options options[] = { { .quick = true },
+					  { .quick = true, .keep_all = true },
+					  { .threads = 2 } };
+	float loss[3], first;
+
+	for (int i = 0; i < 3; i++) {
+		struct bench bench;
+		float *x;
+
+		begin(&bench,
+		      "k:float[4,1,3,3]!\ns:float[4]!\nb:float[4]!\n"
+		      "m:float[4]!state\nv:float[4]!state\nw:float[36,3]!\n"
+		      "c = Conv<pads=[1,1,1,1]>(x:float[6,1,6,6], k)\n"
+		      "n = Relu(BatchNormalization(c, s, b, m, v))\n"
+		      "p = MaxPool<kernel_shape=[2,2], strides=[2,2]>(n)\n"
+		      "d = Dropout(Flatten(p), r:float[]={0.1})\n"
+		      "y = MatMul(d, w)\nreturn y",
+		      6);
+		bench.options.optimizer = "Adam";
+		bench.setting[0] = (struct optimizer_setting){ .rate = 0.05,
+							       .momentum = 0.9,
+							       .square = 0.99,
+							       .eps = 1e-5 };
+		cr_assert_eq(build(&bench), ERR_NONE, "%s", bench.err.msg);
+		plan(&bench, &options[i]);
+		x = input(&bench, 0);
+		for (int j = 0; j < 6 * 36; j++)
+			x[j] = (float)((j + j / 36 * 5) % 13 - 6) / 4;
+		for (int j = 0; j < 6; j++)
+			((int64_t *)input(&bench, 1))[j] = j % 3;
+		for (int j = 0; j < 4; j++)
+			variable(&bench, 1)[j] = 1;
+		step(&bench, NULL);
+		first = output(&bench, 0);
+		for (int j = 0; j < 30; j++)
+			step(&bench, NULL);
+		cr_assert(output(&bench, 0) < first / 4, "%g from %g",
+			  (double)output(&bench, 0), (double)first);
+		loss[i] = output(&bench, 0);
+		cr_assert_float_eq((double)loss[i], (double)loss[0], 1e-4);
+		end(&bench);
+	}
+}
+
+Test(train_step, running_out_of_memory_is_an_error_at_any_place)
+{
+	enum err_code rc = ERR_NO_MEMORY;
+	unsigned long n = 1;
+
+	for (; rc; n++) {
+		struct bench bench;
+
+		begin(&bench, perceptron, ROWS);
+		mem_fail_at(n);
+		rc = build(&bench);
+		mem_fail_at(0);
+		cr_assert(!rc || rc == ERR_NO_MEMORY, "allocation %lu: %s", n,
+			  bench.err.msg);
+		end(&bench);
+		cr_assert(n < 10000);
+	}
+	cr_assert(n > 10);
 }
 
 Test(train_step, any_number_of_threads_trains_to_the_same_bits)
