@@ -466,6 +466,8 @@ Test(plan, ten_thousand_nodes_are_planned)
 		printf("%d nodes planned in %.3f s\n", n_nodes[i],
 		       (double)(clock_monotonic_ns() - start) / 1e9);
 		cr_assert_eq(steps(&bench), (size_t)n_nodes[i]);
+		cr_assert(arena(&bench) * 10 <=
+			  plan_report(bench.plan)->arena_lower_bound * 11);
 		bench_finish(&bench);
 	}
 }
