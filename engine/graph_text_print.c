@@ -96,6 +96,8 @@ static void print_double(struct buf *buf, double value, int digits)
 		buf_puts(buf, "nan");
 	else if (isinf(value))
 		buf_puts(buf, value < 0 ? "-inf" : "inf");
+	else if (fpclassify(value) == FP_ZERO && signbit(value))
+		buf_puts(buf, "-0.0"); /* "-0" is a whole number */
 	else
 		buf_printf(buf, "%.*g", digits, value);
 }

@@ -16,9 +16,11 @@
 
 #include "engine/graph.h"
 
+/* clang-format off */
 struct attr_ints { size_t n; const int64_t *v; };
 struct attr_floats { size_t n; const float *v; };
 struct attr_strings { size_t n; const struct str *v; };
+/* clang-format on */
 
 enum attr_kind {
 	ATTR_INT,     /* int64_t */
@@ -47,15 +49,13 @@ struct fact {
 	struct type type;
 	struct shape shape;
 	enum layout layout;
-	bool has_shape;    /**< false: only a run can tell */
+	bool has_shape;	   /**< false: only a run can tell */
 	const void *value; /**< its elements where known now, else NULL */
 };
 
-/** Input or output. `types` is "T:float,double,int64", "float", or "T" for
- * the letter given before; "T:any" is every type; "T:arith" float, double,
- * half types and all integers; "T:floats" all float types; "T:ints" all integers. The same letter
- * is the same type. Outputs may also say "@to" for the type an attribute
- * (an ONNX type number) gives. */
+/** Input or output. `types` is "float", "T:float,double", "T:arith", "T" for
+ * the letter given before, "@to" for the type an attribute gives: see
+ * engine/port.h. The same letter is the same type. */
 struct port {
 	const char *name, *types;
 	unsigned flags;
@@ -65,9 +65,9 @@ enum port_flag { PORT_OPTIONAL = 1, PORT_VARIADIC = 2 /* the last one only */ };
 struct infer {
 	const void *attrs;
 	const char *node_name;
-	unsigned n_in, n_out;  /**< absent optional ones have elem DTYPE_NONE */
+	unsigned n_in, n_out; /**< absent optional ones have elem DTYPE_NONE */
 	const struct fact *in;
-	struct fact *out;      /**< types are there; fill shape, set has_shape */
+	struct fact *out; /**< types are there; fill shape, set has_shape */
 };
 
 /** Tests, documentation and fuzz seeds at once.
@@ -83,30 +83,31 @@ struct op_case {
 
 enum op_flag {
 	OP_COMMUTES = 1,
-	OP_NO_GRADIENT = 2,     /**< Shape, ArgMax: gradients end here */
-	OP_DYNAMIC = 4,         /**< the result's shape is known only by running */
-	OP_MOVES = 8,           /**< kernels see only element sizes: any type */
+	OP_NO_GRADIENT = 2, /**< Shape, ArgMax: gradients end here */
+	OP_DYNAMIC = 4,	    /**< the result's shape is known only by running */
+	OP_MOVES = 8,	    /**< kernels see only element sizes: any type */
 	OP_ZERO_STAYS_ZERO = 16,
-	OP_IMPURE = 32,         /**< no CSE, no folding */
-	OP_ANY_TYPE = 64,       /**< kernels take every type of the ports: `widen` leaves it */
-	OP_VIEW = 128,          /**< out 0 is in 0's bytes under another shape */
+	OP_IMPURE = 32,	  /**< no CSE, no folding */
+	OP_ANY_TYPE = 64, /**< kernels take every type: not widened */
+	OP_VIEW = 128,	  /**< out 0 is in 0's bytes under another shape */
 };
 
 struct kernel;
 struct vjp;
 
 struct op {
-	const char *domain; /**< "", "ai.onnx.ml", "com.microsoft"; "predictd" is ours */
+	const char *domain; /**< "", "com.microsoft"; "predictd" is ours */
 	const char *name, *help;
-	uint16_t since;     /**< first opset in which this form is valid */
+	uint16_t since; /**< first opset in which this form is valid */
 	unsigned flags;
 	uint32_t value_inputs; /**< bit i: input i's VALUE decides a shape */
 	const struct port *in, *out; /**< end with a NULL name */
 	const struct op_attr *attrs; /**< NULL or ends with a NULL name */
 	size_t attrs_size;
 	enum err_code (*infer)(struct infer *infer, struct err *err);
-	const struct kernel *const *kernels; /**< best first, reference last, NULL */
-	const char *body; /**< graph text: runs without kernels, has gradients */
+	/** Best first, the reference last, then NULL. */
+	const struct kernel *const *kernels;
+	const char *body; /**< graph text: runs without kernels */
 	const char *grad; /**< graph text: "dA = SumTo(Mul(dC, B), A); ..." */
 	enum err_code (*vjp)(struct vjp *vjp, struct err *err);
 	const struct op_case *cases; /**< end with a NULL name */
@@ -117,7 +118,7 @@ const struct op *op_find(const char *domain, const char *name);
 /** Rows in order; NULL when i is past the end. */
 const struct op *op_at(size_t i);
 
-/** Fills size bytes with the defaults of a table. */
+/** Fills a struct with the defaults of a table. */
 void op_attr_defaults(const struct op_attr *attrs, void *into);
 
 /* Helpers for infer(): each returns the code. */

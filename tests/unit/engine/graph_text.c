@@ -285,6 +285,7 @@ Test(graph_text, printing_and_reading_agree)
 	check_round_trip("y = Transpose<perm=[1,0]>(x:double[2,2]); z = y");
 	check_round_trip(
 	    "c:float16[3]={0.1,nan,-inf}; s:string[1]={\"a\\nb\"}");
+	check_round_trip("c:float[2]={-0.0,0}");
 	check_round_trip("y = ConstantOfShape<value=int8[1]{-3}>(i:int64[1])");
 	check_round_trip("y = predictd.SumTo(x:float[2,3], b:float[3])");
 	check_round_trip("v1 = Relu(x:float[2]); y = Relu(Relu(v1))");
