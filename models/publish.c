@@ -253,12 +253,19 @@ static enum err_code place(struct repository *repository,
 	return rc;
 }
 
-static void clean_up(struct publication *p, bool failed)
+/* What is left of it is hidden by its name, and the next start removes it. */
+static void remove_temporary(const struct publication *p)
 {
 	char path[PATH_MAX];
+	enum err_code rc = file_remove_tree(temporary_path(p, path), NULL);
 
+	(void)rc;
+}
+
+static void clean_up(struct publication *p, bool failed)
+{
 	if (failed && *p->temporary)
-		(void)file_remove_tree(temporary_path(p, path), NULL);
+		remove_temporary(p);
 	if (p->fd >= 0)
 		(void)close(p->fd);
 	if (p->model_fd >= 0)

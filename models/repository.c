@@ -468,8 +468,11 @@ static void remove_temporary(const struct file_root *root, const char *name,
 	int fd = openat(file_root_fd(root), name,
 			O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 
+	enum err_code rc = ERR_NONE;
+
 	if (fd >= 0 && path && !flock(fd, LOCK_EX | LOCK_NB))
-		(void)file_remove_tree(path, NULL);
+		rc = file_remove_tree(path, NULL);
+	(void)rc; /* the next start tries again */
 	if (fd >= 0)
 		(void)close(fd);
 }

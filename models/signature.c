@@ -52,7 +52,7 @@ enum err_code signature_check(const struct signature_port *port,
 	rc = shape_check(shape, port->name, err);
 	if (rc || admits(port, shape))
 		return rc;
-	return err_set(err, ERR_SHAPE, "input '%s' takes %s of %s; got %s",
+	return err_set(err, ERR_SHAPE, "input '%s' takes %s %s; got %s",
 		       port->name, dtype_info(port->dtype)->name,
 		       port_text(port, want),
 		       shape_text(shape, got, sizeof(got)));

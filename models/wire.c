@@ -140,16 +140,17 @@ enum err_code wire_enter(const struct wire *parent,
 			 const struct wire_field *field, const char *what,
 			 struct wire *ret_child, struct err *err)
 {
+	unsigned depth = parent->depth + 1; /* both may be the same cursor */
 	enum err_code rc = wire_expect(parent, field, WIRE_BYTES, what, err);
 
 	if (rc)
 		return rc;
-	if (parent->depth + 1 >= WIRE_MAX_DEPTH)
+	if (depth >= WIRE_MAX_DEPTH)
 		return err_set(err, ERR_FORMAT,
 			       "%s: messages are nested more than %d deep",
 			       parent->name, WIRE_MAX_DEPTH);
 	wire_init(ret_child, field->bytes, field->len, parent->name);
-	ret_child->depth = parent->depth + 1;
+	ret_child->depth = depth;
 	return ERR_NONE;
 }
 

@@ -54,7 +54,7 @@ static enum err_code add_norm(struct assembly *assembly, const char *name,
 static const char *join(char text[NAME_BYTES], const char *prefix,
 			const char *name)
 {
-	(void)snprintf(text, NAME_BYTES, "%s%s", prefix, name);
+	(void)snprintf(text, NAME_BYTES, "%.30s%.30s", prefix, name);
 	return text;
 }
 

@@ -1,0 +1,322 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "models/package.h"
+
+#include <criterion/criterion.h>
+
+#include "base/digest.h"
+#include "base/doc.h"
+#include "data/pipeline.h"
+#include "tests/unit/models/make_onnx.h"
+#include "tests/unit/models/scratch.h"
+
+struct fixture {
+	struct scratch s;
+	struct file_root *root;
+	struct make m;
+	struct package *package;
+	struct err err;
+};
+
+static void begin(struct fixture *f)
+{
+	scratch_begin(&f->s);
+	scratch_dir(&f->s, "m/1");
+	cr_assert_eq(file_root_open(f->s.path, &f->root, NULL), ERR_NONE);
+	f->package = NULL;
+	f->err.msg[0] = '\0';
+}
+
+static void put(struct fixture *f, const char *name, const char *text)
+{
+	char path[64];
+
+	(void)snprintf(path, sizeof(path), "m/1/%s", name);
+	scratch_file(&f->s, path, text, strlen(text));
+}
+
+static void put_model(struct fixture *f)
+{
+	make_end(&f->m);
+	scratch_file(&f->s, "m/1/model.onnx", f->m.buf.data, f->m.buf.len);
+}
+
+static enum err_code load(struct fixture *f)
+{
+	return package_load(f->root, "m/1", "m", 1, &f->package, &f->err);
+}
+
+static void end(struct fixture *f)
+{
+	package_unref(f->package);
+	file_root_close(f->root);
+	make_finish(&f->m);
+	scratch_end(&f->s);
+}
+
+/* y = Op(x) from [batch, 4] */
+static void make_unary(struct fixture *f, const char *op)
+{
+	make_begin(&f->m, 8, 17);
+	make_node(&f->m, op, "x", "y");
+	make_port(&f->m, MAKE_INPUT, "x", DTYPE_F32, "batch 4");
+	make_port(&f->m, MAKE_OUTPUT, "y", DTYPE_F32, "batch 4");
+	put_model(f);
+}
+
+Test(package, loads_a_folder_with_a_model_alone)
+{
+	struct package *again;
+	struct fixture f;
+
+	begin(&f);
+	make_unary(&f, "Tanh");
+	cr_assert_eq(load(&f), ERR_NONE, "%s", f.err.msg);
+	cr_assert_str_eq(f.package->name, "m");
+	cr_assert_eq(f.package->version, 1);
+	cr_assert_eq(f.package->bytes, f.m.buf.len);
+	cr_assert_null(f.package->pipeline);
+	cr_assert_null(f.package->about);
+	cr_assert(f.package->batches);
+	again = package_ref(f.package);
+	package_unref(again);
+	cr_assert_eq(f.package->graph->n_node, 1);
+	end(&f);
+}
+
+Test(package, loads_a_lone_file)
+{
+	struct fixture f;
+
+	begin(&f);
+	make_unary(&f, "Tanh");
+	cr_assert_eq(package_load_file(scratch_path(&f.s, "m/1/model.onnx"),
+				       &f.package, &f.err),
+		     ERR_NONE, "%s", f.err.msg);
+	cr_assert_str_eq(f.package->name, "model.onnx");
+	end(&f);
+}
+
+Test(package, lives_on_when_its_file_is_cut_short)
+{
+	struct fixture f;
+
+	begin(&f);
+	make_unary(&f, "Tanh");
+	cr_assert_eq(load(&f), ERR_NONE);
+	cr_assert_eq(truncate(scratch_path(&f.s, "m/1/model.onnx"), 0), 0);
+	cr_assert_eq(f.package->graph->n_node, 1);
+	cr_assert_str_eq(f.package->signature.input[0].name, "x");
+	end(&f);
+}
+
+Test(package, names_model_and_version_in_refusals)
+{
+	struct fixture f;
+
+	begin(&f);
+	make_unary(&f, "Tanhh");
+	cr_assert_eq(load(&f), ERR_UNSUPPORTED);
+	cr_assert(strstr(f.err.msg, "model 'm' version 1: model.onnx:") != NULL,
+		  "%s", f.err.msg);
+	end(&f);
+}
+
+Test(package, needs_a_model_file)
+{
+	struct fixture f;
+
+	begin(&f);
+	buf_init(&f.m.buf, 1);
+	cr_assert_eq(load(&f), ERR_NOT_FOUND);
+	cr_assert(strstr(f.err.msg, "model.onnx") != NULL, "%s", f.err.msg);
+	end(&f);
+}
+
+/* --- does it batch? --- */
+
+Test(package, does_not_batch_rows_that_see_each_other)
+{
+	struct fixture f;
+	const int64_t axis[] = { 0 };
+
+	begin(&f);
+	make_begin(&f.m, 8, 18); /* x less the mean over the batch */
+	make_node(&f.m, "ReduceMean", "x axis", "mean");
+	make_node(&f.m, "Sub", "x mean", "y");
+	make_ints(&f.m, "axis", "1", axis, 1);
+	make_port(&f.m, MAKE_INPUT, "x", DTYPE_F32, "batch 4");
+	make_port(&f.m, MAKE_OUTPUT, "y", DTYPE_F32, "batch 4");
+	put_model(&f);
+	cr_assert_eq(load(&f), ERR_NONE, "%s", f.err.msg);
+	cr_assert(f.package->signature.may_batch);
+	cr_assert_not(f.package->batches);
+	end(&f);
+}
+
+Test(package, does_not_batch_a_model_of_one_row)
+{
+	struct fixture f;
+	const int64_t shape[] = { 1, 4 };
+
+	begin(&f);
+	make_begin(&f.m, 8, 17); /* says batch and means 1 */
+	make_node(&f.m, "Reshape", "x shape", "y");
+	make_ints(&f.m, "shape", "2", shape, 2);
+	make_port(&f.m, MAKE_INPUT, "x", DTYPE_F32, "batch 4");
+	make_port(&f.m, MAKE_OUTPUT, "y", DTYPE_F32, "batch 4");
+	put_model(&f);
+	cr_assert_eq(load(&f), ERR_NONE, "%s", f.err.msg);
+	cr_assert(f.package->signature.may_batch);
+	cr_assert_not(f.package->batches);
+	end(&f);
+}
+
+Test(package, tries_numbers_for_open_extents)
+{
+	static const float kernel[25] = { 1 };
+	struct fixture f;
+
+	begin(&f);
+	make_begin(&f.m, 8, 17); /* a window of 5 does not fit 4 */
+	make_node(&f.m, "Conv", "x w", "y");
+	make_floats(&f.m, "w", "1 1 5 5", kernel, 25);
+	make_port(&f.m, MAKE_INPUT, "x", DTYPE_F32, "batch 1 height width");
+	make_port(&f.m, MAKE_OUTPUT, "y", DTYPE_F32, "batch 1 a b");
+	put_model(&f);
+	cr_assert_eq(load(&f), ERR_NONE, "%s", f.err.msg);
+	cr_assert(f.package->batches);
+	end(&f);
+}
+
+/* --- manifest --- */
+
+static void put_manifest(struct fixture *f, const char *name, size_t size,
+			 const char *sha256)
+{
+	char text[512];
+
+	(void)snprintf(text, sizeof(text),
+		       "{\"format\":1,\"files\":[{\"name\":\"%s\",\"size\":%zu,"
+		       "\"sha256\":\"%s\"}]}",
+		       name, size, sha256);
+	put(f, "manifest.json", text);
+}
+
+Test(package, checks_its_files_against_the_manifest)
+{
+	char hex[DIGEST_HEX_MAX];
+	struct fixture f;
+
+	begin(&f);
+	make_unary(&f, "Tanh");
+	digest_sha256(f.m.buf.data, f.m.buf.len, hex);
+	put_manifest(&f, "model.onnx", f.m.buf.len, hex);
+	cr_assert_eq(load(&f), ERR_NONE, "%s", f.err.msg);
+	package_unref(f.package);
+	f.package = NULL;
+	put_manifest(&f, "model.onnx", f.m.buf.len + 1, hex);
+	cr_assert_eq(load(&f), ERR_FORMAT);
+	cr_assert(strstr(f.err.msg, "manifest.json says") != NULL, "%s",
+		  f.err.msg);
+	hex[5] = hex[5] == '0' ? '1' : '0';
+	put_manifest(&f, "model.onnx", f.m.buf.len, hex);
+	cr_assert_eq(load(&f), ERR_FORMAT);
+	cr_assert(strstr(f.err.msg, "sha256") != NULL, "%s", f.err.msg);
+	put_manifest(&f, "other.txt", 1, hex);
+	cr_assert_eq(load(&f), ERR_FORMAT);
+	cr_assert(strstr(f.err.msg, "does not list model.onnx") != NULL, "%s",
+		  f.err.msg);
+	end(&f);
+}
+
+struct bad_manifest {
+	const char *text;
+	const char *says;
+};
+
+Test(package, refuses_manifests_that_are_none)
+{
+	static const struct bad_manifest rows[] = {
+		{ "", "manifest.json" },
+		{ "[]", "format" },
+		{ "{\"format\":2,\"files\":[]}", "format" },
+		{ "{\"format\":1}", "files" },
+		{ "{\"format\":1,\"files\":[1]}", "every file needs" },
+		{ "{\"format\":1,\"files\":[{\"name\":\"a\",\"size\":-1,"
+		  "\"sha256\":\"\"}]}",
+		  "every file needs" },
+		{ "{\"format\":1,\"files\":[{\"name\":\"../a\",\"size\":1,"
+		  "\"sha256\":\"\"}]}",
+		  "'../a'" },
+	};
+	struct fixture f;
+
+	begin(&f);
+	make_unary(&f, "Tanh");
+	for (size_t i = 0; i < sizeof(rows) / sizeof(*rows); i++) {
+		put(&f, "manifest.json", rows[i].text);
+		cr_expect_neq(load(&f), ERR_NONE, "%s", rows[i].text);
+		cr_expect(strstr(f.err.msg, rows[i].says) != NULL, "%s: %s",
+			  rows[i].text, f.err.msg);
+	}
+	end(&f);
+}
+
+/* --- model.yaml --- */
+
+Test(package, reads_what_model_yaml_says)
+{
+	struct fixture f;
+
+	begin(&f);
+	make_unary(&f, "Tanh");
+	put(&f, "model.yaml", "lineage: {job: j1}\nmetrics: {accuracy: 0.5}\n");
+	cr_assert_eq(load(&f), ERR_NONE, "%s", f.err.msg);
+	cr_assert_str_eq(
+	    doc_find(doc_find(f.package->about, "lineage"), "job")->text, "j1");
+	cr_assert_null(f.package->pipeline);
+	package_unref(f.package);
+	f.package = NULL;
+	put(&f, "model.yaml", "- 1\n");
+	cr_assert_eq(load(&f), ERR_FORMAT);
+	put(&f, "model.yaml", "a: &x 1\nb: *x\n");
+	cr_assert_neq(load(&f), ERR_NONE);
+	end(&f);
+}
+
+static void make_classifier(struct fixture *f, const char *dims)
+{
+	make_begin(&f->m, 8, 17);
+	make_node(&f->m, "Relu", "image", "label");
+	make_port(&f->m, MAKE_INPUT, "image", DTYPE_F32, dims);
+	make_port(&f->m, MAKE_OUTPUT, "label", DTYPE_F32, dims);
+	put_model(f);
+	put(f, "model.yaml",
+	    "input_features:\n"
+	    "  - {name: image, type: number}\n"
+	    "output_features:\n"
+	    "  - {name: label, type: number}\n");
+}
+
+Test(package, refuses_features_that_do_not_fit_the_model)
+{
+	struct fixture f;
+
+	begin(&f);
+	make_classifier(&f, "batch 7");
+	cr_assert_eq(load(&f), ERR_INVALID);
+	cr_assert(strstr(f.err.msg, "'image'") != NULL, "%s", f.err.msg);
+	end(&f);
+}
+
+Test(package, has_the_features_of_its_model)
+{
+	struct fixture f;
+
+	begin(&f);
+	make_classifier(&f, "batch 1");
+	cr_assert_eq(load(&f), ERR_NONE, "%s", f.err.msg);
+	cr_assert_not_null(f.package->pipeline);
+	cr_assert_eq(pipeline_n_inputs(f.package->pipeline), 1);
+	end(&f);
+}
