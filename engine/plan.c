@@ -3,6 +3,7 @@
 
 #include "base/buf.h"
 #include "base/mem.h"
+#include "engine/passes/pass.h"
 #include "engine/planner_priv.h"
 
 /** Copies facts and their values, so that the plan owns its signature. */
@@ -111,8 +112,6 @@ static enum err_code plan_static(struct plan *plan, struct err *err)
 		return err_set(err, ERR_NO_MEMORY, "plan: out of memory");
 	rc = plan_expand(&p, err);
 	if (!rc)
-		rc = plan_widen(&p, err);
-	if (!rc)
 		rc = plan_fold(&p, err);
 	if (!rc)
 		rc = plan_order(&p, err);
@@ -129,6 +128,8 @@ static enum err_code fill(struct plan *plan, const struct graph *graph,
 	struct fact *input = NULL;
 	enum err_code rc = graph_clone(graph, &plan->graph, err);
 
+	if (!rc)
+		rc = graph_widen(plan->graph, err);
 	if (!rc)
 		rc = graph_tidy(plan->graph, err);
 	if (!rc)

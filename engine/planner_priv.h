@@ -82,10 +82,8 @@ static inline bool op_is(const struct op *op, const char *name)
 	return !op->domain[0] && !strcmp(op->name, name);
 }
 
-/* plan_lower.c: nodes without kernels become their bodies; arithmetic in
- * narrow types becomes arithmetic in wide ones between casts. */
+/* plan_lower.c: nodes without kernels become their bodies. */
 MUST_USE enum err_code plan_expand(struct planner *p, struct err *err);
-MUST_USE enum err_code plan_widen(struct planner *p, struct err *err);
 
 /* plan_fold.c: what is known becomes a constant, identities go. */
 MUST_USE enum err_code plan_fold(struct planner *p, struct err *err);
