@@ -388,20 +388,24 @@ static enum err_code train_on(struct trainer *trainer,
 
 /* --- epochs --- */
 
-/* Obeys an order and says whether the run is over. */
+/* Obeys an order and says whether the run is over, and then why. */
 static enum err_code obey(struct trainer *trainer, bool *ret_over,
 			  enum stop_reason *ret_reason, struct err *err)
 {
+	static const enum stop_reason reason[] = {
+		[ORDER_PAUSE] = STOP_PAUSED,
+		[ORDER_STOP] = STOP_INTERRUPTED,
+		[ORDER_CANCEL] = STOP_CANCELLED,
+	};
 	enum trainer_order order = trainer_poll(trainer);
 
-	*ret_over = order == ORDER_PAUSE || order == ORDER_STOP ||
-		    order == ORDER_CANCEL;
-	*ret_reason = order == ORDER_PAUSE  ? STOP_PAUSED
-		      : order == ORDER_STOP ? STOP_INTERRUPTED
-					    : STOP_CANCELLED;
-	if (order == ORDER_NONE || order == ORDER_CANCEL)
+	if (order == ORDER_NONE)
 		return ERR_NONE;
-	if (trainer->saved_step == trainer->state.step)
+	if (order != ORDER_CHECKPOINT) {
+		*ret_over = true;
+		*ret_reason = reason[order];
+	}
+	if (order == ORDER_CANCEL || trainer->saved_step == trainer->state.step)
 		return ERR_NONE;
 	return save(trainer, err);
 }
@@ -412,13 +416,12 @@ static bool is_limit_reached(const struct trainer *trainer,
 	const struct trainer_spec *t = &trainer->spec->trainer;
 	double seconds =
 	    trainer->before_seconds + seconds_since(trainer->start_ns);
+	bool is_step = t->max_steps && trainer->state.step >= t->max_steps;
+	bool is_time = t->max_time > 0 && seconds >= t->max_time;
 
-	if (t->max_steps && trainer->state.step >= t->max_steps) {
-		*ret_reason = STOP_MAX_STEPS;
-		return true;
-	}
-	*ret_reason = STOP_MAX_TIME;
-	return t->max_time > 0 && seconds >= t->max_time;
+	if (is_step || is_time)
+		*ret_reason = is_step ? STOP_MAX_STEPS : STOP_MAX_TIME;
+	return is_step || is_time;
 }
 
 /* The rest of an epoch; *ret_over when the run ends within it. */
