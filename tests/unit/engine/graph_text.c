@@ -5,6 +5,7 @@
 #include <math.h>
 
 #include "base/buf.h"
+#include "base/mem.h"
 #include "engine/attr.h"
 
 static struct graph *parse(const char *text, struct fact **ret_input)
@@ -289,6 +290,28 @@ Test(graph_text, printing_and_reading_agree)
 	check_round_trip("y = ConstantOfShape<value=int8[1]{-3}>(i:int64[1])");
 	check_round_trip("y = predictd.SumTo(x:float[2,3], b:float[3])");
 	check_round_trip("v1 = Relu(x:float[2]); y = Relu(Relu(v1))");
+}
+
+Test(graph_text, every_failing_allocation_is_survived)
+{
+	const char *text =
+	    "a, b = Split<axis=1>(x:float[2,4], s:int64[2]={1,3})\n"
+	    "c:string[1]={\"x\"}; w:float[4]!; d = Add(a, 1)";
+	enum err_code rc = ERR_NO_MEMORY;
+	unsigned long n = 0;
+
+	while (rc && n < 1000) {
+		struct graph *graph = NULL;
+		struct fact *input = NULL;
+
+		mem_fail_at(++n);
+		rc = graph_text_parse(text, &graph, &input, NULL);
+		mem_fail_at(0);
+		cr_assert(rc == ERR_NONE || rc == ERR_NO_MEMORY);
+		graph_destroy(graph);
+	}
+	cr_assert_gt(n, 3UL);
+	cr_assert_lt(n, 1000UL);
 }
 
 Test(graph_text, rows_of_cases_are_all_readable)
