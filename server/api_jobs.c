@@ -1,0 +1,560 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "server/api_jobs.h"
+
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/doc.h"
+#include "base/file.h"
+#include "base/json_write.h"
+#include "base/mem.h"
+#include "base/str.h"
+#include "server/api.h"
+#include "server/api_handlers.h"
+#include "server/event_hub.h"
+#include "server/run_pool.h"
+#include "server/server_priv.h"
+#include "store/store.h"
+#include "training/supervisor.h"
+
+enum { PAGE_DEFAULT = 50, PAGE_MAX = 1000, EVENTS_MAX = 100000 };
+
+static struct jobs_api *jobs_of(const struct api_request *request)
+{
+	return request->context->jobs;
+}
+
+static void write_time(struct json_writer *w, const char *key, int64_t ms)
+{
+	char text[CLOCK_TEXT_MAX];
+
+	if (ms == 0) {
+		json_write_null(w, key);
+		return;
+	}
+	clock_format_iso8601(ms, text);
+	json_write_string(w, key, text);
+}
+
+static void write_text(struct json_writer *w, const char *key, const char *text)
+{
+	if (text)
+		json_write_string(w, key, text);
+	else
+		json_write_null(w, key);
+}
+
+static void write_json(struct json_writer *w, const char *key, const char *json)
+{
+	if (json)
+		json_write_raw(w, key, json, strlen(json));
+	else
+		json_write_null(w, key);
+}
+
+/* progress and latest are members of the last "step" event */
+static void write_progress(struct json_writer *w, const struct store_job *job,
+			   struct arena *arena)
+{
+	static const char *const keys[] = { "progress", "latest" };
+	struct doc *event = NULL;
+
+	if (job->progress_json &&
+	    doc_parse_json(job->progress_json, strlen(job->progress_json),
+			   "event", arena, &event, NULL))
+		event = NULL;
+	for (size_t i = 0; i < 2; i++) {
+		const struct doc *member = doc_find(event, keys[i]);
+
+		if (member)
+			json_write_doc(w, keys[i], member);
+		else
+			json_write_null(w, keys[i]);
+	}
+}
+
+static void write_published(struct json_writer *w, const struct store_job *job)
+{
+	if (!job->published_model) {
+		json_write_null(w, "published");
+		return;
+	}
+	json_write_object(w, "published");
+	json_write_string(w, "model", job->published_model);
+	json_write_int(w, "version", job->published_version);
+	json_write_object_end(w);
+}
+
+static void write_job(struct json_writer *w, const struct store_job *job,
+		      bool is_whole, struct arena *arena)
+{
+	json_write_object(w, NULL);
+	json_write_string(w, "id", job->id);
+	write_text(w, "name", job->name);
+	json_write_string(w, "state", job->state);
+	write_text(w, "stop_reason", job->stop_reason);
+	write_text(w, "error", job->error);
+	write_time(w, "created_at", job->created_ms);
+	write_time(w, "started_at", job->started_ms);
+	write_time(w, "finished_at", job->finished_ms);
+	json_write_int(w, "priority", job->priority);
+	write_progress(w, job, arena);
+	write_json(w, "result", job->result_json);
+	write_published(w, job);
+	json_write_int(w, "last_event", job->last_seq);
+	if (is_whole)
+		write_json(w, "spec", job->spec_json);
+	json_write_object_end(w);
+}
+
+static enum err_code find_job(struct api_request *request,
+			      struct store_job *ret, struct err *err)
+{
+	return store_job_find(jobs_of(request)->store, request->param[0],
+			      request->arena, ret, err);
+}
+
+/* --- POST /train --- */
+
+/* A dry run under way: it waits for a worker on a thread of its own. */
+struct dry_run {
+	struct run_task task;
+	struct api_request *request;
+	const char *json;
+	struct err err;
+	enum err_code rc;
+};
+
+static void run_dry(struct run_task *task)
+{
+	/* the task is the first member */
+	struct dry_run *dry = (struct dry_run *)(void *)task;
+	struct api_request *request = dry->request;
+
+	dry->rc = supervisor_dry_run(jobs_of(request)->supervisor,
+				     request->body, request->body_len,
+				     request->arena, &dry->json, &dry->err);
+	api_finish(request);
+}
+
+static enum err_code answer_dry(struct api_request *request, struct err *err)
+{
+	const struct dry_run *dry = request->state;
+	struct json_writer w;
+
+	if (dry->rc) {
+		if (err)
+			*err = dry->err;
+		return dry->rc;
+	}
+	api_answer_json(request, 200, &w);
+	json_write_raw(&w, NULL, dry->json, strlen(dry->json));
+	return ERR_NONE;
+}
+
+static enum err_code begin_dry(struct api_request *request, struct err *err)
+{
+	struct dry_run *dry = arena_alloc(request->arena, sizeof(*dry));
+
+	if (!dry)
+		return err_set(err, ERR_NO_MEMORY, "dry run: out of memory");
+	dry->task.run = run_dry;
+	dry->request = request;
+	request->state = dry;
+	request->deadline_ns = CLOCK_FOREVER;
+	api_suspend(request, answer_dry);
+	(void)run_pool_schedule(jobs_of(request)->background, &dry->task, 0);
+	return ERR_NONE;
+}
+
+enum err_code api_jobs_create(struct api_request *request, struct err *err)
+{
+	const char *dry = api_query(request, "dry_run");
+	const char *id;
+	char *location;
+	struct json_writer w;
+	enum err_code rc;
+
+	if (dry && !str_equal(dry, "0"))
+		return begin_dry(request, err);
+	rc = supervisor_submit(jobs_of(request)->supervisor, request->body,
+			       request->body_len, request->arena, &id, err);
+	if (rc)
+		return rc;
+	location = arena_printf(request->arena, "/jobs/%s", id);
+	api_answer_json(request, 202, &w);
+	json_write_object(&w, NULL);
+	json_write_string(&w, "id", id);
+	json_write_string(&w, "state", "queued");
+	json_write_object_end(&w);
+	if (location)
+		api_answer_header(request, "Location", location);
+	return ERR_NONE;
+}
+
+/* --- reading --- */
+
+static enum err_code read_limit(struct api_request *request, size_t *ret,
+				struct err *err)
+{
+	const char *text = api_query(request, "limit");
+	uint64_t limit = PAGE_DEFAULT;
+
+	if (text &&
+	    (!str_parse_uint64(text, &limit) || limit < 1 || limit > PAGE_MAX))
+		return err_set(err, ERR_INVALID,
+			       "limit: expected a whole number from 1 to %d, "
+			       "got '%.32s'",
+			       (int)PAGE_MAX, text);
+	*ret = (size_t)limit;
+	return ERR_NONE;
+}
+
+enum err_code api_jobs_list(struct api_request *request, struct err *err)
+{
+	struct store_job *jobs;
+	struct json_writer w;
+	size_t n, limit;
+	enum err_code rc;
+
+	rc = read_limit(request, &limit, err);
+	if (!rc)
+		rc = store_job_list(jobs_of(request)->store,
+				    api_query(request, "state"),
+				    api_query(request, "after"), limit,
+				    request->arena, &jobs, &n, err);
+	if (rc)
+		return rc;
+	api_answer_json(request, 200, &w);
+	json_write_object(&w, NULL);
+	json_write_array(&w, "jobs");
+	for (size_t i = 0; i < n; i++)
+		write_job(&w, &jobs[i], false, request->arena);
+	json_write_array_end(&w);
+	write_text(&w, "next", n == limit ? jobs[n - 1].id : NULL);
+	json_write_object_end(&w);
+	return ERR_NONE;
+}
+
+enum err_code api_jobs_show(struct api_request *request, struct err *err)
+{
+	struct store_job job;
+	struct json_writer w;
+	enum err_code rc = find_job(request, &job, err);
+
+	if (rc)
+		return rc;
+	api_answer_json(request, 200, &w);
+	write_job(&w, &job, true, request->arena);
+	return ERR_NONE;
+}
+
+enum err_code api_jobs_events(struct api_request *request, struct err *err)
+{
+	const char *format = api_query(request, "format");
+	const char *last = api_header(request, "Last-Event-ID");
+	struct store_job job;
+	int64_t after = 0;
+	enum err_code rc = find_job(request, &job, err);
+
+	if (rc)
+		return rc;
+	if (!last)
+		last = api_query(request, "after");
+	if (last && (!str_parse_int64(last, &after) || after < 0))
+		return err_set(
+		    err, ERR_INVALID,
+		    "Last-Event-ID: expected the number of an event, "
+		    "got '%.32s'",
+		    last);
+	if (format && !str_equal(format, "ndjson") && !str_equal(format, "sse"))
+		return err_set(err, ERR_INVALID,
+			       "format: expected sse or ndjson, got '%.32s'",
+			       format);
+	return event_hub_answer(jobs_of(request)->hub, request, job.id, after,
+				format && str_equal(format, "ndjson"), err);
+}
+
+/* --- curves --- */
+
+static const struct doc *path_find(const struct doc *event, const char *outer,
+				   const char *key)
+{
+	const struct doc *at = outer ? doc_find(event, outer) : event;
+
+	return doc_find(at, key);
+}
+
+/* One column: the member `key` of each event, null where it is absent. */
+static void write_column(struct json_writer *w, struct doc *const *events,
+			 size_t n, const char *outer, const char *key)
+{
+	json_write_array(w, key);
+	for (size_t i = 0; i < n; i++) {
+		const struct doc *value = path_find(events[i], outer, key);
+
+		if (value)
+			json_write_doc(w, NULL, value);
+		else
+			json_write_null(w, NULL);
+	}
+	json_write_array_end(w);
+}
+
+/* Events of a type with a step of at least `since`, parsed. */
+static enum err_code read_events(struct api_request *request, const char *type,
+				 const char *step_in, int64_t since,
+				 struct doc ***ret, size_t *ret_n,
+				 struct err *err)
+{
+	struct store_event *events;
+	struct doc **docs;
+	size_t n, kept = 0;
+	enum err_code rc;
+
+	rc = store_event_list(jobs_of(request)->store, request->param[0], 0,
+			      type, EVENTS_MAX, request->arena, &events, &n,
+			      err);
+	if (rc)
+		return rc;
+	docs = arena_array(request->arena, n + 1, sizeof(struct doc *));
+	if (!docs)
+		return err_set(err, ERR_NO_MEMORY, "metrics: out of memory");
+	for (size_t i = 0; i < n && !rc; i++) {
+		const struct doc *step;
+
+		rc = doc_parse_json(events[i].json, strlen(events[i].json),
+				    "event", request->arena, &docs[kept], err);
+		step = rc ? NULL : path_find(docs[kept], step_in, "step");
+		if (step && step->integer >= since)
+			kept++;
+	}
+	*ret = docs;
+	*ret_n = kept;
+	return rc;
+}
+
+static void write_metric_columns(struct json_writer *w,
+				 struct doc *const *events, size_t n)
+{
+	const struct doc *metrics =
+	    n ? doc_find(events[n - 1], "metrics") : NULL;
+
+	json_write_object(w, "eval");
+	write_column(w, events, n, NULL, "epoch");
+	write_column(w, events, n, NULL, "step");
+	for (const struct doc *m = metrics ? metrics->first : NULL; m;
+	     m = m->next)
+		write_column(w, events, n, "metrics", m->key);
+	json_write_object_end(w);
+}
+
+enum err_code api_jobs_metrics(struct api_request *request, struct err *err)
+{
+	static const char *const latest[] = { "train_loss", "learning_rate",
+					      "momentum", "grad_norm" };
+	const char *text = api_query(request, "since_step");
+	struct doc **evals, **steps;
+	struct store_job job;
+	struct json_writer w;
+	size_t n_evals, n_steps;
+	int64_t since = 0;
+	enum err_code rc = find_job(request, &job, err);
+
+	if (rc)
+		return rc;
+	if (text && !str_parse_int64(text, &since))
+		return err_set(err, ERR_INVALID,
+			       "since_step: expected a whole number, got "
+			       "'%.32s'",
+			       text);
+	rc = read_events(request, "eval", NULL, since, &evals, &n_evals, err);
+	if (!rc)
+		rc = read_events(request, "step", "progress", since, &steps,
+				 &n_steps, err);
+	if (rc)
+		return rc;
+	api_answer_json(request, 200, &w);
+	json_write_object(&w, NULL);
+	write_metric_columns(&w, evals, n_evals);
+	json_write_object(&w, "train");
+	write_column(&w, steps, n_steps, "progress", "step");
+	for (size_t i = 0; i < sizeof(latest) / sizeof(latest[0]); i++)
+		write_column(&w, steps, n_steps, "latest", latest[i]);
+	json_write_object_end(&w);
+	json_write_object_end(&w);
+	return ERR_NONE;
+}
+
+/* --- files --- */
+
+static enum err_code list_files(struct api_request *request, const char *folder,
+				const char *start, const char ***ret_names,
+				size_t *ret_n, struct err *err)
+{
+	const char *dir = supervisor_job_dir(jobs_of(request)->supervisor,
+					     request->param[0], request->arena);
+	const char *path =
+	    dir ? arena_printf(request->arena, "%s%s", dir, folder) : NULL;
+	const char **names;
+	size_t n = 0, kept = 0;
+	enum err_code rc;
+
+	if (!path)
+		return err_set(err, ERR_NO_MEMORY, "files: out of memory");
+	rc = file_list_dir(path, 100000, request->arena, &names, &n, err);
+	if (rc == ERR_NOT_FOUND)
+		n = 0;
+	else if (rc)
+		return rc;
+	for (size_t i = 0; i < n; i++) {
+		if (str_starts_with(names[i], start))
+			names[kept++] = names[i];
+	}
+	*ret_names = names;
+	*ret_n = kept;
+	return ERR_NONE;
+}
+
+enum err_code api_jobs_checkpoints(struct api_request *request, struct err *err)
+{
+	struct store_job job;
+	const char **names = NULL;
+	struct json_writer w;
+	size_t n = 0;
+	enum err_code rc = find_job(request, &job, err);
+
+	if (!rc)
+		rc = list_files(request, "", "ckpt-", &names, &n, err);
+	if (rc)
+		return rc;
+	api_answer_json(request, 200, &w);
+	json_write_object(&w, NULL);
+	json_write_array(&w, "checkpoints");
+	for (size_t i = 0; i < n; i++) {
+		int64_t step = 0;
+		const char *digits = names[i] + strlen("ckpt-");
+
+		if (!str_parse_int64(digits, &step))
+			continue;
+		json_write_object(&w, NULL);
+		json_write_string(&w, "name", names[i]);
+		json_write_int(&w, "step", step);
+		json_write_object_end(&w);
+	}
+	json_write_array_end(&w);
+	json_write_object_end(&w);
+	return ERR_NONE;
+}
+
+/* The folder holds what the worker wrote, nothing else is beneath it. */
+static enum err_code read_artifact(struct api_request *request,
+				   const char *name, char **ret, size_t *ret_n,
+				   struct err *err)
+{
+	const char *dir = supervisor_job_dir(jobs_of(request)->supervisor,
+					     request->param[0], request->arena);
+	const char *path =
+	    dir ? arena_printf(request->arena, "%s/artifacts", dir) : NULL;
+	struct file_root *root = NULL;
+	int fd;
+	enum err_code rc;
+
+	if (!path)
+		return err_set(err, ERR_NO_MEMORY, "artifact: out of memory");
+	rc = file_root_open(path, &root, err);
+	if (!rc)
+		rc = file_root_openat(root, name, 0, &fd, err);
+	file_root_close(root);
+	if (rc == ERR_NOT_FOUND)
+		return err_set(err, rc,
+			       "job '%.64s' has no artifact '%.64s' (a "
+			       "finished job has model.onnx, model.yaml and "
+			       "config.resolved.json)",
+			       request->param[0], name);
+	if (rc)
+		return rc;
+	rc =
+	    file_read_fd(fd, name, request->response.body.max, ret, ret_n, err);
+	(void)close(fd);
+	return rc;
+}
+
+enum err_code api_jobs_artifact(struct api_request *request, struct err *err)
+{
+	const char *name = request->param[1];
+	struct store_job job;
+	char *data;
+	size_t n;
+	enum err_code rc = find_job(request, &job, err);
+
+	if (!rc)
+		rc = read_artifact(request, name, &data, &n, err);
+	if (rc)
+		return rc;
+	buf_put(&request->response.body, data, n);
+	mem_free(data);
+	request->response.status = 200;
+	request->response.content_type =
+	    str_ends_with(name, ".json")   ? "application/json"
+	    : str_ends_with(name, ".yaml") ? "application/yaml"
+					   : "application/octet-stream";
+	return ERR_NONE;
+}
+
+/* --- orders --- */
+
+static enum err_code give_order(struct api_request *request,
+				enum err_code (*order)(struct supervisor *,
+						       const char *,
+						       struct err *),
+				struct err *err)
+{
+	struct store_job job;
+	struct json_writer w;
+	enum err_code rc = find_job(request, &job, err);
+
+	if (!rc)
+		rc =
+		    order(jobs_of(request)->supervisor, request->param[0], err);
+	if (!rc)
+		rc = find_job(request, &job, err);
+	if (rc)
+		return rc;
+	api_answer_json(request, 202, &w);
+	json_write_object(&w, NULL);
+	json_write_string(&w, "id", job.id);
+	json_write_string(&w, "state", job.state);
+	json_write_object_end(&w);
+	return ERR_NONE;
+}
+
+enum err_code api_jobs_cancel(struct api_request *request, struct err *err)
+{
+	return give_order(request, supervisor_cancel, err);
+}
+
+enum err_code api_jobs_pause(struct api_request *request, struct err *err)
+{
+	return give_order(request, supervisor_pause, err);
+}
+
+enum err_code api_jobs_resume(struct api_request *request, struct err *err)
+{
+	return give_order(request, supervisor_resume, err);
+}
+
+enum err_code api_jobs_save(struct api_request *request, struct err *err)
+{
+	return give_order(request, supervisor_checkpoint, err);
+}
+
+enum err_code api_jobs_delete(struct api_request *request, struct err *err)
+{
+	enum err_code rc = supervisor_delete(jobs_of(request)->supervisor,
+					     request->param[0], err);
+
+	if (!rc)
+		api_answer_empty(request, 204);
+	return rc;
+}
