@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /** @file
- * Fast math: exp, log, tanh and erf of floats, in plain C that becomes vectors.
+ * Fast math: exp, log and their kin of floats, in plain C that becomes vectors.
  *
  * No branch, no table, no call: both sides of a choice are computed. The
  * reductions and polynomials are those of S. L. Moshier's Cephes Mathematical
@@ -91,6 +91,28 @@ static inline float fast_log(float x)
 	p = x > 3.40282347e38f ? x : p;
 	p = x == 0.0f ? -HUGE_VALF : p;
 	return x < 0.0f || x != x ? NAN : p;
+}
+
+/* exp(x) - 1 near 0 too: (u - 1) x / log(u) with u = exp(x) rounded, after
+ * N. J. Higham, "Accuracy and Stability of Numerical Algorithms", 1.14.1. */
+static inline float fast_expm1(float x)
+{
+	const float u = fast_exp(x), d = u - 1.0f;
+	const float log_u = fast_log(u);
+	const float y = d * x / (log_u == 0.0f ? 1.0f : log_u);
+
+	return d == 0.0f ? x : fabsf(x) > 18.0f ? d : x != x ? x : y;
+}
+
+/* log(1 + x) for x >= 0: log(u) x / (u - 1) with u = 1 + x rounded, after
+ * D. Goldberg, "What every computer scientist should know about floating-point
+ * arithmetic", theorem 4. */
+static inline float fast_log1p(float x)
+{
+	const float u = 1.0f + x, d = u - 1.0f;
+	const float ratio = x / (d == 0.0f ? 1.0f : d);
+
+	return d == 0.0f ? x : fast_log(u) * (x < 1e7f ? ratio : 1.0f);
 }
 
 static inline float fast_tanh(float x)

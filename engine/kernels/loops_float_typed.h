@@ -159,6 +159,186 @@ LOOPS_INLINE T NAME(tanh_grad)(T dy, T y, const T *p)
 	return dy * (1 - y * y);
 }
 
+LOOPS_INLINE T NAME(elu)(T x, const T *p)
+{
+	return x < 0 ? p[0] * FN(expm1)(x) : x;
+}
+
+LOOPS_INLINE T NAME(elu_grad)(T dy, T y, const T *p)
+{
+	return y < 0 ? dy * (y + p[0]) : dy;
+}
+
+LOOPS_INLINE T NAME(celu)(T x, const T *p)
+{
+	return x < 0 ? p[0] * FN(expm1)(x / p[0]) : x;
+}
+
+LOOPS_INLINE T NAME(celu_grad)(T dy, T y, const T *p)
+{
+	return y < 0 ? dy * (y / p[0] + 1) : dy;
+}
+
+LOOPS_INLINE T NAME(selu)(T x, const T *p)
+{
+	return p[1] * (x < 0 ? p[0] * FN(expm1)(x) : x);
+}
+
+LOOPS_INLINE T NAME(selu_grad)(T dy, T y, const T *p)
+{
+	return dy * (y < 0 ? y + p[0] * p[1] : p[1]);
+}
+
+LOOPS_INLINE T NAME(thresholded_relu)(T x, const T *p)
+{
+	return x > p[0] ? x : 0;
+}
+
+LOOPS_INLINE T NAME(thresholded_relu_grad)(T dy, T x, const T *p)
+{
+	return x > p[0] ? dy : 0;
+}
+
+LOOPS_INLINE T NAME(shrink)(T x, const T *p)
+{
+	return x > p[1] ? x - p[0] : x < -p[1] ? x + p[0] : 0;
+}
+
+LOOPS_INLINE T NAME(shrink_grad)(T dy, T x, const T *p)
+{
+	return x > p[1] || x < -p[1] ? dy : 0;
+}
+
+LOOPS_INLINE T NAME(softplus)(T x, const T *p)
+{
+	(void)p;
+	return (x > 0 ? x : 0) + FN(log1p)(FN(exp)(-LIBM(fabs)(x)));
+}
+
+LOOPS_INLINE T NAME(softplus_grad)(T dy, T x, const T *p)
+{
+	(void)p;
+	return dy * FN(sigmoid)(x);
+}
+
+LOOPS_INLINE T NAME(softsign)(T x, const T *p)
+{
+	(void)p;
+	return x / (1 + LIBM(fabs)(x));
+}
+
+LOOPS_INLINE T NAME(softsign_grad)(T dy, T x, const T *p)
+{
+	const T d = 1 + LIBM(fabs)(x);
+
+	(void)p;
+	return dy / (d * d);
+}
+
+LOOPS_INLINE T NAME(hard_sigmoid)(T x, const T *p)
+{
+	const T y = p[0] * x + p[1];
+
+	return y < 0 ? 0 : y > 1 ? 1 : y;
+}
+
+LOOPS_INLINE T NAME(hard_sigmoid_grad)(T dy, T y, const T *p)
+{
+	return y > 0 && y < 1 ? dy * p[0] : 0;
+}
+
+LOOPS_INLINE T NAME(hard_swish)(T x, const T *p)
+{
+	const T g = (x + 3) / 6;
+
+	(void)p;
+	return x * (g < 0 ? 0 : g > 1 ? 1 : g);
+}
+
+LOOPS_INLINE T NAME(hard_swish_grad)(T dy, T x, const T *p)
+{
+	const T slope = x / 3 + (T)0.5;
+
+	(void)p;
+	return x <= -3 ? 0 : x >= 3 ? dy : dy * slope;
+}
+
+LOOPS_INLINE T NAME(swish)(T x, const T *p)
+{
+	return x * FN(sigmoid)(p[0] * x);
+}
+
+LOOPS_INLINE T NAME(swish_grad)(T dy, T x, const T *p)
+{
+	const T s = FN(sigmoid)(p[0] * x);
+
+	return dy * (s + p[0] * x * s * (1 - s));
+}
+
+/* tanh(log(1 + e)) = e (e + 2) / (e (e + 2) + 2) with e = exp(x); it is 1 long
+ * before e overflows. */
+LOOPS_INLINE T NAME(mish_gate)(T x)
+{
+	const T e = FN(exp)(x < 30 ? x : 30), w = e * (e + 2);
+
+	return w / (w + 2);
+}
+
+LOOPS_INLINE T NAME(mish)(T x, const T *p)
+{
+	(void)p;
+	return x * NAME(mish_gate)(x);
+}
+
+LOOPS_INLINE T NAME(mish_grad)(T dy, T x, const T *p)
+{
+	const T t = NAME(mish_gate)(x);
+
+	(void)p;
+	return dy * (t + x * FN(sigmoid)(x) * (1 - t * t));
+}
+
+/* 1 / sqrt(2), 1 / sqrt(2 pi), sqrt(2 / pi) */
+#define SQRT1_2 ((T)0.70710678118654752)
+#define SQRT1_2PI ((T)0.39894228040143268)
+#define SQRT2_PI ((T)0.79788456080286536)
+
+LOOPS_INLINE T NAME(gelu)(T x, const T *p)
+{
+	(void)p;
+	return (T)0.5 * x * (1 + FN(erf)(x * SQRT1_2));
+}
+
+LOOPS_INLINE T NAME(gelu_grad)(T dy, T x, const T *p)
+{
+	const T phi = SQRT1_2PI * FN(exp)((T)-0.5 * x * x);
+
+	(void)p;
+	return dy * ((T)0.5 * (1 + FN(erf)(x * SQRT1_2)) + x * phi);
+}
+
+LOOPS_INLINE T NAME(gelu_tanh)(T x, const T *p)
+{
+	const T u = SQRT2_PI * (x + (T)0.044715 * x * x * x);
+
+	(void)p;
+	return (T)0.5 * x * (1 + FN(tanh)(u));
+}
+
+LOOPS_INLINE T NAME(gelu_tanh_grad)(T dy, T x, const T *p)
+{
+	const T u = SQRT2_PI * (x + (T)0.044715 * x * x * x);
+	const T du = SQRT2_PI * (1 + (T)0.134145 * x * x);
+	const T t = FN(tanh)(u);
+
+	(void)p;
+	return dy * (T)0.5 * (1 + t + x * (1 - t * t) * du);
+}
+
+#undef SQRT1_2
+#undef SQRT1_2PI
+#undef SQRT2_PI
+
 LOOPS_WALK2(max)
 LOOPS_WALK2(min)
 LOOPS_WALK2(div)
@@ -181,3 +361,29 @@ LOOPS_WALK1(sigmoid)
 LOOPS_WALK2(sigmoid_grad)
 LOOPS_WALK1(tanh)
 LOOPS_WALK2(tanh_grad)
+LOOPS_WALK1(elu)
+LOOPS_WALK2(elu_grad)
+LOOPS_WALK1(celu)
+LOOPS_WALK2(celu_grad)
+LOOPS_WALK1(selu)
+LOOPS_WALK2(selu_grad)
+LOOPS_WALK1(thresholded_relu)
+LOOPS_WALK2(thresholded_relu_grad)
+LOOPS_WALK1(shrink)
+LOOPS_WALK2(shrink_grad)
+LOOPS_WALK1(softplus)
+LOOPS_WALK2(softplus_grad)
+LOOPS_WALK1(softsign)
+LOOPS_WALK2(softsign_grad)
+LOOPS_WALK1(hard_sigmoid)
+LOOPS_WALK2(hard_sigmoid_grad)
+LOOPS_WALK1(hard_swish)
+LOOPS_WALK2(hard_swish_grad)
+LOOPS_WALK1(swish)
+LOOPS_WALK2(swish_grad)
+LOOPS_WALK1(mish)
+LOOPS_WALK2(mish_grad)
+LOOPS_WALK1(gelu)
+LOOPS_WALK2(gelu_grad)
+LOOPS_WALK1(gelu_tanh)
+LOOPS_WALK2(gelu_tanh_grad)

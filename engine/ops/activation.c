@@ -9,28 +9,27 @@
  *
  * The gradients are operators of their own (domain predictd), one pass each.
  */
-#include "engine/ops/elementwise.h"
+#include "engine/ops/activation.h"
 
-static const struct port activation_in[] = {
+const struct port activation_in[] = {
 	{ "X", "T:floats", 0 },
 	{ 0 },
 };
-static const struct port activation_out[] = {
+const struct port activation_out[] = {
 	{ "Y", "T", 0 },
 	{ 0 },
 };
-/* The second operand is the value that the gradient reads: X or Y. */
-static const struct port gradient_in[] = {
+const struct port activation_grad_in[] = {
 	{ "dY", "T:floats", 0 },
 	{ "V", "T", 0 },
 	{ 0 },
 };
-static const struct port gradient_out[] = {
+const struct port activation_grad_out[] = {
 	{ "dX", "T", 0 },
 	{ 0 },
 };
 
-static enum err_code infer_gradient(struct infer *infer, struct err *err)
+enum err_code activation_infer_grad(struct infer *infer, struct err *err)
 {
 	const struct fact *in = infer->in;
 	char want[64], got[64];
@@ -96,22 +95,6 @@ static const struct op_case tanh_cases[] = {
 	{ 0 },
 };
 
-#define GRADIENT_CASES(op)                                                     \
-	(const struct op_case[])                                               \
-	{                                                                      \
-		{ .name = "matrix",                                            \
-		  .graph =                                                     \
-		      "dx = predictd." op "(dy:float[5,13], v:float[5,13])" }, \
-		    { .name = "nothing",                                       \
-		      .graph =                                                 \
-			  "dx = predictd." op "(dy:float[0], v:float[0])" },   \
-		    { .name = "shapes that differ",                            \
-		      .graph =                                                 \
-			  "dx = predictd." op "(dy:float[3], v:float[1])",     \
-		      .want = ERR_SHAPE },                                     \
-		    { 0 },                                                     \
-	}
-
 extern const struct op op_relu, op_leaky_relu, op_sigmoid, op_tanh;
 extern const struct op op_relu_grad, op_leaky_relu_grad, op_sigmoid_grad,
     op_tanh_grad;
@@ -173,52 +156,15 @@ const struct op op_tanh = {
 	.cases = tanh_cases,
 };
 
-const struct op op_relu_grad = {
-	.domain = "predictd",
-	.name = "ReluGrad",
-	.help = "gradient of Relu: dY where V (its result) is positive",
-	.since = 1,
-	.in = gradient_in,
-	.out = gradient_out,
-	.infer = infer_gradient,
-	.kernels = elementwise_kernels,
-	.cases = GRADIENT_CASES("ReluGrad"),
-};
+const struct op op_relu_grad =
+    ACTIVATION_GRAD_ROW("ReluGrad", "Relu", "result", NULL, 0, "");
 
-const struct op op_leaky_relu_grad = {
-	.domain = "predictd",
-	.name = "LeakyReluGrad",
-	.help = "gradient of LeakyRelu; V is its operand",
-	.since = 1,
-	.in = gradient_in,
-	.out = gradient_out,
-	.attrs = leaky_relu_attr_rows,
-	.attrs_size = sizeof(struct leaky_relu_attrs),
-	.infer = infer_gradient,
-	.kernels = elementwise_kernels,
-	.cases = GRADIENT_CASES("LeakyReluGrad"),
-};
+const struct op op_leaky_relu_grad = ACTIVATION_GRAD_ROW(
+    "LeakyReluGrad", "LeakyRelu", "operand", leaky_relu_attr_rows,
+    sizeof(struct leaky_relu_attrs), "<alpha=0.5>");
 
-const struct op op_sigmoid_grad = {
-	.domain = "predictd",
-	.name = "SigmoidGrad",
-	.help = "gradient of Sigmoid; V is its result",
-	.since = 1,
-	.in = gradient_in,
-	.out = gradient_out,
-	.infer = infer_gradient,
-	.kernels = elementwise_kernels,
-	.cases = GRADIENT_CASES("SigmoidGrad"),
-};
+const struct op op_sigmoid_grad =
+    ACTIVATION_GRAD_ROW("SigmoidGrad", "Sigmoid", "result", NULL, 0, "");
 
-const struct op op_tanh_grad = {
-	.domain = "predictd",
-	.name = "TanhGrad",
-	.help = "gradient of Tanh; V is its result",
-	.since = 1,
-	.in = gradient_in,
-	.out = gradient_out,
-	.infer = infer_gradient,
-	.kernels = elementwise_kernels,
-	.cases = GRADIENT_CASES("TanhGrad"),
-};
+const struct op op_tanh_grad =
+    ACTIVATION_GRAD_ROW("TanhGrad", "Tanh", "result", NULL, 0, "");

@@ -7,7 +7,7 @@
 #include "engine/ops/broadcast.h"
 
 /* Elements folded at a time; a chunk stays in the first cache. */
-enum { FOLD_CHUNK = 512 };
+enum { FOLD_CHUNK = 512, LOOP_NAME_CAP = 64 };
 
 enum err_code elementwise_prepare(const struct kernel_query *query,
 				  struct kernel_setup *ret, struct err *err)
@@ -21,17 +21,33 @@ enum err_code elementwise_prepare(const struct kernel_query *query,
 	return ERR_NONE;
 }
 
+/* A row whose first attribute is a text has a loop for each of its values. */
+static const struct loop *loop_of(const struct kernel_query *query,
+				  const struct loop *(*find)(const char *))
+{
+	const struct op *op = query->op;
+	const char *variant;
+	char name[LOOP_NAME_CAP];
+
+	if (!op->attrs || op->attrs[0].kind != ATTR_STRING)
+		return find(op->name);
+	memcpy(&variant, (const char *)query->attrs + op->attrs[0].offset,
+	       sizeof(variant));
+	snprintf(name, sizeof(name), "%s.%s", op->name, variant);
+	return find(name);
+}
+
 static enum err_code prepare(const struct kernel_query *query,
 			     struct kernel_setup *ret, struct err *err)
 {
 	/* a const row needs no finish(); state has no const in its type */
-	ret->state = (void *)(uintptr_t)loop_find(query->op->name);
+	ret->state = (void *)(uintptr_t)loop_of(query, loop_find);
 	return elementwise_prepare(query, ret, err);
 }
 
 static bool fits(const struct kernel_query *query)
 {
-	const struct loop *loop = loop_find(query->op->name);
+	const struct loop *loop = loop_of(query, loop_find);
 	const enum dtype elem = query->in[0].type.elem;
 
 	for (unsigned i = 1; i < query->n_in; i++)
@@ -46,7 +62,7 @@ static bool fits(const struct kernel_query *query)
 
 static double cost(const struct kernel_query *query)
 {
-	const struct loop *loop = loop_find(query->op->name);
+	const struct loop *loop = loop_of(query, loop_find);
 	const double n = (double)shape_count(&query->out[0].shape);
 	const double folds = query->n_in > 2 ? query->n_in - 1 : 1;
 	const struct shape *shape[LOOP_MAX_IN] = { NULL };
@@ -202,7 +218,7 @@ static void run_reference(const struct kernel_call *kernel, unsigned slice,
 
 	(void)slice;
 	(void)scratch;
-	call_init(&call, kernel, loop_find_reference(query->op->name));
+	call_init(&call, kernel, loop_of(query, loop_find_reference));
 	for (int64_t at = 0; at < n; at++) {
 		const unsigned n_first = folds(query) ? 1 : query->n_in;
 

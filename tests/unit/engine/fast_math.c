@@ -49,6 +49,12 @@ static void expect_near(const char *name, float (*fast)(float),
 		      worst);
 }
 
+/* of numbers that are not negative */
+static float positive_log1p(float x)
+{
+	return x < 0 ? (float)log1p((double)x) : fast_log1p(x);
+}
+
 Test(fast_math, is_as_near_as_its_header_says)
 {
 	expect_near("exp", fast_exp, exp, 1.5);
@@ -56,6 +62,8 @@ Test(fast_math, is_as_near_as_its_header_says)
 	expect_near("tanh", fast_tanh, tanh, 2);
 	expect_near("sigmoid", fast_sigmoid, sigmoid, 3);
 	expect_near("erf", fast_erf, erf, 4);
+	expect_near("expm1", fast_expm1, expm1, 4);
+	expect_near("log1p", positive_log1p, log1p, 4);
 }
 
 static bool is_nan(float x)
