@@ -30,7 +30,7 @@ const struct op *build_find(const char *name)
 	}
 	if (dot - name >= NAME_MAX_LEN)
 		return NULL;
-	snprintf(domain, sizeof(domain), "%.*s", (int)(dot - name), name);
+	(void)snprintf(domain, sizeof(domain), "%.*s", (int)(dot - name), name);
 	return op_find(strcmp(domain, "ai.onnx") ? domain : "", dot + 1);
 }
 
@@ -40,6 +40,7 @@ static void none(int32_t *out, unsigned n_out)
 		out[i] = VALUE_NONE;
 }
 
+/* NOLINTNEXTLINE(readability-function-size): a node has that many parts */
 void build_row(struct build *build, const struct op *op, const void *attrs,
 	       const int32_t *in, unsigned n_in, int32_t *out, unsigned n_out)
 {
@@ -47,9 +48,9 @@ void build_row(struct build *build, const struct op *op, const void *attrs,
 	char name[NAME_MAX_LEN];
 
 	if (!build->code) {
-		snprintf(name, sizeof(name), "%s%s_%d",
-			 build->prefix ? build->prefix : "", op->name,
-			 (int)graph->n_node);
+		(void)snprintf(name, sizeof(name), "%s%s_%d",
+			       build->prefix ? build->prefix : "", op->name,
+			       (int)graph->n_node);
 		build->code =
 		    graph_add_node(graph, op, name, attrs, in, (int32_t)n_in,
 				   out, (int32_t)n_out, &build->err);
@@ -61,6 +62,7 @@ void build_row(struct build *build, const struct op *op, const void *attrs,
 		none(out, n_out);
 }
 
+/* NOLINTNEXTLINE(readability-function-size): a node has that many parts */
 void build_nodes(struct build *build, const char *op, const void *attrs,
 		 const int32_t *in, unsigned n_in, int32_t *out, unsigned n_out)
 {

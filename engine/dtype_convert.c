@@ -222,6 +222,8 @@ struct block {
 		break;                                     \
 	}
 
+/* NOLINTBEGIN(readability-function-cognitive-complexity,
+ * bugprone-signed-char-misuse): a table, and int8 is a number here */
 /* clang-format off */
 static void load_block(enum dtype from, const void *src, size_t n,
 		       struct block *block)
@@ -258,6 +260,8 @@ static void load_block(enum dtype from, const void *src, size_t n,
 	}
 }
 /* clang-format on */
+/* NOLINTEND(readability-function-cognitive-complexity,
+ * bugprone-signed-char-misuse) */
 
 /* low: the lowest value; limit: one past the highest, exact as a double */
 static int64_t real_to_int(double value, double low, double limit)

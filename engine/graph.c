@@ -77,24 +77,17 @@ static const char *value_name(struct graph *graph, const char *name)
 }
 
 static enum err_code add_value(struct graph *graph, const char *name,
-			       struct type type, enum origin origin,
-			       int32_t source, int32_t *ret_value,
+			       struct graph_value value, int32_t *ret_value,
 			       struct err *err)
 {
 	enum err_code rc = GROW(graph, value, 1, err);
-	const char *copy;
 
 	if (rc)
 		return rc;
-	copy = value_name(graph, name);
-	if (!copy)
+	value.name = value_name(graph, name);
+	if (!value.name)
 		return full(err);
-	graph->value[graph->n_value] = (struct graph_value){
-		.name = copy,
-		.type = type,
-		.origin = origin,
-		.source = source,
-	};
+	graph->value[graph->n_value] = value;
 	*ret_value = graph->n_value++;
 	return ERR_NONE;
 }
@@ -107,7 +100,10 @@ enum err_code graph_add_input(struct graph *graph, const char *name,
 	int32_t value = VALUE_NONE;
 
 	if (!rc)
-		rc = add_value(graph, name, type, ORIGIN_INPUT, graph->n_input,
+		rc = add_value(graph, name,
+			       (struct graph_value){ .type = type,
+						     .origin = ORIGIN_INPUT,
+						     .source = graph->n_input },
 			       &value, err);
 	if (rc)
 		return rc;
@@ -127,8 +123,12 @@ enum err_code graph_add_constant(struct graph *graph, const char *name,
 	if (!rc)
 		rc = GROW(graph, constant, 1, err);
 	if (!rc)
-		rc = add_value(graph, name, type, ORIGIN_CONST,
-			       graph->n_constant, ret_value, err);
+		rc = add_value(
+		    graph, name,
+		    (struct graph_value){ .type = type,
+					  .origin = ORIGIN_CONST,
+					  .source = graph->n_constant },
+		    ret_value, err);
 	if (rc)
 		return rc;
 	graph->constant[graph->n_constant++] = *view;
@@ -162,8 +162,12 @@ enum err_code graph_add_variable(struct graph *graph, const char *name,
 	if (!rc)
 		rc = GROW(graph, variable, 1, err);
 	if (!rc)
-		rc = add_value(graph, name, type, ORIGIN_VARIABLE,
-			       graph->n_variable, &value, err);
+		rc = add_value(
+		    graph, name,
+		    (struct graph_value){ .type = type,
+					  .origin = ORIGIN_VARIABLE,
+					  .source = graph->n_variable },
+		    &value, err);
 	if (rc)
 		return rc;
 	graph->variable[graph->n_variable++] = (struct variable){
@@ -235,6 +239,7 @@ static enum err_code reserve_node(struct graph *graph, int32_t n_in,
 	return rc;
 }
 
+/* NOLINTNEXTLINE(readability-function-size): a node has that many parts */
 enum err_code graph_add_node(struct graph *graph, const struct op *op,
 			     const char *name, const void *attrs,
 			     const int32_t *in, int32_t n_in, int32_t *out,
@@ -259,9 +264,10 @@ enum err_code graph_add_node(struct graph *graph, const struct op *op,
 		memcpy(graph->edge + node.first_in, in,
 		       (size_t)n_in * sizeof(*in));
 	for (int32_t i = 0; i < n_out && !rc; i++)
-		rc = add_value(graph, NULL, (struct type){ 0 }, ORIGIN_NODE,
-			       graph->n_node, &graph->edge[node.first_out + i],
-			       err);
+		rc = add_value(graph, NULL,
+			       (struct graph_value){ .origin = ORIGIN_NODE,
+						     .source = graph->n_node },
+			       &graph->edge[node.first_out + i], err);
 	if (!rc)
 		rc = type_outputs(graph, &node, err);
 	if (rc) {

@@ -11,7 +11,9 @@ enum { NUMBER_MAX = 64, SHOWN_MAX = 24 };
 
 static char at(const struct lex *lex, size_t ahead)
 {
-	return lex->at + ahead < lex->len ? lex->text[lex->at + ahead] : '\0';
+	if (lex->at + ahead >= lex->len)
+		return '\0';
+	return lex->text[lex->at + ahead];
 }
 
 static bool is_name_start(char c)
@@ -45,12 +47,13 @@ static bool is_number_start(const struct lex *lex)
 	       (c == '.' && isdigit((unsigned char)next));
 }
 
+/* i > 0: the first one was looked at */
 static bool is_number_char(const struct lex *lex, size_t i)
 {
-	char c = at(lex, i), before = i ? at(lex, i - 1) : '\0';
+	const char c = at(lex, i);
 
 	if (c == '-' || c == '+')
-		return before == 'e' || before == 'E';
+		return at(lex, i - 1) == 'e' || at(lex, i - 1) == 'E';
 	return isalnum((unsigned char)c) || c == '.';
 }
 
@@ -123,7 +126,9 @@ static char escaped(char c)
 {
 	if (c == 'n')
 		return '\n';
-	return c == 't' ? '\t' : c;
+	if (c == 't')
+		return '\t';
+	return c;
 }
 
 /* bytes between the quotes, as written; SIZE_MAX when no quote closes */

@@ -62,8 +62,8 @@ static enum dtype token_dtype(const struct token *token)
 
 	if (token->kind != LEX_NAME || token->text.len >= sizeof(name))
 		return DTYPE_NONE;
-	snprintf(name, sizeof(name), "%.*s", (int)token->text.len,
-		 token->text.bytes);
+	(void)snprintf(name, sizeof(name), "%.*s", (int)token->text.len,
+		       token->text.bytes);
 	return dtype_find(name);
 }
 
@@ -277,9 +277,9 @@ enum err_code text_borrowed(struct text_parser *parser, struct attr_value *ret,
 	if (rc)
 		return rc;
 	if (node && parser->lex.token.kind == LEX_NAME) {
-		snprintf(name, sizeof(name), "%.*s",
-			 (int)parser->lex.token.text.len,
-			 parser->lex.token.text.bytes);
+		(void)snprintf(name, sizeof(name), "%.*s",
+			       (int)parser->lex.token.text.len,
+			       parser->lex.token.text.bytes);
 		row = op_attr_find(node->op->attrs, name);
 	}
 	if (!row)
@@ -390,8 +390,8 @@ enum err_code text_attrs(struct text_parser *parser, const struct op *op,
 	char where[WHERE_MAX];
 	enum err_code rc = ERR_NONE;
 
-	snprintf(where, sizeof(where), "graph text, line %d: %s",
-		 parser->lex.token.line, op->name);
+	(void)snprintf(where, sizeof(where), "graph text, line %d: %s",
+		       parser->lex.token.line, op->name);
 	if (lex_is_mark(&parser->lex, '<')) {
 		list = arena_alloc(parser->scratch, sizeof(*list));
 		if (!list)

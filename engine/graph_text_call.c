@@ -213,7 +213,7 @@ static enum err_code open_call(struct text_parser *parser, struct str text,
 			       "graph text, line %d: more than %d levels of "
 			       "calls",
 			       parser->lex.token.line, TEXT_MAX_LEVELS);
-	snprintf(name, sizeof(name), "%.*s", (int)text.len, text.bytes);
+	(void)snprintf(name, sizeof(name), "%.*s", (int)text.len, text.bytes);
 	*frame = (struct text_frame){ .op = build_find(name),
 				      .first = parser->n_operand };
 	if (!frame->op || text.len >= sizeof(name))

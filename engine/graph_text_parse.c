@@ -276,6 +276,7 @@ static enum err_code bind_names(struct text_parser *parser,
 	return rc;
 }
 
+/* NOLINTNEXTLINE(readability-function-size): two lists of names */
 void build_text(struct build *build, const char *text,
 		const struct build_name *bound, size_t n_bound,
 		const struct graph_node *attrs_of, struct build_name *want,

@@ -50,13 +50,16 @@ static void print_quoted(struct buf *buf, const char *text, size_t len)
 {
 	buf_putc(buf, '"');
 	for (size_t i = 0; i < len; i++) {
-		char c = text[i];
+		const char c = text[i];
 
-		if (c == '"' || c == '\\')
+		if (strchr("\"\\\n\t", c) && c)
 			buf_putc(buf, '\\');
-		else if (c == '\n' || c == '\t')
-			buf_putc(buf, '\\');
-		buf_putc(buf, c == '\n' ? 'n' : c == '\t' ? 't' : c);
+		if (c == '\n')
+			buf_putc(buf, 'n');
+		else if (c == '\t')
+			buf_putc(buf, 't');
+		else
+			buf_putc(buf, c);
 	}
 	buf_putc(buf, '"');
 }
@@ -70,10 +73,10 @@ static void print_name(const struct printer *printer, int32_t value)
 		return;
 	name = printer->graph->value[value].name;
 	if (printer->is_shared[value]) {
-		snprintf(own, sizeof(own), "~%d", (int)value);
+		(void)snprintf(own, sizeof(own), "~%d", (int)value);
 		buf_puts(printer->buf, own);
-	} else if (lex_is_name(name, strlen(name)) && strcmp(name, "return") &&
-		   strcmp(name, "assign")) {
+	} else if (lex_is_name(name, strlen(name)) &&
+		   strcmp(name, "return") != 0 && strcmp(name, "assign") != 0) {
 		buf_puts(printer->buf, name);
 	} else {
 		print_quoted(printer->buf, name, strlen(name));

@@ -37,7 +37,7 @@ static bool is_letter(const char *text)
 
 static void copy_word(char word[WORD_MAX], const char *from, size_t len)
 {
-	snprintf(word, WORD_MAX, "%.*s", (int)len, from);
+	(void)snprintf(word, WORD_MAX, "%.*s", (int)len, from);
 }
 
 static bool skip(const char **text, size_t *len, const char *prefix)
@@ -212,10 +212,11 @@ static bool same_type(struct type a, struct type b)
 
 static const char *type_text(struct type type, char text[TYPE_TEXT_MAX])
 {
-	snprintf(text, TYPE_TEXT_MAX, "%s%s%s%s%s",
-		 type.is_optional ? "optional(" : "",
-		 type.is_sequence ? "seq(" : "", dtype_info(type.elem)->name,
-		 type.is_sequence ? ")" : "", type.is_optional ? ")" : "");
+	(void)snprintf(text, TYPE_TEXT_MAX, "%s%s%s%s%s",
+		       type.is_optional ? "optional(" : "",
+		       type.is_sequence ? "seq(" : "",
+		       dtype_info(type.elem)->name, type.is_sequence ? ")" : "",
+		       type.is_optional ? ")" : "");
 	return text;
 }
 
@@ -356,6 +357,7 @@ static enum err_code set_output(struct unify *unify, const struct port *port,
 	return ERR_NONE;
 }
 
+/* NOLINTNEXTLINE(readability-function-size): a node has that many parts */
 enum err_code port_unify(const struct op *op, const struct graph_node *node,
 			 const struct type *in, unsigned n_in, struct type *out,
 			 unsigned n_out, const char *node_name, struct err *err)

@@ -47,8 +47,8 @@ const struct spelling *spelling_find(const char *domain, const char *name,
 static const char *where_text(const struct spelling_node *node,
 			      char text[WHERE_MAX])
 {
-	snprintf(text, WHERE_MAX, "node '%s' (%s)", node->node_name,
-		 node->name);
+	(void)snprintf(text, WHERE_MAX, "node '%s' (%s)", node->node_name,
+		       node->name);
 	return text;
 }
 
@@ -317,7 +317,7 @@ static enum err_code lower_code(struct build *build,
 		.table = spelling->attrs,
 	};
 	const struct tensor_view **in_const =
-	    arena_array(arena, node->n_in + 1, sizeof(*in_const));
+	    arena_array(arena, node->n_in + 1, sizeof(void *));
 	char where[WHERE_MAX];
 	enum err_code rc;
 

@@ -112,7 +112,7 @@ const char *shape_text(const struct shape *shape, char *text, size_t cap)
 		len += (size_t)snprintf(text + len, cap - len, "%s%" PRId64,
 					i ? "," : "[", shape->dim[i]);
 	if (len < cap)
-		snprintf(text + len, cap - len, shape->rank ? "]" : "[]");
+		(void)snprintf(text + len, cap - len, shape->rank ? "]" : "[]");
 	return text;
 }
 

@@ -37,28 +37,28 @@ static enum err_code lower_binary(struct lower *lower, struct err *err)
 	char text[TEXT_MAX];
 
 	if (!own->broadcast || own->axis == AXIS_ABSENT)
-		snprintf(text, sizeof(text), "y0 = %s(x0, x1)", name);
+		(void)snprintf(text, sizeof(text), "y0 = %s(x0, x1)", name);
 	else
-		snprintf(text, sizeof(text),
-			 "axis:int64[1]={%lld}\n"
-			 "free = Sub(%s, axis)\n"
-			 "behind = Sub(free, Shape(Shape(x1)))\n"
-			 "ones = ConstantOfShape<value=int64[1]{1}>(behind)\n"
-			 "b = Reshape<allowzero=1>("
-			 "x1, Concat<axis=0>(Shape(x1), ones))\n"
-			 "y0 = %s(x0, b)",
-			 (long long)own->axis,
-			 own->axis < 0 ? "zero:int64[1]={0}"
-				       : "Shape(Shape(x0))",
-			 name);
+		(void)snprintf(
+		    text, sizeof(text),
+		    "axis:int64[1]={%lld}\n"
+		    "free = Sub(%s, axis)\n"
+		    "behind = Sub(free, Shape(Shape(x1)))\n"
+		    "ones = ConstantOfShape<value=int64[1]{1}>(behind)\n"
+		    "b = Reshape<allowzero=1>("
+		    "x1, Concat<axis=0>(Shape(x1), ones))\n"
+		    "y0 = %s(x0, b)",
+		    (long long)own->axis,
+		    own->axis < 0 ? "zero:int64[1]={0}" : "Shape(Shape(x0))",
+		    name);
 	return lower_text(lower, text, err);
 }
 
-#define BINARY(op)                                            \
-	{                                                     \
-		.domain = "", .name = op, .from = 1, .to = 6, \
-		.lower = lower_binary, .attrs = attrs,        \
-		.attrs_size = sizeof(struct broadcast_attrs)  \
+#define BINARY(op)                                              \
+	{                                                       \
+		.domain = "", .name = (op), .from = 1, .to = 6, \
+		.lower = lower_binary, .attrs = attrs,          \
+		.attrs_size = sizeof(struct broadcast_attrs)    \
 	}
 
 const struct spelling spellings_broadcast[] = {
