@@ -1,0 +1,124 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "measure/tensor_file.h"
+
+#include <limits.h>
+#include <unistd.h>
+
+#include "base/arena.h"
+#include "base/buf.h"
+#include "base/file.h"
+#include "base/str.h"
+#include "measure/npy.h"
+#include "models/onnx.h"
+
+#define FILE_BYTES_MAX ((size_t)4 << 30)
+
+static enum err_code parse_npy(const struct file_map *map, const char *path,
+			       struct arena *arena, struct tensor_view *ret,
+			       struct err *err)
+{
+	return npy_parse(map->data, map->len, path, arena, ret, err);
+}
+
+static enum err_code parse_pb(const struct file_map *map, const char *path,
+			      struct arena *arena, struct tensor_view *ret,
+			      struct err *err)
+{
+	const char *name;
+	struct tensor_view *copy;
+	enum err_code rc =
+	    onnx_read_tensor(map->data, map->len, path, arena, ret, &name, err);
+
+	if (rc)
+		return rc;
+	/* the map ends before the tensor does */
+	copy = tensor_copy(ret, arena);
+	if (!copy)
+		return err_set(err, ERR_NO_MEMORY, "%s: out of memory", path);
+	*ret = *copy;
+	return ERR_NONE;
+}
+
+static const struct {
+	const char *ending;
+	enum err_code (*parse)(const struct file_map *map, const char *path,
+			       struct arena *arena, struct tensor_view *ret,
+			       struct err *err);
+} forms[] = { { "npy", parse_npy }, { "pb", parse_pb } };
+enum { N_FORMS = sizeof(forms) / sizeof(forms[0]) };
+
+/* A name that is one file of the folder and no way out of it. */
+static bool is_file_name(const char *name)
+{
+	return name && *name && *name != '.' && !strchr(name, '/') &&
+	       strlen(name) < 200;
+}
+
+/* ERR_NOT_FOUND, without a sentence, when there is none under that stem. */
+static enum err_code read_stem(const char *dir, const char *stem,
+			       struct arena *arena, struct tensor_view *ret,
+			       struct err *err)
+{
+	for (size_t i = 0; i < N_FORMS; i++) {
+		struct file_map map;
+		char path[PATH_MAX];
+		enum err_code rc;
+
+		if (snprintf(path, sizeof(path), "%s/%s.%s", dir, stem,
+			     forms[i].ending) >= (int)sizeof(path))
+			return err_set(err, ERR_INVALID,
+				       "'%s': the path is too long", dir);
+		if (access(path, F_OK))
+			continue;
+		rc = file_map_open(path, &map, err);
+		if (rc)
+			return rc;
+		rc = forms[i].parse(&map, path, arena, ret, err);
+		file_map_close(&map);
+		return rc;
+	}
+	return ERR_NOT_FOUND;
+}
+
+enum err_code tensor_file_read(const char *dir, const struct tensor_name *name,
+			       struct arena *arena,
+			       struct tensor_view *ret_view, struct err *err)
+{
+	char place[64];
+	enum err_code rc = ERR_NOT_FOUND;
+
+	(void)snprintf(place, sizeof(place), "%s_%u", name->kind, name->place);
+	if (is_file_name(name->name))
+		rc = read_stem(dir, name->name, arena, ret_view, err);
+	if (rc == ERR_NOT_FOUND)
+		rc = read_stem(dir, place, arena, ret_view, err);
+	if (rc != ERR_NOT_FOUND)
+		return rc;
+	return err_set(err, ERR_NOT_FOUND,
+		       "%s '%s': neither %s.npy nor %s.pb nor %s.npy nor %s.pb "
+		       "is in '%s'",
+		       name->kind, name->name ? name->name : "",
+		       name->name ? name->name : "",
+		       name->name ? name->name : "", place, place, dir);
+}
+
+enum err_code tensor_file_write(const char *dir, const struct tensor_name *name,
+				const struct tensor_view *view, struct err *err)
+{
+	char path[PATH_MAX], place[64];
+	struct buf buf;
+	enum err_code rc;
+
+	(void)snprintf(place, sizeof(place), "%s_%u", name->kind, name->place);
+	if (snprintf(path, sizeof(path), "%s/%s.npy", dir,
+		     is_file_name(name->name) ? name->name : place) >=
+	    (int)sizeof(path))
+		return err_set(err, ERR_INVALID, "'%s': the path is too long",
+			       dir);
+	buf_init(&buf, FILE_BYTES_MAX);
+	rc = npy_write(view, path, &buf, err);
+	if (!rc)
+		rc = file_write_atomic(path, buf.data, buf.len, err);
+	buf_finish(&buf);
+	return rc;
+}

@@ -1,0 +1,120 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "measure/trial.h"
+
+#include "base/doc.h"
+#include "base/str.h"
+#include "engine/kernels/blas.h"
+#include "engine/plan_cache.h"
+
+enum err_code trial_init(struct err *err)
+{
+	doc_init();
+	return blas_init(err);
+}
+
+static enum err_code check_ports(const struct package *package, struct err *err)
+{
+	unsigned n = package->signature.n_inputs;
+
+	if (n > TRIAL_MAX_PORTS)
+		return err_set(err, ERR_UNSUPPORTED,
+			       "%s: at most %d inputs, got %u", package->name,
+			       (int)TRIAL_MAX_PORTS, n);
+	return ERR_NONE;
+}
+
+enum err_code trial_open(const char *path, unsigned threads,
+			 struct trial *ret_trial, struct err *err)
+{
+	const struct plan_cache_options options = {
+		.plan.threads = threads,
+	};
+	struct trial trial = { .threads = threads };
+	enum err_code rc;
+
+	rc = package_load_file(path, &trial.package, err);
+	if (!rc)
+		rc = check_ports(trial.package, err);
+	if (!rc)
+		rc = pool_create(threads - 1, &trial.pool, err);
+	if (!rc)
+		rc = plan_cache_create(trial.package->graph, &options,
+				       &trial.plans, err);
+	if (rc) {
+		trial_close(&trial);
+		return rc;
+	}
+	*ret_trial = trial;
+	return ERR_NONE;
+}
+
+static enum err_code check_inputs(const struct model_signature *signature,
+				  const struct tensor_view *input,
+				  struct err *err)
+{
+	struct shape shape[TRIAL_MAX_PORTS];
+
+	for (unsigned i = 0; i < signature->n_inputs; i++) {
+		const struct signature_port *port = &signature->input[i];
+
+		if (input[i].dtype != port->dtype)
+			return err_set(
+			    err, ERR_INVALID, "input '%s': expected %s, got %s",
+			    port->name, dtype_info(port->dtype)->name,
+			    dtype_info(input[i].dtype)->name);
+		shape[i] = input[i].shape;
+	}
+	return signature_bind(signature, shape, err);
+}
+
+enum err_code trial_prepare(struct trial *trial,
+			    const struct tensor_view *input, struct err *err)
+{
+	const struct model_signature *ports = &trial->package->signature;
+	struct fact fact[TRIAL_MAX_PORTS] = { 0 };
+	const struct signature signature = { ports->n_inputs, fact };
+	enum err_code rc = check_inputs(ports, input, err);
+
+	if (rc)
+		return rc;
+	for (unsigned i = 0; i < ports->n_inputs; i++) {
+		fact[i].type.elem = input[i].dtype;
+		fact[i].shape = input[i].shape;
+		fact[i].has_shape = true;
+		fact[i].value = input[i].data;
+	}
+	if (trial->instance)
+		plan_cache_release(trial->plans, trial->instance);
+	trial->instance = NULL;
+	rc =
+	    plan_cache_acquire(trial->plans, &signature, &trial->instance, err);
+	for (unsigned i = 0; i < ports->n_inputs && !rc; i++) {
+		size_t size = tensor_bytes(input[i].dtype, &input[i].shape);
+
+		if (size)
+			memcpy(instance_input(trial->instance, i).data,
+			       input[i].data, size);
+	}
+	return rc;
+}
+
+enum err_code trial_run(struct trial *trial, struct err *err)
+{
+	struct team team;
+	enum err_code rc;
+
+	team_borrow(trial->pool, trial->threads - 1, &team);
+	rc = instance_run(trial->instance, &team, err);
+	team_return(&team);
+	return rc;
+}
+
+void trial_close(struct trial *trial)
+{
+	if (trial->instance)
+		plan_cache_release(trial->plans, trial->instance);
+	plan_cache_destroy(trial->plans);
+	pool_destroy(trial->pool);
+	package_unref(trial->package);
+	*trial = (struct trial){ 0 };
+}

@@ -1,0 +1,42 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/** @file
+ * Trial: a model file, planned for given inputs and run in this process.
+ *
+ * The same loader, plans and team that serve requests, without HTTP.
+ *
+ * Ownership: open/close. Inputs are copied.
+ * Threads:   one caller; its pool's helpers come and go inside a run.
+ */
+#ifndef MEASURE_TRIAL_H
+#define MEASURE_TRIAL_H
+
+#include "engine/instance.h"
+#include "models/package.h"
+
+struct plan_cache;
+
+enum { TRIAL_MAX_PORTS = 256, TRIAL_MAX_THREADS = TEAM_MAX + 1 };
+
+struct trial {
+	struct package *package;
+	struct plan_cache *plans;
+	struct instance *instance; /**< NULL before trial_prepare() */
+	struct pool *pool;
+	unsigned threads;
+};
+
+/** Once, before anything else here: what main() does before threads start. */
+MUST_USE enum err_code trial_init(struct err *err);
+
+MUST_USE enum err_code trial_open(const char *path, unsigned threads,
+				  struct trial *ret_trial, struct err *err);
+/** input[i] is for input number i: checked against the signature, planned for
+ * and copied. */
+MUST_USE enum err_code trial_prepare(struct trial *trial,
+				     const struct tensor_view *input,
+				     struct err *err);
+MUST_USE enum err_code trial_run(struct trial *trial, struct err *err);
+/** Twice is fine. */
+void trial_close(struct trial *trial);
+
+#endif
