@@ -9,24 +9,9 @@
 #include <math.h>
 
 #include "engine/kernel.h"
+#include "engine/kernels/row_loops.h"
 
-enum { CHUNK = 4096, LANES = 16, MAX_SLICES = 64, SLICE_CHUNKS = 32 };
-
-static double chunk_squares(const float *x, int64_t n)
-{
-	double lane[LANES] = { 0 }, sum = 0;
-	int64_t i = 0;
-
-	for (; i + LANES <= n; i += LANES) {
-		for (int64_t j = 0; j < LANES; j++)
-			lane[j] += (double)x[i + j] * (double)x[i + j];
-	}
-	for (int64_t j = 0; i + j < n; j++)
-		lane[j] += (double)x[i + j] * (double)x[i + j];
-	for (int64_t j = 0; j < LANES; j++)
-		sum += lane[j];
-	return sum;
-}
+enum { CHUNK = 4096, MAX_SLICES = 64, SLICE_CHUNKS = 32 };
 
 static int64_t n_chunks(const struct fact *x)
 {
@@ -38,8 +23,8 @@ static double chunk_at(const struct kernel_call *call, int64_t chunk)
 	const int64_t n = shape_count(&call->query->in[0].shape);
 	const int64_t first = chunk * CHUNK;
 
-	return chunk_squares((const float *)call->in[0] + first,
-			     n - first < CHUNK ? n - first : CHUNK);
+	return row_loops()->squares((const float *)call->in[0] + first,
+				    n - first < CHUNK ? n - first : CHUNK);
 }
 
 static void norm_run(const struct kernel_call *call, unsigned slice,

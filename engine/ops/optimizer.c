@@ -10,7 +10,7 @@
  *             centered: sqrt(s - a a), a <- a + (1 - alpha) (g - a)
  *             b <- mu b + d                  p <- p - rate (b or d)
  *   Adam      m <- m + (1 - beta1) (g - m)   v <- beta2 v + (1 - beta2) g g
- *             p <- p - rate m / (sqrt(v or the largest v) / root + eps)
+ *             p <- p - rate m / (root sqrt(v or the largest v) + eps)
  */
 #include "engine/ops/optimizer.h"
 
@@ -18,113 +18,19 @@
 #include <string.h>
 
 #include "engine/kernel.h"
+#include "engine/kernels/row_loops.h"
 
-enum { BLOCK = 512, MAX_SLICES = 64, SLICE_ELEMENTS = 1 << 16 };
+enum { MAX_SLICES = 64, SLICE_ELEMENTS = 1 << 16 };
 
-/* Consecutive elements under one row of hyper, updated where they lie. */
-struct block {
-	int64_t n;
-	float *param, *moment[OPTIMIZER_MAX_MOMENTS];
-	float grad[BLOCK];
-	const float *hyper;
-	const struct optimizer_attrs *attrs;
-};
+/* One of row_loops(). */
+typedef void optimizer_rule(struct row_update *update);
 
-typedef void optimizer_rule(struct block *block);
-
-static void sgd_rule(struct block *block)
+/* What the gradients are multiplied by so that their norm is at most that. */
+static float clip_scale(const float *hyper, float norm)
 {
-	const float rate = block->hyper[HYPER_RATE];
-	const float mu = block->hyper[HYPER_MOMENTUM];
-	const float fresh = block->hyper[HYPER_FRESH];
-	float *p = block->param, *b = block->moment[0];
-	const float *g = block->grad;
+	const float scale = hyper[HYPER_MAX_NORM] / (norm + 1e-6f);
 
-	if (!b) {
-		for (int64_t i = 0; i < block->n; i++)
-			p[i] -= rate * g[i];
-		return;
-	}
-	for (int64_t i = 0; i < block->n; i++)
-		b[i] = mu * b[i] + fresh * g[i];
-	if (!block->attrs->nesterov) {
-		for (int64_t i = 0; i < block->n; i++)
-			p[i] -= rate * b[i];
-		return;
-	}
-	for (int64_t i = 0; i < block->n; i++)
-		p[i] -= rate * (g[i] + mu * b[i]);
-}
-
-static void rmsprop_rule(struct block *block)
-{
-	const float *hyper = block->hyper;
-	const float alpha = hyper[HYPER_SQUARE],
-		    fresh = hyper[HYPER_SQUARE_FRESH];
-	const float mu = hyper[HYPER_MOMENTUM], rate = hyper[HYPER_RATE];
-	const unsigned at_mean = block->attrs->momentum ? 2 : 1;
-	float *p = block->param, *s = block->moment[0], *g = block->grad;
-	float *b = block->attrs->momentum ? block->moment[1] : NULL;
-	float *a = block->attrs->centered ? block->moment[at_mean] : NULL;
-	float root[BLOCK];
-
-	for (int64_t i = 0; i < block->n; i++)
-		root[i] = s[i] = alpha * s[i] + fresh * g[i] * g[i];
-	for (int64_t i = 0; a && i < block->n; i++) {
-		a[i] += fresh * (g[i] - a[i]);
-		root[i] -= a[i] * a[i];
-	}
-	for (int64_t i = 0; i < block->n; i++)
-		g[i] /= sqrtf(root[i]) + hyper[HYPER_EPS];
-	for (int64_t i = 0; b && i < block->n; i++)
-		g[i] = b[i] = mu * b[i] + g[i];
-	for (int64_t i = 0; i < block->n; i++)
-		p[i] -= rate * g[i];
-}
-
-static void adam_rule(struct block *block)
-{
-	const float *hyper = block->hyper;
-	const float fresh = hyper[HYPER_FRESH], beta2 = hyper[HYPER_SQUARE];
-	const float square_fresh = hyper[HYPER_SQUARE_FRESH];
-	const float rate = hyper[HYPER_RATE], eps = hyper[HYPER_EPS];
-	const float bias_root = hyper[HYPER_ROOT];
-	float *p = block->param, *m = block->moment[0], *v = block->moment[1];
-	float *top = block->attrs->amsgrad ? block->moment[2] : NULL;
-	const float *g = block->grad;
-
-	for (int64_t i = 0; i < block->n; i++) {
-		m[i] += fresh * (g[i] - m[i]);
-		v[i] = beta2 * v[i] + square_fresh * g[i] * g[i];
-	}
-	for (int64_t i = 0; top && i < block->n; i++)
-		top[i] = v[i] > top[i] ? v[i] : top[i];
-	if (top)
-		v = top;
-	for (int64_t i = 0; i < block->n; i++)
-		p[i] -= rate * m[i] / (sqrtf(v[i]) / bias_root + eps);
-}
-
-/* clipping and weight decay, the same for all rules */
-static void load_grad(struct block *block, const float *grad, float norm)
-{
-	const float *hyper = block->hyper;
-	const float l2 = hyper[HYPER_L2], keep = hyper[HYPER_KEEP];
-	const float max = hyper[HYPER_MAX_VALUE];
-	float scale = 1;
-
-	if (hyper[HYPER_MAX_NORM] > 0)
-		scale = hyper[HYPER_MAX_NORM] / (norm + 1e-6f);
-	if (scale > 1)
-		scale = 1;
-	for (int64_t i = 0; i < block->n; i++)
-		block->grad[i] = grad[i] * scale;
-	for (int64_t i = 0; max > 0 && i < block->n; i++)
-		block->grad[i] = fminf(fmaxf(block->grad[i], -max), max);
-	for (int64_t i = 0; l2 != 0 && i < block->n; i++)
-		block->grad[i] += l2 * block->param[i];
-	for (int64_t i = 0; keep != 1 && i < block->n; i++)
-		block->param[i] *= keep;
+	return hyper[HYPER_MAX_NORM] > 0 && scale < 1 ? scale : 1;
 }
 
 static unsigned call_moments(const struct kernel_call *call)
@@ -137,16 +43,24 @@ static unsigned call_moments(const struct kernel_call *call)
 static void run_segment(const struct kernel_call *call, optimizer_rule *rule,
 			const float *hyper, int64_t first, int64_t last)
 {
+	const struct optimizer_attrs *attrs = call->query->attrs;
 	const unsigned n_moments = call_moments(call);
 	const float *grad = call->in[OPTIMIZER_GRAD];
 	const float *norm = call->in[OPTIMIZER_NORM];
-	float spare[1 + OPTIMIZER_MAX_MOMENTS][BLOCK];
-	struct block block = { .hyper = hyper, .attrs = call->query->attrs };
+	float spare[1 + OPTIMIZER_MAX_MOMENTS][ROW_BLOCK], room[ROW_BLOCK];
+	struct row_update update = {
+		.grad = room,
+		.hyper = hyper,
+		.momentum = attrs->momentum != 0,
+		.nesterov = attrs->nesterov != 0,
+		.centered = attrs->centered != 0,
+		.amsgrad = attrs->amsgrad != 0,
+	};
 
-	for (int64_t at = first; at < last; at += BLOCK) {
+	for (int64_t at = first; at < last; at += ROW_BLOCK) {
 		float *part[1 + OPTIMIZER_MAX_MOMENTS] = { NULL };
 
-		block.n = last - at < BLOCK ? last - at : BLOCK;
+		update.n = last - at < ROW_BLOCK ? last - at : ROW_BLOCK;
 		for (unsigned i = 0; i <= n_moments; i++) {
 			part[i] = spare[i];
 			if (call->out[i])
@@ -154,12 +68,13 @@ static void run_segment(const struct kernel_call *call, optimizer_rule *rule,
 			else
 				memcpy(spare[i],
 				       (const float *)call->in[i] + at,
-				       (size_t)block.n * sizeof(float));
+				       (size_t)update.n * sizeof(float));
 		}
-		block.param = part[0];
-		memcpy(block.moment, part + 1, sizeof(block.moment));
-		load_grad(&block, grad + at, norm[0]);
-		rule(&block);
+		update.param = part[0];
+		memcpy(update.moment, part + 1, sizeof(update.moment));
+		row_loops()->load_grad(&update, grad + at,
+				       clip_scale(hyper, norm[0]));
+		rule(&update);
 	}
 }
 
@@ -195,21 +110,21 @@ static void sgd_run(const struct kernel_call *call, unsigned slice,
 		    void *scratch)
 {
 	(void)scratch;
-	run(call, slice, sgd_rule);
+	run(call, slice, row_loops()->sgd);
 }
 
 static void rmsprop_run(const struct kernel_call *call, unsigned slice,
 			void *scratch)
 {
 	(void)scratch;
-	run(call, slice, rmsprop_rule);
+	run(call, slice, row_loops()->rmsprop);
 }
 
 static void adam_run(const struct kernel_call *call, unsigned slice,
 		     void *scratch)
 {
 	(void)scratch;
-	run(call, slice, adam_rule);
+	run(call, slice, row_loops()->adam);
 }
 
 static enum err_code prepare(const struct kernel_query *query,
@@ -269,7 +184,7 @@ void optimizer_hyper_fill(const struct op *op,
 	if (is_adam) {
 		value[HYPER_RATE] /= 1 - pow(setting->momentum, t);
 		value[HYPER_FRESH] = 1 - setting->momentum;
-		value[HYPER_ROOT] = sqrt(1 - pow(setting->square, t));
+		value[HYPER_ROOT] = 1 / sqrt(1 - pow(setting->square, t));
 	}
 	for (int i = 0; i < OPTIMIZER_HYPER; i++)
 		row[i] = (float)value[i];
@@ -438,8 +353,8 @@ static const struct op_attr sgd_attrs[] = {
 };
 
 /* columns:  rate  l2  keep   mu  fresh square sfresh eps  root max_norm max_value */
-#define HYPER_ONE "float[1,12]={0.1, 0.01, 1, 0.9, 0.1, 0.99, 0.01, 1e-8, 0.5, 0, 0, 0}"
-#define HYPER_TWO "float[2,12]={0.1, 0, 0.999, 0.9, 0.1, 0.99, 0.01, 1e-8, 0.5, 1, 0, 0, " \
+#define HYPER_ONE "float[1,12]={0.1, 0.01, 1, 0.9, 0.1, 0.99, 0.01, 1e-8, 2, 0, 0, 0}"
+#define HYPER_TWO "float[2,12]={0.1, 0, 0.999, 0.9, 0.1, 0.99, 0.01, 1e-8, 2, 1, 0, 0, " \
 		  "0.2, 0, 1, 0.8, 0.2, 0.98, 0.02, 1e-5, 1, 0, 0.5, 0}"
 
 static const struct op_case adam_cases[] = {

@@ -55,7 +55,7 @@ enum optimizer_column {
 	HYPER_SQUARE,	/**< RMSprop: alpha; Adam: beta2 */
 	HYPER_SQUARE_FRESH, /**< 1 - HYPER_SQUARE */
 	HYPER_EPS,
-	HYPER_ROOT,	 /**< Adam: sqrt(1 - beta2^t) */
+	HYPER_ROOT,	 /**< Adam: 1 / sqrt(1 - beta2^t) */
 	HYPER_MAX_NORM,	 /**< gradients are scaled down to it; 0: never */
 	HYPER_MAX_VALUE, /**< gradients are cut to -value..value; 0: never */
 	OPTIMIZER_HYPER = 12

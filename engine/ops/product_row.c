@@ -2,9 +2,10 @@
 /* One row: y = alpha x op(B) + beta c. The matrix is read once, so the loops
  * only have to keep up with memory: over panels of columns where B is as
  * stored, and over dot products in fixed lanes where it is transposed. */
+#include "engine/kernels/row_loops.h"
 #include "engine/ops/product.h"
 
-enum { PANEL = 64, LANES = 32, MAX_SLICES = 16, SLICE_BYTES = 1 << 18 };
+enum { PANEL = ROW_PANEL, MAX_SLICES = 16, SLICE_BYTES = 1 << 18 };
 
 static float finish(const struct product *p, const float *c, int64_t col,
 		    float sum)
@@ -13,51 +14,12 @@ static float finish(const struct product *p, const float *c, int64_t col,
 	return c ? sum + (float)p->beta * c[col * p->col_c] : sum;
 }
 
-/* Columns first..last-1, at most PANEL of them. */
-static void panel(const struct product *p, const float *x, const float *b,
-		  int64_t first, int64_t last, float sum[PANEL])
-{
-	const int64_t n = last - first;
-
-	for (int64_t j = 0; j < PANEL; j++)
-		sum[j] = 0;
-	for (int64_t l = 0; l < p->k; l++) {
-		const float *row = b + l * p->n + first;
-		const float xl = x[l];
-
-		if (n == PANEL) {
-			for (int64_t j = 0; j < PANEL; j++)
-				sum[j] += xl * row[j];
-		} else {
-			for (int64_t j = 0; j < n; j++)
-				sum[j] += xl * row[j];
-		}
-	}
-}
-
-static float dot(const float *x, const float *y, int64_t n)
-{
-	float lane[LANES] = { 0 };
-	int64_t i = 0;
-
-	for (; i + LANES <= n; i += LANES) {
-		for (int64_t j = 0; j < LANES; j++)
-			lane[j] += x[i + j] * y[i + j];
-	}
-	for (int64_t j = 0; i + j < n; j++)
-		lane[j] += x[i + j] * y[i + j];
-	for (int64_t half = LANES / 2; half > 0; half /= 2) {
-		for (int64_t j = 0; j < half; j++)
-			lane[j] += lane[j + half];
-	}
-	return lane[0];
-}
-
 static void row_run(const struct kernel_call *call, unsigned slice,
 		    void *scratch)
 {
 	const float *x = call->in[0], *b = call->in[1], *c = NULL;
 	float *y = call->out[0], sum[PANEL];
+	const struct row_loops *rows = row_loops();
 	int64_t first, last;
 	struct product p;
 
@@ -71,11 +33,13 @@ static void row_run(const struct kernel_call *call, unsigned slice,
 	for (int64_t j = first * PANEL; j < last; j += PANEL) {
 		const int64_t end = j + PANEL < last ? j + PANEL : last;
 
+		const int64_t k_n_step[3] = { p.k, end - j, p.n };
+
 		if (!p.trans_b)
-			panel(&p, x, b, j, end, sum);
+			rows->panel(x, b + j, k_n_step, sum);
 		for (int64_t i = j; i < end; i++)
 			y[i] = finish(&p, c, i,
-				      p.trans_b ? dot(x, b + i * p.k, p.k)
+				      p.trans_b ? rows->dot(x, b + i * p.k, p.k)
 						: sum[i - j]);
 	}
 }

@@ -1,0 +1,60 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/** @file
+ * Row loops: what kernels do to a row of floats, compiled once for each level
+ * of CPU (engine/kernels/loops.h says which there are).
+ *
+ * Sums run in a fixed number of lanes that meet in a fixed order, and
+ * contraction is off, so all levels give the same bits.
+ *
+ * Threads: const tables; pure functions.
+ */
+#ifndef ENGINE_KERNELS_ROW_LOOPS_H
+#define ENGINE_KERNELS_ROW_LOOPS_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+enum { ROW_PANEL = 64, ROW_BLOCK = 512 };
+
+/** Neighbouring parameters under one row of hyper (engine/ops/optimizer.h),
+ * updated where they lie. grad is spent. */
+struct row_update {
+	int64_t n; /**< at most ROW_BLOCK */
+	float *param, *moment[3], *grad;
+	const float *hyper;
+	bool momentum, nesterov, centered, amsgrad;
+};
+
+struct row_loops {
+	/** sum[j] = sum over l < k of x[l] w[l * step + j], j < n <=
+	 * ROW_PANEL. w ends with its last row's n elements. */
+	void (*panel)(const float *x, const float *w, const int64_t k_n_step[3],
+		      float *sum);
+	float (*dot)(const float *x, const float *y, int64_t n);
+	/** In double. */
+	double (*squares)(const float *x, int64_t n);
+	/** to[i] = a clipped and decayed gradient; see optimizer.c. */
+	void (*load_grad)(struct row_update *update, const float *grad,
+			  float scale);
+	void (*sgd)(struct row_update *update);
+	void (*rmsprop)(struct row_update *update);
+	void (*adam)(struct row_update *update);
+	float (*largest)(const float *x, int64_t n); /**< n > 0 */
+	/** y[i] = exp(x[i] - shift); their sum. y may be NULL, or x. */
+	float (*exps)(const float *x, float shift, int64_t n, float *y);
+	/** y = x * factor + add. y may be x. */
+	void (*scale)(const float *x, float factor, float add, int64_t n,
+		      float *y);
+	/** y = (x - a) - b. */
+	void (*shift)(const float *x, float a, float b, int64_t n, float *y);
+	/** dx = y (dy - sum). dx may be dy. */
+	void (*softmax_grad)(const float *dy, const float *y, float sum,
+			     int64_t n, float *dx);
+};
+
+/** The widest level that this CPU runs. */
+const struct row_loops *row_loops(void);
+/** Level number 0 to loop_levels() - 1: tests try each. */
+const struct row_loops *row_loops_level(unsigned level);
+
+#endif

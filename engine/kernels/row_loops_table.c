@@ -1,0 +1,284 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Compiled once for each level; ROW_LOOPS_TABLE names the table. Loops of a
+ * constant count of lanes become vectors, so rests have loops of their own. */
+#include "engine/kernels/row_loops_priv.h"
+
+#include <math.h>
+#include <stddef.h>
+
+#include "engine/kernels/fast_math.h"
+#include "engine/ops/optimizer.h"
+
+enum { LANES = 32, STRIP = 16 };
+
+/* A whole panel. */
+static void panel_whole(const float *restrict x, const float *restrict w,
+			int64_t k, int64_t step, float *restrict sum)
+{
+	float part[ROW_PANEL] = { 0 };
+
+	for (int64_t l = 0; l < k; l++) {
+		for (int j = 0; j < ROW_PANEL; j++)
+			part[j] += x[l] * w[l * step + j];
+	}
+	for (int j = 0; j < ROW_PANEL; j++)
+		sum[j] = part[j];
+}
+
+/* n <= STRIP columns. Rows are read STRIP wide while that stays inside of w,
+ * and what is too much is not used. */
+static void panel_strip(const float *restrict x, const float *restrict w,
+			const int64_t k_n_step[3], float *restrict sum)
+{
+	const int64_t k = k_n_step[0], n = k_n_step[1], step = k_n_step[2];
+	const int64_t end = (k - 1) * step + n;
+	float part[STRIP] = { 0 };
+	int64_t l = 0;
+
+	for (; l < k && l * step + STRIP <= end; l++) {
+		for (int j = 0; j < STRIP; j++)
+			part[j] += x[l] * w[l * step + j];
+	}
+	for (; l < k; l++) {
+		for (int64_t j = 0; j < n; j++)
+			part[j] += x[l] * w[l * step + j];
+	}
+	for (int64_t j = 0; j < n; j++)
+		sum[j] = part[j];
+}
+
+static void panel(const float *x, const float *w, const int64_t k_n_step[3],
+		  float *sum)
+{
+	const int64_t k = k_n_step[0], n = k_n_step[1], step = k_n_step[2];
+
+	if (n == ROW_PANEL) {
+		panel_whole(x, w, k, step, sum);
+		return;
+	}
+	for (int64_t j = 0; j < n; j += STRIP) {
+		const int64_t part[3] = { k, n - j < STRIP ? n - j : STRIP,
+					  step };
+
+		panel_strip(x, w + j, part, sum + j);
+	}
+}
+
+/* lanes in halves, then quarters ... */
+static float join(float *lane)
+{
+	for (int half = LANES / 2; half > 0; half /= 2) {
+		for (int j = 0; j < half; j++)
+			lane[j] += lane[j + half];
+	}
+	return lane[0];
+}
+
+static float dot(const float *restrict x, const float *restrict y, int64_t n)
+{
+	float lane[LANES] = { 0 };
+	int64_t i = 0;
+
+	for (; i + LANES <= n; i += LANES) {
+		for (int j = 0; j < LANES; j++)
+			lane[j] += x[i + j] * y[i + j];
+	}
+	for (int64_t j = 0; i + j < n; j++)
+		lane[j] += x[i + j] * y[i + j];
+	return join(lane);
+}
+
+static double squares(const float *x, int64_t n)
+{
+	double lane[LANES] = { 0 }, sum = 0;
+	int64_t i = 0;
+
+	for (; i + LANES <= n; i += LANES) {
+		for (int j = 0; j < LANES; j++)
+			lane[j] += (double)x[i + j] * (double)x[i + j];
+	}
+	for (int64_t j = 0; i + j < n; j++)
+		lane[j] += (double)x[i + j] * (double)x[i + j];
+	for (int j = 0; j < LANES; j++)
+		sum += lane[j];
+	return sum;
+}
+
+static void load_grad(struct row_update *u, const float *grad, float scale)
+{
+	const float l2 = u->hyper[HYPER_L2], keep = u->hyper[HYPER_KEEP];
+	const float max = u->hyper[HYPER_MAX_VALUE];
+	float *restrict g = u->grad, *restrict p = u->param;
+
+	for (int64_t i = 0; i < u->n; i++)
+		g[i] = grad[i] * scale;
+	for (int64_t i = 0; max > 0 && i < u->n; i++) {
+		const float v = g[i] > max ? max : g[i];
+
+		g[i] = v < -max ? -max : v;
+	}
+	for (int64_t i = 0; l2 != 0 && i < u->n; i++)
+		g[i] += l2 * p[i];
+	for (int64_t i = 0; keep != 1 && i < u->n; i++)
+		p[i] *= keep;
+}
+
+static void sgd(struct row_update *u)
+{
+	const float rate = u->hyper[HYPER_RATE], mu = u->hyper[HYPER_MOMENTUM];
+	const float fresh = u->hyper[HYPER_FRESH];
+	float *restrict p = u->param, *restrict b = u->moment[0];
+	const float *restrict g = u->grad;
+
+	if (!u->momentum) {
+		for (int64_t i = 0; i < u->n; i++)
+			p[i] -= rate * g[i];
+		return;
+	}
+	for (int64_t i = 0; i < u->n; i++)
+		b[i] = mu * b[i] + fresh * g[i];
+	if (!u->nesterov) {
+		for (int64_t i = 0; i < u->n; i++)
+			p[i] -= rate * b[i];
+		return;
+	}
+	for (int64_t i = 0; i < u->n; i++)
+		p[i] -= rate * (g[i] + mu * b[i]);
+}
+
+static void rmsprop(struct row_update *u)
+{
+	const float alpha = u->hyper[HYPER_SQUARE], eps = u->hyper[HYPER_EPS];
+	const float fresh = u->hyper[HYPER_SQUARE_FRESH];
+	const float mu = u->hyper[HYPER_MOMENTUM], rate = u->hyper[HYPER_RATE];
+	float *restrict p = u->param, *restrict s = u->moment[0];
+	float *restrict b = u->momentum ? u->moment[1] : NULL;
+	float *restrict a = u->centered ? u->moment[u->momentum ? 2 : 1] : NULL;
+	float *restrict g = u->grad;
+	float root[ROW_BLOCK];
+
+	for (int64_t i = 0; i < u->n; i++)
+		root[i] = s[i] = alpha * s[i] + fresh * g[i] * g[i];
+	for (int64_t i = 0; a && i < u->n; i++) {
+		a[i] += fresh * (g[i] - a[i]);
+		root[i] -= a[i] * a[i];
+	}
+	for (int64_t i = 0; i < u->n; i++)
+		g[i] /= sqrtf(root[i]) + eps;
+	for (int64_t i = 0; b && i < u->n; i++)
+		g[i] = b[i] = mu * b[i] + g[i];
+	for (int64_t i = 0; i < u->n; i++)
+		p[i] -= rate * g[i];
+}
+
+static void adam(struct row_update *u)
+{
+	const float fresh = u->hyper[HYPER_FRESH],
+		    beta2 = u->hyper[HYPER_SQUARE];
+	const float square_fresh = u->hyper[HYPER_SQUARE_FRESH];
+	const float rate = u->hyper[HYPER_RATE], eps = u->hyper[HYPER_EPS];
+	const float bias_root = u->hyper[HYPER_ROOT];
+	float *restrict p = u->param, *restrict m = u->moment[0];
+	float *restrict v = u->moment[1], *restrict top = u->moment[2];
+	const float *restrict g = u->grad;
+
+	for (int64_t i = 0; i < u->n; i++) {
+		m[i] += fresh * (g[i] - m[i]);
+		v[i] = beta2 * v[i] + square_fresh * g[i] * g[i];
+	}
+	if (!u->amsgrad) {
+		for (int64_t i = 0; i < u->n; i++)
+			p[i] -= rate * m[i] / (sqrtf(v[i]) * bias_root + eps);
+		return;
+	}
+	for (int64_t i = 0; i < u->n; i++)
+		top[i] = v[i] > top[i] ? v[i] : top[i];
+	for (int64_t i = 0; i < u->n; i++)
+		p[i] -= rate * m[i] / (sqrtf(top[i]) * bias_root + eps);
+}
+
+static float largest(const float *x, int64_t n)
+{
+	float lane[LANES], max;
+	int64_t i = 0;
+
+	for (int j = 0; j < LANES; j++)
+		lane[j] = x[0];
+	for (; i + LANES <= n; i += LANES) {
+		for (int j = 0; j < LANES; j++)
+			lane[j] = x[i + j] > lane[j] ? x[i + j] : lane[j];
+	}
+	max = x[0];
+	for (; i < n; i++)
+		max = x[i] > max ? x[i] : max;
+	for (int j = 0; j < LANES; j++)
+		max = lane[j] > max ? lane[j] : max;
+	return max;
+}
+
+static float exps(const float *x, float from, int64_t n, float *y)
+{
+	float lane[LANES] = { 0 };
+	int64_t i = 0;
+
+	for (; i + LANES <= n; i += LANES) {
+		float e[LANES];
+
+		for (int j = 0; j < LANES; j++)
+			e[j] = fast_exp(x[i + j] - from);
+		for (int j = 0; j < LANES; j++)
+			lane[j] += e[j];
+		for (int j = 0; y && j < LANES; j++)
+			y[i + j] = e[j];
+	}
+	if (i < n) {
+		float e[LANES];
+
+		for (int j = 0; j < LANES; j++)
+			e[j] = from;
+		for (int64_t j = 0; i + j < n; j++)
+			e[j] = x[i + j];
+		for (int j = 0; j < LANES; j++)
+			e[j] = fast_exp(e[j] - from);
+		for (int64_t j = 0; i + j < n; j++)
+			lane[j] += e[j];
+		for (int64_t j = 0; y && i + j < n; j++)
+			y[i + j] = e[j];
+	}
+	return join(lane);
+}
+
+static void scale(const float *x, float factor, float add, int64_t n, float *y)
+{
+	for (int64_t i = 0; i < n; i++)
+		y[i] = x[i] * factor + add;
+}
+
+static void shift(const float *x, float a, float b, int64_t n, float *y)
+{
+	for (int64_t i = 0; i < n; i++)
+		y[i] = (x[i] - a) - b;
+}
+
+static void softmax_grad(const float *dy, const float *y, float sum, int64_t n,
+			 float *dx)
+{
+	for (int64_t i = 0; i < n; i++)
+		dx[i] = y[i] * (dy[i] - sum);
+}
+
+extern const struct row_loops ROW_LOOPS_TABLE;
+const struct row_loops ROW_LOOPS_TABLE = {
+	.panel = panel,
+	.dot = dot,
+	.squares = squares,
+	.load_grad = load_grad,
+	.sgd = sgd,
+	.rmsprop = rmsprop,
+	.adam = adam,
+	.largest = largest,
+	.exps = exps,
+	.scale = scale,
+	.shift = shift,
+	.softmax_grad = softmax_grad,
+};
