@@ -212,26 +212,28 @@ static enum err_code read_limit(struct api_request *request, size_t *ret,
 
 enum err_code api_jobs_list(struct api_request *request, struct err *err)
 {
-	struct store_job *jobs;
+	struct store_job_query query = {
+		.state = api_query(request, "state"),
+		.after = api_query(request, "after"),
+	};
+	struct store_jobs jobs;
 	struct json_writer w;
-	size_t n, limit;
 	enum err_code rc;
 
-	rc = read_limit(request, &limit, err);
+	rc = read_limit(request, &query.limit, err);
 	if (!rc)
-		rc = store_job_list(jobs_of(request)->store,
-				    api_query(request, "state"),
-				    api_query(request, "after"), limit,
-				    request->arena, &jobs, &n, err);
+		rc = store_job_list(jobs_of(request)->store, &query,
+				    request->arena, &jobs, err);
 	if (rc)
 		return rc;
 	api_answer_json(request, 200, &w);
 	json_write_object(&w, NULL);
 	json_write_array(&w, "jobs");
-	for (size_t i = 0; i < n; i++)
-		write_job(&w, &jobs[i], false, request->arena);
+	for (size_t i = 0; i < jobs.n; i++)
+		write_job(&w, &jobs.job[i], false, request->arena);
 	json_write_array_end(&w);
-	write_text(&w, "next", n == limit ? jobs[n - 1].id : NULL);
+	write_text(&w, "next",
+		   jobs.n == query.limit ? jobs.job[jobs.n - 1].id : NULL);
 	json_write_object_end(&w);
 	return ERR_NONE;
 }
@@ -301,36 +303,42 @@ static void write_column(struct json_writer *w, struct doc *const *events,
 	json_write_array_end(w);
 }
 
-/* Events of a type with a step of at least `since`, parsed. */
+struct parsed_events {
+	struct doc **doc;
+	size_t n;
+};
+
+/* Events of a type with a step of at least `since`; the step is a member of
+ * `step_in`, or of the event itself. */
 static enum err_code read_events(struct api_request *request, const char *type,
 				 const char *step_in, int64_t since,
-				 struct doc ***ret, size_t *ret_n,
-				 struct err *err)
+				 struct parsed_events *ret, struct err *err)
 {
-	struct store_event *events;
-	struct doc **docs;
-	size_t n, kept = 0;
+	const struct store_event_query query = { .job = request->param[0],
+						 .type = type,
+						 .limit = EVENTS_MAX };
+	struct store_events events;
 	enum err_code rc;
 
-	rc = store_event_list(jobs_of(request)->store, request->param[0], 0,
-			      type, EVENTS_MAX, request->arena, &events, &n,
-			      err);
+	rc = store_event_list(jobs_of(request)->store, &query, request->arena,
+			      &events, err);
 	if (rc)
 		return rc;
-	docs = arena_array(request->arena, n + 1, sizeof(struct doc *));
-	if (!docs)
+	*ret = (struct parsed_events){ 0 };
+	ret->doc =
+	    arena_array(request->arena, events.n + 1, sizeof(struct doc *));
+	if (!ret->doc)
 		return err_set(err, ERR_NO_MEMORY, "metrics: out of memory");
-	for (size_t i = 0; i < n && !rc; i++) {
+	for (size_t i = 0; i < events.n && !rc; i++) {
+		const char *json = events.event[i].json;
 		const struct doc *step;
 
-		rc = doc_parse_json(events[i].json, strlen(events[i].json),
-				    "event", request->arena, &docs[kept], err);
-		step = rc ? NULL : path_find(docs[kept], step_in, "step");
+		rc = doc_parse_json(json, strlen(json), "event", request->arena,
+				    &ret->doc[ret->n], err);
+		step = rc ? NULL : path_find(ret->doc[ret->n], step_in, "step");
 		if (step && step->integer >= since)
-			kept++;
+			ret->n++;
 	}
-	*ret = docs;
-	*ret_n = kept;
 	return rc;
 }
 
@@ -354,10 +362,9 @@ enum err_code api_jobs_metrics(struct api_request *request, struct err *err)
 	static const char *const latest[] = { "train_loss", "learning_rate",
 					      "momentum", "grad_norm" };
 	const char *text = api_query(request, "since_step");
-	struct doc **evals, **steps;
+	struct parsed_events evals, steps;
 	struct store_job job;
 	struct json_writer w;
-	size_t n_evals, n_steps;
 	int64_t since = 0;
 	enum err_code rc = find_job(request, &job, err);
 
@@ -368,19 +375,19 @@ enum err_code api_jobs_metrics(struct api_request *request, struct err *err)
 			       "since_step: expected a whole number, got "
 			       "'%.32s'",
 			       text);
-	rc = read_events(request, "eval", NULL, since, &evals, &n_evals, err);
+	rc = read_events(request, "eval", NULL, since, &evals, err);
 	if (!rc)
 		rc = read_events(request, "step", "progress", since, &steps,
-				 &n_steps, err);
+				 err);
 	if (rc)
 		return rc;
 	api_answer_json(request, 200, &w);
 	json_write_object(&w, NULL);
-	write_metric_columns(&w, evals, n_evals);
+	write_metric_columns(&w, evals.doc, evals.n);
 	json_write_object(&w, "train");
-	write_column(&w, steps, n_steps, "progress", "step");
+	write_column(&w, steps.doc, steps.n, "progress", "step");
 	for (size_t i = 0; i < sizeof(latest) / sizeof(latest[0]); i++)
-		write_column(&w, steps, n_steps, "latest", latest[i]);
+		write_column(&w, steps.doc, steps.n, "latest", latest[i]);
 	json_write_object_end(&w);
 	json_write_object_end(&w);
 	return ERR_NONE;

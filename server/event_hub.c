@@ -72,8 +72,10 @@ static void refill(struct stream *stream)
 {
 	struct store *store = stream->hub->store;
 	struct arena *arena = arena_create(PENDING_MAX);
-	struct store_event *events;
-	size_t n = 0;
+	const struct store_event_query query = { .job = stream->job_id,
+						 .after = stream->last,
+						 .limit = PAGE };
+	struct store_events events = { 0 };
 	bool is_over;
 
 	buf_reset(&stream->pending);
@@ -81,14 +83,13 @@ static void refill(struct stream *stream)
 	if (!arena)
 		return;
 	is_over = is_job_over(store, stream->job_id, arena);
-	if (store_event_list(store, stream->job_id, stream->last, NULL, PAGE,
-			     arena, &events, &n, NULL))
-		n = 0;
-	for (size_t i = 0; i < n; i++) {
-		put_event(stream, &events[i]);
-		stream->last = events[i].seq;
+	if (store_event_list(store, &query, arena, &events, NULL))
+		events.n = 0;
+	for (size_t i = 0; i < events.n; i++) {
+		put_event(stream, &events.event[i]);
+		stream->last = events.event[i].seq;
 	}
-	if (n == 0 && is_over)
+	if (events.n == 0 && is_over)
 		stream->is_over = true;
 	arena_destroy(arena);
 }

@@ -1,0 +1,170 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "server/auth.h"
+
+#include <strings.h>
+
+#include "base/digest.h"
+#include "base/mem.h"
+
+enum {
+	TOKENS_MAX = 64,
+	TOKEN_LEN_MIN = 16,
+	TOKEN_LEN_MAX = 512,
+	HEX_LEN = DIGEST_HEX_MAX - 1
+};
+
+struct token {
+	unsigned scopes;
+	char hex[DIGEST_HEX_MAX];
+};
+
+struct auth {
+	size_t n;
+	struct token token[TOKENS_MAX];
+};
+
+static const struct {
+	const char *name;
+	unsigned scopes;
+} scope_rows[] = {
+	{ "infer", SCOPE_INFER },
+	{ "train", SCOPE_TRAIN },
+	{ "admin", SCOPE_INFER | SCOPE_TRAIN | SCOPE_ADMIN },
+};
+
+/* "infer,train" to bits; 0 when a name is unknown. */
+static unsigned parse_scopes(const char *text, size_t len)
+{
+	unsigned scopes = 0;
+
+	for (;;) {
+		const char *comma = memchr(text, ',', len);
+		const size_t n = comma ? (size_t)(comma - text) : len;
+		unsigned found = 0;
+
+		for (size_t i = 0; i < sizeof(scope_rows) / sizeof(*scope_rows);
+		     i++)
+			if (strlen(scope_rows[i].name) == n &&
+			    memcmp(scope_rows[i].name, text, n) == 0)
+				found = scope_rows[i].scopes;
+		if (!found)
+			return 0;
+		scopes |= found;
+		if (!comma)
+			return scopes;
+		text += n + 1;
+		len -= n + 1;
+	}
+}
+
+/* The token's digest, given as such or computed. */
+static bool parse_token(const char *text, size_t len, char hex[DIGEST_HEX_MAX])
+{
+	static const char prefix[] = "sha256:";
+	const size_t skip = strlen(prefix);
+
+	if (len > skip && memcmp(text, prefix, skip) == 0) {
+		if (len - skip != HEX_LEN ||
+		    strspn(text + skip, "0123456789abcdef") < HEX_LEN)
+			return false;
+		memcpy(hex, text + skip, HEX_LEN);
+		hex[HEX_LEN] = '\0';
+		return true;
+	}
+	if (len < TOKEN_LEN_MIN || len > TOKEN_LEN_MAX)
+		return false;
+	digest_sha256(text, len, hex);
+	return true;
+}
+
+static enum err_code add_line(struct auth *auth, const char *line, size_t len,
+			      const char *name, struct err *err)
+{
+	const size_t scopes_len = strcspn(line, " \t\n");
+	const char *text = line + scopes_len + strspn(line + scopes_len, " \t");
+	struct token *token = &auth->token[auth->n];
+
+	if (len == 0 || *line == '#')
+		return ERR_NONE;
+	if (auth->n == TOKENS_MAX)
+		return err_set(err, ERR_INVALID, "%s: more than %d tokens",
+			       name, TOKENS_MAX);
+	token->scopes = parse_scopes(line, scopes_len);
+	if (!token->scopes)
+		return err_set(err, ERR_INVALID,
+			       "%s: token %zu: its scopes are not infer, train "
+			       "or admin joined by commas",
+			       name, auth->n + 1);
+	if (!parse_token(text, strcspn(text, " \t\r\n"), token->hex))
+		return err_set(
+		    err, ERR_INVALID,
+		    "%s: token %zu: expected %d to %d characters, or "
+		    "sha256: and 64 hex digits",
+		    name, auth->n + 1, TOKEN_LEN_MIN, TOKEN_LEN_MAX);
+	auth->n++;
+	return ERR_NONE;
+}
+
+enum err_code auth_create(const char *text, const char *name,
+			  struct auth **ret_auth, struct err *err)
+{
+	struct auth *auth = mem_zero(sizeof(*auth));
+	enum err_code rc = ERR_NONE;
+
+	if (!auth)
+		return err_set(err, ERR_NO_MEMORY, "%s: out of memory", name);
+	while (text && *text && !rc) {
+		const size_t len = strcspn(text, "\n");
+
+		rc = add_line(auth, text, len, name, err);
+		text += len + (text[len] == '\n');
+	}
+	if (rc) {
+		auth_destroy(auth);
+		return rc;
+	}
+	*ret_auth = auth;
+	return ERR_NONE;
+}
+
+void auth_destroy(struct auth *auth)
+{
+	mem_free(auth);
+}
+
+bool auth_has_tokens(const struct auth *auth)
+{
+	return auth->n > 0;
+}
+
+enum err_code auth_check(const struct auth *auth, const char *authorization,
+			 enum auth_scope scope, struct err *err)
+{
+	static const char scheme[] = "Bearer ";
+	char hex[DIGEST_HEX_MAX];
+	unsigned scopes = 0;
+
+	if (!auth->n || scope == SCOPE_NONE)
+		return ERR_NONE;
+	if (!authorization ||
+	    strncasecmp(authorization, scheme, strlen(scheme)) != 0)
+		return err_set(err, ERR_UNAUTHENTICATED,
+			       "expected a header 'Authorization: Bearer "
+			       "TOKEN'");
+	authorization += strlen(scheme);
+	digest_sha256(authorization, strlen(authorization), hex);
+	/* all are compared, so that the time does not tell which one fits */
+	for (size_t i = 0; i < auth->n; i++)
+		if (digest_equal(hex, auth->token[i].hex, HEX_LEN))
+			scopes |= auth->token[i].scopes;
+	if (!scopes)
+		return err_set(err, ERR_UNAUTHENTICATED,
+			       "the bearer token is not known");
+	if (!(scopes & (unsigned)scope))
+		return err_set(err, ERR_FORBIDDEN,
+			       "the bearer token lacks the scope '%s'",
+			       scope == SCOPE_INFER   ? "infer"
+			       : scope == SCOPE_TRAIN ? "train"
+						      : "admin");
+	return ERR_NONE;
+}

@@ -1,0 +1,46 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/** @file
+ * Auth: bearer tokens and what each may do.
+ *
+ * A token file has a line for each token: its scopes (infer, train, admin,
+ * joined by commas) and the token, or "sha256:" and the digest of it in hex.
+ * Empty lines and lines that begin with '#' are skipped. admin includes the
+ * others. Tokens are compared by their digests, in constant time.
+ *
+ * Without tokens every request is allowed: the server only starts so on
+ * loopback, or when it is told to be insecure.
+ *
+ * Ownership: create/destroy. Threads: read only after creation.
+ * Limits:    64 tokens of 16 to 512 characters.
+ */
+#ifndef SERVER_AUTH_H
+#define SERVER_AUTH_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "base/err.h"
+
+enum auth_scope {
+	SCOPE_NONE = 0, /**< health: everybody */
+	SCOPE_INFER = 1,
+	SCOPE_TRAIN = 2,
+	SCOPE_ADMIN = 4
+};
+
+struct auth;
+
+/** text NULL: no tokens. `name` (the file) begins messages. */
+MUST_USE enum err_code auth_create(const char *text, const char *name,
+				   struct auth **ret_auth, struct err *err);
+/** NULL is fine. */
+void auth_destroy(struct auth *auth);
+bool auth_has_tokens(const struct auth *auth);
+/** `authorization` is the header's value, NULL when absent:
+ * ERR_UNAUTHENTICATED without a known token, ERR_FORBIDDEN when the token's
+ * scopes lack `scope`. */
+MUST_USE enum err_code auth_check(const struct auth *auth,
+				  const char *authorization,
+				  enum auth_scope scope, struct err *err);
+
+#endif

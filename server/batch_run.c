@@ -1,0 +1,266 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "server/batcher_priv.h"
+
+#include "base/clock.h"
+
+/* What a run is made of while it is under way. */
+struct run {
+	const struct batcher_options *options;
+	const struct batch_part *parts;
+	unsigned n_parts;
+	int64_t rows, padded; /* padded 0: the model does not batch */
+	struct fact *facts;
+	struct instance *instance;
+};
+
+int64_t batch_padded(int64_t rows)
+{
+	static const int64_t sizes[] = { 1,  2,	 3,  4,	 6,  8,
+					 12, 16, 24, 32, 48, 64 };
+
+	for (size_t i = 0; i < sizeof(sizes) / sizeof(*sizes); i++)
+		if (rows <= sizes[i])
+			return sizes[i];
+	return rows;
+}
+
+static size_t row_bytes(const struct tensor_view *view)
+{
+	const struct shape *shape = &view->shape;
+
+	return (size_t)shape_range(shape, 1, shape->rank) *
+	       dtype_info(view->dtype)->size;
+}
+
+/* The signature: shapes of the first call, with the padded batch in place of
+ * its rows. */
+static enum err_code make_facts(struct run *run, struct err *err)
+{
+	const struct infer_call *call = run->parts[0].call;
+
+	run->facts =
+	    arena_array(call->arena, call->n_inputs + 1, sizeof(*run->facts));
+	if (!run->facts)
+		return err_set(err, ERR_NO_MEMORY,
+			       "model '%s': the request needs more memory than "
+			       "one may have",
+			       run->options->name);
+	for (unsigned i = 0; i < call->n_inputs; i++) {
+		struct fact *fact = &run->facts[i];
+
+		fact->type.elem = call->input[i].dtype;
+		fact->shape = call->input[i].shape;
+		fact->has_shape = true;
+		fact->value = call->input[i].data;
+		if (run->padded)
+			fact->shape.dim[0] = run->padded;
+	}
+	return ERR_NONE;
+}
+
+/* Rows that nobody asked for repeat the last one, which is as valid as any;
+ * without any row they are zeros. */
+static void fill_padding(const struct run *run, char *data, size_t bytes)
+{
+	char *at = data + (size_t)run->rows * bytes;
+
+	for (int64_t i = run->rows; i < run->padded; i++, at += bytes) {
+		if (run->rows)
+			memcpy(at, at - bytes, bytes);
+		else
+			memset(at, 0, bytes);
+	}
+}
+
+static void copy_input(const struct run *run, unsigned i)
+{
+	struct tensor_view to = instance_input(run->instance, i);
+	char *at = to.data;
+
+	if (!run->padded) {
+		const struct tensor_view *from = &run->parts[0].call->input[i];
+		const size_t bytes = tensor_bytes(from->dtype, &from->shape);
+
+		if (bytes)
+			memcpy(at, from->data, bytes);
+		return;
+	}
+	for (unsigned p = 0; p < run->n_parts; p++) {
+		const struct batch_part *part = &run->parts[p];
+		const char *from = part->call->input[i].data;
+		const size_t bytes = row_bytes(&to);
+
+		if (part->n == 0 || bytes == 0)
+			continue;
+		memcpy(at, from + (size_t)part->first * bytes,
+		       (size_t)part->n * bytes);
+		at += (size_t)part->n * bytes;
+	}
+	fill_padding(run, to.data, row_bytes(&to));
+}
+
+/* A call's place for output j, made when its first rows come. */
+static enum err_code make_output(const struct run *run, struct infer_call *call,
+				 unsigned j, const struct tensor_view *from,
+				 struct err *err)
+{
+	struct tensor_view *to = &call->output[j];
+
+	if (to->data)
+		return ERR_NONE;
+	*to = *from;
+	to->layout = LAYOUT_PLAIN;
+	if (run->padded)
+		to->shape.dim[0] = call->rows;
+	to->data =
+	    arena_aligned(call->arena, tensor_bytes(to->dtype, &to->shape) + 1);
+	if (!to->data)
+		return err_set(err, ERR_NO_MEMORY,
+			       "model '%s': its answer needs more memory than "
+			       "one request may have",
+			       run->options->name);
+	return ERR_NONE;
+}
+
+/* Strings are borrowed from the instance, which is lent to others next. */
+static enum err_code copy_strings(struct infer_call *call, struct str *to,
+				  const struct str *from, size_t n,
+				  struct err *err)
+{
+	for (size_t i = 0; i < n; i++) {
+		to[i].len = from[i].len;
+		to[i].bytes = arena_strndup(call->arena,
+					    from[i].bytes ? from[i].bytes : "",
+					    from[i].len);
+		if (!to[i].bytes)
+			return err_set(err, ERR_NO_MEMORY,
+				       "the strings of an answer need more "
+				       "memory than one request may have");
+	}
+	return ERR_NONE;
+}
+
+/* n elements of `from`, from number `skip` on, to number `at` of output j. */
+static enum err_code copy_elements(struct infer_call *call, unsigned j,
+				   size_t at, const struct tensor_view *from,
+				   size_t skip, size_t n, struct err *err)
+{
+	const size_t size = dtype_info(from->dtype)->size;
+	char *to = call->output[j].data;
+
+	if (from->dtype == DTYPE_STRING)
+		return copy_strings(call, (struct str *)(void *)to + at,
+				    (const struct str *)from->data + skip, n,
+				    err);
+	if (n)
+		memcpy(to + at * size, (const char *)from->data + skip * size,
+		       n * size);
+	return ERR_NONE;
+}
+
+static enum err_code check_batched(const struct run *run, unsigned j,
+				   const struct tensor_view *from,
+				   struct err *err)
+{
+	if (from->shape.rank && from->shape.dim[0] == run->padded)
+		return ERR_NONE;
+	return err_set(err, ERR_INTERNAL,
+		       "model '%s': output %u does not have a row for each row "
+		       "of the inputs",
+		       run->options->name, j);
+}
+
+static enum err_code copy_rows(const struct run *run, unsigned j,
+			       const struct tensor_view *from, struct err *err)
+{
+	const size_t width =
+	    (size_t)shape_range(&from->shape, 1, from->shape.rank);
+	int64_t row = 0;
+	enum err_code rc = check_batched(run, j, from, err);
+
+	for (unsigned p = 0; p < run->n_parts && !rc; p++) {
+		const struct batch_part *part = &run->parts[p];
+		struct infer_call *call = part->call;
+
+		if (!call->is_wanted || call->is_wanted[j]) {
+			rc = make_output(run, call, j, from, err);
+			if (!rc)
+				rc = copy_elements(
+				    call, j, (size_t)part->first * width, from,
+				    (size_t)row * width,
+				    (size_t)part->n * width, err);
+		}
+		row += part->n;
+	}
+	return rc;
+}
+
+static enum err_code copy_output(const struct run *run, unsigned j,
+				 struct err *err)
+{
+	struct tensor_view from = instance_output(run->instance, j);
+	struct infer_call *call = run->parts[0].call;
+	enum err_code rc;
+
+	if (run->padded)
+		return copy_rows(run, j, &from, err);
+	if (call->is_wanted && !call->is_wanted[j])
+		return ERR_NONE;
+	rc = make_output(run, call, j, &from, err);
+	if (!rc)
+		rc = copy_elements(call, j, 0, &from, 0,
+				   (size_t)shape_count(&from.shape), err);
+	return rc;
+}
+
+/* With the instance lent: in, run, out. */
+static enum err_code go(struct run *run, struct team *team, int64_t start,
+			int64_t ret_ns[PHASE_OUTPUT + 1], struct err *err)
+{
+	const struct infer_call *call = run->parts[0].call;
+	int64_t copied, ran;
+	enum err_code rc;
+
+	for (unsigned i = 0; i < call->n_inputs; i++)
+		copy_input(run, i);
+	copied = clock_monotonic_ns();
+	rc = instance_run(run->instance, team, err);
+	ran = clock_monotonic_ns();
+	for (unsigned j = 0; j < call->n_outputs && !rc; j++)
+		rc = copy_output(run, j, err);
+	ret_ns[PHASE_QUEUE] = 0;
+	ret_ns[PHASE_INPUT] = copied - start;
+	ret_ns[PHASE_INFER] = ran - copied;
+	ret_ns[PHASE_OUTPUT] = clock_monotonic_ns() - ran;
+	return rc;
+}
+
+enum err_code batch_run(const struct batcher_options *options,
+			const struct batch_part *parts, unsigned n_parts,
+			struct team *team, int64_t ret_ns[PHASE_OUTPUT + 1],
+			struct err *err)
+{
+	const int64_t start = clock_monotonic_ns();
+	struct run run = { .options = options,
+			   .parts = parts,
+			   .n_parts = n_parts };
+	struct signature signature;
+	enum err_code rc;
+
+	if (options->batches) {
+		for (unsigned p = 0; p < n_parts; p++)
+			run.rows += parts[p].n;
+		run.padded = batch_padded(run.rows);
+	}
+	rc = make_facts(&run, err);
+	if (rc)
+		return rc;
+	signature.n = parts[0].call->n_inputs;
+	signature.input = run.facts;
+	rc = plan_cache_acquire(options->plans, &signature, &run.instance, err);
+	if (rc)
+		return rc;
+	rc = go(&run, team, start, ret_ns, err);
+	plan_cache_release(options->plans, run.instance);
+	return rc;
+}

@@ -1,0 +1,91 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/** @file
+ * Batcher: the runs of one version of a model.
+ *
+ * Requests whose shapes agree but for the first dimension are joined into one
+ * run, padded to one of a few sizes so that plans are few. A batch closes when
+ * it is full, or when an instance is free and its oldest request has waited
+ * max_delay. A request of more than max_batch rows runs in several pieces.
+ * When a joined run meets a bad value, each of its requests runs alone, so
+ * that one client's error is not another's. A model that does not batch runs
+ * each request as it is.
+ *
+ * batcher_run_now() runs a request on the caller's thread, when nothing waits
+ * and its time is known to be short; else batcher_submit() hands it on and
+ * done() is called on another thread, exactly once.
+ *
+ * Ownership: counted; submit takes the call until done(). plans, stats and the
+ *            pools outlive every call.
+ * Threads:   every function from any thread.
+ * Limits:    at most max_queued calls wait (ERR_BUSY); a call that waits
+ *            beyond its deadline ends with ERR_DEADLINE.
+ */
+#ifndef SERVER_BATCHER_H
+#define SERVER_BATCHER_H
+
+#include <stdatomic.h>
+
+#include "base/arena.h"
+#include "engine/plan_cache.h"
+#include "server/model_stats.h"
+#include "server/run_pool.h"
+
+struct infer_call {
+	unsigned n_inputs, n_outputs;
+	const struct tensor_view *input; /**< [n_inputs], checked, plain; data
+					    need not be aligned */
+	struct tensor_view *output;	 /**< [n_outputs]; filled, in arena */
+	const bool *is_wanted; /**< [n_outputs]; NULL: all are copied */
+	struct arena *arena;
+	int64_t deadline_ns;
+	const atomic_bool *is_abandoned; /**< NULL: never */
+	void (*done)(struct infer_call *call);
+	void *data; /**< the caller's */
+
+	enum err_code rc; /**< result */
+	struct err err;
+
+	struct infer_call *next; /**< the batcher's, as what follows */
+	int64_t rows, queued_ns;
+};
+
+struct batcher_options {
+	const char *name; /**< of the model, for messages; borrowed */
+	struct plan_cache *plans;
+	struct model_stats *stats;
+	struct run_pool *runners, *timer;
+	struct pool *helpers;	/**< NULL: none */
+	atomic_uint *n_running; /**< runs of all models; shared */
+	unsigned threads;	/**< budget of the process */
+	bool batches;
+	unsigned max_batch;   /**< rows of one run */
+	unsigned n_instances; /**< runs at the same time */
+	unsigned max_queued;  /**< calls that wait */
+	int64_t max_delay_ns;
+};
+
+enum { BATCHER_MAX_BATCH = 64, BATCHER_MIN_QUEUE = 256 };
+
+struct batcher;
+
+MUST_USE enum err_code batcher_create(const struct batcher_options *options,
+				      struct batcher **ret_batcher,
+				      struct err *err);
+struct batcher *batcher_ref(struct batcher *batcher);
+/** NULL is fine. */
+void batcher_unref(struct batcher *batcher);
+
+/** True when the call was run: its result is there and done() is not called. */
+MUST_USE bool batcher_run_now(struct batcher *batcher, struct infer_call *call);
+/** Runs a call that nobody sent, to make plans and learn how long a run takes;
+ * it does not count. */
+void batcher_warm(struct batcher *batcher, struct infer_call *call);
+/** ERR_BUSY, ERR_NOT_READY: refused, done() is not called. */
+MUST_USE enum err_code batcher_submit(struct batcher *batcher,
+				      struct infer_call *call, struct err *err);
+/** Refuses what comes and ends what waits with ERR_NOT_READY. */
+void batcher_close(struct batcher *batcher);
+/** Calls that wait. */
+unsigned batcher_n_waiting(struct batcher *batcher);
+
+#endif

@@ -1,0 +1,201 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "server/compress.h"
+
+#include <stdbool.h>
+#include <strings.h>
+#define ZLIB_CONST /* next_in is not written through */
+#include <zlib.h>
+
+#include "base/mem.h"
+
+enum { STEP = 64 << 10, RATIO_SLACK = 1 << 20 };
+
+static const char *const names[] = { "identity", "gzip", "deflate" };
+
+const char *coding_name(enum coding coding)
+{
+	return names[coding];
+}
+
+enum err_code coding_of(const char *content_encoding, enum coding *ret_coding,
+			struct err *err)
+{
+	if (!content_encoding) {
+		*ret_coding = CODING_IDENTITY;
+		return ERR_NONE;
+	}
+	for (int i = CODING_IDENTITY; i <= CODING_DEFLATE; i++)
+		if (strcasecmp(content_encoding, names[i]) == 0) {
+			*ret_coding = (enum coding)i;
+			return ERR_NONE;
+		}
+	if (strcasecmp(content_encoding, "x-gzip") == 0) {
+		*ret_coding = CODING_GZIP;
+		return ERR_NONE;
+	}
+	return err_set(err, ERR_MEDIA_TYPE,
+		       "Content-Encoding '%.40s': expected gzip or deflate",
+		       content_encoding);
+}
+
+/* Whether ";q=0", with any number of zeros, stands in the item's rest. */
+static bool is_refused(const char *rest, size_t len)
+{
+	const char *q = memmem(rest, len, "q=", 2);
+
+	if (!q)
+		return false;
+	q += 2;
+	len -= (size_t)(q - rest);
+	for (size_t i = 0; i < len; i++)
+		if (q[i] >= '1' && q[i] <= '9')
+			return false;
+	return true;
+}
+
+enum coding coding_accepted(const char *accept_encoding)
+{
+	bool is_accepted[] = { true, false, false };
+
+	while (accept_encoding && *accept_encoding) {
+		const char *item =
+		    accept_encoding + strspn(accept_encoding, " \t,");
+		const size_t len = strcspn(item, ",");
+		const size_t name_len = strcspn(item, " \t;,");
+
+		for (int i = CODING_GZIP; i <= CODING_DEFLATE; i++)
+			if (strlen(names[i]) == name_len &&
+			    strncasecmp(item, names[i], name_len) == 0)
+				is_accepted[i] = !is_refused(item + name_len,
+							     len - name_len);
+		accept_encoding = item + len;
+	}
+	return is_accepted[CODING_GZIP]	     ? CODING_GZIP
+	       : is_accepted[CODING_DEFLATE] ? CODING_DEFLATE
+					     : CODING_IDENTITY;
+}
+
+static void *take_memory(void *opaque, unsigned n, unsigned size)
+{
+	(void)opaque;
+	return mem_array(n, size);
+}
+
+static void free_memory(void *opaque, void *block)
+{
+	(void)opaque;
+	mem_free(block);
+}
+
+/* zlib counts bytes in an unsigned int. */
+static unsigned bounded(size_t len)
+{
+	return len < STEP ? (unsigned)len : STEP;
+}
+
+static enum err_code no_memory(struct err *err)
+{
+	return err_set(err, ERR_NO_MEMORY, "compression: out of memory");
+}
+
+static enum err_code inflate_all(z_stream *z, const unsigned char *data,
+				 size_t len, struct buf *buf, struct err *err)
+{
+	const size_t most = len * COMPRESS_RATIO + RATIO_SLACK;
+	size_t n_out = 0;
+	int status = Z_OK;
+
+	while (status != Z_STREAM_END) {
+		char *to = buf_reserve(buf, STEP);
+		unsigned n_in = bounded(len);
+
+		if (!to)
+			return buf_check(buf, "inflated body", err);
+		z->next_in = data;
+		z->avail_in = n_in;
+		z->next_out = (unsigned char *)to;
+		z->avail_out = STEP;
+		status = inflate(z, Z_NO_FLUSH);
+		data += n_in - z->avail_in;
+		len -= n_in - z->avail_in;
+		buf_advance(buf, STEP - z->avail_out);
+		n_out += STEP - z->avail_out;
+		if (n_out > most)
+			return err_set(err, ERR_TOO_LARGE,
+				       "body: inflates to more than %d times "
+				       "its size",
+				       COMPRESS_RATIO);
+		if (status == Z_MEM_ERROR)
+			return no_memory(err);
+		/* no progress with input and room at hand: it is cut */
+		if ((status != Z_OK && status != Z_STREAM_END) ||
+		    (status == Z_OK && len == 0 && z->avail_out))
+			return err_set(err, ERR_INVALID,
+				       "body: not a whole gzip or deflate "
+				       "stream");
+	}
+	if (len)
+		return err_set(err, ERR_INVALID,
+			       "body: %zu bytes behind the compressed stream",
+			       len);
+	return ERR_NONE;
+}
+
+enum err_code compress_inflate(enum coding coding, const void *data, size_t len,
+			       struct buf *buf, struct err *err)
+{
+	z_stream z = { .zalloc = take_memory, .zfree = free_memory };
+	/* 15 bits of window, 16 more for gzip's header */
+	const int window = coding == CODING_GZIP ? 15 + 16 : 15;
+	enum err_code rc;
+
+	if (coding == CODING_IDENTITY) {
+		buf_put(buf, data, len);
+		return buf_check(buf, "body", err);
+	}
+	if (inflateInit2(&z, window) != Z_OK)
+		return no_memory(err);
+	rc = inflate_all(&z, data, len, buf, err);
+	(void)inflateEnd(&z);
+	return rc;
+}
+
+static enum err_code deflate_all(z_stream *z, const unsigned char *data,
+				 size_t len, struct buf *buf, struct err *err)
+{
+	int status = Z_OK;
+
+	while (status != Z_STREAM_END) {
+		char *to = buf_reserve(buf, STEP);
+		unsigned n_in = bounded(len);
+
+		if (!to)
+			return buf_check(buf, "deflated body", err);
+		z->next_in = data;
+		z->avail_in = n_in;
+		z->next_out = (unsigned char *)to;
+		z->avail_out = STEP;
+		status = deflate(z, n_in == len ? Z_FINISH : Z_NO_FLUSH);
+		if (status != Z_OK && status != Z_STREAM_END)
+			return no_memory(err);
+		data += n_in - z->avail_in;
+		len -= n_in - z->avail_in;
+		buf_advance(buf, STEP - z->avail_out);
+	}
+	return ERR_NONE;
+}
+
+enum err_code compress_deflate(enum coding coding, const void *data, size_t len,
+			       struct buf *buf, struct err *err)
+{
+	z_stream z = { .zalloc = take_memory, .zfree = free_memory };
+	const int window = coding == CODING_GZIP ? 15 + 16 : 15;
+	enum err_code rc;
+
+	if (deflateInit2(&z, Z_BEST_SPEED, Z_DEFLATED, window, 8,
+			 Z_DEFAULT_STRATEGY) != Z_OK)
+		return no_memory(err);
+	rc = deflate_all(&z, data, len, buf, err);
+	(void)deflateEnd(&z);
+	return rc;
+}

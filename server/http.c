@@ -1,0 +1,181 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "server/http.h"
+
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/digest.h"
+#include "base/mem.h"
+#include "server/http_listen.h"
+#include "server/http_priv.h"
+
+enum { HEAD_BYTES = 32 << 10, DRAIN_STEP_MS = 5, ACCEPT_ROUNDS = 4 };
+
+/* The path stays as it was sent; server/url.c decodes it part by part. */
+static size_t keep_escapes(void *cls, struct MHD_Connection *mhd, char *text)
+{
+	(void)cls;
+	(void)mhd;
+	return strlen(text);
+}
+
+static enum err_code start_daemon(struct http *http, struct err *err)
+{
+	const struct http_options *options = &http->options;
+	const unsigned pool = options->n_threads > 1 ? options->n_threads : 0;
+	const unsigned idle_s = (unsigned)(options->idle_ms / 1000) + 5;
+
+	http->daemon = MHD_start_daemon(
+	    MHD_USE_EPOLL_INTERNAL_THREAD | MHD_ALLOW_SUSPEND_RESUME, 0, NULL,
+	    NULL, http_on_request, http, MHD_OPTION_LISTEN_SOCKET,
+	    http->listen_fd, MHD_OPTION_THREAD_POOL_SIZE, pool,
+	    MHD_OPTION_CONNECTION_LIMIT, options->max_connections,
+	    MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)HEAD_BYTES,
+	    MHD_OPTION_CONNECTION_TIMEOUT, idle_s, MHD_OPTION_STRICT_FOR_CLIENT,
+	    1, MHD_OPTION_UNESCAPE_CALLBACK, keep_escapes, NULL,
+	    MHD_OPTION_NOTIFY_COMPLETED, http_on_completed, http,
+	    MHD_OPTION_NOTIFY_CONNECTION, http_on_connection, http,
+	    MHD_OPTION_END);
+	if (!http->daemon)
+		return err_set(err, ERR_IO, "the HTTP server cannot start");
+	return ERR_NONE;
+}
+
+static enum err_code start_reaper(struct http *http, struct err *err)
+{
+	if (pthread_create(&http->reaper, NULL, http_reaper_run, http) != 0)
+		return err_set(err, ERR_NO_MEMORY,
+			       "the HTTP server cannot start its reaper");
+	http->has_reaper = true;
+	return ERR_NONE;
+}
+
+static void init_sync(struct http *http)
+{
+	pthread_condattr_t attr;
+
+	(void)pthread_mutex_init(&http->lock, NULL);
+	(void)pthread_condattr_init(&attr);
+	(void)pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
+	(void)pthread_cond_init(&http->reaper_wake, &attr);
+	(void)pthread_condattr_destroy(&attr);
+}
+
+enum err_code http_create(const struct http_options *options,
+			  struct http **ret_http, struct err *err)
+{
+	struct http *http = mem_zero(sizeof(*http));
+	enum err_code rc;
+
+	if (!http)
+		return err_set(err, ERR_NO_MEMORY, "HTTP: out of memory");
+	http->options = *options;
+	http->listen_fd = -1;
+	init_sync(http);
+	rc = digest_random_hex(http->id_prefix, 8, err);
+	if (!rc)
+		rc = http_listen(options->host, options->port, &http->listen_fd,
+				 &http->port, err);
+	if (!rc)
+		rc = start_reaper(http, err);
+	if (!rc)
+		rc = start_daemon(http, err);
+	if (rc) {
+		http_destroy(http);
+		return rc;
+	}
+	*ret_http = http;
+	return ERR_NONE;
+}
+
+uint16_t http_port(const struct http *http)
+{
+	return http->port;
+}
+
+/* What waits in the kernel has been answered there; to close the socket now
+ * would reset it. */
+static void accept_rest(struct http *http, int fd)
+{
+	http_listen_mute(fd);
+	for (int round = 0; round < ACCEPT_ROUNDS; round++) {
+		int client;
+
+		while ((client = http_listen_accept(fd)) >= 0) {
+			struct sockaddr_storage peer = { 0 };
+			socklen_t len = sizeof(peer);
+
+			(void)getpeername(client, (struct sockaddr *)&peer,
+					  &len);
+			/* on failure the library has closed it */
+			(void)MHD_add_connection(http->daemon, client,
+						 (struct sockaddr *)&peer, len);
+		}
+		clock_sleep_ms(DRAIN_STEP_MS);
+	}
+	(void)close(fd);
+}
+
+/* Streams end where they wait; each looks at is_draining first. */
+static void end_streams(struct http *http)
+{
+	(void)pthread_mutex_lock(&http->lock);
+	for (struct http_conn *c = http->first; c; c = c->next)
+		if (c->is_parked && c->request.response.stream.read)
+			MHD_resume_connection(c->mhd);
+	(void)pthread_mutex_unlock(&http->lock);
+}
+
+static bool is_empty(struct http *http)
+{
+	bool is_empty;
+
+	(void)pthread_mutex_lock(&http->lock);
+	is_empty = http->first == NULL;
+	(void)pthread_mutex_unlock(&http->lock);
+	return is_empty;
+}
+
+bool http_drain(struct http *http, int64_t timeout_ms)
+{
+	const int64_t deadline = clock_deadline_ns(timeout_ms);
+	int fd;
+
+	atomic_store(&http->is_draining, true);
+	fd = MHD_quiesce_daemon(http->daemon);
+	if (fd >= 0) {
+		accept_rest(http, fd);
+		http->listen_fd = -1;
+	}
+	end_streams(http);
+	while (!is_empty(http)) {
+		if (clock_monotonic_ns() >= deadline)
+			return false;
+		clock_sleep_ms(DRAIN_STEP_MS);
+	}
+	return true;
+}
+
+void http_destroy(struct http *http)
+{
+	if (!http)
+		return;
+	/* the reaper first: it touches connections, which the daemon frees */
+	if (http->has_reaper) {
+		(void)pthread_mutex_lock(&http->lock);
+		http->must_stop = true;
+		(void)pthread_cond_signal(&http->reaper_wake);
+		(void)pthread_mutex_unlock(&http->lock);
+		(void)pthread_join(http->reaper, NULL);
+	}
+	if (http->daemon) {
+		MHD_stop_daemon(http->daemon);
+		http->listen_fd = -1; /* the daemon closed it */
+	}
+	if (http->listen_fd >= 0)
+		(void)close(http->listen_fd);
+	(void)pthread_cond_destroy(&http->reaper_wake);
+	(void)pthread_mutex_destroy(&http->lock);
+	mem_free(http);
+}

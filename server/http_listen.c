@@ -1,0 +1,104 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "server/http_listen.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <linux/filter.h>
+#include <netdb.h>
+#include <netinet/in.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "base/file.h"
+#include "base/str.h"
+
+enum { BACKLOG = 1024, PORT_TEXT = 8 };
+
+static const char *address_of(const char *host)
+{
+	return str_equal(host, "localhost") ? "127.0.0.1" : host;
+}
+
+bool http_is_loopback(const char *host)
+{
+	struct in6_addr six;
+
+	host = address_of(host);
+	if (str_starts_with(host, "127."))
+		return true;
+	return inet_pton(AF_INET6, host, &six) == 1 &&
+	       IN6_IS_ADDR_LOOPBACK(&six);
+}
+
+static uint16_t port_of(int fd)
+{
+	struct sockaddr_storage address = { 0 };
+	socklen_t len = sizeof(address);
+
+	if (getsockname(fd, (struct sockaddr *)&address, &len))
+		return 0;
+	return ntohs(address.ss_family == AF_INET6
+			 ? ((struct sockaddr_in6 *)&address)->sin6_port
+			 : ((struct sockaddr_in *)&address)->sin_port);
+}
+
+static enum err_code bind_to(const struct addrinfo *info, const char *host,
+			     int *ret_fd, struct err *err)
+{
+	const int yes = 1;
+	int fd = socket(info->ai_family,
+			SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+	int error;
+
+	if (fd < 0)
+		return file_err(err, errno, "make a socket for", host);
+	(void)setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &yes, sizeof(yes));
+	if (bind(fd, info->ai_addr, info->ai_addrlen) || listen(fd, BACKLOG)) {
+		error = errno;
+		(void)close(fd);
+		return file_err(err, error, "listen on", host);
+	}
+	*ret_fd = fd;
+	return ERR_NONE;
+}
+
+enum err_code http_listen(const char *host, uint16_t port, int *ret_fd,
+			  uint16_t *ret_port, struct err *err)
+{
+	const struct addrinfo hints = {
+		.ai_flags = AI_NUMERICHOST | AI_NUMERICSERV | AI_PASSIVE,
+		.ai_socktype = SOCK_STREAM,
+	};
+	struct addrinfo *info = NULL;
+	char service[PORT_TEXT];
+	enum err_code rc;
+
+	(void)snprintf(service, sizeof(service), "%u", (unsigned)port);
+	if (getaddrinfo(address_of(host), service, &hints, &info))
+		return err_set(err, ERR_INVALID,
+			       "host '%s': expected a numeric address such as "
+			       "127.0.0.1, 0.0.0.0 or ::",
+			       host);
+	rc = bind_to(info, host, ret_fd, err);
+	freeaddrinfo(info);
+	if (rc)
+		return err_prefix(err, "port %u", (unsigned)port);
+	*ret_port = port_of(*ret_fd);
+	return ERR_NONE;
+}
+
+void http_listen_mute(int fd)
+{
+	/* a filter that passes nothing: a handshake that has not begun does
+	 * not, and its client tries again until the socket is closed */
+	struct sock_filter drop[] = { BPF_STMT(BPF_RET | BPF_K, 0) };
+	const struct sock_fprog program = { .len = 1, .filter = drop };
+
+	(void)setsockopt(fd, SOL_SOCKET, SO_ATTACH_FILTER, &program,
+			 sizeof(program));
+}
+
+int http_listen_accept(int fd)
+{
+	return accept4(fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
+}

@@ -1,0 +1,96 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/** @file
+ * The parts of HTTP: the daemon, its connections, and the reaper.
+ *
+ * Threads: `lock` guards the list of connections and, in each, what says so.
+ *          It is taken before libmicrohttpd's own locks, never after them.
+ */
+#ifndef SERVER_HTTP_PRIV_H
+#define SERVER_HTTP_PRIV_H
+
+#include <microhttpd.h>
+#include <pthread.h>
+
+#include "server/http.h"
+
+enum { HTTP_HEADERS_MAX = 100, HTTP_QUERY_MAX = 32 };
+
+/** What a connection is at. */
+enum http_phase {
+	HTTP_HEAD, /**< waiting for a head, or reading one */
+	HTTP_BODY,
+	HTTP_WORK,
+	HTTP_SEND
+};
+
+struct http_conn {
+	struct http_conn *previous, *next; /* under the lock */
+	struct http *http;
+	struct MHD_Connection *mhd; /* of the request */
+	int fd;
+
+	/* for the reaper: when the phase began, bytes of the body so far */
+	atomic_int phase;
+	atomic_int_least64_t since_ns;
+	atomic_size_t n_body;
+	atomic_bool had_request;
+
+	/* under the lock */
+	bool is_parked;	       /* suspended by us */
+	bool is_done;	       /* api_finish() was called */
+	bool is_woken;	       /* api_wake() was called */
+	int64_t done_ns;       /* when one of the two was */
+	uint64_t idle_bytes;   /* received when first seen idle */
+	int64_t idle_since_ns; /* the since_ns that idle_bytes belongs to */
+	int64_t partial_ns;    /* when a part of a head was seen */
+
+	/* one request at a time, on the connection's thread */
+	struct api_request request;
+	struct http_pair header[HTTP_HEADERS_MAX], query[HTTP_QUERY_MAX];
+	size_t n_header, n_query, n_chunks;
+	struct http_framing framing;
+	struct buf body, other; /* other: inflated, then deflated */
+	bool is_begun, is_refused, has_body, is_dispatched, must_close;
+};
+
+struct http {
+	struct http_options options;
+	struct MHD_Daemon *daemon;
+	int listen_fd; /* -1 once closed */
+	uint16_t port;
+	pthread_mutex_t lock;
+	struct http_conn *first;
+	atomic_bool is_draining;
+	atomic_uint_least64_t n_ids;
+	char id_prefix[17];
+
+	pthread_t reaper;
+	bool has_reaper;
+	pthread_cond_t reaper_wake; /* with the lock */
+	bool must_stop;
+};
+
+/** libmicrohttpd's callbacks; cls is the struct http. */
+enum MHD_Result http_on_request(void *cls, struct MHD_Connection *mhd,
+				const char *url, const char *method,
+				const char *version, const char *upload,
+				size_t *upload_size, void **con_cls);
+void http_on_completed(void *cls, struct MHD_Connection *mhd, void **con_cls,
+		       enum MHD_RequestTerminationCode how);
+void http_on_connection(void *cls, struct MHD_Connection *mhd,
+			void **socket_context,
+			enum MHD_ConnectionNotificationCode what);
+
+/** Queues the answer of conn->request. */
+enum MHD_Result http_send(struct http_conn *conn);
+void http_set_phase(struct http_conn *conn, enum http_phase phase);
+
+/** Collects headers and query of a request into conn. */
+MUST_USE enum err_code http_read_head(struct http_conn *conn, struct err *err);
+
+/** The reaper's thread. */
+void *http_reaper_run(void *arg);
+
+extern const struct api_transport http_transport;
+
+#endif

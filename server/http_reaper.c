@@ -1,0 +1,147 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <linux/tcp.h>
+#include <netinet/in.h>
+#include <sys/socket.h>
+
+#include "base/clock.h"
+#include "server/http_priv.h"
+
+#define MS ((int64_t)1000000)
+
+enum {
+	TICK_MS = 250,
+	RESUME_AGAIN_MS = 1000, /* a resume takes microseconds */
+	DRAIN_IDLE_MS = 1000,
+	RATE_AFTER_MS = 5000, /* then a body comes with at least */
+	RATE_BYTES_PER_MS = 1,
+	SEND_BYTES_PER_MS = 16,
+};
+
+static uint64_t bytes_received(int fd)
+{
+	struct tcp_info info = { 0 };
+	socklen_t len = sizeof(info);
+
+	if (getsockopt(fd, IPPROTO_TCP, TCP_INFO, &info, &len))
+		return 0;
+	return info.tcpi_bytes_received;
+}
+
+/* Waiting for a head. A connection that is new has head_ms for its first one.
+ * On an idle one, bytes that come without making a head start that clock. */
+static bool is_late_head(struct http_conn *conn, int64_t since, int64_t now)
+{
+	const struct http_options *options = &conn->http->options;
+	const int64_t age = now - since;
+	uint64_t bytes;
+
+	if (!atomic_load_explicit(&conn->had_request, memory_order_relaxed))
+		return age > options->head_ms * MS;
+	if (atomic_load_explicit(&conn->http->is_draining,
+				 memory_order_relaxed) &&
+	    age > DRAIN_IDLE_MS * MS)
+		return true;
+	if (age < TICK_MS * MS)
+		return false;
+	bytes = bytes_received(conn->fd);
+	if (conn->idle_since_ns != since) {
+		conn->idle_since_ns = since;
+		conn->idle_bytes = bytes;
+		conn->partial_ns = 0;
+	}
+	if (bytes != conn->idle_bytes && !conn->partial_ns)
+		conn->partial_ns = now;
+	return conn->partial_ns ? now - conn->partial_ns > options->head_ms * MS
+				: age > options->idle_ms * MS;
+}
+
+static bool is_late_body(struct http_conn *conn, int64_t age)
+{
+	const size_t n =
+	    atomic_load_explicit(&conn->n_body, memory_order_relaxed);
+
+	if (age > conn->http->options.body_ms * MS)
+		return true;
+	return age > RATE_AFTER_MS * MS &&
+	       (int64_t)n < age / MS * RATE_BYTES_PER_MS;
+}
+
+static bool is_late_send(struct http_conn *conn, int64_t age)
+{
+	const struct api_response *response = &conn->request.response;
+
+	if (response->stream.read)
+		return false;
+	return age > (conn->http->options.body_ms +
+		      (int64_t)response->body.len / SEND_BYTES_PER_MS) *
+			 MS;
+}
+
+static bool is_peer_gone(int fd)
+{
+	char byte;
+
+	return recv(fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT) == 0;
+}
+
+/* A parked connection: resumes it again where the library has lost that, and
+ * tells who works for it when its client is gone. */
+static void look_after(struct http_conn *conn, int64_t now)
+{
+	if (!conn->is_parked)
+		return;
+	if (conn->is_done || conn->is_woken) {
+		if (now - conn->done_ns > RESUME_AGAIN_MS * MS)
+			MHD_resume_connection(conn->mhd);
+	} else if (is_peer_gone(conn->fd)) {
+		atomic_store_explicit(&conn->request.is_abandoned, true,
+				      memory_order_relaxed);
+		if (conn->request.response.stream.read)
+			MHD_resume_connection(conn->mhd);
+	}
+}
+
+static bool is_late(struct http_conn *conn, int64_t now)
+{
+	const int phase =
+	    atomic_load_explicit(&conn->phase, memory_order_acquire);
+	const int64_t since =
+	    atomic_load_explicit(&conn->since_ns, memory_order_relaxed);
+
+	switch (phase) {
+	case HTTP_HEAD:
+		return is_late_head(conn, since, now);
+	case HTTP_BODY:
+		return is_late_body(conn, now - since);
+	case HTTP_SEND:
+		return is_late_send(conn, now - since);
+	default:
+		return false;
+	}
+}
+
+void *http_reaper_run(void *arg)
+{
+	struct http *http = arg;
+
+	(void)pthread_setname_np(pthread_self(), "http-reaper");
+	(void)pthread_mutex_lock(&http->lock);
+	while (!http->must_stop) {
+		const int64_t due = clock_deadline_ns(TICK_MS);
+		const struct timespec until = { .tv_sec = due / 1000000000,
+						.tv_nsec = due % 1000000000 };
+		int64_t now;
+
+		(void)pthread_cond_timedwait(&http->reaper_wake, &http->lock,
+					     &until);
+		now = clock_monotonic_ns();
+		for (struct http_conn *c = http->first; c; c = c->next) {
+			look_after(c, now);
+			/* the library sees the end of the stream and closes */
+			if (is_late(c, now))
+				(void)shutdown(c->fd, SHUT_RDWR);
+		}
+	}
+	(void)pthread_mutex_unlock(&http->lock);
+	return NULL;
+}

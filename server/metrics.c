@@ -1,0 +1,249 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "server/metrics.h"
+
+#include <dirent.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+#include "base/buf.h"
+#include "base/clock.h"
+#include "base/file.h"
+#include "base/mem.h"
+#include "server/metrics_text.h"
+#include "server/route.h"
+
+/* What a route may answer; the last row stands for all others. */
+static const int statuses[] = { 200, 201, 202, 204, 304, 400, 401, 403,
+				404, 405, 408, 409, 413, 415, 429, 431,
+				500, 501, 503, 504, 507, 0 };
+enum { N_STATUS = sizeof(statuses) / sizeof(*statuses) };
+
+struct route_metrics {
+	atomic_uint_least64_t by_status[N_STATUS];
+	struct histogram duration;
+};
+
+struct metrics {
+	atomic_int_least64_t in_flight, connections;
+	atomic_uint_least64_t shed[SHED_COUNT];
+	int64_t start_ms;
+	size_t n;
+	struct route_metrics route[]; /* the last one: paths without a route */
+};
+
+enum err_code metrics_create(struct metrics **ret_metrics, struct err *err)
+{
+	const size_t n = route_count() + 1;
+	struct metrics *metrics =
+	    mem_zero(sizeof(*metrics) + n * sizeof(*metrics->route));
+
+	if (!metrics)
+		return err_set(err, ERR_NO_MEMORY, "metrics: out of memory");
+	metrics->n = n;
+	metrics->start_ms = clock_realtime_ms();
+	for (size_t i = 0; i < n; i++)
+		histogram_init(&metrics->route[i].duration,
+			       &histogram_request_times);
+	*ret_metrics = metrics;
+	return ERR_NONE;
+}
+
+void metrics_destroy(struct metrics *metrics)
+{
+	mem_free(metrics);
+}
+
+void metrics_begin(struct metrics *metrics)
+{
+	atomic_fetch_add_explicit(&metrics->in_flight, 1, memory_order_relaxed);
+}
+
+static size_t status_place(int status)
+{
+	size_t i = 0;
+
+	while (statuses[i] && statuses[i] != status)
+		i++;
+	return i;
+}
+
+void metrics_end(struct metrics *metrics, int route, int status, int64_t ns)
+{
+	const size_t i = route < 0 ? metrics->n - 1 : (size_t)route;
+	struct route_metrics *row = &metrics->route[i];
+
+	atomic_fetch_sub_explicit(&metrics->in_flight, 1, memory_order_relaxed);
+	atomic_fetch_add_explicit(&row->by_status[status_place(status)], 1,
+				  memory_order_relaxed);
+	histogram_observe(&row->duration, ns > 0 ? (uint64_t)ns : 0);
+}
+
+void metrics_shed(struct metrics *metrics, enum shed_reason reason)
+{
+	atomic_fetch_add_explicit(&metrics->shed[reason], 1,
+				  memory_order_relaxed);
+}
+
+void metrics_connections(struct metrics *metrics, int change)
+{
+	atomic_fetch_add_explicit(&metrics->connections, change,
+				  memory_order_relaxed);
+}
+
+int64_t metrics_in_flight(const struct metrics *metrics)
+{
+	return atomic_load_explicit(&metrics->in_flight, memory_order_relaxed);
+}
+
+/* --- text --- */
+
+static void route_labels(size_t i, char *to, size_t cap)
+{
+	const struct route *route = route_at(i);
+
+	(void)snprintf(to, cap, "route=\"%s\",method=\"%s\"",
+		       route ? route->pattern : "other",
+		       route ? route->method : "other");
+}
+
+static void write_requests(const struct metrics *metrics, struct buf *buf)
+{
+	static const char name[] = "predictd_http_requests_total";
+
+	metrics_text_family(buf, name, "counter",
+			    "Requests by route and status.");
+	for (size_t i = 0; i < metrics->n; i++)
+		for (size_t s = 0; s < N_STATUS; s++) {
+			char route[METRICS_LABELS_MAX];
+			char labels[METRICS_LABELS_MAX + 32];
+			uint64_t n = atomic_load_explicit(
+			    &metrics->route[i].by_status[s],
+			    memory_order_relaxed);
+
+			if (!n)
+				continue;
+			route_labels(i, route, sizeof(route));
+			(void)snprintf(labels, sizeof(labels), "%s,code=\"%d\"",
+				       route, statuses[s]);
+			metrics_text_count(buf, name, labels, n);
+		}
+}
+
+static bool was_used(const struct route_metrics *route)
+{
+	for (size_t s = 0; s < N_STATUS; s++)
+		if (atomic_load_explicit(&route->by_status[s],
+					 memory_order_relaxed))
+			return true;
+	return false;
+}
+
+static void write_durations(const struct metrics *metrics, struct buf *buf)
+{
+	static const char name[] = "predictd_http_request_duration_seconds";
+
+	metrics_text_family(buf, name, "histogram",
+			    "From the head of a request to its answer.");
+	for (size_t i = 0; i < metrics->n; i++) {
+		char labels[METRICS_LABELS_MAX];
+
+		if (!was_used(&metrics->route[i]))
+			continue;
+		route_labels(i, labels, sizeof(labels));
+		metrics_text_histogram(buf, name, labels,
+				       &metrics->route[i].duration);
+	}
+}
+
+static void write_gauges(const struct metrics *metrics, struct buf *buf)
+{
+	static const char *const reasons[SHED_COUNT] = {
+		"reason=\"queue\"", "reason=\"memory\"", "reason=\"not_ready\""
+	};
+
+	metrics_text_family(buf, "predictd_requests_in_flight", "gauge",
+			    "Requests that are not answered yet.");
+	metrics_text_sample(buf, "predictd_requests_in_flight", "",
+			    (double)metrics_in_flight(metrics));
+	metrics_text_family(buf, "predictd_connections", "gauge",
+			    "Open connections.");
+	metrics_text_sample(buf, "predictd_connections", "",
+			    (double)atomic_load_explicit(&metrics->connections,
+							 memory_order_relaxed));
+	metrics_text_family(buf, "predictd_shed_total", "counter",
+			    "Requests refused because the server is full.");
+	for (int i = 0; i < SHED_COUNT; i++)
+		metrics_text_count(buf, "predictd_shed_total", reasons[i],
+				   atomic_load_explicit(&metrics->shed[i],
+							memory_order_relaxed));
+	metrics_text_family(buf, "predictd_build_info", "gauge",
+			    "Always 1; the labels say what runs.");
+	metrics_text_sample(
+	    buf, "predictd_build_info",
+	    "version=\"" PREDICTD_VERSION "\",compiler=\"" __VERSION__ "\"", 1);
+}
+
+static double resident_bytes(void)
+{
+	unsigned long long pages = 0;
+	char *text, *at;
+	size_t len;
+
+	if (file_read_all("/proc/self/statm", 4096, &text, &len, NULL))
+		return 0;
+	at = strchr(text, ' ');
+	if (at)
+		pages = strtoull(at, NULL, 10);
+	mem_free(text);
+	return (double)pages * (double)sysconf(_SC_PAGESIZE);
+}
+
+static double open_fds(void)
+{
+	DIR *dir = opendir("/proc/self/fd");
+	double n = -3; /* ".", ".." and the stream itself */
+
+	if (!dir)
+		return 0;
+	while (readdir(dir)) /* NOLINT: the stream is this call's own */
+		n++;
+	(void)closedir(dir);
+	return n;
+}
+
+static void write_process(const struct metrics *metrics, struct buf *buf)
+{
+	struct rusage usage = { 0 };
+	struct rlimit fds = { 0 };
+	double cpu;
+
+	(void)getrusage(RUSAGE_SELF, &usage);
+	(void)getrlimit(RLIMIT_NOFILE, &fds);
+	cpu = (double)(usage.ru_utime.tv_sec + usage.ru_stime.tv_sec) +
+	      (double)(usage.ru_utime.tv_usec + usage.ru_stime.tv_usec) * 1e-6;
+	metrics_text_family(buf, "process_cpu_seconds_total", "counter",
+			    "Time on a processor, user and system.");
+	metrics_text_sample(buf, "process_cpu_seconds_total", "", cpu);
+	metrics_text_family(buf, "process_resident_memory_bytes", "gauge",
+			    "Memory that is resident.");
+	metrics_text_sample(buf, "process_resident_memory_bytes", "",
+			    resident_bytes());
+	metrics_text_family(buf, "process_open_fds", "gauge",
+			    "Open file descriptors.");
+	metrics_text_sample(buf, "process_open_fds", "", open_fds());
+	metrics_text_family(buf, "process_max_fds", "gauge",
+			    "Largest number of open file descriptors.");
+	metrics_text_sample(buf, "process_max_fds", "", (double)fds.rlim_cur);
+	metrics_text_family(buf, "process_start_time_seconds", "gauge",
+			    "When the process started, since 1970.");
+	metrics_text_sample(buf, "process_start_time_seconds", "",
+			    (double)metrics->start_ms / 1000);
+}
+
+void metrics_write(const struct metrics *metrics, struct buf *buf)
+{
+	write_requests(metrics, buf);
+	write_durations(metrics, buf);
+	write_gauges(metrics, buf);
+	write_process(metrics, buf);
+}

@@ -1,0 +1,374 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "server/model_cache.h"
+
+#include "base/mem.h"
+#include "server/model_cache_priv.h"
+
+enum { LISTING_BYTES_MAX = 64 << 20 };
+
+enum err_code model_cache_create(const struct model_cache_options *options,
+				 struct model_cache **ret_cache,
+				 struct err *err)
+{
+	struct model_cache *cache = mem_zero(sizeof(*cache));
+	pthread_condattr_t attr;
+
+	if (!cache)
+		return err_set(err, ERR_NO_MEMORY, "model cache: no memory");
+	cache->options = *options;
+	(void)pthread_mutex_init(&cache->loading, NULL);
+	(void)pthread_mutex_init(&cache->lock, NULL);
+	(void)pthread_mutex_init(&cache->poll_lock, NULL);
+	(void)pthread_condattr_init(&attr);
+	(void)pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
+	(void)pthread_cond_init(&cache->poll_wake, &attr);
+	(void)pthread_condattr_destroy(&attr);
+	*ret_cache = cache;
+	return ERR_NONE;
+}
+
+void model_cache_destroy(struct model_cache *cache)
+{
+	if (!cache)
+		return;
+	model_cache_stop(cache);
+	for (size_t i = 0; i < cache->n; i++)
+		model_entry_destroy(cache->entry[i]);
+	mem_free(cache->entry);
+	(void)pthread_cond_destroy(&cache->poll_wake);
+	(void)pthread_mutex_destroy(&cache->poll_lock);
+	(void)pthread_mutex_destroy(&cache->lock);
+	(void)pthread_mutex_destroy(&cache->loading);
+	mem_free(cache);
+}
+
+enum err_code model_cache_start(struct model_cache *cache, struct err *err)
+{
+	if (cache->options.poll_ms <= 0)
+		return ERR_NONE;
+	if (pthread_create(&cache->poller, NULL, model_poll_run, cache) != 0)
+		return err_set(err, ERR_NO_MEMORY,
+			       "cannot start the thread that polls the "
+			       "repository");
+	cache->is_polling = true;
+	return ERR_NONE;
+}
+
+static void stop_polling(struct model_cache *cache)
+{
+	if (!cache->is_polling)
+		return;
+	(void)pthread_mutex_lock(&cache->poll_lock);
+	cache->must_stop = true;
+	(void)pthread_cond_signal(&cache->poll_wake);
+	(void)pthread_mutex_unlock(&cache->poll_lock);
+	(void)pthread_join(cache->poller, NULL);
+	cache->is_polling = false;
+}
+
+void model_cache_stop(struct model_cache *cache)
+{
+	stop_polling(cache);
+	(void)pthread_mutex_lock(&cache->loading);
+	(void)pthread_mutex_lock(&cache->lock);
+	cache->is_stopped = true;
+	(void)pthread_mutex_unlock(&cache->lock);
+	/* nobody changes the table while `loading` is held */
+	for (size_t i = 0; i < cache->n; i++)
+		for (size_t j = 0; j < cache->entry[i]->n; j++)
+			if (cache->entry[i]->slot[j].model)
+				batcher_close(
+				    cache->entry[i]->slot[j].model->batcher);
+	(void)pthread_mutex_unlock(&cache->loading);
+}
+
+/* --- loading --- */
+
+/* Lists the repository into a new arena, which is the caller's. */
+static enum err_code list_repository(struct model_cache *cache,
+				     struct arena **ret_arena,
+				     struct repository_listing *ret_listing,
+				     struct err *err)
+{
+	struct arena *arena = arena_create(LISTING_BYTES_MAX);
+	enum err_code rc;
+
+	if (!arena)
+		return err_set(err, ERR_NO_MEMORY, "model cache: no memory");
+	rc =
+	    repository_list(cache->options.repository, arena, ret_listing, err);
+	if (rc)
+		arena_destroy(arena);
+	else
+		*ret_arena = arena;
+	return rc;
+}
+
+enum err_code model_cache_load_all(struct model_cache *cache, struct err *err)
+{
+	struct repository_listing listing;
+	struct arena *arena;
+	enum err_code rc;
+
+	(void)pthread_mutex_lock(&cache->loading);
+	rc = list_repository(cache, &arena, &listing, err);
+	if (!rc) {
+		struct err why;
+
+		for (size_t i = 0; i < listing.n; i++)
+			(void)!model_load_listed(cache, &listing.model[i],
+						 &why);
+		arena_destroy(arena);
+	}
+	(void)pthread_mutex_unlock(&cache->loading);
+	return rc;
+}
+
+static enum err_code not_found(const char *name, struct err *err)
+{
+	return err_set(err, ERR_NOT_FOUND,
+		       "model '%.128s' is not in the repository", name);
+}
+
+static void set_held(struct model_cache *cache, const char *name, bool is_held)
+{
+	struct model_entry *entry;
+
+	(void)pthread_mutex_lock(&cache->lock);
+	entry = model_table_find(cache, name);
+	if (entry)
+		entry->is_held = is_held;
+	(void)pthread_mutex_unlock(&cache->lock);
+}
+
+enum err_code model_cache_load(struct model_cache *cache, const char *name,
+			       struct err *err)
+{
+	const struct repository_model *listed = NULL;
+	struct repository_listing listing;
+	struct arena *arena;
+	enum err_code rc;
+
+	(void)pthread_mutex_lock(&cache->loading);
+	set_held(cache, name, false);
+	rc = list_repository(cache, &arena, &listing, err);
+	if (!rc) {
+		for (size_t i = 0; i < listing.n; i++)
+			if (strcmp(listing.model[i].name, name) == 0)
+				listed = &listing.model[i];
+		if (!listed)
+			rc = not_found(name, err);
+		else if (!listed->n_versions)
+			rc = err_set(err, ERR_NOT_FOUND,
+				     "model '%s' has no version folder with a "
+				     "model.onnx",
+				     name);
+		else
+			rc = model_load_listed(cache, listed, err);
+		arena_destroy(arena);
+	}
+	(void)pthread_mutex_unlock(&cache->loading);
+	return rc;
+}
+
+enum err_code model_cache_unload(struct model_cache *cache, const char *name,
+				 struct err *err)
+{
+	struct model_entry *entry;
+
+	(void)pthread_mutex_lock(&cache->loading);
+	(void)pthread_mutex_lock(&cache->lock);
+	entry = model_table_find(cache, name);
+	(void)pthread_mutex_unlock(&cache->lock);
+	if (entry) {
+		set_held(cache, name, true);
+		model_unload_entry(cache, entry);
+	}
+	(void)pthread_mutex_unlock(&cache->loading);
+	return entry ? ERR_NONE : not_found(name, err);
+}
+
+enum err_code model_cache_set_default(struct model_cache *cache,
+				      const char *name, int64_t version,
+				      struct err *err)
+{
+	struct model_entry *entry;
+	enum err_code rc = ERR_NONE;
+
+	(void)pthread_mutex_lock(&cache->lock);
+	entry = model_table_find(cache, name);
+	if (!entry)
+		rc = not_found(name, err);
+	else
+		entry->default_version = version;
+	(void)pthread_mutex_unlock(&cache->lock);
+	return rc;
+}
+
+/* --- finding, under the lock --- */
+
+static struct model_slot *default_slot(const struct model_entry *entry)
+{
+	struct model_slot *slot;
+
+	slot = entry->default_version
+		   ? model_entry_find(entry, entry->default_version)
+		   : NULL;
+	if (slot && slot->model)
+		return slot;
+	for (size_t i = entry->n; i-- > 0;)
+		if (entry->slot[i].model)
+			return &entry->slot[i];
+	return NULL;
+}
+
+static enum err_code not_ready(const struct model_entry *entry,
+			       const struct model_slot *slot, struct err *err)
+{
+	if (!slot && entry->n)
+		slot = &entry->slot[entry->n - 1];
+	if (!slot)
+		return err_set(err, ERR_NOT_READY,
+			       "model '%s' has no version that can be served",
+			       entry->name);
+	return err_set(err, ERR_NOT_READY, "model '%s' version %lld is %s%s%s",
+		       entry->name, (long long)slot->version,
+		       model_state_name(slot->state), slot->reason ? ": " : "",
+		       slot->reason ? slot->reason : "");
+}
+
+static enum err_code find(struct model_cache *cache, const char *name,
+			  int64_t version, struct served_model **ret_model,
+			  struct err *err)
+{
+	const struct model_entry *entry = model_table_find(cache, name);
+	const struct model_slot *slot;
+
+	if (cache->is_stopped)
+		return err_set(err, ERR_NOT_READY, "the server is stopping");
+	if (!entry)
+		return not_found(name, err);
+	slot = version ? model_entry_find(entry, version) : default_slot(entry);
+	if (version && !slot)
+		return err_set(err, ERR_NOT_FOUND,
+			       "model '%s' has no version %lld that is served",
+			       name, (long long)version);
+	if (!slot || !slot->model)
+		return not_ready(entry, slot, err);
+	*ret_model = served_model_ref(slot->model);
+	return ERR_NONE;
+}
+
+enum err_code model_cache_find(struct model_cache *cache, const char *name,
+			       int64_t version, struct served_model **ret_model,
+			       struct err *err)
+{
+	enum err_code rc;
+
+	(void)pthread_mutex_lock(&cache->lock);
+	rc = find(cache, name, version, ret_model, err);
+	(void)pthread_mutex_unlock(&cache->lock);
+	return rc;
+}
+
+enum err_code model_cache_find_only(struct model_cache *cache,
+				    struct served_model **ret_model,
+				    struct err *err)
+{
+	const struct model_entry *only = NULL;
+	size_t n = 0;
+	enum err_code rc;
+
+	(void)pthread_mutex_lock(&cache->lock);
+	for (size_t i = 0; i < cache->n; i++)
+		if (default_slot(cache->entry[i])) {
+			only = cache->entry[i];
+			n++;
+		}
+	if (n == 1)
+		rc = find(cache, only->name, 0, ret_model, err);
+	else
+		rc = err_set(err, ERR_INVALID,
+			     "\"model\" must say which: %zu models are loaded",
+			     n);
+	(void)pthread_mutex_unlock(&cache->lock);
+	return rc;
+}
+
+/* --- listing --- */
+
+/* Rows of one entry, from rows[*n] on; false when out of memory. */
+static bool list_entry(const struct model_entry *entry, struct arena *arena,
+		       struct model_row *rows, size_t *n)
+{
+	const struct model_slot *chosen = default_slot(entry);
+	const char *name = arena_strdup(arena, entry->name);
+
+	if (!name)
+		return false;
+	if (!entry->n)
+		rows[(*n)++] =
+		    (struct model_row){ .name = name,
+					.state = MODEL_UNAVAILABLE,
+					.reason = "no version can be served" };
+	for (size_t i = 0; i < entry->n; i++) {
+		const struct model_slot *slot = &entry->slot[i];
+		const char *reason = slot->reason ? slot->reason : "";
+		struct model_row *row = &rows[*n];
+
+		row->reason = arena_strdup(arena, reason);
+		if (!row->reason)
+			return false;
+		row->name = name;
+		row->version = slot->version;
+		row->state = slot->state;
+		row->is_default = slot == chosen;
+		row->model = slot->model ? served_model_ref(slot->model) : NULL;
+		row->stats = slot->stats ? model_stats_ref(slot->stats) : NULL;
+		(*n)++;
+	}
+	return true;
+}
+
+static size_t count_rows(const struct model_cache *cache)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < cache->n; i++)
+		n += cache->entry[i]->n + 1;
+	return n;
+}
+
+enum err_code model_cache_list(struct model_cache *cache, const char *name,
+			       struct arena *arena, struct model_row **ret_rows,
+			       size_t *ret_n, struct err *err)
+{
+	struct model_row *rows;
+	size_t n = 0;
+	bool is_good;
+
+	(void)pthread_mutex_lock(&cache->lock);
+	rows = arena_array(arena, count_rows(cache) + 1, sizeof(*rows));
+	is_good = rows != NULL;
+	for (size_t i = 0; i < cache->n && is_good; i++)
+		if (!name || strcmp(cache->entry[i]->name, name) == 0)
+			is_good = list_entry(cache->entry[i], arena, rows, &n);
+	(void)pthread_mutex_unlock(&cache->lock);
+	if (!is_good) {
+		model_cache_list_free(rows, n);
+		return err_set(err, ERR_NO_MEMORY, "model list: no memory");
+	}
+	if (name && !n)
+		return not_found(name, err);
+	*ret_rows = rows;
+	*ret_n = n;
+	return ERR_NONE;
+}
+
+void model_cache_list_free(struct model_row *rows, size_t n)
+{
+	for (size_t i = 0; i < n; i++) {
+		served_model_unref(rows[i].model);
+		model_stats_unref(rows[i].stats);
+	}
+}

@@ -1,0 +1,101 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/** @file
+ * Model cache: which versions of which models are loaded.
+ *
+ * Loading builds the new version beside the old one, runs it, and then swaps
+ * the pointer that requests follow; the old one ends with its last request. A
+ * version that cannot be loaded is UNAVAILABLE with the reason, and never
+ * takes a good one away: a reload that fails leaves what was loaded. A version
+ * whose files have not changed since it was loaded is not loaded again.
+ *
+ * Without a version a request goes to the default one, which is the highest
+ * that is ready unless model_cache_set_default() chose another.
+ *
+ * The repository is polled: what changed and then stayed the same for a whole
+ * poll is loaded, what vanished is unloaded. Models that were unloaded by
+ * name stay so until they are loaded by name.
+ *
+ * Ownership: create/destroy; models that were found belong to the finder too.
+ * Threads:   any. Loads run one after another; finding never waits for them.
+ */
+#ifndef SERVER_MODEL_CACHE_H
+#define SERVER_MODEL_CACHE_H
+
+#include "models/repository.h"
+#include "server/served_model.h"
+
+enum model_state {
+	MODEL_READY,
+	MODEL_UNAVAILABLE,
+	MODEL_LOADING,
+	MODEL_UNLOADING
+};
+
+struct model_cache;
+
+struct model_cache_options {
+	struct repository *repository;
+	struct serving *serving;
+	int64_t poll_ms; /**< 0: never */
+};
+
+/** A version of a model as the index and the metrics see it. */
+struct model_row {
+	const char *name;
+	int64_t version; /**< 0: the model has no version folder */
+	enum model_state state;
+	const char *reason; /**< "" when there is none */
+	bool is_default;
+	struct served_model *model; /**< NULL unless READY */
+	struct model_stats *stats;  /**< NULL when it never was */
+};
+
+MUST_USE enum err_code
+model_cache_create(const struct model_cache_options *options,
+		   struct model_cache **ret_cache, struct err *err);
+/** Every model that was found must have been let go. NULL is fine. */
+void model_cache_destroy(struct model_cache *cache);
+
+/** Tries every model; those that fail do not fail the call. */
+MUST_USE enum err_code model_cache_load_all(struct model_cache *cache,
+					    struct err *err);
+/** Starts polling. */
+MUST_USE enum err_code model_cache_start(struct model_cache *cache,
+					 struct err *err);
+/** Stops polling, refuses new requests and ends those that wait. */
+void model_cache_stop(struct model_cache *cache);
+
+/** Loads what the version policy says, at once. The error is that of the
+ * newest version that failed. */
+MUST_USE enum err_code model_cache_load(struct model_cache *cache,
+					const char *name, struct err *err);
+MUST_USE enum err_code model_cache_unload(struct model_cache *cache,
+					  const char *name, struct err *err);
+/** version 0: the highest that is ready, as at first. */
+MUST_USE enum err_code model_cache_set_default(struct model_cache *cache,
+					       const char *name,
+					       int64_t version,
+					       struct err *err);
+
+/** version 0: the default one. ERR_NOT_FOUND names model or version,
+ * ERR_NOT_READY the reason. The caller unrefs the model. */
+MUST_USE enum err_code model_cache_find(struct model_cache *cache,
+					const char *name, int64_t version,
+					struct served_model **ret_model,
+					struct err *err);
+/** The default version of the only model that is ready. */
+MUST_USE enum err_code model_cache_find_only(struct model_cache *cache,
+					     struct served_model **ret_model,
+					     struct err *err);
+/** Every version of every model (of one, unless name is NULL), by name and
+ * version. The rows are let go by model_cache_list_free(). */
+MUST_USE enum err_code model_cache_list(struct model_cache *cache,
+					const char *name, struct arena *arena,
+					struct model_row **ret_rows,
+					size_t *ret_n, struct err *err);
+void model_cache_list_free(struct model_row *rows, size_t n);
+
+/** "READY", "UNAVAILABLE", "LOADING", "UNLOADING" */
+const char *model_state_name(enum model_state state);
+
+#endif

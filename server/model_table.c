@@ -1,0 +1,125 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "base/mem.h"
+#include "server/model_cache_priv.h"
+
+const char *model_state_name(enum model_state state)
+{
+	static const char *const names[] = { "READY", "UNAVAILABLE", "LOADING",
+					     "UNLOADING" };
+
+	return names[state];
+}
+
+/* Where the name is, or where it would be put. */
+static size_t place_of(const struct model_cache *cache, const char *name)
+{
+	size_t low = 0, high = cache->n;
+
+	while (low < high) {
+		const size_t mid = (low + high) / 2;
+
+		if (strcmp(cache->entry[mid]->name, name) < 0)
+			low = mid + 1;
+		else
+			high = mid;
+	}
+	return low;
+}
+
+struct model_entry *model_table_find(const struct model_cache *cache,
+				     const char *name)
+{
+	const size_t i = place_of(cache, name);
+
+	return i < cache->n && strcmp(cache->entry[i]->name, name) == 0
+		   ? cache->entry[i]
+		   : NULL;
+}
+
+static struct model_entry *entry_create(const char *name)
+{
+	struct model_entry *entry = mem_zero(sizeof(*entry));
+
+	if (!entry)
+		return NULL;
+	entry->name = mem_strdup(name);
+	if (entry->name)
+		return entry;
+	mem_free(entry);
+	return NULL;
+}
+
+static bool grow(struct model_cache *cache)
+{
+	const size_t cap = cache->cap ? 2 * cache->cap : 16;
+	struct model_entry **grown;
+
+	if (cache->n < cache->cap)
+		return true;
+	grown = mem_resize(cache->entry, cap, sizeof(*grown));
+	if (!grown)
+		return false;
+	cache->entry = grown;
+	cache->cap = cap;
+	return true;
+}
+
+struct model_entry *model_table_add(struct model_cache *cache, const char *name)
+{
+	struct model_entry *entry = model_table_find(cache, name);
+	const size_t i = place_of(cache, name);
+
+	if (entry || !grow(cache))
+		return entry;
+	entry = entry_create(name);
+	if (!entry)
+		return NULL;
+	memmove(cache->entry + i + 1, cache->entry + i,
+		(cache->n - i) * sizeof(*cache->entry));
+	cache->entry[i] = entry;
+	cache->n++;
+	return entry;
+}
+
+void model_table_remove(struct model_cache *cache, struct model_entry *entry)
+{
+	const size_t i = place_of(cache, entry->name);
+
+	cache->n--;
+	memmove(cache->entry + i, cache->entry + i + 1,
+		(cache->n - i) * sizeof(*cache->entry));
+}
+
+struct model_slot *model_entry_find(const struct model_entry *entry,
+				    int64_t version)
+{
+	for (size_t i = 0; i < entry->n; i++)
+		if (entry->slot[i].version == version)
+			return &entry->slot[i];
+	return NULL;
+}
+
+void model_slot_explain(struct model_slot *slot, const char *reason)
+{
+	mem_free(slot->reason);
+	slot->reason = *reason ? mem_strdup(reason) : NULL;
+}
+
+void model_slot_finish(struct model_slot *slot)
+{
+	served_model_unref(slot->model);
+	model_stats_unref(slot->stats);
+	mem_free(slot->reason);
+	*slot = (struct model_slot){ 0 };
+}
+
+void model_entry_destroy(struct model_entry *entry)
+{
+	if (!entry)
+		return;
+	for (size_t i = 0; i < entry->n; i++)
+		model_slot_finish(&entry->slot[i]);
+	mem_free(entry->slot);
+	mem_free(entry->name);
+	mem_free(entry);
+}
