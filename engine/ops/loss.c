@@ -15,6 +15,7 @@
 
 #include "engine/autodiff.h"
 #include "engine/kernel.h"
+#include "engine/kernels/row_loops.h"
 #include "engine/ops/softmax.h"
 
 /* [outer, c, inner]: the logits around the class axis */
@@ -59,6 +60,38 @@ static int64_t target_of_row(const struct cross_entropy *g,
 #define T double
 #define EXP exp
 #define NAME(x) x##_f64
+#include "engine/ops/loss_typed.h"
+
+/* The same for rows of neighbours, in vectors. */
+static double log_sum_rows(const float *x, int64_t c, int64_t step,
+			   float *ret_max)
+{
+	const struct row_loops *rows = row_loops();
+
+	(void)step;
+	*ret_max = rows->largest(x, c);
+	return log((double)rows->exps(x, *ret_max, c, NULL));
+}
+
+static void log_row_rows(const float *x, const double shift[2], int64_t c,
+			 int64_t step, float *y)
+{
+	(void)step;
+	row_loops()->shift(x, (float)shift[0], (float)shift[1], c, y);
+}
+
+static void exp_row_rows(const float *x, const double factor_add[2], int64_t c,
+			 int64_t step, float *y)
+{
+	(void)step;
+	row_loops()->exps(x, 0, c, y);
+	row_loops()->scale(y, (float)factor_add[0], (float)factor_add[1], c, y);
+}
+
+#define HAS_ROW_LOOPS
+#define T float
+#define EXP expf
+#define NAME(x) x##_rows
 #include "engine/ops/loss_typed.h"
 
 /* logits, target and weight stand at these inputs */
@@ -106,6 +139,50 @@ static void backward_run(const struct kernel_call *call, unsigned slice,
 		backward_f64(&g, call);
 	else
 		backward_f32(&g, call);
+}
+
+static void forward_rows_run(const struct kernel_call *call, unsigned slice,
+			     void *scratch)
+{
+	const struct cross_entropy g = query_rows(call->query, 0);
+
+	(void)slice;
+	(void)scratch;
+	forward_rows(&g, call);
+}
+
+static void backward_rows_run(const struct kernel_call *call, unsigned slice,
+			      void *scratch)
+{
+	struct cross_entropy g = query_rows(call->query, 1);
+
+	(void)slice;
+	(void)scratch;
+	backward_rows(&g, call);
+}
+
+static bool forward_rows_fit(const struct kernel_query *query)
+{
+	return query->in[0].type.elem == DTYPE_F32 &&
+	       query_rows(query, 0).inner == 1;
+}
+
+static bool backward_rows_fit(const struct kernel_query *query)
+{
+	return query->in[0].type.elem == DTYPE_F32 &&
+	       query_rows(query, 1).inner == 1;
+}
+
+static double forward_rows_cost(const struct kernel_query *query)
+{
+	return 0.1 + (double)query->in[0].shape.dim[0] * 0.02 +
+	       (double)shape_count(&query->in[0].shape) * 5e-4;
+}
+
+static double backward_rows_cost(const struct kernel_query *query)
+{
+	return 0.1 + (double)query->in[1].shape.dim[0] * 0.02 +
+	       (double)shape_count(&query->in[1].shape) * 5e-4;
 }
 
 static double forward_cost(const struct kernel_query *query)
@@ -210,6 +287,20 @@ static enum err_code forward_vjp(struct vjp *vjp, struct err *err)
 	return build_check(build, err);
 }
 
+static const struct kernel forward_rows_kernel = {
+	.name = "cross_entropy.rows",
+	.flags = KERNEL_QUICK,
+	.fits = forward_rows_fit,
+	.cost = forward_rows_cost,
+	.run = forward_rows_run,
+};
+static const struct kernel backward_rows_kernel = {
+	.name = "cross_entropy_grad.rows",
+	.flags = KERNEL_QUICK,
+	.fits = backward_rows_fit,
+	.cost = backward_rows_cost,
+	.run = backward_rows_run,
+};
 static const struct kernel forward_kernel = {
 	.name = "cross_entropy.plain",
 	.flags = KERNEL_QUICK,
@@ -222,8 +313,10 @@ static const struct kernel backward_kernel = {
 	.cost = backward_cost,
 	.run = backward_run,
 };
-static const struct kernel *const forward_kernels[] = { &forward_kernel, NULL };
-static const struct kernel *const backward_kernels[] = { &backward_kernel,
+static const struct kernel *const forward_kernels[] = { &forward_rows_kernel,
+							&forward_kernel, NULL };
+static const struct kernel *const backward_kernels[] = { &backward_rows_kernel,
+							 &backward_kernel,
 							 NULL };
 
 static const struct port forward_in[] = {

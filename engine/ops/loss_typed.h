@@ -1,8 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Cross-entropy in one type. T: element; EXP: its function. Row i of the
- * logits has c elements that lie g->inner apart. */
+ * logits has c elements that lie g->inner apart. With HAS_ROW_LOOPS the three
+ * functions that go over a row are there already. */
 
-static double NAME(log_sum)(const T *x, int64_t c, int64_t step)
+#ifndef HAS_ROW_LOOPS
+/* the largest, and log sum exp(x - largest) */
+static double NAME(log_sum)(const T *x, int64_t c, int64_t step, T *ret_max)
 {
 	T max = x[0];
 	double sum = 0;
@@ -11,8 +14,26 @@ static double NAME(log_sum)(const T *x, int64_t c, int64_t step)
 		max = x[k * step] > max ? x[k * step] : max;
 	for (int64_t k = 0; k < c; k++)
 		sum += (double)EXP(x[k * step] - max);
-	return (double)max + log(sum);
+	*ret_max = max;
+	return log(sum);
 }
+
+static void NAME(log_row)(const T *x, const double shift[2], int64_t c,
+			  int64_t step, T *y)
+{
+	for (int64_t k = 0; k < c; k++)
+		y[k * step] = (T)((double)x[k * step] - shift[0] - shift[1]);
+}
+
+/* y = factor exp(x) + add */
+static void NAME(exp_row)(const T *x, const double factor_add[2], int64_t c,
+			  int64_t step, T *y)
+{
+	for (int64_t k = 0; k < c; k++)
+		y[k * step] = (T)(factor_add[0] * (double)EXP(x[k * step]) +
+				  factor_add[1]);
+}
+#endif
 
 /* sum of -w[k] log p[k] over all classes, for label smoothing */
 static double NAME(all_classes)(const struct cross_entropy *g, const T *x,
@@ -37,13 +58,15 @@ static void NAME(forward)(const struct cross_entropy *g,
 	for (int64_t i = 0; i < g->n_rows; i++) {
 		const int64_t at = first_of_row(g, i);
 		const T *x = logits + at;
-		const double shift = NAME(log_sum)(x, g->c, g->inner);
 		const int64_t t = target_of_row(g, call, call->in[1], i);
-		double w = 1;
+		double w = 1, shift, parts[2];
+		T max;
 
-		for (int64_t k = 0; log_prob && k < g->c; k++)
-			log_prob[at + k * g->inner] =
-			    (T)((double)x[k * g->inner] - shift);
+		parts[1] = NAME(log_sum)(x, g->c, g->inner, &max);
+		parts[0] = (double)max;
+		shift = parts[0] + parts[1];
+		if (log_prob)
+			NAME(log_row)(x, parts, g->c, g->inner, log_prob + at);
 		if (t < 0)
 			continue;
 		w = weight ? (double)weight[t] : 1;
@@ -66,14 +89,12 @@ static void NAME(row_grad)(const struct cross_entropy *g, int64_t t,
 	const double wt = weight ? (double)weight[t] : 1;
 	const double hard = g->factor * (1 - g->smoothing) * wt;
 	const double smooth = g->factor * g->smoothing / (double)g->c;
-	const double all = hard + smooth * g->weight_sum;
+	const double factor_add[2] = { hard + smooth * g->weight_sum,
+				       weight ? 0 : -smooth };
 
-	for (int64_t k = 0; k < g->c; k++) {
-		const double wk = weight ? (double)weight[k] : 1;
-		const T p = EXP(log_prob[k * g->inner]);
-
-		dx[k * g->inner] = (T)(all * (double)p - smooth * wk);
-	}
+	NAME(exp_row)(log_prob, factor_add, g->c, g->inner, dx);
+	for (int64_t k = 0; weight && smooth != 0 && k < g->c; k++)
+		dx[k * g->inner] -= (T)(smooth * (double)weight[k]);
 	dx[t * g->inner] -= (T)hard;
 }
 

@@ -10,6 +10,7 @@
 #include <math.h>
 
 #include "engine/kernel.h"
+#include "engine/kernels/row_loops.h"
 
 #define T float
 #define EXP expf
@@ -110,6 +111,72 @@ static void log_softmax_grad_run(const struct kernel_call *call, unsigned slice,
 				      log_softmax_grad_f64 });
 }
 
+/* Rows of neighbours, in vectors. */
+static void softmax_row(const float *x, const float *none, float *y, int64_t n,
+			int64_t step)
+{
+	const struct row_loops *rows = row_loops();
+	float sum;
+
+	(void)none;
+	(void)step;
+	sum = rows->exps(x, rows->largest(x, n), n, y);
+	rows->scale(y, 1 / sum, 0, n, y);
+}
+
+static void log_softmax_row(const float *x, const float *none, float *y,
+			    int64_t n, int64_t step)
+{
+	const struct row_loops *rows = row_loops();
+	const float max = rows->largest(x, n);
+
+	(void)none;
+	(void)step;
+	rows->shift(x, max, logf(rows->exps(x, max, n, NULL)), n, y);
+}
+
+static void softmax_grad_row(const float *dy, const float *y, float *dx,
+			     int64_t n, int64_t step)
+{
+	const struct row_loops *rows = row_loops();
+
+	(void)step;
+	rows->softmax_grad(dy, y, rows->dot(dy, y, n), n, dx);
+}
+
+static void softmax_rows_run(const struct kernel_call *call, unsigned slice,
+			     void *scratch)
+{
+	(void)scratch;
+	run(call, slice, &(const struct row_rule){ softmax_row, NULL });
+}
+
+static void log_softmax_rows_run(const struct kernel_call *call, unsigned slice,
+				 void *scratch)
+{
+	(void)scratch;
+	run(call, slice, &(const struct row_rule){ log_softmax_row, NULL });
+}
+
+static void softmax_grad_rows_run(const struct kernel_call *call,
+				  unsigned slice, void *scratch)
+{
+	(void)scratch;
+	run(call, slice, &(const struct row_rule){ softmax_grad_row, NULL });
+}
+
+static bool rows_fit(const struct kernel_query *query)
+{
+	return query->in[0].type.elem == DTYPE_F32 &&
+	       query_rows(query).inner == 1;
+}
+
+static double rows_cost(const struct kernel_query *query)
+{
+	return 0.05 + (double)query_rows(query).n_rows * 0.01 +
+	       (double)shape_count(&query->in[0].shape) * 5e-4;
+}
+
 static enum err_code prepare(const struct kernel_query *query,
 			     struct kernel_setup *ret, struct err *err)
 {
@@ -143,21 +210,32 @@ static enum err_code softmax_infer(struct infer *infer, struct err *err)
 	return infer_same(infer, err);
 }
 
-#define SOFTMAX_KERNEL(row, text)                                            \
-	static const struct kernel row##_kernel = {                          \
-		.name = text,                                                \
-		.flags = KERNEL_QUICK | KERNEL_SLICE_FREE | KERNEL_IN_PLACE, \
-		.cost = exp_cost,                                            \
-		.prepare = prepare,                                          \
-		.run = row##_run,                                            \
-	};                                                                   \
-	static const struct kernel *const row##_kernels[] = { &row##_kernel, \
-							      NULL }
+#define SOFTMAX_FLAGS (KERNEL_QUICK | KERNEL_SLICE_FREE | KERNEL_IN_PLACE)
 
-SOFTMAX_KERNEL(softmax, "softmax.plain");
-SOFTMAX_KERNEL(log_softmax, "log_softmax.plain");
-SOFTMAX_KERNEL(softmax_grad, "softmax_grad.plain");
-SOFTMAX_KERNEL(log_softmax_grad, "log_softmax_grad.plain");
+/* clang-format off */
+static const struct kernel
+	softmax_rows = { "softmax.rows", SOFTMAX_FLAGS, .fits = rows_fit, .cost = rows_cost,
+		.prepare = prepare, .run = softmax_rows_run },
+	log_softmax_rows = { "log_softmax.rows", SOFTMAX_FLAGS, .fits = rows_fit,
+		.cost = rows_cost, .prepare = prepare, .run = log_softmax_rows_run },
+	softmax_grad_rows = { "softmax_grad.rows", SOFTMAX_FLAGS, .fits = rows_fit,
+		.cost = rows_cost, .prepare = prepare, .run = softmax_grad_rows_run },
+	softmax_plain = { "softmax.plain", SOFTMAX_FLAGS, .cost = exp_cost,
+		.prepare = prepare, .run = softmax_run },
+	log_softmax_plain = { "log_softmax.plain", SOFTMAX_FLAGS, .cost = exp_cost,
+		.prepare = prepare, .run = log_softmax_run },
+	softmax_grad_plain = { "softmax_grad.plain", SOFTMAX_FLAGS, .cost = exp_cost,
+		.prepare = prepare, .run = softmax_grad_run },
+	log_softmax_grad_plain = { "log_softmax_grad.plain", SOFTMAX_FLAGS,
+		.cost = exp_cost, .prepare = prepare, .run = log_softmax_grad_run };
+
+static const struct kernel *const softmax_kernels[] = { &softmax_rows, &softmax_plain, NULL };
+static const struct kernel *const log_softmax_kernels[] = { &log_softmax_rows,
+	&log_softmax_plain, NULL };
+static const struct kernel *const softmax_grad_kernels[] = { &softmax_grad_rows,
+	&softmax_grad_plain, NULL };
+static const struct kernel *const log_softmax_grad_kernels[] = { &log_softmax_grad_plain, NULL };
+/* clang-format on */
 
 static const struct port softmax_in[] = {
 	{ "input", "T:float16,float,double,bfloat16", 0 },
