@@ -44,15 +44,15 @@ static void mark_cut(char msg[ERR_MSG_MAX], int len)
 	memcpy(msg + end, dots, sizeof(dots));
 }
 
-enum err_code err_set_at(struct err *err, enum err_code code, const char *file,
-			 int line, const char *format, ...)
+void err_set_at(struct err *err, enum err_code code, const char *file, int line,
+		const char *format, ...)
 {
 	char msg[ERR_MSG_MAX]; /* an argument may be err->msg itself */
 	va_list args;
 	int len;
 
 	if (!err)
-		return code;
+		return;
 	va_start(args, format);
 	len = vsnprintf(msg, sizeof(msg), format, args);
 	va_end(args);
@@ -63,7 +63,6 @@ enum err_code err_set_at(struct err *err, enum err_code code, const char *file,
 	err->file = file;
 	err->line = line;
 	memcpy(err->msg, msg, strlen(msg) + 1);
-	return code;
 }
 
 enum err_code err_prefix(struct err *err, const char *format, ...)

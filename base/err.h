@@ -62,12 +62,14 @@ int err_http(enum err_code code);
 /** Name of a code on the wire, such as "invalid_argument". */
 const char *err_wire(enum err_code code);
 
-/** Records code and sentence (err may be NULL) and returns the code. */
-enum err_code err_set_at(struct err *err, enum err_code code, const char *file,
-			 int line, const char *format, ...)
-    __attribute__((format(printf, 5, 6)));
-#define err_set(err, code, ...) \
-	err_set_at((err), (code), __FILE__, __LINE__, __VA_ARGS__)
+/** Records code and sentence; err may be NULL. */
+void err_set_at(struct err *err, enum err_code code, const char *file, int line,
+		const char *format, ...) __attribute__((format(printf, 5, 6)));
+/** The same, and its value is the code: an expression, so that compilers and
+ * analyzers see that it is not ERR_NONE. */
+#define err_set(err, code, ...)                                      \
+	(err_set_at((err), (code), __FILE__, __LINE__, __VA_ARGS__), \
+	 (enum err_code)(code))
 
 /** Puts "context: " before the sentence that is there; returns its code. */
 enum err_code err_prefix(struct err *err, const char *format, ...)

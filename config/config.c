@@ -214,6 +214,13 @@ static enum err_code read_environment(const char *const *environment,
 
 /* --- flags --- */
 
+/* Names of flags have dashes where names of options have '_'. */
+static void dash(char *c)
+{
+	if (*c == '_')
+		*c = '-';
+}
+
 static enum err_code refuse_flag(const char *arg, const char *name,
 				 struct err *err)
 {
@@ -223,7 +230,7 @@ static enum err_code refuse_flag(const char *arg, const char *name,
 	if (near)
 		(void)str_copy(shown, sizeof(shown), near);
 	for (char *c = shown; *c; c++)
-		*c = *c == '_' ? '-' : *c;
+		dash(c);
 	return err_set(err, ERR_INVALID,
 		       "there is no option '%s'%s%s%s (see --help)", arg,
 		       near ? ", did you mean --" : "", shown, near ? "?" : "");
@@ -241,21 +248,29 @@ static enum err_code split_flag(const char *arg, char name[NAME_MAX_BYTES],
 			       "'%.100s' is no option; options begin with -- "
 			       "(see --help)",
 			       arg);
-	for (size_t i = 0; i < n; i++)
-		name[i] = body[i] == '-' ? '_' : body[i];
+	for (size_t i = 0; i < n; i++) {
+		name[i] = '_';
+		if (body[i] != '-')
+			name[i] = body[i];
+	}
 	name[n] = '\0';
 	*ret_value = equals ? equals + 1 : NULL;
 	return ERR_NONE;
 }
 
-/* One flag at argv[*i]; *i moves past its value. */
-static enum err_code read_flag(int argc, const char *const *argv, int *i,
-			       struct doc *map, const char **ret_file,
-			       struct arena *arena, struct err *err)
+struct words {
+	const char *const *word;
+	int n, at;
+};
+
+/* The flag at words->at, which moves past its value. */
+static enum err_code read_flag(struct words *words, struct doc *map,
+			       const char **ret_file, struct arena *arena,
+			       struct err *err)
 {
 	char name[NAME_MAX_BYTES];
 	const struct field *field;
-	const char *arg = argv[*i], *value = NULL;
+	const char *arg = words->word[words->at], *value = NULL;
 	bool is_file;
 	enum err_code rc;
 
@@ -274,8 +289,8 @@ static enum err_code read_flag(int argc, const char *const *argv, int *i,
 		return refuse_flag(arg, name, err);
 	if (!value && field && field->kind == FIELD_BOOL)
 		value = "true";
-	if (!value && *i + 1 < argc)
-		value = argv[++*i];
+	if (!value && words->at + 1 < words->n)
+		value = words->word[++words->at];
 	if (!value)
 		return err_set(err, ERR_INVALID, "option %s needs a value",
 			       arg);
@@ -344,14 +359,15 @@ enum err_code config_read(int argc, const char *const *argv,
 	struct doc *env = doc_new(arena, DOC_MAP);
 	struct doc *flags = doc_new(arena, DOC_MAP);
 	struct doc *all = doc_new(arena, DOC_MAP), *file;
+	struct words words = { .word = argv, .n = argc };
 	struct config config = { 0 };
 	enum err_code rc;
 
 	if (!env || !flags || !all)
 		return no_memory(err);
 	rc = read_environment(environment, env, &config.file, arena, err);
-	for (int i = 0; i < argc && !rc; i++)
-		rc = read_flag(argc, argv, &i, flags, &config.file, arena, err);
+	for (; words.at < words.n && !rc; words.at++)
+		rc = read_flag(&words, flags, &config.file, arena, err);
 	if (!rc && config.file) {
 		rc = read_file(config.file, arena, &file, err);
 		if (!rc)
@@ -388,7 +404,7 @@ static void print_flag(const struct field *field, char *text, size_t cap)
 
 	(void)snprintf(text, cap, "--%s%s", field->name, value[field->kind]);
 	for (char *c = text; *c && *c != ' '; c++)
-		*c = *c == '_' ? '-' : *c;
+		dash(c);
 }
 
 /* The value of one field as YAML (which takes JSON's scalars and lists). */

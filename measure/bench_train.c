@@ -174,6 +174,11 @@ static enum err_code step(struct bench *bench, struct err *err)
 		.input = bench->batch->input,
 		.target = bench->batch->target[0],
 	};
+	const struct stepper_update update = {
+		.step = ++bench->step,
+		.rate = bench->spec.trainer.learning_rate,
+		.momentum = (double)NAN,
+	};
 	struct stepper_result result;
 	enum err_code rc;
 

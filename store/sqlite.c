@@ -320,8 +320,7 @@ enum err_code store_job_next(struct store *store, struct arena *arena,
 
 static enum err_code list_jobs(struct store *store, sqlite3_stmt *s,
 			       size_t limit, struct arena *arena,
-			       struct store_job **ret_jobs, size_t *ret_n,
-			       struct err *err)
+			       struct store_jobs *ret, struct err *err)
 {
 	struct store_job *jobs = arena_array(arena, limit + 1, sizeof(*jobs));
 	size_t n = 0;
@@ -335,15 +334,14 @@ static enum err_code list_jobs(struct store *store, sqlite3_stmt *s,
 		return no_memory(err);
 	if (got != SQLITE_DONE && got != SQLITE_ROW)
 		return fault(store, "list jobs", err);
-	*ret_jobs = jobs;
-	*ret_n = n;
+	*ret = (struct store_jobs){ .job = jobs, .n = n };
 	return ERR_NONE;
 }
 
-enum err_code store_job_list(struct store *store, const char *state,
-			     const char *after, size_t limit,
-			     struct arena *arena, struct store_job **ret_jobs,
-			     size_t *ret_n, struct err *err)
+enum err_code store_job_list(struct store *store,
+			     const struct store_job_query *query,
+			     struct arena *arena, struct store_jobs *ret,
+			     struct err *err)
 {
 	sqlite3_stmt *s;
 	enum err_code rc;
@@ -356,10 +354,10 @@ enum err_code store_job_list(struct store *store, const char *state,
 		     " ORDER BY created_ms DESC, id DESC LIMIT ?3",
 		     &s, err);
 	if (!rc) {
-		bind_text(s, 1, state);
-		bind_text(s, 2, after);
-		(void)sqlite3_bind_int64(s, 3, (int64_t)limit);
-		rc = list_jobs(store, s, limit, arena, ret_jobs, ret_n, err);
+		bind_text(s, 1, query->state);
+		bind_text(s, 2, query->after);
+		(void)sqlite3_bind_int64(s, 3, (int64_t)query->limit);
+		rc = list_jobs(store, s, query->limit, arena, ret, err);
 		(void)sqlite3_finalize(s);
 	}
 	(void)pthread_mutex_unlock(&store->lock);
@@ -463,8 +461,7 @@ enum err_code store_job_delete(struct store *store, const char *id,
 
 static enum err_code list_events(struct store *store, sqlite3_stmt *s,
 				 size_t limit, struct arena *arena,
-				 struct store_event **ret, size_t *ret_n,
-				 struct err *err)
+				 struct store_events *ret, struct err *err)
 {
 	struct store_event *events =
 	    arena_array(arena, limit + 1, sizeof(*events));
@@ -482,15 +479,13 @@ static enum err_code list_events(struct store *store, sqlite3_stmt *s,
 		return no_memory(err);
 	if (got != SQLITE_DONE && got != SQLITE_ROW)
 		return fault(store, "list events", err);
-	*ret = events;
-	*ret_n = n;
+	*ret = (struct store_events){ .event = events, .n = n };
 	return ERR_NONE;
 }
 
-enum err_code store_event_list(struct store *store, const char *id,
-			       int64_t after, const char *type, size_t limit,
-			       struct arena *arena,
-			       struct store_event **ret_events, size_t *ret_n,
+enum err_code store_event_list(struct store *store,
+			       const struct store_event_query *query,
+			       struct arena *arena, struct store_events *ret,
 			       struct err *err)
 {
 	sqlite3_stmt *s;
@@ -503,12 +498,11 @@ enum err_code store_event_list(struct store *store, const char *id,
 		     " LIMIT ?4",
 		     &s, err);
 	if (!rc) {
-		bind_text(s, 1, id);
-		(void)sqlite3_bind_int64(s, 2, after);
-		bind_text(s, 3, type);
-		(void)sqlite3_bind_int64(s, 4, (int64_t)limit);
-		rc =
-		    list_events(store, s, limit, arena, ret_events, ret_n, err);
+		bind_text(s, 1, query->job);
+		(void)sqlite3_bind_int64(s, 2, query->after);
+		bind_text(s, 3, query->type);
+		(void)sqlite3_bind_int64(s, 4, (int64_t)query->limit);
+		rc = list_events(store, s, query->limit, arena, ret, err);
 		(void)sqlite3_finalize(s);
 	}
 	(void)pthread_mutex_unlock(&store->lock);

@@ -36,9 +36,34 @@ struct store_job {
 	int64_t priority, attempts, last_seq;
 };
 
+/** A page of jobs. */
+struct store_job_query {
+	const char *state; /**< NULL: any */
+	const char *after; /**< only those older than this job; NULL: all */
+	size_t limit;
+};
+
+struct store_jobs {
+	struct store_job *job;
+	size_t n;
+};
+
 struct store_event {
 	int64_t seq, time_ms;
 	const char *type, *json;
+};
+
+/** A page of a job's events. */
+struct store_event_query {
+	const char *job;
+	int64_t after;	  /**< only those with a greater number */
+	const char *type; /**< NULL: any */
+	size_t limit;
+};
+
+struct store_events {
+	struct store_event *event;
+	size_t n;
 };
 
 struct store_version {
@@ -62,13 +87,11 @@ MUST_USE enum err_code store_job_find(struct store *store, const char *id,
 				      struct arena *arena,
 				      struct store_job *ret_job,
 				      struct err *err);
-/** Newest first, those older than the job `after` (NULL: all);
- * state NULL: any. */
-MUST_USE enum err_code store_job_list(struct store *store, const char *state,
-				      const char *after, size_t limit,
+/** Newest first. */
+MUST_USE enum err_code store_job_list(struct store *store,
+				      const struct store_job_query *query,
 				      struct arena *arena,
-				      struct store_job **ret_jobs,
-				      size_t *ret_n, struct err *err);
+				      struct store_jobs *ret, struct err *err);
 /** Oldest queued job of the highest priority; ERR_NOT_FOUND when none. */
 MUST_USE enum err_code store_job_next(struct store *store, struct arena *arena,
 				      struct store_job *ret_job,
@@ -81,12 +104,12 @@ MUST_USE enum err_code store_job_update(struct store *store,
 					int64_t *ret_seq, struct err *err);
 MUST_USE enum err_code store_job_delete(struct store *store, const char *id,
 					struct err *err);
-/** Events with seq > after, oldest first. type NULL: any. */
-MUST_USE enum err_code store_event_list(struct store *store, const char *id,
-					int64_t after, const char *type,
-					size_t limit, struct arena *arena,
-					struct store_event **ret_events,
-					size_t *ret_n, struct err *err);
+/** Oldest first. */
+MUST_USE enum err_code store_event_list(struct store *store,
+					const struct store_event_query *query,
+					struct arena *arena,
+					struct store_events *ret,
+					struct err *err);
 
 MUST_USE enum err_code store_version_put(struct store *store,
 					 const struct store_version *version,

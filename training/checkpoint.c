@@ -80,7 +80,8 @@ static enum err_code write_state(int dir, const struct checkpoint_state *state,
 	return rc;
 }
 
-static enum err_code write_parts(int dir, const struct safetensors *part[PARTS],
+static enum err_code write_parts(int dir,
+				 const struct safetensors *const part[PARTS],
 				 struct json_writer *manifest, struct err *err)
 {
 	enum err_code rc = ERR_NONE;
@@ -100,8 +101,7 @@ static enum err_code write_parts(int dir, const struct safetensors *part[PARTS],
 }
 
 static enum err_code write_folder(const char *path,
-				  const struct checkpoint_state *state,
-				  const struct safetensors *part[PARTS],
+				  const struct checkpoint_write *what,
 				  struct err *err)
 {
 	struct json_writer manifest;
@@ -116,9 +116,9 @@ static enum err_code write_folder(const char *path,
 	json_write_object(&manifest, NULL);
 	json_write_int(&manifest, "format", 1);
 	json_write_array(&manifest, "files");
-	rc = write_parts(dir, part, &manifest, err);
+	rc = write_parts(dir, what->part, &manifest, err);
 	if (!rc)
-		rc = write_state(dir, state, &manifest, err);
+		rc = write_state(dir, what->state, &manifest, err);
 	json_write_array_end(&manifest);
 	json_write_object_end(&manifest);
 	if (!rc)
@@ -171,14 +171,13 @@ static void prune(const char *job_dir, int64_t keep, struct arena *arena)
 }
 
 enum err_code checkpoint_save(const char *job_dir,
-			      const struct checkpoint_state *state,
-			      const struct safetensors *part[PARTS],
-			      int64_t keep, struct arena *arena,
-			      const char **ret_name, struct err *err)
+			      const struct checkpoint_write *what,
+			      struct arena *arena, const char **ret_name,
+			      struct err *err)
 {
 	char *tmp = arena_printf(arena, "%s/.tmp-ckpt", job_dir);
 	char *name =
-	    arena_printf(arena, "ckpt-%012lld", (long long)state->step);
+	    arena_printf(arena, "ckpt-%012lld", (long long)what->state->step);
 	char *path = name ? arena_printf(arena, "%s/%s", job_dir, name) : NULL;
 	enum err_code rc;
 
@@ -188,7 +187,7 @@ enum err_code checkpoint_save(const char *job_dir,
 	if (!rc)
 		rc = file_make_dirs(tmp, err);
 	if (!rc)
-		rc = write_folder(tmp, state, part, err);
+		rc = write_folder(tmp, what, err);
 	/* a step is saved again at its epoch's end, with more to say */
 	if (!rc)
 		rc = file_remove_tree(path, err);
@@ -201,7 +200,7 @@ enum err_code checkpoint_save(const char *job_dir,
 			(void)err_prefix(err, "%s is left behind", tmp);
 		return rc;
 	}
-	prune(job_dir, keep, arena);
+	prune(job_dir, what->keep, arena);
 	*ret_name = name;
 	return ERR_NONE;
 }

@@ -41,12 +41,17 @@ struct checkpoint {
 	char *bytes[3];
 };
 
-/** *ret_name: "ckpt-000000938", in `arena`. best may be NULL. ERR_NO_SPACE and
- * other failures leave what was there. Older ones beyond keep are removed. */
+struct checkpoint_write {
+	const struct checkpoint_state *state;
+	const struct safetensors *part[3]; /**< model, optim, best or NULL */
+	int64_t keep;			   /**< how many stay */
+};
+
+/** *ret_name: "ckpt-000000938", in `arena`. ERR_NO_SPACE and other failures
+ * leave what was there. */
 MUST_USE enum err_code checkpoint_save(const char *job_dir,
-				       const struct checkpoint_state *state,
-				       const struct safetensors *part[3],
-				       int64_t keep, struct arena *arena,
+				       const struct checkpoint_write *what,
+				       struct arena *arena,
 				       const char **ret_name, struct err *err);
 /** The newest that verifies; *ret is NULL where there is none. */
 MUST_USE enum err_code

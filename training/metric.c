@@ -82,13 +82,14 @@ static void add_number(struct metric_sums *sums, const float *output,
 }
 
 void metric_add(struct metric_sums *sums, const char *output_type,
-		const float *output, int64_t width, const void *target,
-		int64_t n, double mean_loss)
+		const struct metric_rows *rows)
 {
-	sums->n += (double)n;
-	sums->loss += mean_loss * (double)n;
+	sums->n += (double)rows->n;
+	sums->loss += rows->loss * (double)rows->n;
 	if (str_equal(output_type, "category"))
-		add_category(sums, output, width, target, n);
+		add_category(sums, rows->output, rows->width, rows->target,
+			     rows->n);
 	else
-		add_number(sums, output, width, target, n);
+		add_number(sums, rows->output, rows->width, rows->target,
+			   rows->n);
 }

@@ -30,10 +30,16 @@ struct metric {
 /** Rows for a type of output feature ("category", "number"); always begins
  * with loss, ends with a NULL name. */
 const struct metric *metrics_of(const char *output_type);
-/** Adds n rows: outputs [n,width], targets int64 [n] of a category, float [n]
- * of a number; `loss` is their mean. */
+/** Outputs of n rows. */
+struct metric_rows {
+	const float *output; /**< [n,width] */
+	const void
+	    *target; /**< int64 [n] of a category, float [n] of a number */
+	int64_t n, width;
+	double loss; /**< their mean */
+};
+
 void metric_add(struct metric_sums *sums, const char *output_type,
-		const float *output, int64_t width, const void *target,
-		int64_t n, double loss);
+		const struct metric_rows *rows);
 
 #endif

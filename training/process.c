@@ -11,8 +11,6 @@
 #include "base/file.h"
 #include "base/mem.h"
 
-extern char **environ;
-
 enum { LINES_MAX = 32 << 20, PIECE = 65536, ARGS_MAX = 64 };
 
 /* The command line: options are as main/ reads them. */
@@ -70,7 +68,8 @@ static enum err_code spawn(struct process *process, const char *const *args,
 						  POSIX_SPAWN_SETSIGDEF |
 						  POSIX_SPAWN_SETPGROUP);
 	error = posix_spawn(&process->pid, args[0], &actions, &attr,
-			    /* the declaration predates const */
+			    /* the declaration predates const;
+			     * NOLINTNEXTLINE(performance-no-int-to-ptr) */
 			    (char *const *)(uintptr_t)args, environ);
 	(void)posix_spawnattr_destroy(&attr);
 	(void)posix_spawn_file_actions_destroy(&actions);

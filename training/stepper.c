@@ -256,24 +256,24 @@ static void write_batch(struct instance *instance,
 }
 
 static void write_hyper(struct instance *instance,
-			const struct stepper *stepper, uint64_t step,
-			double rate, double momentum)
+			const struct stepper *stepper,
+			const struct stepper_update *update)
 {
 	const struct stepper_options *o = &stepper->options;
 	struct optimizer_setting setting =
-	    optimizer_setting_at(o->optimizer, rate, momentum);
+	    optimizer_setting_at(o->optimizer, update->rate, update->momentum);
 	float *hyper = instance_input(instance, o->n_inputs + 2).data;
 	int64_t *number = instance_input(instance, o->n_inputs + 1).data;
 
-	*number = (int64_t)step;
+	*number = (int64_t)update->step;
 	setting.max_norm = o->clipping.max_norm;
 	setting.max_value = o->clipping.max_value;
 	for (int group = 0; group < GROUPS; group++) {
 		if (group == GROUP_PLAIN)
 			setting.weight_decay = 0;
 		optimizer_hyper_fill(o->optimizer->op, &stepper->attrs,
-				     &setting, step,
-				     hyper + group * OPTIMIZER_HYPER);
+				     &setting, update->step,
+				     hyper + (size_t)group * OPTIMIZER_HYPER);
 	}
 }
 
@@ -304,8 +304,8 @@ static enum err_code run(struct stepper *stepper, struct instance *instance,
 }
 
 enum err_code stepper_step(struct stepper *stepper,
-			   const struct stepper_batch *batch, uint64_t step,
-			   double rate, double momentum,
+			   const struct stepper_batch *batch,
+			   const struct stepper_update *update,
 			   struct stepper_result *ret, struct err *err)
 {
 	struct instance *instance;
@@ -316,7 +316,7 @@ enum err_code stepper_step(struct stepper *stepper,
 	if (rc)
 		return rc;
 	write_batch(instance, stepper, batch);
-	write_hyper(instance, stepper, step, rate, momentum);
+	write_hyper(instance, stepper, update);
 	rc = run(stepper, instance, 2, &result, err);
 	if (rc)
 		return rc;

@@ -45,6 +45,12 @@ struct stepper_batch {
 	const void *target;
 };
 
+struct stepper_update {
+	uint64_t step;	 /**< from 1 */
+	double rate;	 /**< learning rate */
+	double momentum; /**< NaN: the optimizer's own */
+};
+
 struct stepper_result {
 	double loss, norm;   /**< norm: of the gradient, before clipping */
 	const float *output; /**< [n, width], valid until the next call */
@@ -59,11 +65,11 @@ MUST_USE enum err_code stepper_create(struct graph *base,
 				      struct err *err);
 void stepper_destroy(struct stepper *stepper);
 
-/** One update, number `step` from 1. When the norm is not finite nothing was
+/** One update. When the norm is not finite nothing was
  * written. */
 MUST_USE enum err_code stepper_step(struct stepper *stepper,
 				    const struct stepper_batch *batch,
-				    uint64_t step, double rate, double momentum,
+				    const struct stepper_update *update,
 				    struct stepper_result *ret,
 				    struct err *err);
 /** Loss and outputs in evaluation form; nothing changes. */

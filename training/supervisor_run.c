@@ -12,6 +12,7 @@
 #include "training/supervisor_priv.h"
 
 enum { LINE_ARENA = 64 << 20, STOP_MS = 20000, POLL_MS = 500 };
+enum { RECOVER_MAX = 1000 };
 /* a worker that crashes, or is killed, without getting further */
 enum { CRASHES_MAX = 3, KILLS_MAX = 100, RETRY_MS = 100, RETRY_MAX_MS = 5000 };
 
@@ -95,12 +96,19 @@ static enum err_code keep_publish_fault(struct supervisor *supervisor,
 	return rc;
 }
 
+/* A line, parsed. */
+struct said {
+	const struct doc *event;
+	const char *line;
+	struct arena *arena;
+};
+
 /* The job's end, or its rest: what done says, unless a cancel came first. */
 static enum err_code take_done(struct supervisor *supervisor,
 			       struct place *place, struct store_job *job,
-			       const struct doc *event, const char *line,
-			       struct arena *arena, struct err *err)
+			       const struct said *said, struct err *err)
 {
+	const struct doc *event = said->event;
 	const struct doc *result = doc_find(event, "result");
 	enum job_state state = job_state_find(text_of(event, "state"));
 	struct json_writer writer;
@@ -122,7 +130,8 @@ static enum err_code take_done(struct supervisor *supervisor,
 		buf_init(&buf, LINE_ARENA);
 		json_write_init(&writer, &buf);
 		json_write_doc(&writer, NULL, result);
-		job->result_json = arena_strndup(arena, buf.data, buf.len);
+		job->result_json =
+		    arena_strndup(said->arena, buf.data, buf.len);
 		buf_finish(&buf);
 	}
 	place->has_said_done = true;
@@ -130,7 +139,7 @@ static enum err_code take_done(struct supervisor *supervisor,
 	if (!rc && state == JOB_INTERRUPTED)
 		rc = supervisor_set_state(supervisor, job, JOB_QUEUED, err);
 	if (!rc && job_state_is_over(state))
-		rc = supervisor_tell(supervisor, job, "done", line, err);
+		rc = supervisor_tell(supervisor, job, "done", said->line, err);
 	return rc;
 }
 
@@ -153,8 +162,8 @@ static enum err_code take_event(struct supervisor *supervisor,
 	if (str_equal(type, "state"))
 		return take_state(supervisor, &job, event, err);
 	if (str_equal(type, "done"))
-		return take_done(supervisor, place, &job, event, line, arena,
-				 err);
+		return take_done(supervisor, place, &job,
+				 &(struct said){ event, line, arena }, err);
 	if (str_equal(type, "published")) {
 		rc = take_published(supervisor, &job, event, line, err);
 		return rc ? keep_publish_fault(supervisor, &job, err) : rc;
@@ -314,18 +323,21 @@ static void recover(struct supervisor *supervisor)
 
 	for (int s = 0; arena && s < JOB_STATE_COUNT; s++) {
 		enum job_state state = (enum job_state)s;
-		struct store_job *jobs;
-		size_t n = 0;
+		const struct store_job_query query = {
+			.state = job_state_name(state),
+			.limit = RECOVER_MAX,
+		};
+		struct store_jobs jobs = { 0 };
 
 		if (!job_state_has_worker(state) && state != JOB_INTERRUPTED)
 			continue;
-		if (store_job_list(supervisor->store, job_state_name(state),
-				   NULL, 1000, arena, &jobs, &n, NULL))
-			n = 0;
-		for (size_t i = 0; i < n; i++) {
-			if (supervisor_set_state(supervisor, &jobs[i],
+		if (store_job_list(supervisor->store, &query, arena, &jobs,
+				   NULL))
+			continue;
+		for (size_t i = 0; i < jobs.n; i++) {
+			if (supervisor_set_state(supervisor, &jobs.job[i],
 						 JOB_INTERRUPTED, NULL) ||
-			    supervisor_set_state(supervisor, &jobs[i],
+			    supervisor_set_state(supervisor, &jobs.job[i],
 						 JOB_QUEUED, NULL))
 				break;
 		}

@@ -279,8 +279,11 @@ static enum err_code save(struct trainer *trainer, struct err *err)
 {
 	const struct trainer_events *events = trainer->options.events;
 	const struct checkpoint_spec *spec = &trainer->spec->checkpoint;
-	const struct safetensors *part[3] = { &trainer->model,
-					      &trainer->moments, NULL };
+	struct checkpoint_write what = {
+		.state = &trainer->state,
+		.part = { &trainer->model, &trainer->moments },
+		.keep = spec->keep_last,
+	};
 	struct arena *scratch;
 	const char *name;
 	enum err_code rc;
@@ -291,11 +294,11 @@ static enum err_code save(struct trainer *trainer, struct err *err)
 	if (!scratch)
 		return no_memory(err);
 	if (trainer->state.has_best && spec->keep_best)
-		part[2] = &trainer->best.list;
+		what.part[2] = &trainer->best.list;
 	trainer->state.seconds =
 	    trainer->before_seconds + seconds_since(trainer->start_ns);
-	rc = checkpoint_save(trainer->options.job_dir, &trainer->state, part,
-			     spec->keep_last, scratch, &name, err);
+	rc = checkpoint_save(trainer->options.job_dir, &what, scratch, &name,
+			     err);
 	trainer->saved_ns = clock_monotonic_ns();
 	if (!rc) {
 		trainer->saved_step = trainer->state.step;
@@ -346,8 +349,10 @@ static void count_step(struct trainer *trainer, const struct batch *batch,
 	struct checkpoint_state *s = &trainer->state;
 	struct metric_sums sums = { 0 };
 
-	metric_add(&sums, trainer->spec->output_type, result->output,
-		   result->width, batch->target[0], batch->n, result->loss);
+	metric_add(&sums, trainer->spec->output_type,
+		   &(struct metric_rows){ result->output, batch->target[0],
+					  batch->n, result->width,
+					  result->loss });
 	s->sum_n += sums.n;
 	s->sum_loss += sums.loss;
 	s->sum_hits += sums.hits;
@@ -366,22 +371,22 @@ static enum err_code train_on(struct trainer *trainer,
 	const struct stepper_batch rows = { .n = batch->n,
 					    .input = batch->input,
 					    .target = batch->target[0] };
+	struct stepper_update update = {
+		.step = (uint64_t)trainer->state.step + 1,
+	};
 	struct stepper_result result;
-	double rate, momentum;
 	enum err_code rc;
 
-	schedule_now(trainer, &rate, &momentum);
-	rc = stepper_step(trainer->stepper, &rows,
-			  (uint64_t)trainer->state.step + 1, rate, momentum,
-			  &result, err);
+	schedule_now(trainer, &update.rate, &update.momentum);
+	rc = stepper_step(trainer->stepper, &rows, &update, &result, err);
 	if (rc)
 		return rc;
 	*ret_is_nan = !isfinite(result.norm) || !isfinite(result.loss);
 	if (*ret_is_nan)
 		return ERR_NONE;
 	count_step(trainer, batch, &result);
-	trainer->progress.rate = rate;
-	trainer->progress.momentum = momentum;
+	trainer->progress.rate = update.rate;
+	trainer->progress.momentum = update.momentum;
 	trainer->progress.grad_norm = result.norm;
 	return ERR_NONE;
 }

@@ -38,8 +38,9 @@ static enum err_code evaluate_part(struct trainer *trainer,
 		rc = stepper_evaluate(trainer->stepper, &rows, &result, err);
 		if (!rc)
 			metric_add(&sums, trainer->spec->output_type,
-				   result.output, result.width,
-				   batch->target[0], batch->n, result.loss);
+				   &(struct metric_rows){
+				       result.output, batch->target[0],
+				       batch->n, result.width, result.loss });
 		loader_give_back(trainer->loader, batch);
 		*ret_cancelled = trainer_poll(trainer) == ORDER_CANCEL;
 		if (*ret_cancelled)
@@ -61,6 +62,13 @@ static void fill_eval(struct trainer *trainer, enum dataset_part part,
 	for (size_t i = 0; i < n; i++)
 		eval->value[(size_t)part * n + i] =
 		    sums->n > 0 ? metric[i].value(sums) : (double)NAN;
+}
+
+static void forget_figures(struct trainer_eval *eval)
+{
+	for (size_t i = 0; i < sizeof(eval->value) / sizeof(eval->value[0]);
+	     i++)
+		eval->value[i] = (double)NAN;
 }
 
 static double monitored(const struct trainer *trainer)
@@ -113,8 +121,7 @@ enum err_code trainer_evaluate(struct trainer *trainer, bool *ret_cancelled,
 	trainer->last = (struct trainer_eval){ .epoch = s->epoch + 1,
 					       .step = s->step,
 					       .name = trainer->spec->metrics };
-	for (size_t i = 0; i < 3 * METRIC_MAX; i++)
-		trainer->last.value[i] = (double)NAN;
+	forget_figures(&trainer->last);
 	fill_eval(trainer, PART_TRAIN, &sums);
 	if (dataset_n(trainer->options.dataset, PART_VALID) > 0)
 		rc = evaluate_part(trainer, PART_VALID, &sums, ret_cancelled,
@@ -173,8 +180,7 @@ enum err_code trainer_recall_best(struct trainer *trainer, struct err *err)
 					       .step = saved.best_step,
 					       .name = trainer->spec->metrics,
 					       .is_best = true };
-	for (size_t i = 0; i < 3 * METRIC_MAX; i++)
-		trainer->last.value[i] = (double)NAN;
+	forget_figures(&trainer->last);
 	fill_eval(trainer, PART_TRAIN, &sums);
 	if (!rc && dataset_n(trainer->options.dataset, PART_VALID) > 0) {
 		rc = evaluate_part(trainer, PART_VALID, &sums, &is_cancelled,

@@ -19,7 +19,7 @@ struct number {
 	int normalize;
 	double mean, std;
 	const struct doc *loss; /* the trainer reads it */
-	double count, m2; /* while fitting (Welford 1962) */
+	double count, m2;	/* while fitting (Welford 1962) */
 };
 
 static const struct field number_fields[] = {

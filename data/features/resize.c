@@ -21,56 +21,59 @@ static double weight(const struct axis *axis, double centre, int j)
 	return distance < 1 ? 1 - distance : 0;
 }
 
-static void window(const struct axis *axis, int i, double *ret_centre,
-		   int *ret_from, int *ret_to)
+/* The source samples of one output. */
+struct window {
+	double centre, share; /* share: 1 over the sum of weights */
+	int from, to;
+};
+
+static struct window window_of(const struct axis *axis, int i)
 {
 	double half = axis->step > 1 ? axis->step : 1;
-	double centre = axis->first + ((double)i + 0.5) * axis->step;
-	int from = (int)floor(centre - half), to = (int)ceil(centre + half);
+	double centre = axis->first + ((double)i + 0.5) * axis->step, sum = 0;
+	struct window w = { .centre = centre,
+			    .from = (int)floor(centre - half),
+			    .to = (int)ceil(centre + half) };
 
-	*ret_centre = centre;
-	*ret_from = from < 0 ? 0 : from;
-	*ret_to = to > axis->limit ? axis->limit : to;
-	if (*ret_from >= *ret_to) { /* beyond the edge: the nearest sample */
-		*ret_from =
-		    *ret_from >= axis->limit ? axis->limit - 1 : *ret_from;
-		*ret_to = *ret_from + 1;
-	}
+	w.from = w.from < 0 ? 0 : w.from;
+	w.to = w.to > axis->limit ? axis->limit : w.to;
+	for (int j = w.from; j < w.to; j++)
+		sum += weight(axis, centre, j);
+	w.share = sum > 0 ? 1 / sum : 0; /* beyond the edge: black */
+	return w;
+}
+
+/* One output sample: the weighted sum of a row's samples from..to - 1 of one
+ * channel. share is 1 over the sum of weights. */
+static float blend(const float *row, int channels, const struct axis *axis,
+		   const struct window *window)
+{
+	double value = 0;
+
+	for (int j = window->from; j < window->to; j++)
+		value += weight(axis, window->centre, j) *
+			 (double)row[(size_t)j * (size_t)channels];
+	return (float)(value * window->share);
 }
 
 /* out[y][i][c] = sum over j of w(i, j) in[y][j][c] */
 static void resample_rows(const float *in, int rows, int channels,
 			  const struct axis *axis, float *out)
 {
+	size_t in_row = (size_t)axis->limit * (size_t)channels;
+	size_t out_row = (size_t)axis->n * (size_t)channels;
+
 	for (int i = 0; i < axis->n; i++) {
-		double centre, sum = 0;
-		int from, to;
+		struct window window = window_of(axis, i);
 
-		window(axis, i, &centre, &from, &to);
-		for (int j = from; j < to; j++)
-			sum += weight(axis, centre, j);
 		for (int y = 0; y < rows; y++) {
-			const float *row = in + (size_t)y *
-						    (size_t)axis->limit *
-						    (size_t)channels;
-			float *to_pixel =
-			    out + ((size_t)y * (size_t)axis->n + (size_t)i) *
-				      (size_t)channels;
+			const float *from = in + (size_t)y * in_row;
+			float *to = out + (size_t)y * out_row +
+				    (size_t)i * (size_t)channels;
 
-			for (int c = 0; c < channels; c++) {
-				double value = 0;
-
-				for (int j = from; j < to; j++) {
-					double w =
-					    sum > 0
-						? weight(axis, centre, j) / sum
-						: 1;
-
-					value +=
-					    w * (double)row[j * channels + c];
-				}
-				to_pixel[c] = (float)value;
-			}
+			for (int c = 0; c < channels; c++)
+				to[c] =
+				    blend(from + c, channels, axis, &window);
 		}
 	}
 }

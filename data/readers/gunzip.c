@@ -26,10 +26,11 @@ static bool inflate_piece(z_stream *stream, struct buf *buf, int *status)
 	return *status == Z_OK && (stream->avail_in > 0 || !stream->avail_out);
 }
 
-enum err_code gunzip(const void *bytes, size_t len, size_t max,
-		     const char *name, char **ret_data, size_t *ret_len,
-		     struct err *err)
+enum err_code gunzip(const struct gunzip_source *source, char **ret_data,
+		     size_t *ret_len, struct err *err)
 {
+	const char *name = source->name;
+	size_t len = source->len, max = source->max;
 	z_stream stream = { 0 };
 	struct buf buf;
 	int status = Z_OK;
@@ -42,7 +43,7 @@ enum err_code gunzip(const void *bytes, size_t len, size_t max,
 			     len);
 		goto out;
 	}
-	stream.next_in = bytes;
+	stream.next_in = source->bytes;
 	stream.avail_in = (uInt)len;
 	while (inflate_piece(&stream, &buf, &status))
 		;

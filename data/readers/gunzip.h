@@ -12,8 +12,14 @@
 
 #include "base/err.h"
 
-MUST_USE enum err_code gunzip(const void *bytes, size_t len, size_t max,
-			      const char *name, char **ret_data,
-			      size_t *ret_len, struct err *err);
+struct gunzip_source {
+	const void *bytes;
+	size_t len, max;
+	const char *name; /**< for messages */
+};
+
+MUST_USE enum err_code gunzip(const struct gunzip_source *source,
+			      char **ret_data, size_t *ret_len,
+			      struct err *err);
 
 #endif

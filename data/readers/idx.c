@@ -98,8 +98,9 @@ static enum err_code read_file(const struct reader_source *source, int part,
 	if (zipped) {
 		packed = into->bytes[kind];
 		into->bytes[kind] = NULL;
-		rc = gunzip(packed, len, IDX_MAX_BYTES, name,
-			    &into->bytes[kind], &len, err);
+		rc = gunzip(
+		    &(struct gunzip_source){ packed, len, IDX_MAX_BYTES, name },
+		    &into->bytes[kind], &len, err);
 		mem_free(packed);
 		if (rc)
 			return rc;

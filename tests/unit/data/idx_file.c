@@ -64,16 +64,24 @@ Test(gunzip, a_bound_holds_and_a_cut_file_is_told)
 	size_t len;
 	struct err err = { 0 };
 
-	cr_assert_eq(gunzip(zipped, sizeof(zipped), 24, "z", &data, &len, &err),
-		     ERR_NONE, "%s", err.msg);
+	cr_assert_eq(
+	    gunzip(&(struct gunzip_source){ zipped, sizeof(zipped), 24, "z" },
+		   &data, &len, &err),
+	    ERR_NONE, "%s", err.msg);
 	cr_assert_eq(len, 24);
 	cr_assert(memcmp(data, "hello hello hello hello\n", 24) == 0);
 	mem_free(data);
-	cr_assert_eq(gunzip(zipped, sizeof(zipped), 23, "z", &data, &len, &err),
-		     ERR_TOO_LARGE);
 	cr_assert_eq(
-	    gunzip(zipped, sizeof(zipped) - 9, 1000, "z", &data, &len, &err),
-	    ERR_INVALID);
+	    gunzip(&(struct gunzip_source){ zipped, sizeof(zipped), 23, "z" },
+		   &data, &len, &err),
+	    ERR_TOO_LARGE);
+	cr_assert_eq(gunzip(&(struct gunzip_source){ zipped, sizeof(zipped) - 9,
+						     1000, "z" },
+			    &data, &len, &err),
+		     ERR_INVALID);
 	cr_assert(strstr(err.msg, "cut off"), "%s", err.msg);
-	cr_assert_neq(gunzip("nonsense", 8, 1000, "z", &data, &len, &err), 0);
+	cr_assert_neq(
+	    gunzip(&(struct gunzip_source){ "nonsense", 8, 1000, "z" }, &data,
+		   &len, &err),
+	    0);
 }

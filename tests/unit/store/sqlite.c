@@ -43,6 +43,33 @@ static void add(struct bench *b, const char *id, int64_t created_ms,
 		     b->err.msg);
 }
 
+static enum err_code events_of(struct bench *b, int64_t after, const char *type,
+			       struct store_event **ret, size_t *ret_n)
+{
+	const struct store_event_query query = { "a", after, type, 10 };
+	struct store_events events = { 0 };
+	enum err_code rc =
+	    store_event_list(b->store, &query, b->arena, &events, &b->err);
+
+	*ret = events.event;
+	*ret_n = events.n;
+	return rc;
+}
+
+static enum err_code jobs_of(struct bench *b, const char *state,
+			     const char *after, struct store_job **ret,
+			     size_t *ret_n)
+{
+	const struct store_job_query query = { state, after, 2 };
+	struct store_jobs jobs = { 0 };
+	enum err_code rc =
+	    store_job_list(b->store, &query, b->arena, &jobs, &b->err);
+
+	*ret = jobs.job;
+	*ret_n = jobs.n;
+	return rc;
+}
+
 Test(store, a_job_reads_back_after_a_restart)
 {
 	struct bench b;
@@ -107,20 +134,14 @@ Test(store, events_are_numbered_from_1_in_each_job)
 	job.id = "b";
 	cr_assert_eq(store_job_update(b.store, &job, &event, &seq, NULL), 0);
 	cr_assert_eq(seq, 1);
-	cr_assert_eq(store_event_list(b.store, "a", 1, NULL, 10, b.arena, &list,
-				      &n, &b.err),
-		     0);
+	cr_assert_eq(events_of(&b, 1, NULL, &list, &n), 0);
 	cr_assert_eq(n, 2);
 	cr_assert_eq(list[0].seq, 2);
 	cr_assert_str_eq(list[1].json, "{\"x\":1}");
-	cr_assert_eq(store_event_list(b.store, "a", 0, "eval", 10, b.arena,
-				      &list, &n, &b.err),
-		     0);
+	cr_assert_eq(events_of(&b, 0, "eval", &list, &n), 0);
 	cr_assert_eq(n, 0);
 	cr_assert_eq(store_job_delete(b.store, "a", &b.err), 0);
-	cr_assert_eq(store_event_list(b.store, "a", 0, NULL, 10, b.arena, &list,
-				      &n, &b.err),
-		     0);
+	cr_assert_eq(events_of(&b, 0, NULL, &list, &n), 0);
 	cr_assert_eq(n, 0);
 	end(&b);
 }
@@ -135,19 +156,13 @@ Test(store, a_list_is_paged_from_the_newest)
 	add(&b, "a", 1, 0);
 	add(&b, "b", 2, 0);
 	add(&b, "c", 2, 0);
-	cr_assert_eq(
-	    store_job_list(b.store, NULL, NULL, 2, b.arena, &list, &n, &b.err),
-	    0);
+	cr_assert_eq(jobs_of(&b, NULL, NULL, &list, &n), 0);
 	cr_assert_eq(n, 2);
 	cr_assert_str_eq(list[0].id, "c");
-	cr_assert_eq(store_job_list(b.store, NULL, list[1].id, 2, b.arena,
-				    &list, &n, &b.err),
-		     0);
+	cr_assert_eq(jobs_of(&b, NULL, list[1].id, &list, &n), 0);
 	cr_assert_eq(n, 1);
 	cr_assert_str_eq(list[0].id, "a");
-	cr_assert_eq(store_job_list(b.store, "running", NULL, 2, b.arena, &list,
-				    &n, &b.err),
-		     0);
+	cr_assert_eq(jobs_of(&b, "running", NULL, &list, &n), 0);
 	cr_assert_eq(n, 0);
 	end(&b);
 }
