@@ -9,6 +9,7 @@
 
 #include "engine/autodiff.h"
 #include "engine/kernel.h"
+#include "engine/kernels/onednn/onednn.h"
 #include "engine/ops/pool.h"
 
 enum { LANES = 8, MAX_SLICES = 16, SLICE_ELEMENTS = 1 << 14 };
@@ -301,7 +302,8 @@ static const struct kernel grad_kernel = {
 	.prepare = prepare,
 	.run = grad_run,
 };
-static const struct kernel *const mean_kernels[] = { &mean_kernel, NULL };
+static const struct kernel *const mean_kernels[] = { &average_pool_onednn,
+						     &mean_kernel, NULL };
 static const struct kernel *const global_kernels[] = { &global_kernel, NULL };
 static const struct kernel *const grad_kernels[] = { &grad_kernel, NULL };
 

@@ -11,6 +11,7 @@
 
 #include "engine/autodiff.h"
 #include "engine/kernel.h"
+#include "engine/kernels/planes.h"
 #include "engine/ops/norm.h"
 
 enum { CHANNELS = 64, LANES = 8, MAX_SLICES = 32, SLICE_ELEMENTS = 1 << 14 };
@@ -104,10 +105,6 @@ static void train_run(const struct kernel_call *call, unsigned slice,
 	g.new_var = output(call, 4);
 	run(&g, call, slice, is_f64(call) ? forward_f64 : forward_f32);
 }
-
-struct batch_norm_grad_attrs {
-	int64_t frozen;
-};
 
 static void grad_run(const struct kernel_call *call, unsigned slice,
 		     void *scratch)
@@ -328,9 +325,12 @@ static const struct kernel grad_kernel = {
 	.prepare = prepare,
 	.run = grad_run,
 };
-static const struct kernel *const onnx_kernels[] = { &onnx_kernel, NULL };
-static const struct kernel *const train_kernels[] = { &train_kernel, NULL };
-static const struct kernel *const grad_kernels[] = { &grad_kernel, NULL };
+static const struct kernel *const onnx_kernels[] = { &batch_norm_planes,
+						     &onnx_kernel, NULL };
+static const struct kernel *const train_kernels[] = { &batch_norm_train_planes,
+						      &train_kernel, NULL };
+static const struct kernel *const grad_kernels[] = { &batch_norm_grad_planes,
+						     &grad_kernel, NULL };
 
 /* clang-format off */
 static const struct port onnx_in[] = {

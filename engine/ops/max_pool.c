@@ -9,6 +9,8 @@
 
 #include "engine/autodiff.h"
 #include "engine/kernel.h"
+#include "engine/kernels/onednn/onednn.h"
+#include "engine/kernels/planes.h"
 #include "engine/ops/pool.h"
 
 enum { MAX_SLICES = 16, SLICE_ELEMENTS = 1 << 14 };
@@ -380,7 +382,9 @@ static const struct kernel grad_kernel = {
 	.prepare = prepare,
 	.run = grad_run,
 };
-static const struct kernel *const max_kernels[] = { &max_kernel, NULL };
+static const struct kernel *const max_kernels[] = { &max_pool_planes,
+						    &max_pool_onednn,
+						    &max_kernel, NULL };
 static const struct kernel *const global_kernels[] = { &global_kernel, NULL };
 static const struct kernel *const grad_kernels[] = { &grad_kernel, NULL };
 

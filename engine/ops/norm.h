@@ -31,4 +31,9 @@ struct row_norm_attrs {
 	int64_t stash_type;
 };
 
+/** Of BatchNormGrad; frozen: the statistics were constants. */
+struct batch_norm_grad_attrs {
+	int64_t frozen;
+};
+
 #endif

@@ -15,12 +15,14 @@ struct gather {
 	int32_t source[]; /* [tap][output]: place in a plane of x; -1: none */
 };
 
-static void gather_columns(const void *data, const void *from, void *to)
+static void gather_columns(const void *data, unsigned slice, const void *from,
+			   void *to)
 {
 	const struct gather *g = data;
 	const float *x = from;
 	float *col = to;
 
+	(void)slice;
 	for (int64_t c = 0; c < g->c; c++) {
 		for (int64_t tap = 0; tap < g->n_taps; tap++) {
 			const int32_t *source = g->source + tap * g->n_out;
@@ -39,12 +41,14 @@ static void gather_columns(const void *data, const void *from, void *to)
 }
 
 /* dy [N, M, outputs] as [M, N, outputs] */
-static void gather_rows(const void *data, const void *from, void *to)
+static void gather_rows(const void *data, unsigned slice, const void *from,
+			void *to)
 {
 	const struct gather *g = data;
 	const float *dy = from;
 	float *rows = to;
 
+	(void)slice;
 	for (int64_t m = 0; m < g->m; m++) {
 		for (int64_t n = 0; n < g->batch; n++) {
 			const float *plane = dy + (n * g->all_m + m) * g->n_out;

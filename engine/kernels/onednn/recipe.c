@@ -17,6 +17,7 @@ struct bound_slice {
 	dnnl_memory_t memory[RECIPE_SLOTS];
 	dnnl_exec_arg_t arg[RECIPE_STEPS][RECIPE_ARGS];
 	char *scratch; /* where the memory objects point now */
+	char *spare;   /* for outputs nobody reads */
 };
 
 struct bound {
@@ -410,6 +411,22 @@ static char *slot_address(const struct kernel_call *call,
 	return base ? base + slot->offset + slice * slot->step : NULL;
 }
 
+/* Bytes for the largest output that nobody reads; one serves all. */
+static bool needs_spare(const struct kernel_call *call,
+			const struct recipe *recipe, size_t *ret_bytes)
+{
+	*ret_bytes = 0;
+	for (unsigned i = 0; i < recipe->n_slots; i++) {
+		const struct slot *slot = &recipe->slot[i];
+		const size_t bytes = dnnl_memory_desc_get_size(&slot->md);
+
+		if (slot->place == SLOT_OUT && !call->out[slot->index] &&
+		    bytes > *ret_bytes)
+			*ret_bytes = bytes;
+	}
+	return *ret_bytes > 0;
+}
+
 static enum err_code bind_slice(struct kernel_call *call,
 				const struct recipe *recipe,
 				struct bound_slice *bound, unsigned slice,
@@ -417,15 +434,22 @@ static enum err_code bind_slice(struct kernel_call *call,
 {
 	dnnl_status_t status = dnnl_stream_create(
 	    &bound->stream, recipe->engine, dnnl_stream_default_flags);
+	size_t spare;
 
+	if (!status && needs_spare(call, recipe, &spare)) {
+		bound->spare = mem_aligned(spare);
+		if (!bound->spare)
+			status = dnnl_out_of_memory;
+	}
 	for (unsigned i = 0; !status && i < recipe->n_slots; i++) {
 		const struct slot *slot = &recipe->slot[i];
+		char *at = slot_address(call, slot, slice);
 
 		status = dnnl_memory_create(&bound->memory[i], &slot->md,
 					    recipe->engine, DNNL_MEMORY_NONE);
 		if (!status && slot->place != SLOT_SCRATCH)
 			status = dnnl_memory_set_data_handle(
-			    bound->memory[i], slot_address(call, slot, slice));
+			    bound->memory[i], at ? at : bound->spare);
 	}
 	for (unsigned i = 0; !status && i < recipe->n_steps; i++) {
 		const struct recipe_step *step = &recipe->step[i];
@@ -475,6 +499,7 @@ void onednn_unbind(void *data)
 				(void)dnnl_memory_destroy(slice->memory[k]);
 		if (slice->stream)
 			(void)dnnl_stream_destroy(slice->stream);
+		mem_free(slice->spare);
 	}
 	mem_free(bound);
 }
@@ -492,7 +517,7 @@ static void point_at_scratch(const struct recipe *recipe,
 }
 
 static bool run_step(const struct recipe_step *step,
-		     const struct bound_slice *own, unsigned i)
+		     const struct bound_slice *own, unsigned i, unsigned slice)
 {
 	void *from = NULL, *to = NULL;
 
@@ -502,7 +527,8 @@ static bool run_step(const struct recipe_step *step,
 	if (dnnl_memory_get_data_handle(own->arg[i][0].memory, &from) ||
 	    dnnl_memory_get_data_handle(own->arg[i][1].memory, &to))
 		return false;
-	step->fill(step->data, from, to);
+	if (to && to != own->spare)
+		step->fill(step->data, slice, from, to);
 	return true;
 }
 
@@ -515,7 +541,7 @@ void onednn_run(const struct kernel_call *call, unsigned slice, void *scratch)
 	onednn_quiet();
 	point_at_scratch(recipe, own, scratch);
 	for (unsigned i = 0; i < recipe->n_steps; i++)
-		if (!run_step(&recipe->step[i], own, i) && call->fault)
+		if (!run_step(&recipe->step[i], own, i, slice) && call->fault)
 			__atomic_store_n(call->fault, 1, __ATOMIC_RELAXED);
 }
 

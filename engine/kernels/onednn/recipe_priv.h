@@ -3,7 +3,8 @@
  * Recipe: what every oneDNN kernel is: some primitives, one after another,
  * over slots. A slot is a range of an input, of an output, of the slice's
  * scratch or of bytes packed at birth. All slices run the same primitives on
- * slots that lie a fixed step apart.
+ * slots that lie a fixed step apart. An output nobody reads gets bytes of its
+ * own when a primitive must write it.
  *
  * prepare() builds a recipe, bind() makes memory objects over its slots, and
  * run() executes it: onednn_bind(), onednn_run(), onednn_unbind() and
@@ -37,8 +38,10 @@ struct recipe_arg {
 	unsigned slot;
 };
 
-/** A step of our own: from the first argument's bytes to the second's. */
-typedef void recipe_fill(const void *data, const void *from, void *to);
+/** A step of our own: from the first argument's bytes to the second's. It is
+ * left out where nobody reads the result. */
+typedef void recipe_fill(const void *data, unsigned slice, const void *from,
+			 void *to);
 
 struct recipe_step {
 	dnnl_primitive_t primitive; /**< NULL: fill */

@@ -1,0 +1,43 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/** @file
+ * Plane loops: what normalization and pooling do to a plane of floats, the
+ * elements of one channel of one image.
+ *
+ * One source (plane_loops_table.c) is compiled for each level of CPU, like
+ * loops.h. Sums run in lanes whose order is fixed and contraction is off: all
+ * levels give the same bits.
+ *
+ * Threads: const tables; pure functions.
+ */
+#ifndef ENGINE_KERNELS_PLANE_LOOPS_H
+#define ENGINE_KERNELS_PLANE_LOOPS_H
+
+#include <stdint.h>
+
+struct plane_blend {
+	float at_u, at_v, mean, add;
+};
+
+struct plane_loops {
+	/** sum[0] += sum of (a - shift[0]),
+	 * sum[1] += sum of (a - shift[0]) (b - shift[1]) */
+	void (*sums)(int64_t n, const float *a, const float *b,
+		     const float shift[2], double sum[2]);
+	/** y = at_u u + (at_v (v - mean) + add); u may be NULL; y may be u or
+	 * v */
+	void (*blend)(int64_t n, const float *u, const float *v, float *y,
+		      const struct plane_blend *blend);
+	/** The largest of each window of 2 x 2, side by side over a plane of
+	 * those extents (an odd row or column is left out), and, where at is
+	 * not NULL, base + its place. Of equals the first one counts, of what
+	 * is no number the last. */
+	void (*largest_of_4)(const int64_t extent[2], const float *x, float *y,
+			     int64_t *at, int64_t base);
+};
+
+/** The widest level that this CPU runs. */
+const struct plane_loops *plane_loops(void);
+/** Level i of loop_levels(). */
+const struct plane_loops *plane_loops_level(unsigned level);
+
+#endif
