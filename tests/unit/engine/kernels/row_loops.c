@@ -1,0 +1,162 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "engine/kernels/row_loops.h"
+
+#include <criterion/criterion.h>
+#include <math.h>
+#include <string.h>
+
+#include "base/rng.h"
+#include "engine/kernels/loops.h"
+#include "engine/ops/optimizer.h"
+
+enum { MOST = 200 };
+
+static void draw(float *x, size_t n, uint32_t stream)
+{
+	rng_fill_normal((struct rng){ .seed = 3, .stream = stream }, 0, n, x);
+}
+
+/* Bits of level 0 are what all levels must give. */
+static void expect_bits(const char *what, unsigned level, int64_t n,
+			const float *want, const float *got)
+{
+	cr_expect_eq(memcmp(want, got, (size_t)n * sizeof(*got)), 0,
+		     "%s, %lld elements: %s has other bits", what, (long long)n,
+		     loop_level_name(level));
+}
+
+Test(row_loops, sums_are_right_for_every_length_and_level)
+{
+	float x[MOST], y[MOST];
+
+	draw(x, MOST, 1);
+	draw(y, MOST, 2);
+	for (int64_t n = 1; n <= MOST; n++) {
+		double dot = 0, squares = 0, exps = 0;
+		float max = x[0], first[4];
+
+		for (int64_t i = 0; i < n; i++) {
+			dot += (double)x[i] * (double)y[i];
+			squares += (double)x[i] * (double)x[i];
+			exps += exp((double)x[i] - 2);
+			max = fmaxf(max, x[i]);
+		}
+		for (unsigned level = 0; level < loop_levels(); level++) {
+			const struct row_loops *rows = row_loops_level(level);
+			const float got[4] = { rows->dot(x, y, n),
+					       (float)rows->squares(x, n),
+					       rows->exps(x, 2, n, NULL),
+					       rows->largest(x, n) };
+
+			cr_expect_float_eq(got[0], dot, 1e-4);
+			cr_expect_float_eq(got[1], squares, 1e-4);
+			cr_expect_float_eq(got[2], exps, 1e-4 * exps);
+			cr_expect_eq(got[3], max);
+			if (level == 0)
+				memcpy(first, got, sizeof(first));
+			expect_bits("sums", level, 4, first, got);
+		}
+	}
+}
+
+Test(row_loops, exps_are_written_in_place_and_not_beyond)
+{
+	float x[MOST], y[MOST + 1];
+
+	draw(x, MOST, 3);
+	for (int64_t n = 1; n < MOST; n += 7) {
+		for (unsigned level = 0; level < loop_levels(); level++) {
+			memcpy(y, x, sizeof(x));
+			y[n] = 123;
+			(void)row_loops_level(level)->exps(y, 1, n, y);
+			for (int64_t i = 0; i < n; i++)
+				cr_expect_float_eq(y[i], expf(x[i] - 1),
+						   1e-5 * (double)y[i]);
+			cr_expect_eq(y[n], 123);
+		}
+	}
+}
+
+Test(row_loops, panels_are_products_of_a_row_and_a_matrix)
+{
+	enum { K = 9, STEP = 70 };
+	float x[K], w[K * STEP];
+
+	draw(x, K, 4);
+	draw(w, K * STEP, 5);
+	for (int64_t n = 1; n <= ROW_PANEL; n++) {
+		const int64_t k_n_step[3] = { K, n, STEP };
+		/* the last row ends with its n elements: put them at the end */
+		const float *from = w + STEP - n;
+		float first[ROW_PANEL], sum[ROW_PANEL + 1];
+
+		for (unsigned level = 0; level < loop_levels(); level++) {
+			sum[n] = 123;
+			row_loops_level(level)->panel(x, from, k_n_step, sum);
+			cr_expect_eq(sum[n], 123);
+			for (int64_t j = 0; j < n; j++) {
+				double want = 0;
+
+				for (int64_t l = 0; l < K; l++)
+					want += (double)x[l] *
+						(double)from[l * STEP + j];
+				cr_expect_float_eq(sum[j], want, 1e-5);
+			}
+			if (level == 0)
+				memcpy(first, sum, sizeof(first));
+			expect_bits("panel", level, n, first, sum);
+		}
+	}
+}
+
+Test(row_loops, updates_have_the_same_bits_at_every_level)
+{
+	enum { N = 77 };
+	const float hyper[OPTIMIZER_HYPER] = { [HYPER_RATE] = 0.1f,
+					       [HYPER_L2] = 0.01f,
+					       [HYPER_KEEP] = 0.999f,
+					       [HYPER_MOMENTUM] = 0.9f,
+					       [HYPER_FRESH] = 0.1f,
+					       [HYPER_SQUARE] = 0.99f,
+					       [HYPER_SQUARE_FRESH] = 0.01f,
+					       [HYPER_EPS] = 1e-8f,
+					       [HYPER_ROOT] = 2,
+					       [HYPER_MAX_VALUE] = 1 };
+	float first[3][4][N];
+
+	for (unsigned level = 0; level < loop_levels(); level++) {
+		const struct row_loops *rows = row_loops_level(level);
+		void (*const rule[3])(struct row_update *) = { rows->sgd,
+							       rows->rmsprop,
+							       rows->adam };
+
+		for (int r = 0; r < 3; r++) {
+			float at[4][N], grad[N], room[N];
+			struct row_update update = {
+				.n = N,
+				.param = at[0],
+				.moment = { at[1], at[2], at[3] },
+				.grad = room,
+				.hyper = hyper,
+				.momentum = true,
+				.nesterov = true,
+				.centered = r == 1,
+				.amsgrad = true,
+			};
+
+			draw(grad, N, 6);
+			draw(at[0], N, 7);
+			for (int i = 0; i < N; i++) {
+				at[1][i] = 2 + grad[i] * grad[i];
+				at[2][i] = 1;
+				at[3][i] = 0.1f;
+			}
+			rows->load_grad(&update, grad, 0.5f);
+			rule[r](&update);
+			if (level == 0)
+				memcpy(first[r], at, sizeof(at));
+			expect_bits("update", level, 4L * N, first[r][0],
+				    at[0]);
+		}
+	}
+}
