@@ -167,8 +167,11 @@ static enum err_code add_inputs(struct assembly *assembly,
 {
 	int32_t *value =
 	    arena_array(assembly->scratch, request->n_in + 1, sizeof(*value));
-	enum err_code rc = value ? check_inputs(request, err) : no_memory(err);
+	enum err_code rc;
 
+	if (!value)
+		return no_memory(err);
+	rc = check_inputs(request, err);
 	for (unsigned i = 0; i < request->n_in && !rc; i++)
 		rc = add_input(assembly, &request->in[i], &value[i], err);
 	return rc ? rc
@@ -262,9 +265,9 @@ static enum err_code build_network(struct assembly *assembly,
 				   const struct network_request *request,
 				   struct network *ret, struct err *err)
 {
-	const struct architecture *architecture;
-	void *options;
-	int32_t value;
+	const struct architecture *architecture = NULL;
+	void *options = NULL;
+	int32_t value = VALUE_NONE;
 	enum err_code rc;
 
 	if (request->n_out != 1)
@@ -273,9 +276,10 @@ static enum err_code build_network(struct assembly *assembly,
 			       "one",
 			       request->n_out);
 	rc = find_architecture(request->model, &architecture, err);
-	if (!rc)
-		rc = read_options(assembly, architecture, request->model,
-				  &options, err);
+	if (rc || !architecture)
+		return rc;
+	rc =
+	    read_options(assembly, architecture, request->model, &options, err);
 	if (!rc)
 		rc = add_inputs(assembly, request, &value, err);
 	if (!rc)

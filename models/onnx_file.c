@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "models/onnx_priv.h"
+#include "models/onnx_file_priv.h"
 
 /* Field numbers of ModelProto, OperatorSetIdProto, FunctionProto, GraphProto
  * and NodeProto. */
@@ -97,7 +97,7 @@ static enum err_code parse_rows(const struct onnx_reader *reader,
 		if (rc || !field.number)
 			break;
 		rows = rows_of(all, field.number);
-		if (!rows)
+		if (!rows || !rows->row)
 			continue;
 		rc = wire_enter(&message, &field, rows->what, &child, err);
 		if (!rc)

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "engine/spelling.h"
-#include "models/onnx_priv.h"
+#include "models/onnx_file_priv.h"
 
 static enum err_code attr_at(const void *ctx, size_t i, const char **ret_name,
 			     struct attr_value *ret, struct err *err)

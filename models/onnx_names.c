@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "models/onnx_priv.h"
+#include "models/onnx_file_priv.h"
 
 const char *onnx_node_name(const struct onnx_node *node)
 {
@@ -57,7 +57,7 @@ static enum err_code refuse_duplicates(const struct onnx_reader *reader,
 		struct onnx_def *last = n ? &names->def[n - 1] : NULL;
 		const struct onnx_def *here = &names->def[i];
 
-		if (!last || strcmp(last->name, here->name)) {
+		if (!last || strcmp(last->name, here->name) != 0) {
 			names->def[n++] = *here;
 			continue;
 		}

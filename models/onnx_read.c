@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "engine/facts.h"
-#include "models/onnx_priv.h"
+#include "models/onnx_file_priv.h"
 
 /* Ceilings when the caller gives none: an element of a file's byte takes at
  * most eight in memory (int64_data), a node of two bytes about a hundred. */
@@ -118,11 +118,12 @@ static enum err_code lower_node(struct importer *im, struct onnx_node *node,
 	size_t n_in = (size_t)node->n_in, n_out = (size_t)node->n_out;
 	int32_t *in =
 	    arena_array(im->reader.scratch, n_in + n_out + 1, sizeof(*in));
-	int32_t *out = in + n_in, first_new;
+	int32_t *out, first_new;
 	enum err_code rc = ERR_NONE;
 
 	if (!in)
 		return onnx_no_memory(im->reader.name, err);
+	out = in + n_in;
 	for (int32_t i = 0; i < node->n_in && !rc; i++)
 		rc = value_of(im, node->def[i], &in[i], err);
 	for (size_t i = 0; i < n_out; i++)
@@ -138,7 +139,7 @@ static enum err_code lower_node(struct importer *im, struct onnx_node *node,
 
 static enum err_code lower_nodes(struct importer *im, struct err *err)
 {
-	int32_t *order;
+	int32_t *order = NULL;
 	enum err_code rc;
 
 	rc = onnx_sort_nodes(&im->reader, &im->file, &order, err);
@@ -280,6 +281,7 @@ static enum err_code import_file(struct importer *im, const void *bytes,
 	return rc;
 }
 
+/* NOLINTNEXTLINE(readability-function-size): bytes in, graph and ports out */
 enum err_code onnx_read(const void *bytes, size_t len, const char *name,
 			const struct onnx_options *options,
 			struct graph **ret_graph,
@@ -320,6 +322,7 @@ out:
 	return rc;
 }
 
+/* NOLINTNEXTLINE(readability-function-size): bytes in, name and view out */
 enum err_code onnx_read_tensor(const void *bytes, size_t len, const char *name,
 			       struct arena *arena,
 			       struct tensor_view *ret_view,

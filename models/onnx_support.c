@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "base/buf.h"
 #include "engine/spelling.h"
-#include "models/onnx_priv.h"
+#include "models/onnx_file_priv.h"
 
 enum { GROUPS_MAX = 24, NAMES_MAX = 4 };
 
@@ -52,8 +52,8 @@ static void add_to_report(struct report *report, const struct onnx_node *node,
 	struct group *group = report->group;
 	const struct group *end = group + report->n;
 
-	while (group < end && (strcmp(group->domain, node->domain) ||
-			       strcmp(group->op, node->op)))
+	while (group < end && (strcmp(group->domain, node->domain) != 0 ||
+			       strcmp(group->op, node->op) != 0))
 		group++;
 	if (group == end) {
 		if (report->n == GROUPS_MAX) {
@@ -162,7 +162,7 @@ static int role_of(const struct onnx_node *node, int32_t i,
 	for (size_t r = 0; r < sizeof(param_rows) / sizeof(*param_rows); r++) {
 		const struct param_row *row = &param_rows[r];
 
-		if (strcmp(row->op, node->op))
+		if (strcmp(row->op, node->op) != 0)
 			continue;
 		if (row->not_scalar && shape_count(&view->shape) == 1)
 			return -1;

@@ -48,7 +48,7 @@ static enum err_code note_domain(struct writer *w, const struct op *op,
 {
 	unsigned i = 0;
 
-	while (i < w->n_import && strcmp(w->import[i].domain, op->domain))
+	while (i < w->n_import && strcmp(w->import[i].domain, op->domain) != 0)
 		i++;
 	if (i == DOMAINS_MAX)
 		return err_set(err, ERR_INTERNAL,

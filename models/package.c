@@ -45,14 +45,13 @@ void package_unref(struct package *package)
 	mem_free(loaded);
 }
 
-static enum err_code create(const char *name, int64_t version,
-			    struct loaded **ret, struct err *err)
+/* NULL: out of memory. */
+static struct loaded *create(const char *name, int64_t version)
 {
 	struct loaded *loaded = mem_zero(sizeof(*loaded));
 
 	if (!loaded)
-		return err_set(err, ERR_NO_MEMORY, "model '%s': out of memory",
-			       name);
+		return NULL;
 	atomic_init(&loaded->references, 1);
 	loaded->arena = arena_create(ARENA_MAX);
 	if (loaded->arena)
@@ -60,11 +59,14 @@ static enum err_code create(const char *name, int64_t version,
 	loaded->package.version = version;
 	if (!loaded->package.name) {
 		package_unref(&loaded->package);
-		return err_set(err, ERR_NO_MEMORY, "model '%s': out of memory",
-			       name);
+		return NULL;
 	}
-	*ret = loaded;
-	return ERR_NONE;
+	return loaded;
+}
+
+static enum err_code no_memory(const char *name, struct err *err)
+{
+	return err_set(err, ERR_NO_MEMORY, "model '%s': out of memory", name);
 }
 
 /* --- the graph --- */
@@ -265,17 +267,17 @@ enum err_code package_load(const struct file_root *root, const char *path,
 			   struct package **ret_package, struct err *err)
 {
 	struct file_root *folder = NULL;
-	struct loaded *loaded = NULL;
+	struct loaded *loaded = create(name, version);
 	enum err_code rc;
 
+	if (!loaded)
+		return no_memory(name, err);
 	rc = file_root_enter(root, path, &folder, err);
-	if (!rc)
-		rc = create(name, version, &loaded, err);
 	if (!rc)
 		rc = load_folder(loaded, folder, err);
 	file_root_close(folder);
 	if (rc) {
-		package_unref(loaded ? &loaded->package : NULL);
+		package_unref(&loaded->package);
 		return err_prefix(err, "model '%s' version %lld", name,
 				  (long long)version);
 	}
@@ -290,23 +292,21 @@ enum err_code package_load_file(const char *path, struct package **ret_package,
 	const char *name = slash ? slash + 1 : path;
 	const struct manifest none = { 0 };
 	struct file_root *folder = NULL;
-	struct loaded *loaded = NULL;
+	struct loaded *loaded = create(name, 1);
 	char *dir;
 	enum err_code rc;
 
+	if (!loaded)
+		return no_memory(name, err);
 	dir = slash ? mem_printf("%.*s", (int)(slash - path + 1), path)
 		    : mem_strdup(".");
-	if (!dir)
-		return err_set(err, ERR_NO_MEMORY, "'%s': out of memory", path);
-	rc = file_root_open(dir, &folder, err);
-	if (!rc)
-		rc = create(name, 1, &loaded, err);
+	rc = dir ? file_root_open(dir, &folder, err) : no_memory(name, err);
 	if (!rc)
 		rc = load_graph(loaded, folder, name, &none, err);
 	file_root_close(folder);
 	mem_free(dir);
 	if (rc) {
-		package_unref(loaded ? &loaded->package : NULL);
+		package_unref(&loaded->package);
 		return rc;
 	}
 	finish(&loaded->package);

@@ -263,13 +263,17 @@ static bool strings_agree(const struct tensor_view *a,
 static bool views_agree(const struct tensor_view *a,
 			const struct tensor_view *b)
 {
+	size_t bytes = tensor_bytes(a->dtype, &a->shape);
+
 	if (!shape_equal(&a->shape, &b->shape))
 		return false;
+	if (!bytes || !a->data || !b->data)
+		return !bytes;
 	if (a->dtype == DTYPE_STRING)
 		return strings_agree(a, b);
 	if (dtype_is_float(a->dtype))
 		return numbers_agree(a, b);
-	return !memcmp(a->data, b->data, tensor_bytes(a->dtype, &a->shape));
+	return !memcmp(a->data, b->data, bytes);
 }
 
 static bool rows_agree(const struct check *check, const struct outputs *both,
@@ -291,7 +295,7 @@ static bool rows_agree(const struct check *check, const struct outputs *both,
 /* *ret_ran: two rows could be run at all with this for open extents. */
 static bool check_with(struct check *check, int64_t open, bool *ret_ran)
 {
-	struct outputs both, alone;
+	struct outputs both = { 0 }, alone = { 0 };
 
 	*ret_ran = make_rows(check, open) && run(check, 0, ROWS, &both);
 	if (!*ret_ran)

@@ -274,6 +274,7 @@ static void clean_up(struct publication *p, bool failed)
 		(void)unlinkat(file_root_fd(p->root), p->model, AT_REMOVEDIR);
 }
 
+/* NOLINTNEXTLINE(readability-function-size): what a version consists of */
 enum err_code repository_publish(struct repository *repository,
 				 const char *model, int64_t version,
 				 const struct repository_file *files,

@@ -23,6 +23,10 @@ struct repository {
 	pthread_mutex_t publishing;
 };
 
+enum err_code repository_no_memory(struct err *err);
+bool repository_is_name(const char *name);
+/** Is it the model of a repository that is one bare model? */
+bool repository_is_bare(const struct repository *repository, const char *model);
 /** A version as it is written in a path: "1", not "01". */
 bool repository_parse_version(const char *name, int64_t *ret_version);
 

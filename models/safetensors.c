@@ -102,8 +102,9 @@ static enum err_code read_offsets(const struct reader *r, const struct doc *map,
 	const struct doc *begin = list->first;
 	const struct doc *end = begin ? begin->next : NULL;
 
-	if (list->n != 2 || begin->kind != DOC_INT || end->kind != DOC_INT ||
-	    begin->integer < 0 || end->integer < begin->integer ||
+	if (list->n != 2 || !begin || !end || begin->kind != DOC_INT ||
+	    end->kind != DOC_INT || begin->integer < 0 ||
+	    end->integer < begin->integer ||
 	    (uint64_t)end->integer > r->data_len)
 		return err_set(
 		    err, ERR_FORMAT,
@@ -152,9 +153,9 @@ static enum err_code place(const struct reader *r, const struct span *span,
 static enum err_code read_entry(const struct reader *r, const struct doc *map,
 				struct span *span, struct err *err)
 {
-	const struct doc *part[3];
+	const struct doc *part[3] = { NULL };
 	struct tensor_view view = { .layout = LAYOUT_PLAIN };
-	size_t bytes;
+	size_t bytes = 0;
 	enum err_code rc;
 
 	if (map->kind != DOC_MAP)
@@ -429,7 +430,7 @@ static void write_header(const struct safetensors *file, struct buf *buf)
 enum err_code safetensors_write(const struct safetensors *file, struct buf *buf,
 				struct err *err)
 {
-	size_t start = buf->len, bytes;
+	size_t start = buf->len, bytes = 0;
 	uint64_t header_len;
 	enum err_code rc;
 

@@ -103,7 +103,7 @@ enum err_code wire_next(struct wire *wire, struct wire_field *ret,
 			struct err *err)
 {
 	struct wire_field field = { 0 };
-	uint64_t tag;
+	uint64_t tag = 0;
 	enum err_code rc;
 
 	if (wire->at == wire->end) {
@@ -182,7 +182,7 @@ enum err_code wire_numbers_next(struct wire_numbers *numbers,
 				uint64_t *ret_value, bool *ret_more,
 				struct err *err)
 {
-	struct wire_field field;
+	struct wire_field field = { 0 };
 	enum err_code rc;
 
 	*ret_more = true;

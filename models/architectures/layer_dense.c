@@ -230,7 +230,7 @@ static enum err_code conv_build(struct assembly *assembly,
 				unsigned n, int32_t *value, struct err *err)
 {
 	struct shape row = assembly_row(assembly, *value);
-	struct window w;
+	struct window w = { 0 };
 	const struct attr_named attrs[] = {
 		{ "group", { .kind = ATTR_INT, .i = o->groups } },
 		{ "kernel_shape",
@@ -238,7 +238,8 @@ static enum err_code conv_build(struct assembly *assembly,
 		{ "strides", { .kind = ATTR_INTS, .ints = { n, w.stride } } },
 		{ "dilations",
 		  { .kind = ATTR_INTS, .ints = { n, w.dilation } } },
-		{ "pads", { .kind = ATTR_INTS, .ints = { 2 * n, w.pads } } },
+		{ "pads",
+		  { .kind = ATTR_INTS, .ints = { (size_t)2 * n, w.pads } } },
 	};
 	int32_t x[3] = { *value };
 	const struct assembly_call call = { "Conv",

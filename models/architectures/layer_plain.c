@@ -176,7 +176,7 @@ static enum err_code residual_build(struct assembly *assembly,
 	extern const struct layer_kind layer_##layer; \
 	const struct layer_kind layer_##layer = {     \
 		.name = #layer,                       \
-		.help = what,                         \
+		.help = (what),                       \
 		.fields = no_fields,                  \
 		.size = sizeof(struct no_options),    \
 		.build = layer##_build,               \

