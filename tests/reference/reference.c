@@ -15,30 +15,34 @@ static const char *folder(void)
 	return dir && dir[0] ? dir : PREDICTD_REFERENCE_DEFAULT;
 }
 
-void reference_open(const char *name, struct reference *ret)
+void reference_open_meta(const char *name, struct reference *ret)
 {
+	struct file_map text = { NULL, 0 };
 	struct err err = { .code = ERR_NONE };
 	char path[4096];
 
 	*ret = (struct reference){ .arena = arena_create(FILE_MAX_BYTES) };
 	cr_assert(ret->arena);
+	snprintf(path, sizeof(path), "%s/%s.json", folder(), name);
+	cr_assert_eq(file_map_open(path, &text, &err), ERR_NONE, "%s", err.msg);
+	cr_assert_eq(doc_parse_json((const char *)text.data, text.len, path,
+				    ret->arena, &ret->meta, &err),
+		     ERR_NONE, "%s", err.msg);
+	file_map_close(&text);
+}
+
+void reference_open(const char *name, struct reference *ret)
+{
+	struct err err = { .code = ERR_NONE };
+	char path[4096];
+
+	reference_open_meta(name, ret);
 	snprintf(path, sizeof(path), "%s/%s.safetensors", folder(), name);
 	cr_assert_eq(file_map_open(path, &ret->map, &err), ERR_NONE, "%s",
 		     err.msg);
 	cr_assert_eq(safetensors_parse(ret->map.data, ret->map.len, path,
 				       ret->arena, &ret->file, &err),
 		     ERR_NONE, "%s", err.msg);
-	snprintf(path, sizeof(path), "%s/%s.json", folder(), name);
-	{
-		struct file_map text = { NULL, 0 };
-
-		cr_assert_eq(file_map_open(path, &text, &err), ERR_NONE, "%s",
-			     err.msg);
-		cr_assert_eq(doc_parse_json((const char *)text.data, text.len,
-					    path, ret->arena, &ret->meta, &err),
-			     ERR_NONE, "%s", err.msg);
-		file_map_close(&text);
-	}
 }
 
 void reference_close(struct reference *reference)

@@ -21,6 +21,8 @@ struct reference {
 
 /** NAME.safetensors and NAME.json. */
 void reference_open(const char *name, struct reference *ret);
+/** NAME.json alone. */
+void reference_open_meta(const char *name, struct reference *ret);
 void reference_close(struct reference *reference);
 /** NULL when there is none of that name. */
 const struct tensor_view *reference_find(const struct reference *reference,
