@@ -10,6 +10,7 @@
 #include <math.h>
 
 #include "engine/kernel.h"
+#include "engine/kernels/onednn/onednn.h"
 #include "engine/kernels/row_loops.h"
 
 #define T float
@@ -229,8 +230,9 @@ static const struct kernel
 	log_softmax_grad_plain = { "log_softmax_grad.plain", SOFTMAX_FLAGS,
 		.cost = exp_cost, .prepare = prepare, .run = log_softmax_grad_run };
 
-static const struct kernel *const softmax_kernels[] = { &softmax_rows, &softmax_plain, NULL };
-static const struct kernel *const log_softmax_kernels[] = { &log_softmax_rows,
+static const struct kernel *const softmax_kernels[] = { &softmax_onednn,
+	&softmax_rows, &softmax_plain, NULL };
+static const struct kernel *const log_softmax_kernels[] = { &log_softmax_onednn, &log_softmax_rows,
 	&log_softmax_plain, NULL };
 static const struct kernel *const softmax_grad_kernels[] = { &softmax_grad_rows,
 	&softmax_grad_plain, NULL };

@@ -27,8 +27,6 @@ extern const struct kernel conv_grad_weights_onednn_product,
     conv_grad_weights_onednn_plain, conv_grad_weights_onednn;
 extern const struct kernel product_onednn;
 extern const struct kernel max_pool_onednn, average_pool_onednn;
-extern const struct kernel batch_norm_onednn, batch_norm_train_onednn,
-    batch_norm_grad_onednn;
 extern const struct kernel softmax_onednn, log_softmax_onednn;
 
 /** The implementation that a prepared state runs, such as
