@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/buf.h"
+#include "engine/flush.h"
 #include "engine/node_call.h"
 #include "engine/port.h"
 
@@ -250,6 +251,7 @@ static enum err_code fold(struct facts *facts, struct node_call *call,
 	void **data = arena_array(facts->arena, call->n_out, sizeof(*data));
 	struct err why;
 	enum err_code rc;
+	uint64_t old;
 
 	if (!data)
 		return err_set(err, ERR_NO_MEMORY, "facts: out of memory");
@@ -263,7 +265,10 @@ static enum err_code fold(struct facts *facts, struct node_call *call,
 				       NODE_TEXT ": no memory for its value",
 				       NODE_ARGS(call->node));
 	}
+	/* as a run would */
+	old = flush_begin();
 	rc = node_call_run(call, data, &options, &why);
+	flush_end(old);
 	if (rc == ERR_NO_MEMORY)
 		return err_set(err, rc, "%s", why.msg);
 	for (unsigned i = 0; i < call->n_out && !rc; i++)

@@ -124,6 +124,44 @@ static void source_content(const struct check *c, int32_t v)
 		c->content[v][i] = address_tag(base + i);
 }
 
+static int64_t known_int(const struct fact *fact, int64_t i)
+{
+	int64_t value = 0;
+
+	dtype_convert(fact->type.elem,
+		      (const char *)fact->value +
+			  (size_t)i * dtype_info(fact->type.elem)->size,
+		      DTYPE_I64, &value, 1, false);
+	return value;
+}
+
+/** Bytes before the range that a Slice keeps of its one shortened axis. */
+static size_t slice_offset(const struct check *c, const struct graph_node *node)
+{
+	const struct fact *fact = c->plan->facts->fact;
+	const int32_t *in = graph_in(c->graph, node);
+	const struct fact *x = &fact[in[0]], *start = &fact[in[1]];
+	const struct fact *y = &fact[graph_out(c->graph, node)[0]];
+	const bool has_axes = node->n_in > 3 && in[3] != VALUE_NONE;
+	const unsigned rank = x->shape.rank;
+
+	for (int64_t i = 0; i < shape_count(&start->shape); i++) {
+		int64_t axis = has_axes ? known_int(&fact[in[3]], i) : i;
+		int64_t first = known_int(start, i);
+
+		axis += axis < 0 ? (int64_t)rank : 0;
+		if (x->shape.dim[axis] == y->shape.dim[axis])
+			continue;
+		first += first < 0 ? x->shape.dim[axis] : 0;
+		first = first < 0 ? 0 : first;
+		return (size_t)first *
+		       (size_t)shape_range(&x->shape, (unsigned)axis + 1,
+					   rank) *
+		       dtype_info(x->type.elem)->size;
+	}
+	return 0;
+}
+
 /** What a node without a step leaves in its results: ranges of its inputs. */
 static bool moved_content(struct check *c, const struct graph_node *node)
 {
@@ -140,12 +178,7 @@ static bool moved_content(struct check *c, const struct graph_node *node)
 		return true;
 	}
 	if (!strcmp(node->op->name, "Slice")) {
-		const struct fact *x = &c->plan->facts->fact[in[0]];
-		const struct fact *start = &c->plan->facts->fact[in[1]];
-
-		/* the tests slice their only shortened axis alone */
-		offset = (size_t) * (const int64_t *)start->value *
-			 (bytes_of(c, in[0]) / (size_t)x->shape.dim[0]);
+		offset = slice_offset(c, node);
 	} else if (strcmp(node->op->name, "Split") &&
 		   !(node->op->flags & OP_VIEW)) {
 		return false;
