@@ -6,6 +6,7 @@
 
 #include "base/buf.h"
 #include "base/mem.h"
+#include "engine/attr.h"
 #include "engine/interpreter.h"
 #include "engine/op.h"
 #include "models/onnx.h"
@@ -238,6 +239,22 @@ Test(network, linear_and_relu_are_what_they_say)
 			cr_expect_float_eq(y[r * 2 + o], want, 1e-6);
 		}
 	}
+	end(&f);
+}
+
+Test(network, batch_norm_counts_the_share_of_the_old_as_onnx_does)
+{
+	const struct graph_node *node;
+	struct attr_value value;
+	struct fixture f;
+
+	begin(&f, (struct shape){ 1, { 2 } }, 2);
+	cr_assert_eq(build(&f, "{layers: [{type: batch_norm, momentum: 0.3}]}"),
+		     ERR_NONE, "%s", f.err.msg);
+	node = &f.network.graph->node[0];
+	cr_assert(op_attr_get(op_attr_find(node->op->attrs, "momentum"),
+			      node->attrs, &value));
+	cr_assert_float_eq(value.f, 0.7, 1e-12);
 	end(&f);
 }
 

@@ -291,6 +291,10 @@ Test(repository, publishes_a_version_that_was_asked_for_once)
 	cr_assert_eq(publish(&f, "m", 4, &version), ERR_CONFLICT);
 	cr_assert_str_eq(f.err.msg, "model 'm' has a version 4 already");
 	cr_assert_eq(publish(&f, "m", -1, &version), ERR_INVALID);
+	/* an empty folder is somebody's who has just begun */
+	scratch_dir(&f.s, "m/5");
+	cr_assert_eq(publish(&f, "m", 5, &version), ERR_CONFLICT);
+	cr_assert_eq(access(scratch_path(&f.s, "m/5/model.onnx"), F_OK), -1);
 	cr_assert_eq(count_hidden(&f), 0);
 	end(&f);
 }
