@@ -4,10 +4,11 @@
  *
  * prepare() picks everything and may fail; ERR_UNSUPPORTED means that this
  * kernel cannot after all, and the row's next kernel that fits is asked
- * (kernel_prepare() does so). run() cannot fail, allocate, log or lock. A kernel may cut its work into slices that any threads run in any
- * order. Addresses never change between bind() and unbind(). The last kernel
- * of a row is its plain reference: QUICK, one slice, any layout PLAIN, and,
- * where the operator is arithmetic, float and double at least.
+ * (kernel_prepare() does so). run() cannot fail, allocate, log or lock. A
+ * kernel may cut its work into slices that any threads run in any order.
+ * Addresses never change between bind() and unbind(). The last kernel of a row
+ * is its plain reference: QUICK, one slice, any layout PLAIN, and, where the
+ * operator is arithmetic, float and double at least.
  *
  * Ownership: `state` belongs to the plan, which calls finish(); `bound` to the
  *            instance, which calls unbind().
@@ -20,15 +21,17 @@
 #include "engine/op.h"
 
 enum kernel_flag {
-	KERNEL_QUICK = 1,        /**< prepare neither allocates nor makes code */
-	KERNEL_SLICE_FREE = 2,   /**< the same bits for any number of slices */
-	KERNEL_IN_PLACE = 4,     /**< out 0 may be in 0 (same bytes) */
-	KERNEL_IN_PLACE_ALL = 8, /**< out i may be in i, where sizes are equal */
+	KERNEL_QUICK = 1,      /**< prepare neither allocates nor makes code */
+	KERNEL_SLICE_FREE = 2, /**< the same bits for any number of slices */
+	KERNEL_IN_PLACE = 4,   /**< out 0 may be in 0 (same bytes) */
+	KERNEL_IN_PLACE_ALL =
+	    8, /**< out i may be in i, where sizes are equal */
 };
 
 enum numerics {
 	NUMERICS_STRICT,     /**< no reassociation beyond the kernel's own */
-	NUMERICS_REPEATABLE, /**< training: the same bits for any thread count */
+	NUMERICS_REPEATABLE, /**< training: the same bits for any thread count
+			      */
 	NUMERICS_FAST,
 };
 
@@ -36,8 +39,8 @@ struct kernel_query {
 	const struct op *op;
 	const void *attrs;
 	const struct fact *in, *out; /**< all have shapes */
-	unsigned n_in, n_out;        /**< absent ones have elem DTYPE_NONE */
-	unsigned want_slices;        /**< a wish, weighed against the cost */
+	unsigned n_in, n_out;	     /**< absent ones have elem DTYPE_NONE */
+	unsigned want_slices;	     /**< a wish, weighed against the cost */
 	enum numerics numerics;
 };
 
@@ -54,11 +57,12 @@ struct kernel_setup {
 struct kernel_call {
 	const struct kernel_query *query;
 	const void *state;
-	void *bound;           /**< objects over these addresses */
+	void *bound;	       /**< objects over these addresses */
 	const void *const *in; /**< NULL for an absent input */
 	void *const *out;      /**< NULL for an output nobody reads */
 	unsigned n_slices;
-	int32_t *fault;        /**< set to 1 + element on a bad value, atomically relaxed */
+	int32_t *
+	    fault; /**< set to 1 + element on a bad value, atomically relaxed */
 };
 
 struct kernel {
@@ -102,7 +106,7 @@ static inline void kernel_slice(int64_t n, unsigned n_slices, unsigned i,
 static inline void kernel_fault(const struct kernel_call *call, int64_t element)
 {
 	const int32_t mark =
-		element < INT32_MAX - 1 ? (int32_t)element + 1 : INT32_MAX;
+	    element < INT32_MAX - 1 ? (int32_t)element + 1 : INT32_MAX;
 
 	__atomic_store_n(call->fault, mark, __ATOMIC_RELAXED);
 }
