@@ -6,8 +6,9 @@
  * labels, feature pipeline, lineage, metrics) and manifest.json (sha256 of
  * every file, checked when it is there).
  *
- * Ownership: counted and immutable after load; graph, mapped file, pipeline
- *            and strings end with the last unref.
+ * Ownership: counted and immutable after load; graph, pipeline and strings end
+ *            with the last unref. Elements are copied out of the file, so
+ *            that one who cuts it short cannot take the process with it.
  * Threads:   read only.
  */
 #ifndef MODELS_PACKAGE_H
@@ -22,7 +23,7 @@ struct pipeline; /* data/pipeline.h */
 struct package {
 	const char *name; /**< of the model */
 	int64_t version;
-	struct graph *graph; /**< typed and widened: ready for plans */
+	struct graph *graph; /**< typed: ready for plans, which widen */
 	struct model_signature signature;
 	struct pipeline *pipeline; /**< NULL: a model without features */
 	const struct doc *about;   /**< model.yaml, or NULL */
