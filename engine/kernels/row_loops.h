@@ -14,6 +14,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "base/rng.h"
+
 enum { ROW_PANEL = 64, ROW_BLOCK = 512 };
 
 /** Neighbouring parameters under one row of hyper (engine/ops/optimizer.h),
@@ -23,6 +25,18 @@ struct row_update {
 	float *param, *moment[3], *grad;
 	const float *hyper;
 	bool momentum, nesterov, centered, amsgrad;
+};
+
+/** A row of normalization by its own statistics, going back: with
+ * h = (x - mean) rstd, dscale += dy h and dbias += dy element by element, and
+ * dx (may be dy, may be NULL) is
+ * rstd (dy scale - mean(dy scale) - h mean(dy scale h)). */
+struct row_norm_back {
+	int64_t n;
+	const float *dy, *x, *scale;
+	float mean, rstd;
+	double *dscale, *dbias;
+	float *dx;
 };
 
 struct row_loops {
@@ -47,6 +61,22 @@ struct row_loops {
 		      float *y);
 	/** y = (x - a) - b. */
 	void (*shift)(const float *x, float a, float b, int64_t n, float *y);
+	/** y = (x - mean) rstd scale + bias; bias may be NULL; y may be x. */
+	void (*norm)(const float *x, const float mean_rstd[2],
+		     const float *scale, const float *bias, int64_t n,
+		     float *y);
+	void (*norm_back)(const struct row_norm_back *back);
+	/** Uniform numbers of whole blocks, four each, as rng_fill_uniform()
+	 * draws them from element 4 * block on (base/rng.h). */
+	void (*uniforms)(struct rng rng, uint64_t block, int64_t n_blocks,
+			 float *out);
+	/** y[i] = u[i] >= least ? factor x[i] : 0; x NULL: all 1. */
+	void (*keep)(const float *u, float least, float factor, const float *x,
+		     int64_t n, float *y);
+	/** y[k * i] .. y[k * i + k - 1] = x[i]. */
+	void (*repeat)(const float *x, int64_t k, int64_t n, float *y);
+	/** y[i * step] += x[i]. */
+	void (*scatter)(const float *x, int64_t step, int64_t n, float *y);
 	/** dx = y (dy - sum). dx may be dy. */
 	void (*softmax_grad)(const float *dy, const float *y, float sum,
 			     int64_t n, float *dx);

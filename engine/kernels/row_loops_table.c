@@ -260,6 +260,123 @@ static void shift(const float *x, float a, float b, int64_t n, float *y)
 		y[i] = (x[i] - a) - b;
 }
 
+static void norm(const float *x, const float mean_rstd[2], const float *scale,
+		 const float *bias, int64_t n, float *y)
+{
+	const float mean = mean_rstd[0], rstd = mean_rstd[1];
+
+	for (int64_t i = 0; bias && i < n; i++)
+		y[i] = (x[i] - mean) * rstd * scale[i] + bias[i];
+	for (int64_t i = 0; !bias && i < n; i++)
+		y[i] = (x[i] - mean) * rstd * scale[i];
+}
+
+static void norm_back(const struct row_norm_back *b)
+{
+	const float *dy = b->dy, *x = b->x, *scale = b->scale;
+	const float mean = b->mean, rstd = b->rstd;
+	float all[LANES] = { 0 }, along[LANES] = { 0 }, mean_all, mean_along;
+	double *restrict dscale = b->dscale, *restrict dbias = b->dbias;
+	int64_t i = 0;
+
+	for (; i + LANES <= b->n; i += LANES) {
+		for (int j = 0; j < LANES; j++) {
+			const float d = dy[i + j] * scale[i + j];
+
+			all[j] += d;
+			along[j] += d * (x[i + j] - mean);
+		}
+	}
+	for (int64_t j = 0; i + j < b->n; j++) {
+		const float d = dy[i + j] * scale[i + j];
+
+		all[j] += d;
+		along[j] += d * (x[i + j] - mean);
+	}
+	mean_all = join(all) * rstd / (float)b->n;
+	mean_along = join(along) * rstd * rstd * rstd / (float)b->n;
+	for (i = 0; i < b->n; i++) {
+		dscale[i] += (double)(dy[i] * ((x[i] - mean) * rstd));
+		dbias[i] += (double)dy[i];
+	}
+	for (i = 0; b->dx && i < b->n; i++)
+		b->dx[i] = rstd * scale[i] * dy[i] - mean_all -
+			   (x[i] - mean) * mean_along;
+}
+
+/* LANES blocks side by side; words of block i at [][i]. Philox4x32-10, as in
+ * base/rng.c. */
+static void philox(struct rng rng, uint64_t block, uint32_t c[4][LANES])
+{
+	uint32_t k0 = (uint32_t)rng.seed, k1 = (uint32_t)(rng.seed >> 32);
+
+	for (unsigned i = 0; i < LANES; i++) {
+		c[0][i] = (uint32_t)(block + i);
+		c[1][i] = (uint32_t)((block + i) >> 32);
+		c[2][i] = rng.stream;
+		c[3][i] = rng.step;
+	}
+	for (int round = 0; round < 10; round++) {
+		for (int i = 0; i < LANES; i++) {
+			const uint64_t p0 = (uint64_t)0xD2511F53 * c[0][i];
+			const uint64_t p1 = (uint64_t)0xCD9E8D57 * c[2][i];
+
+			c[0][i] = (uint32_t)(p1 >> 32) ^ c[1][i] ^ k0;
+			c[1][i] = (uint32_t)p1;
+			c[2][i] = (uint32_t)(p0 >> 32) ^ c[3][i] ^ k1;
+			c[3][i] = (uint32_t)p0;
+		}
+		k0 += 0x9E3779B9;
+		k1 += 0xBB67AE85;
+	}
+}
+
+static void uniforms(struct rng rng, uint64_t block, int64_t n_blocks,
+		     float *out)
+{
+	uint32_t c[4][LANES];
+
+	for (int64_t i = 0; i < n_blocks; i += LANES) {
+		const int64_t n = n_blocks - i < LANES ? n_blocks - i : LANES;
+
+		philox(rng, block + (uint64_t)i, c);
+		for (int64_t j = 0; j < n; j++) {
+			for (int w = 0; w < 4; w++)
+				out[(i + j) * 4 + w] =
+				    (float)(c[w][j] >> 8) * 0x1p-24f;
+		}
+	}
+}
+
+static void keep(const float *u, float least, float factor, const float *x,
+		 int64_t n, float *y)
+{
+	for (int64_t i = 0; x && i < n; i++)
+		y[i] = x[i] * (u[i] >= least ? factor : 0);
+	for (int64_t i = 0; !x && i < n; i++)
+		y[i] = u[i] >= least ? factor : 0;
+}
+
+static void repeat(const float *restrict x, int64_t k, int64_t n,
+		   float *restrict y)
+{
+	for (int64_t i = 0; k == 2 && i < n; i++)
+		y[2 * i] = y[2 * i + 1] = x[i];
+	for (int64_t i = 0; k != 2 && i < n; i++) {
+		for (int64_t j = 0; j < k; j++)
+			y[k * i + j] = x[i];
+	}
+}
+
+static void scatter(const float *restrict x, int64_t step, int64_t n,
+		    float *restrict y)
+{
+	for (int64_t i = 0; step == 1 && i < n; i++)
+		y[i] += x[i];
+	for (int64_t i = 0; step != 1 && i < n; i++)
+		y[step * i] += x[i];
+}
+
 static void softmax_grad(const float *dy, const float *y, float sum, int64_t n,
 			 float *dx)
 {
@@ -280,5 +397,11 @@ const struct row_loops ROW_LOOPS_TABLE = {
 	.exps = exps,
 	.scale = scale,
 	.shift = shift,
+	.norm = norm,
+	.norm_back = norm_back,
+	.uniforms = uniforms,
+	.keep = keep,
+	.repeat = repeat,
+	.scatter = scatter,
 	.softmax_grad = softmax_grad,
 };

@@ -10,6 +10,7 @@
 #include "engine/autodiff.h"
 #include "engine/kernel.h"
 #include "engine/kernels/onednn/onednn.h"
+#include "engine/kernels/row_loops.h"
 #include "engine/ops/pool.h"
 
 enum { LANES = 8, MAX_SLICES = 16, SLICE_ELEMENTS = 1 << 14 };
@@ -130,6 +131,105 @@ static void grad_run(const struct kernel_call *call, unsigned slice,
 			    (const float *)call->in[0] + i * win.n_out,
 			    (float *)call->out[0] + i * win.n_in, sum);
 	}
+}
+
+/* Windows side by side: every element has the share of one window. */
+static bool is_side_by_side(const struct window *win)
+{
+	for (unsigned i = 0; i < WINDOW_DIMS; i++) {
+		if (win->kernel[i] != win->stride[i] || win->begin[i] ||
+		    win->end[i] || win->dilation[i] != 1 ||
+		    win->out[i] * win->kernel[i] > win->in[i])
+			return false;
+	}
+	return true;
+}
+
+/* dx of one plane: rows of windows become kernel[1] equal rows of elements,
+ * and what lies beyond the last window is 0 */
+static void spread_side_by_side(const struct window *win, const float *dy,
+				float *dx, float *row)
+{
+	const int64_t n = win->out[2], width = win->in[2];
+	const int64_t used = n * win->kernel[2];
+	const float share = 1 / (float)win->n_taps;
+
+	memset(dx, 0, (size_t)win->n_in * sizeof(*dx));
+	memset(row, 0, (size_t)width * sizeof(*row));
+	for (int64_t i = 0; i < win->out[0] * win->out[1]; i++) {
+		const int64_t d = i / win->out[1], h = i % win->out[1];
+
+		row_loops()->repeat(dy + i * n, win->kernel[2], n, row);
+		row_loops()->scale(row, share, 0, used, row);
+		for (int64_t k = 0; k < win->kernel[0] * win->kernel[1]; k++) {
+			const int64_t in_d =
+			    d * win->kernel[0] + k / win->kernel[1];
+			const int64_t in_h =
+			    h * win->kernel[1] + k % win->kernel[1];
+
+			memcpy(dx + (in_d * win->in[1] + in_h) * width, row,
+			       (size_t)width * sizeof(*row));
+		}
+	}
+}
+
+/* dx += dy share, tap by tap */
+static void spread_taps(const struct window *win, const double *share,
+			const float *dy, float *dx, float *shared)
+{
+	struct window_tap box;
+	int64_t o, i;
+
+	memset(dx, 0, (size_t)win->n_in * sizeof(*dx));
+	for (o = 0; o < win->n_out; o++)
+		shared[o] = (float)share[o] * dy[o];
+	for (int64_t tap = 0; tap < win->n_taps; tap++) {
+		window_tap(win, tap, &box);
+		for (int64_t row = 0; row < box.n_rows; row++) {
+			window_row(win, &box, row, &o, &i);
+			row_loops()->scatter(shared + o, win->stride[2],
+					     box.hi[2] - box.lo[2], dx + i);
+		}
+	}
+}
+
+static void grad_rows_run(const struct kernel_call *call, unsigned slice,
+			  void *scratch)
+{
+	const struct pool_attrs *attrs = call->query->attrs;
+	const struct shape x = told_shape(attrs);
+	double *share = scratch;
+	struct window win;
+	int64_t first, last;
+	float *room;
+	bool side_by_side;
+
+	query_window(call->query, &x, &win);
+	room = (float *)(void *)(share + win.n_out);
+	side_by_side = is_side_by_side(&win);
+	if (!side_by_side)
+		fill_share(&win, attrs->count_include_pad != 0, share);
+	kernel_slice(shape_range(&x, 0, 2), call->n_slices, slice, &first,
+		     &last);
+	for (int64_t i = first; i < last; i++) {
+		const float *dy = (const float *)call->in[0] + i * win.n_out;
+		float *dx = (float *)call->out[0] + i * win.n_in;
+
+		if (side_by_side)
+			spread_side_by_side(&win, dy, dx, room);
+		else
+			spread_taps(&win, share, dy, dx, room);
+	}
+}
+
+static bool rows_fit(const struct kernel_query *query)
+{
+	return query->in[0].type.elem == DTYPE_F32;
+}
+
+static double rows_cost(const struct kernel_query *query)
+{
+	return 0.2 + (double)shape_count(&query->out[0].shape) * 5e-4;
 }
 
 static void global_run(const struct kernel_call *call, unsigned slice,
@@ -294,6 +394,14 @@ static const struct kernel global_kernel = {
 	.prepare = prepare,
 	.run = global_run,
 };
+static const struct kernel grad_rows = {
+	.name = "average_pool_grad.rows",
+	.flags = KERNEL_QUICK | KERNEL_SLICE_FREE,
+	.fits = rows_fit,
+	.cost = rows_cost,
+	.prepare = prepare,
+	.run = grad_rows_run,
+};
 static const struct kernel grad_kernel = {
 	.name = "average_pool_grad.plain",
 	.flags = KERNEL_QUICK | KERNEL_SLICE_FREE,
@@ -305,7 +413,8 @@ static const struct kernel grad_kernel = {
 static const struct kernel *const mean_kernels[] = { &average_pool_onednn,
 						     &mean_kernel, NULL };
 static const struct kernel *const global_kernels[] = { &global_kernel, NULL };
-static const struct kernel *const grad_kernels[] = { &grad_kernel, NULL };
+static const struct kernel *const grad_kernels[] = { &grad_rows, &grad_kernel,
+						     NULL };
 
 static const struct port mean_in[] = {
 	{ "X", "T:float16,float,double,bfloat16", 0 },

@@ -9,11 +9,13 @@
  */
 #include "engine/ops/dropout.h"
 
+#include <math.h>
 #include <string.h>
 
 #include "base/rng.h"
 #include "engine/autodiff.h"
 #include "engine/kernel.h"
+#include "engine/kernels/row_loops.h"
 
 enum { BLOCK = 256, MAX_SLICES = 16, SLICE_ELEMENTS = 1 << 14 };
 
@@ -36,34 +38,50 @@ static double factor(const struct draw *draw)
 	return draw->ratio < 1 ? 1 / (1 - draw->ratio) : 0;
 }
 
+/* the least float that is not below the ratio: what is compared with floats
+ * in its place */
+static float least_kept(double ratio)
+{
+	const float least = (float)ratio;
+
+	return (double)least < ratio ? nextafterf(least, 2) : least;
+}
+
 static void draw_block(const struct draw *draw, int64_t first, int64_t n)
 {
 	const double scale = factor(draw);
+	const float least = least_kept(draw->ratio);
+	const double *x = draw->x;
+	double *y = draw->y;
 	float u[BLOCK];
 
-	rng_fill_uniform(draw->rng, (uint64_t)first, (size_t)n, u);
+	if (n == BLOCK)
+		row_loops()->uniforms(draw->rng, (uint64_t)first / 4, BLOCK / 4,
+				      u);
+	else
+		rng_fill_uniform(draw->rng, (uint64_t)first, (size_t)n, u);
 	for (int64_t i = 0; draw->kept && i < n; i++)
-		draw->kept[first + i] = (double)u[i] >= draw->ratio;
-	if (!draw->y)
-		return;
-	for (int64_t i = 0; i < n; i++) {
-		const int64_t at = first + i;
-		const double m = (double)u[i] >= draw->ratio ? scale : 0;
-
-		if (draw->dtype == DTYPE_F64)
-			((double *)draw->y)[at] =
-			    draw->x ? ((const double *)draw->x)[at] * m : m;
-		else
-			((float *)draw->y)[at] =
-			    draw->x ? ((const float *)draw->x)[at] * (float)m
-				    : (float)m;
-	}
+		draw->kept[first + i] = u[i] >= least;
+	if (draw->y && draw->dtype == DTYPE_F32)
+		row_loops()->keep(u, least, (float)scale,
+				  draw->x ? (const float *)draw->x + first
+					  : NULL,
+				  n, (float *)draw->y + first);
+	for (int64_t i = first; y && draw->dtype == DTYPE_F64 && i < first + n;
+	     i++)
+		y[i] = u[i - first] >= least ? (x ? x[i] * scale : scale) : 0;
 }
 
+/* whole blocks begin at multiples of BLOCK */
 static void draw_range(const struct draw *draw, int64_t first, int64_t last)
 {
-	for (int64_t i = first; i < last; i += BLOCK)
-		draw_block(draw, i, last - i < BLOCK ? last - i : BLOCK);
+	while (first < last) {
+		const int64_t end = (first / BLOCK + 1) * BLOCK;
+		const int64_t n = (end < last ? end : last) - first;
+
+		draw_block(draw, first, n);
+		first += n;
+	}
 }
 
 static void mask_run(const struct kernel_call *call, unsigned slice,
@@ -153,7 +171,7 @@ static enum err_code prepare(const struct kernel_query *query,
 
 static double mask_cost(const struct kernel_query *query)
 {
-	return 0.1 + (double)shape_count(&query->in[0].shape) * 4e-3;
+	return 0.1 + (double)shape_count(&query->in[0].shape) * 1e-3;
 }
 
 static double dropout_cost(const struct kernel_query *query)

@@ -158,31 +158,48 @@ static struct shape told_shape(const struct pool_attrs *attrs)
 	return x;
 }
 
+/* Where window o of plane i has its largest, as a place in the plane; -1:
+ * nowhere, or no place of it (a fault). */
+static int64_t place_of(const struct kernel_call *call,
+			const struct window *win, int64_t i, int64_t o)
+{
+	const struct pool_attrs *attrs = call->query->attrs;
+	const int64_t index =
+	    ((const int64_t *)call->in[1])[i * win->n_out + o];
+	const int64_t at = index - i * win->n_in;
+
+	if (at >= 0 && at < win->n_in)
+		return attrs->storage_order ? turn(win, at, true) : at;
+	if (index != -1)
+		kernel_fault(call, i * win->n_out + o);
+	return -1;
+}
+
 static void grad_plane(const struct kernel_call *call, const struct window *win,
 		       int64_t i)
 {
-	const struct pool_attrs *attrs = call->query->attrs;
-	const bool is_f64 = call->query->in[0].type.elem == DTYPE_F64;
-	const int64_t *indices = (const int64_t *)call->in[1] + i * win->n_out;
+	const float *dy = (const float *)call->in[0] + i * win->n_out;
+	float *dx = (float *)call->out[0] + i * win->n_in;
 
 	for (int64_t o = 0; o < win->n_out; o++) {
-		int64_t at = indices[o] - i * win->n_in;
+		const int64_t at = place_of(call, win, i, o);
 
-		if (indices[o] == -1)
-			continue;
-		if (at < 0 || at >= win->n_in) {
-			kernel_fault(call, i * win->n_out + o);
-			continue;
-		}
-		if (attrs->storage_order)
-			at = turn(win, at, true);
-		at += i * win->n_in;
-		if (is_f64)
-			((double *)call->out[0])[at] +=
-			    ((const double *)call->in[0])[i * win->n_out + o];
-		else
-			((float *)call->out[0])[at] +=
-			    ((const float *)call->in[0])[i * win->n_out + o];
+		if (at >= 0)
+			dx[at] += dy[o];
+	}
+}
+
+static void grad_plane_f64(const struct kernel_call *call,
+			   const struct window *win, int64_t i)
+{
+	const double *dy = (const double *)call->in[0] + i * win->n_out;
+	double *dx = (double *)call->out[0] + i * win->n_in;
+
+	for (int64_t o = 0; o < win->n_out; o++) {
+		const int64_t at = place_of(call, win, i, o);
+
+		if (at >= 0)
+			dx[at] += dy[o];
 	}
 }
 
@@ -201,8 +218,12 @@ static void grad_run(const struct kernel_call *call, unsigned slice,
 	if (first < last)
 		memset((char *)call->out[0] + (size_t)(first * win.n_in) * size,
 		       0, (size_t)((last - first) * win.n_in) * size);
-	for (int64_t i = first; i < last; i++)
-		grad_plane(call, &win, i);
+	for (int64_t i = first; i < last; i++) {
+		if (size == sizeof(double))
+			grad_plane_f64(call, &win, i);
+		else
+			grad_plane(call, &win, i);
+	}
 }
 
 static enum err_code prepare(const struct kernel_query *query,

@@ -11,6 +11,7 @@
 
 #include "engine/autodiff.h"
 #include "engine/kernel.h"
+#include "engine/kernels/row_loops.h"
 #include "engine/ops/norm.h"
 
 enum { LANES = 8, MAX_SLICES = 16, SLICE_ELEMENTS = 1 << 14 };
@@ -88,6 +89,59 @@ static struct row_norm query_rows(const struct kernel_query *query, unsigned at)
 	return g;
 }
 
+/* One row of floats whose scale goes element by element, in vectors. */
+static void forward_row(const struct row_norm *g,
+			const struct kernel_call *call, int64_t row)
+{
+	const float *x = (const float *)call->in[0] + row * g->n;
+	float *y = call->out[0];
+	double mean, rstd;
+
+	statistics_f32(g, x, &mean, &rstd);
+	put_statistic(call, 1, row, mean);
+	put_statistic(call, 2, row, rstd);
+	if (y)
+		row_loops()->norm(x,
+				  (const float[2]){ (float)mean, (float)rstd },
+				  call->in[1], g->has_bias ? call->in[2] : NULL,
+				  g->n, y + row * g->n);
+}
+
+static void backward_row(const struct row_norm *g,
+			 const struct kernel_call *call, int64_t row,
+			 double *dscale, double *dbias)
+{
+	struct row_norm_back back = {
+		.n = g->n,
+		.dy = (const float *)call->in[0] + row * g->n,
+		.x = (const float *)call->in[1] + row * g->n,
+		.scale = call->in[2],
+		.dscale = dscale,
+		.dbias = dbias,
+		.dx = call->out[0],
+	};
+	double mean, rstd;
+
+	statistics_f32(g, back.x, &mean, &rstd);
+	back.mean = (float)mean;
+	back.rstd = (float)rstd;
+	if (back.dx)
+		back.dx += row * g->n;
+	row_loops()->norm_back(&back);
+}
+
+static void forward_rows_run(const struct kernel_call *call, unsigned slice,
+			     void *scratch)
+{
+	const struct row_norm g = query_rows(call->query, 0);
+	int64_t first, last;
+
+	(void)scratch;
+	kernel_slice(g.n_rows, call->n_slices, slice, &first, &last);
+	for (int64_t row = first; row < last; row++)
+		forward_row(&g, call, row);
+}
+
 static void forward_run(const struct kernel_call *call, unsigned slice,
 			void *scratch)
 {
@@ -105,19 +159,20 @@ static void forward_run(const struct kernel_call *call, unsigned slice,
 }
 
 /* sums over rows are made in scratch, in order */
-static void backward_run(const struct kernel_call *call, unsigned slice,
-			 void *scratch)
+static void backward(const struct kernel_call *call, bool by_rows,
+		     void *scratch)
 {
 	const struct row_norm g = query_rows(call->query, 1);
 	const bool is_f64 = call->query->in[0].type.elem == DTYPE_F64;
 	const int64_t n = g.groups * g.per;
 	double *dscale = scratch, *dbias = dscale + n;
 
-	(void)slice;
 	for (int64_t i = 0; i < 2 * n; i++)
 		dscale[i] = 0;
 	for (int64_t row = 0; row < g.n_rows; row++) {
-		if (is_f64)
+		if (by_rows)
+			backward_row(&g, call, row, dscale, dbias);
+		else if (is_f64)
 			backward_f64(&g, call, row, dscale, dbias);
 		else
 			backward_f32(&g, call, row, dscale, dbias);
@@ -130,6 +185,20 @@ static void backward_run(const struct kernel_call *call, unsigned slice,
 		else
 			store_f32(sum, n, call->out[i]);
 	}
+}
+
+static void backward_run(const struct kernel_call *call, unsigned slice,
+			 void *scratch)
+{
+	(void)slice;
+	backward(call, false, scratch);
+}
+
+static void backward_rows_run(const struct kernel_call *call, unsigned slice,
+			      void *scratch)
+{
+	(void)slice;
+	backward(call, true, scratch);
 }
 
 static enum err_code forward_prepare(const struct kernel_query *query,
@@ -304,6 +373,41 @@ static bool fits(const struct kernel_query *query)
 	       (stat == DTYPE_NONE || stat == DTYPE_F32 || stat == DTYPE_F64);
 }
 
+static bool forward_rows_fit(const struct kernel_query *query)
+{
+	return query->in[0].type.elem == DTYPE_F32 && fits(query) &&
+	       query_rows(query, 0).groups == 1 &&
+	       query_rows(query, 0).inner == 1;
+}
+
+static bool backward_rows_fit(const struct kernel_query *query)
+{
+	return query->in[0].type.elem == DTYPE_F32 &&
+	       query_rows(query, 1).groups == 1 &&
+	       query_rows(query, 1).inner == 1;
+}
+
+static double rows_cost(const struct kernel_query *query)
+{
+	return 0.1 + (double)shape_count(&query->in[0].shape) * 4e-4;
+}
+
+static const struct kernel forward_rows = {
+	.name = "row_norm.rows",
+	.flags = KERNEL_QUICK | KERNEL_SLICE_FREE | KERNEL_IN_PLACE,
+	.fits = forward_rows_fit,
+	.cost = rows_cost,
+	.prepare = forward_prepare,
+	.run = forward_rows_run,
+};
+static const struct kernel backward_rows = {
+	.name = "row_norm_grad.rows",
+	.flags = KERNEL_QUICK | KERNEL_IN_PLACE,
+	.fits = backward_rows_fit,
+	.cost = rows_cost,
+	.prepare = backward_prepare,
+	.run = backward_rows_run,
+};
 static const struct kernel forward_kernel = {
 	.name = "row_norm.plain",
 	.flags = KERNEL_QUICK | KERNEL_SLICE_FREE | KERNEL_IN_PLACE,
@@ -320,8 +424,10 @@ static const struct kernel backward_kernel = {
 	.prepare = backward_prepare,
 	.run = backward_run,
 };
-static const struct kernel *const forward_kernels[] = { &forward_kernel, NULL };
-static const struct kernel *const backward_kernels[] = { &backward_kernel,
+static const struct kernel *const forward_kernels[] = { &forward_rows,
+							&forward_kernel, NULL };
+static const struct kernel *const backward_kernels[] = { &backward_rows,
+							 &backward_kernel,
 							 NULL };
 
 static const struct port layer_in[] = {

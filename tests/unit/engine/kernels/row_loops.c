@@ -160,3 +160,23 @@ Test(row_loops, updates_have_the_same_bits_at_every_level)
 		}
 	}
 }
+
+Test(row_loops, uniforms_are_those_of_base)
+{
+	const struct rng rng = { .seed = 0x123456789abcdef0,
+				 .stream = 7,
+				 .step = 9 };
+	float want[4 * 50], got[4 * 50 + 1];
+
+	/* the low word of the block's number overflows on the way */
+	rng_fill_uniform(rng, 4 * 0xfffffff0ULL, 4 * 50, want);
+	for (unsigned level = 0; level < loop_levels(); level++) {
+		for (int64_t n = 1; n <= 50; n++) {
+			got[4 * n] = 123;
+			row_loops_level(level)->uniforms(rng, 0xfffffff0ULL, n,
+							 got);
+			expect_bits("uniforms", level, 4 * n, want, got);
+			cr_expect_eq(got[4 * n], 123);
+		}
+	}
+}
