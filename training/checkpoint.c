@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stddef.h>
+#include <stdio.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -16,7 +17,7 @@
 
 #define CHECKPOINT_MAX_BYTES ((size_t)64 << 30)
 
-enum { PARTS = 3, MAX_NAMES = 4096, STATE_MAX = 1 << 20 };
+enum { PARTS = 3, MAX_NAMES = 4096, STATE_MAX = 1 << 20, FORMAT = 1 };
 
 static const char *const part_file[PARTS] = { "model.safetensors",
 					      "optim.safetensors",
@@ -28,15 +29,23 @@ static const char manifest_file[] = "manifest.json";
 #define S(member) offsetof(struct checkpoint_state, member)
 #define INT(member) { .name = #member, .kind = FIELD_INT, .offset = S(member) }
 #define REAL(member) { .name = #member, .kind = FIELD_DOUBLE, .offset = S(member) }
+#define SUMS(text, of)                                                         \
+	{ .name = text "_n", .kind = FIELD_DOUBLE, .offset = S(of.n) },        \
+	{ .name = text "_loss", .kind = FIELD_DOUBLE, .offset = S(of.loss) },  \
+	{ .name = text "_hits", .kind = FIELD_DOUBLE, .offset = S(of.hits) },  \
+	{ .name = text "_absolute", .kind = FIELD_DOUBLE, .offset = S(of.absolute) }, \
+	{ .name = text "_square", .kind = FIELD_DOUBLE, .offset = S(of.square) }, \
+	{ .name = text "_target", .kind = FIELD_DOUBLE, .offset = S(of.target) }, \
+	{ .name = text "_target_square", .kind = FIELD_DOUBLE, .offset = S(of.target_square) }
+#define FLAG(member) { .name = #member, .kind = FIELD_BOOL, .offset = S(member) }
 #define TEXT(member) { .name = #member, .kind = FIELD_STRING, .offset = S(member) }
 static const struct field state_fields[] = {
 	INT(epoch), INT(step), INT(batch_in_epoch),
 	REAL(train_loss), REAL(train_weight),
-	REAL(sum_n), REAL(sum_loss), REAL(sum_hits),
-	{ .name = "has_best", .kind = FIELD_BOOL, .offset = S(has_best) },
-	REAL(best_value), INT(best_step), INT(best_epoch), INT(wait),
-	REAL(best_sum_n), REAL(best_sum_loss), REAL(best_sum_hits),
-	INT(samples), REAL(seconds), INT(is_epoch_over),
+	SUMS("sum", sum),
+	FLAG(has_best), REAL(best_value), INT(best_step), INT(best_epoch),
+	INT(wait), SUMS("best_sum", best_sum),
+	INT(samples), REAL(seconds), FLAG(is_epoch_over),
 	TEXT(fingerprint), TEXT(spec_digest), TEXT(plan_digest), TEXT(version),
 	{ 0 },
 };
@@ -114,7 +123,7 @@ static enum err_code write_folder(const char *path,
 	buf_init(&buf, STATE_MAX);
 	json_write_init(&manifest, &buf);
 	json_write_object(&manifest, NULL);
-	json_write_int(&manifest, "format", 1);
+	json_write_int(&manifest, "format", FORMAT);
 	json_write_array(&manifest, "files");
 	rc = write_parts(dir, what->part, &manifest, err);
 	if (!rc)
@@ -154,20 +163,42 @@ static enum err_code list(const char *job_dir, struct arena *arena,
 	return ERR_NONE;
 }
 
-/* What cannot be removed is tried again after the next checkpoint. */
-static void prune(const char *job_dir, int64_t keep, struct arena *arena)
+/* Leaves `newest` and those before it, `keep` in all. Later ones are broken:
+ * the run fell back behind them. What cannot be removed is tried again after
+ * the next checkpoint. */
+static void prune(const char *job_dir, const char *newest, int64_t keep,
+		  struct arena *arena)
 {
 	const char **names;
-	size_t n;
+	size_t n, end = 0;
 
 	if (list(job_dir, arena, &names, &n, NULL))
 		return;
-	for (size_t i = 0; i + (size_t)keep < n; i++) {
-		char *path = arena_printf(arena, "%s/%s", job_dir, names[i]);
+	while (end < n && strcmp(names[end], newest) <= 0)
+		end++;
+	for (size_t i = 0; i < n; i++) {
+		char *path;
 
+		if (i < end && i + (size_t)keep >= end)
+			continue;
+		path = arena_printf(arena, "%s/%s", job_dir, names[i]);
 		if (path && file_remove_tree(path, NULL))
 			continue;
 	}
+}
+
+/* A step is saved again at its epoch's end, with more to say: then the two
+ * change places, so that at every moment there is one. */
+static enum err_code put_in_place(const char *tmp, const char *path,
+				  struct err *err)
+{
+	enum err_code rc = file_rename_noreplace(tmp, path, err);
+
+	if (rc != ERR_CONFLICT)
+		return rc;
+	if (renameat2(AT_FDCWD, tmp, AT_FDCWD, path, RENAME_EXCHANGE))
+		return file_err(err, errno, "replace", path);
+	return file_remove_tree(tmp, err);
 }
 
 enum err_code checkpoint_save(const char *job_dir,
@@ -188,11 +219,8 @@ enum err_code checkpoint_save(const char *job_dir,
 		rc = file_make_dirs(tmp, err);
 	if (!rc)
 		rc = write_folder(tmp, what, err);
-	/* a step is saved again at its epoch's end, with more to say */
 	if (!rc)
-		rc = file_remove_tree(path, err);
-	if (!rc)
-		rc = file_rename_noreplace(tmp, path, err);
+		rc = put_in_place(tmp, path, err);
 	if (!rc)
 		rc = file_sync_dir(job_dir, err);
 	if (rc) {
@@ -200,7 +228,7 @@ enum err_code checkpoint_save(const char *job_dir,
 			(void)err_prefix(err, "%s is left behind", tmp);
 		return rc;
 	}
-	prune(job_dir, what->keep, arena);
+	prune(job_dir, name, what->keep, arena);
 	*ret_name = name;
 	return ERR_NONE;
 }
@@ -212,6 +240,7 @@ static enum err_code read_listed(const char *path, const struct doc *entry,
 {
 	const struct doc *name = doc_find(entry, "name");
 	const struct doc *sha = doc_find(entry, "sha256");
+	const struct doc *size = doc_find(entry, "size");
 	char hex[DIGEST_HEX_MAX], *data, *full;
 	size_t len;
 	int slot = PARTS;
@@ -232,7 +261,8 @@ static enum err_code read_listed(const char *path, const struct doc *entry,
 	if (rc)
 		return rc;
 	digest_sha256(data, len, hex);
-	if (!str_equal(hex, sha->text)) {
+	if (!size || size->integer != (int64_t)len ||
+	    !str_equal(hex, sha->text)) {
 		mem_free(data);
 		return err_set(err, ERR_FORMAT,
 			       "'%s' is not what its manifest says", full);
@@ -301,6 +331,10 @@ static enum err_code read_folder(const char *path, struct checkpoint **ret,
 	if (!rc)
 		rc = doc_parse_json(text, len, manifest, checkpoint->arena,
 				    &doc, err);
+	if (!rc && (!doc_find(doc, "format") ||
+		    doc_find(doc, "format")->integer != FORMAT))
+		rc = err_set(err, ERR_FORMAT, "'%s' is of another format",
+			     manifest);
 	if (!rc)
 		rc = read_files(path, doc_find(doc, "files"), checkpoint, err);
 	if (rc)

@@ -18,19 +18,21 @@
 
 #include "base/digest.h"
 #include "models/safetensors.h"
+#include "training/metric.h"
 
 /** Where a run stands. Every member is in state.json. */
 struct checkpoint_state {
 	int64_t epoch, step, batch_in_epoch;
-	double train_loss, train_weight;  /**< running average, debiased */
-	double sum_n, sum_loss, sum_hits; /**< of the epoch so far */
+	double train_loss, train_weight; /**< running average, debiased */
+	struct metric_sums sum;		 /**< of the epoch so far */
 	bool has_best;
 	double best_value;
 	int64_t best_step, best_epoch, wait;
-	double best_sum_n, best_sum_loss, best_sum_hits; /**< of its epoch */
+	struct metric_sums best_sum; /**< of its epoch */
 	int64_t samples;
-	double seconds;	       /**< of training, all attempts together */
-	int64_t is_epoch_over; /**< 1: the epoch's evaluation is done */
+	double seconds; /**< of training, all attempts together */
+	/** These weights were evaluated and judged; `epoch` counts it. */
+	bool is_epoch_over;
 	const char *fingerprint, *spec_digest, *plan_digest, *version;
 };
 

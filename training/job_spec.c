@@ -79,6 +79,12 @@ static enum err_code resolve_monitor(struct job_spec *spec, struct err *err)
 	struct trainer_spec *trainer = &spec->trainer;
 	const char *near, *measure;
 
+	if (str_starts_with(trainer->monitor, "test_"))
+		return err_set(err, ERR_INVALID,
+			       "trainer.monitor: '%s' is measured once, at the "
+			       "end; expected a metric that begins with train_ "
+			       "or valid_",
+			       trainer->monitor);
 	for (size_t i = 0; spec->metrics[i]; i++) {
 		if (!str_equal(spec->metrics[i], trainer->monitor))
 			continue;

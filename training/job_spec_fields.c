@@ -3,6 +3,7 @@
 
 #include "base/json_write.h"
 #include "base/str.h"
+#include "models/repository.h"
 #include "training/job_spec_priv.h"
 
 static const char *const mode_names[] = { "auto", "min", "max", NULL };
@@ -40,7 +41,7 @@ static const struct field trainer_fields[] = {
 	COUNT("batch_size", "rows of a step", T(batch_size), 1, 65536, 64),
 	COUNT("eval_batch_size", "rows of an evaluation's run; 0: batch_size", T(eval_batch_size), 0, 65536, 0),
 	{ .name = "learning_rate", .help = "of the optimizer", .kind = FIELD_DOUBLE,
-	  .offset = T(learning_rate), .min = 0, .max = 1e6, .def = 1e-3 },
+	  .offset = T(learning_rate), .min = 0, .max = 1e30, .def = 1e-3 },
 	MAP("learning_rate_scheduler", "type and its parameters", T(schedule)),
 	MAP("optimizer", "type and its parameters", T(optimizer)),
 	MAP("gradient_clipping", "max_norm, max_value", T(clipping)),
@@ -82,7 +83,7 @@ static const struct field checkpoint_fields[] = {
 	{ .name = "every_n_seconds", .help = "0: not by time", .kind = FIELD_SECONDS,
 	  .offset = C(every_n_seconds), .min = 0, .max = 1e9, .def = 60 },
 	COUNT("keep_last", "newest checkpoints kept", C(keep_last), 1, 1000, 2),
-	COUNT("keep_best", "1: the best weights are in every checkpoint", C(keep_best), 0, 1, 1),
+	COUNT("keep_best", "1: the best weights are in every checkpoint; restore_best needs them anyway", C(keep_best), 0, 1, 1),
 	{ 0 },
 };
 
@@ -147,6 +148,13 @@ enum err_code job_spec_read_trainer(struct job_spec *spec, struct arena *arena,
 	t->schedule = map_or_null(t->schedule);
 	if (t->eval_batch_size == 0)
 		t->eval_batch_size = t->batch_size;
+	if (spec->publish.model) {
+		rc = repository_check_name(spec->publish.model, err);
+		if (rc) {
+			(void)err_prefix(err, "publish.model");
+			return rc;
+		}
+	}
 	if (!(t->learning_rate > 0))
 		return err_set(err, ERR_INVALID,
 			       "trainer.learning_rate: expected a number above "

@@ -66,9 +66,12 @@ static enum err_code find_kind(const struct doc *map, const char *feature,
 			       const struct loss_kind **ret, struct err *err)
 {
 	const struct doc *type = doc_find(map, "type");
-	const char *name = type && type->kind == DOC_STRING ? type->text : NULL;
+	const char *name = type ? type->text : NULL;
 	const char *near;
 
+	if (type && type->kind != DOC_STRING)
+		return err_set(err, ERR_INVALID,
+			       "%s.type: expected the name of a loss", where);
 	for (const struct loss_kind *kind = kinds; kind->name; kind++) {
 		if (!str_equal(kind->feature, feature))
 			continue;
@@ -77,11 +80,16 @@ static enum err_code find_kind(const struct doc *map, const char *feature,
 			return ERR_NONE;
 		}
 	}
-	near = name ? field_nearest(name, kind_names) : NULL;
-	return err_set(
-	    err, ERR_INVALID, "%s: an output of type %s has no loss '%s'%s%s%s",
-	    where, feature, name ? name : "", near ? ", did you mean '" : "",
-	    near ? near : "", near ? "'?" : "");
+	if (!name)
+		return err_set(err, ERR_UNSUPPORTED,
+			       "output_features: there is no loss for an "
+			       "output of type %s",
+			       feature);
+	near = field_nearest(name, kind_names);
+	return err_set(err, ERR_INVALID,
+		       "%s: an output of type %s has no loss '%s'%s%s%s", where,
+		       feature, name, near ? ", did you mean '" : "",
+		       near ? near : "", near ? "'?" : "");
 }
 
 enum err_code loss_read(const struct doc *map, const char *feature_type,

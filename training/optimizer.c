@@ -34,7 +34,11 @@ static enum err_code find_kind(const struct doc *map,
 	const struct doc *type = doc_find(map, "type");
 	const char *name = "adam", *near;
 
-	if (type && type->kind == DOC_STRING)
+	if (type && type->kind != DOC_STRING)
+		return err_set(err, ERR_INVALID,
+			       "%s.type: expected the name of an optimizer",
+			       where);
+	if (type)
 		name = type->text;
 	for (size_t i = 0; kinds[i]; i++) {
 		if (str_equal(kinds[i]->name, name)) {

@@ -7,47 +7,13 @@
 enum trainer_order trainer_poll(struct trainer *trainer)
 {
 	const struct trainer_events *events = trainer->options.events;
+	enum trainer_order order =
+	    events && events->poll ? events->poll(events->ctx) : ORDER_NONE;
 
-	return events && events->poll ? events->poll(events->ctx) : ORDER_NONE;
-}
-
-static enum err_code evaluate_part(struct trainer *trainer,
-				   enum dataset_part part,
-				   struct metric_sums *ret, bool *ret_cancelled,
-				   struct err *err)
-{
-	const struct dataset *dataset = trainer->options.dataset;
-	struct metric_sums sums = { 0 };
-	enum err_code rc;
-
-	*ret_cancelled = false;
-	rc = loader_start(trainer->loader, dataset_rows(dataset, part),
-			  dataset_n(dataset, part), 0,
-			  trainer->spec->trainer.eval_batch_size, err);
-	while (!rc) {
-		struct batch *batch;
-		struct stepper_batch rows;
-		struct stepper_result result;
-
-		rc = loader_take(trainer->loader, &batch, err);
-		if (rc || !batch)
-			break;
-		rows = (struct stepper_batch){ .n = batch->n,
-					       .input = batch->input,
-					       .target = batch->target[0] };
-		rc = stepper_evaluate(trainer->stepper, &rows, &result, err);
-		if (!rc)
-			metric_add(&sums, trainer->spec->output_type,
-				   &(struct metric_rows){
-				       result.output, batch->target[0],
-				       batch->n, result.width, result.loss });
-		loader_give_back(trainer->loader, batch);
-		*ret_cancelled = trainer_poll(trainer) == ORDER_CANCEL;
-		if (*ret_cancelled)
-			break;
-	}
-	*ret = sums;
-	return rc;
+	if (order != ORDER_CHECKPOINT)
+		return order;
+	trainer->wants_checkpoint = true;
+	return ORDER_NONE;
 }
 
 static void fill_eval(struct trainer *trainer, enum dataset_part part,
@@ -64,11 +30,73 @@ static void fill_eval(struct trainer *trainer, enum dataset_part part,
 		    sums->n > 0 ? metric[i].value(sums) : (double)NAN;
 }
 
-static void forget_figures(struct trainer_eval *eval)
+/* One batch's share of the sums; false at the end of the part. */
+static bool evaluate_batch(struct trainer *trainer, struct metric_sums *sums,
+			   enum err_code *ret_rc, struct err *err)
 {
-	for (size_t i = 0; i < sizeof(eval->value) / sizeof(eval->value[0]);
-	     i++)
+	struct stepper_result result;
+	struct stepper_batch rows;
+	struct batch *batch;
+
+	*ret_rc = loader_take(trainer->loader, &batch, err);
+	if (*ret_rc || !batch)
+		return false;
+	rows = (struct stepper_batch){ .n = batch->n,
+				       .input = batch->input,
+				       .target = batch->target[0] };
+	*ret_rc = stepper_evaluate(trainer->stepper, &rows, &result, err);
+	if (!*ret_rc)
+		metric_add(sums, trainer->spec->output_type,
+			   &(struct metric_rows){ result.output,
+						  batch->target[0], batch->n,
+						  result.width, result.loss });
+	loader_give_back(trainer->loader, batch);
+	return *ret_rc == ERR_NONE;
+}
+
+/* Until the end of the part, or an order that is at least `grave`. */
+static enum err_code evaluate_part(struct trainer *trainer,
+				   enum dataset_part part,
+				   enum trainer_order grave,
+				   enum trainer_order *ret_order,
+				   struct err *err)
+{
+	const struct dataset *dataset = trainer->options.dataset;
+	struct metric_sums sums = { 0 };
+	enum trainer_order order = ORDER_NONE;
+	int64_t n = dataset_n(dataset, part);
+	enum err_code rc = ERR_NONE;
+
+	if (n > 0)
+		rc = loader_start(trainer->loader, dataset_rows(dataset, part),
+				  n, 0, trainer->spec->trainer.eval_batch_size,
+				  err);
+	while (n > 0 && !rc && order < grave) {
+		if (!evaluate_batch(trainer, &sums, &rc, err))
+			break;
+		order = trainer_poll(trainer);
+	}
+	*ret_order = order < grave ? ORDER_NONE : order;
+	if (!rc && !*ret_order)
+		fill_eval(trainer, part, &sums);
+	return rc;
+}
+
+/* The figures of the weights as they are, in trainer->last; `train` are those
+ * of their epoch. */
+static enum err_code measure(struct trainer *trainer, int64_t epoch,
+			     int64_t step, const struct metric_sums *train,
+			     enum trainer_order *ret_order, struct err *err)
+{
+	struct trainer_eval *eval = &trainer->last;
+
+	*eval = (struct trainer_eval){ .epoch = epoch,
+				       .step = step,
+				       .name = trainer->spec->metrics };
+	for (size_t i = 0; i < 3 * METRIC_MAX; i++)
 		eval->value[i] = (double)NAN;
+	fill_eval(trainer, PART_TRAIN, train);
+	return evaluate_part(trainer, PART_VALID, ORDER_PAUSE, ret_order, err);
 }
 
 static double monitored(const struct trainer *trainer)
@@ -81,113 +109,125 @@ static double monitored(const struct trainer *trainer)
 	return (double)NAN;
 }
 
+static bool is_better(const struct trainer *trainer, double value)
+{
+	const struct checkpoint_state *s = &trainer->state;
+	double delta = trainer->spec->early_stopping.min_delta;
+
+	if (!isfinite(value))
+		return false;
+	if (!s->has_best)
+		return true;
+	return trainer->spec->trainer.mode == MODE_MAX
+		   ? value > s->best_value + delta
+		   : value < s->best_value - delta;
+}
+
 /* Keeps the weights when they are the best so far; counts the wait. */
 static void judge(struct trainer *trainer)
 {
 	struct checkpoint_state *s = &trainer->state;
 	double value = monitored(trainer);
-	double delta = trainer->spec->early_stopping.min_delta;
-	bool is_max = trainer->spec->trainer.mode == MODE_MAX;
-	bool is_better =
-	    !isnan(value) &&
-	    (!s->has_best || (is_max ? value > s->best_value + delta
-				     : value < s->best_value - delta));
 
-	trainer->last.is_best = is_better;
-	s->wait = is_better ? 0 : s->wait + 1;
-	if (!is_better)
+	trainer->last.is_best = is_better(trainer, value);
+	if (!trainer->last.is_best) {
+		s->wait += trainer->is_monitored;
 		return;
-	s->has_best = true;
+	}
+	s->wait = 0;
+	s->has_best = trainer->has_best_weights = true;
 	s->best_value = value;
 	s->best_step = s->step;
 	s->best_epoch = s->epoch + 1;
-	s->best_sum_n = s->sum_n;
-	s->best_sum_loss = s->sum_loss;
-	s->best_sum_hits = s->sum_hits;
+	s->best_sum = s->sum;
 	trainer->best_eval = trainer->last;
 	weights_snapshot_take(&trainer->best, &trainer->model);
 }
 
-enum err_code trainer_evaluate(struct trainer *trainer, bool *ret_cancelled,
-			       struct err *err)
+enum err_code trainer_evaluate(struct trainer *trainer,
+			       enum trainer_order *ret_order, struct err *err)
 {
 	const struct trainer_events *events = trainer->options.events;
 	struct checkpoint_state *s = &trainer->state;
-	struct metric_sums sums = { .n = s->sum_n,
-				    .loss = s->sum_loss,
-				    .hits = s->sum_hits };
-	enum err_code rc = ERR_NONE;
+	enum err_code rc;
 
-	trainer->last = (struct trainer_eval){ .epoch = s->epoch + 1,
-					       .step = s->step,
-					       .name = trainer->spec->metrics };
-	forget_figures(&trainer->last);
-	fill_eval(trainer, PART_TRAIN, &sums);
-	if (dataset_n(trainer->options.dataset, PART_VALID) > 0)
-		rc = evaluate_part(trainer, PART_VALID, &sums, ret_cancelled,
-				   err);
-	if (rc || *ret_cancelled)
+	rc = measure(trainer, s->epoch + 1, s->step, &s->sum, ret_order, err);
+	if (rc || *ret_order)
 		return rc;
-	if (dataset_n(trainer->options.dataset, PART_VALID) > 0)
-		fill_eval(trainer, PART_VALID, &sums);
 	judge(trainer);
+	s->epoch++;
+	s->batch_in_epoch = 0;
+	s->is_epoch_over = true;
+	trainer->is_saved = false;
 	if (events && events->eval)
 		events->eval(events->ctx, &trainer->last);
 	return ERR_NONE;
 }
 
-/* The weights that the run leaves: the best, and their figures on the test
- * part. */
-enum err_code trainer_conclude(struct trainer *trainer, struct err *err)
+enum err_code trainer_conclude(struct trainer *trainer,
+			       enum trainer_order *ret_order, struct err *err)
 {
-	struct metric_sums sums;
-	bool is_cancelled;
+	const struct checkpoint_state *s = &trainer->state;
 	enum err_code rc = ERR_NONE;
 
-	if (trainer->state.has_best &&
+	*ret_order = ORDER_NONE;
+	if (trainer->has_best_weights &&
 	    trainer->spec->early_stopping.restore_best) {
 		rc = weights_restore(&trainer->best.list, &trainer->model, err);
 		trainer->last = trainer->best_eval;
+	} else if (!trainer->last.name) {
+		/* resumed after the last evaluation */
+		rc = measure(trainer, s->epoch, s->step, &s->sum, ret_order,
+			     err);
 	}
-	if (rc || dataset_n(trainer->options.dataset, PART_TEST) == 0)
+	if (rc || *ret_order)
 		return rc;
-	rc = evaluate_part(trainer, PART_TEST, &sums, &is_cancelled, err);
-	if (!rc && !is_cancelled)
-		fill_eval(trainer, PART_TEST, &sums);
-	return rc;
+	return evaluate_part(trainer, PART_TEST, ORDER_CANCEL, ret_order, err);
 }
 
-/* The figures of the best weights, after a resume that did not measure them:
- * measured again, so that they do not have to be stored. */
-enum err_code trainer_recall_best(struct trainer *trainer, struct err *err)
+/* Where the weights were not kept, the one figure that was. */
+static void recall_value(struct trainer *trainer)
 {
-	struct checkpoint_state *s = &trainer->state;
-	struct checkpoint_state saved = *s;
+	const struct checkpoint_state *s = &trainer->state;
+	struct trainer_eval *best = &trainer->best_eval;
+
+	*best = (struct trainer_eval){ .epoch = s->best_epoch,
+				       .step = s->best_step,
+				       .name = trainer->spec->metrics,
+				       .is_best = true };
+	for (size_t i = 0; best->name[i]; i++)
+		best->value[i] =
+		    str_equal(best->name[i], trainer->spec->trainer.monitor)
+			? s->best_value
+			: (double)NAN;
+}
+
+enum err_code trainer_recall_best(struct trainer *trainer,
+				  enum trainer_order *ret_order,
+				  struct err *err)
+{
+	const struct checkpoint_state *s = &trainer->state;
 	struct weights_snapshot now;
-	bool is_cancelled = false;
-	struct metric_sums sums = { .n = s->best_sum_n,
-				    .loss = s->best_sum_loss,
-				    .hits = s->best_sum_hits };
 	enum err_code rc;
 
-	if (!s->has_best || trainer->best_eval.step == s->best_step)
+	*ret_order = ORDER_NONE;
+	if (!s->has_best)
+		return ERR_NONE;
+	recall_value(trainer);
+	if (!trainer->has_best_weights)
 		return ERR_NONE;
 	rc = weights_snapshot_init(&now, &trainer->model, trainer->arena, err);
 	if (rc)
 		return rc;
 	rc = weights_restore(&trainer->best.list, &trainer->model, err);
-	trainer->last = (struct trainer_eval){ .epoch = saved.best_epoch,
-					       .step = saved.best_step,
-					       .name = trainer->spec->metrics,
-					       .is_best = true };
-	forget_figures(&trainer->last);
-	fill_eval(trainer, PART_TRAIN, &sums);
-	if (!rc && dataset_n(trainer->options.dataset, PART_VALID) > 0) {
-		rc = evaluate_part(trainer, PART_VALID, &sums, &is_cancelled,
-				   err);
-		fill_eval(trainer, PART_VALID, &sums);
+	if (!rc)
+		rc = measure(trainer, s->best_epoch, s->best_step, &s->best_sum,
+			     ret_order, err);
+	if (!rc && !*ret_order) {
+		trainer->best_eval = trainer->last;
+		trainer->best_eval.is_best = true;
 	}
-	trainer->best_eval = trainer->last;
+	trainer->last = (struct trainer_eval){ 0 };
 	if (!rc)
 		rc = weights_restore(&now.list, &trainer->model, err);
 	weights_snapshot_finish(&now);

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "training/weights.h"
 
+#include <math.h>
+
 #include "base/mem.h"
 #include "base/str.h"
 
@@ -78,6 +80,21 @@ enum err_code weights_restore(const struct safetensors *from,
 		       tensor_bytes(want->dtype, &want->shape));
 	}
 	return ERR_NONE;
+}
+
+bool weights_are_finite(const struct safetensors *list)
+{
+	for (size_t i = 0; i < list->n; i++) {
+		const struct tensor_view *view = &list->entry[i].view;
+		const float *value = view->data;
+		int64_t n = shape_count(&view->shape);
+
+		for (int64_t j = 0; view->dtype == DTYPE_F32 && j < n; j++) {
+			if (!isfinite(value[j]))
+				return false;
+		}
+	}
+	return true;
 }
 
 enum err_code weights_snapshot_init(struct weights_snapshot *snapshot,

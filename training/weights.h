@@ -9,6 +9,8 @@
 #ifndef TRAINING_WEIGHTS_H
 #define TRAINING_WEIGHTS_H
 
+#include <stdbool.h>
+
 #include "engine/train_step.h"
 #include "models/safetensors.h"
 
@@ -26,6 +28,9 @@ MUST_USE enum err_code weights_moments(const struct train_memory *memory,
 MUST_USE enum err_code weights_restore(const struct safetensors *from,
 				       const struct safetensors *to,
 				       struct err *err);
+
+/** No float is NaN or infinite. */
+bool weights_are_finite(const struct safetensors *list);
 
 /** A copy of a list's tensors, laid out as the list. */
 struct weights_snapshot {

@@ -85,18 +85,32 @@ static struct schedule_value cosine_at(const struct schedule_params *p,
 	return plain(cosine(r, p->eta_min, time->epoch / t_max));
 }
 
+/* The epoch of restart n: t_0 (1 + t_mult + ... + t_mult^(n - 1)). */
+static double restart(const struct schedule_params *p, double n)
+{
+	return p->t_0 * (pow(p->t_mult, n) - 1) / (p->t_mult - 1);
+}
+
 static struct schedule_value restarts_at(const struct schedule_params *p,
 					 double r, double epochs,
 					 const struct schedule_time *time)
 {
-	double t = time->epoch, period = p->t_0;
+	double t = time->epoch, start, period = p->t_0;
 
 	(void)epochs;
-	while (t >= period) {
-		t -= period;
-		period *= p->t_mult;
+	if (p->t_mult > 1) {
+		double n =
+		    floor(log1p(t / p->t_0 * (p->t_mult - 1)) / log(p->t_mult));
+
+		/* the logarithm may be off by one bit at a restart */
+		n += t >= restart(p, n + 1);
+		n -= n > 0 && t < restart(p, n);
+		start = restart(p, n);
+		period *= pow(p->t_mult, n);
+	} else {
+		start = floor(t / period) * period;
 	}
-	return plain(cosine(r, p->eta_min, t / period));
+	return plain(cosine(r, p->eta_min, (t - start) / period));
 }
 
 static double share_of(const struct schedule_params *p, double epochs,
