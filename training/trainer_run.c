@@ -1,0 +1,383 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/** @file
+ * Trainer: one step after the other, to an end of any kind.
+ */
+#include <math.h>
+
+#include "base/clock.h"
+#include "training/trainer_priv.h"
+
+/* fastai's smoothing of the reported training loss */
+#define SMOOTHING 0.98
+#define STEP_EVENT_NS 1000000000LL
+
+static double seconds_since(int64_t start_ns)
+{
+	return (double)(clock_monotonic_ns() - start_ns) * 1e-9;
+}
+
+/* --- events and checkpoints --- */
+
+static void fill_progress(struct trainer *trainer, double elapsed)
+{
+	struct trainer_progress *p = &trainer->progress;
+	const struct checkpoint_state *s = &trainer->state;
+	int64_t left = trainer->total_steps - s->step;
+
+	p->epoch = s->epoch + 1;
+	p->epochs = trainer->spec->trainer.epochs;
+	p->step = s->step;
+	p->total_steps = trainer->total_steps;
+	p->samples = s->samples;
+	p->percent = 100 * (double)s->step / (double)trainer->total_steps;
+	p->train_loss =
+	    s->train_weight > 0 ? s->train_loss / s->train_weight : (double)NAN;
+	if (elapsed > 0)
+		p->samples_per_second =
+		    (double)(s->samples - trainer->event_samples) / elapsed;
+	if (p->samples_per_second > 0)
+		p->eta_seconds = (double)left *
+				 (double)trainer->spec->trainer.batch_size /
+				 p->samples_per_second;
+}
+
+static void tell_step(struct trainer *trainer, bool is_due)
+{
+	const struct trainer_events *events = trainer->options.events;
+	int64_t now = clock_monotonic_ns();
+
+	if (!events || !events->step)
+		return;
+	if (!is_due && now - trainer->event_ns < STEP_EVENT_NS)
+		return;
+	fill_progress(trainer, (double)(now - trainer->event_ns) * 1e-9);
+	trainer->event_ns = now;
+	trainer->event_samples = trainer->state.samples;
+	events->step(events->ctx, &trainer->progress);
+}
+
+/* A full disk does not end a run: it is told, and tried again later. */
+static enum err_code save(struct trainer *trainer, struct err *err)
+{
+	const struct trainer_events *events = trainer->options.events;
+	const struct checkpoint_spec *spec = &trainer->spec->checkpoint;
+	struct checkpoint_write what = {
+		.state = &trainer->state,
+		.part = { &trainer->model, &trainer->moments },
+		.keep = spec->keep_last,
+	};
+	struct arena *scratch;
+	const char *name;
+	enum err_code rc;
+
+	if (!trainer->options.job_dir)
+		return ERR_NONE;
+	scratch = arena_create((size_t)16 << 20);
+	if (!scratch)
+		return err_set(err, ERR_NO_MEMORY, "trainer: out of memory");
+	if (trainer->has_best_weights &&
+	    (spec->keep_best || trainer->spec->early_stopping.restore_best))
+		what.part[2] = &trainer->best.list;
+	trainer->state.seconds =
+	    trainer->before_seconds + seconds_since(trainer->start_ns);
+	rc = checkpoint_save(trainer->options.job_dir, &what, scratch, &name,
+			     err);
+	trainer->saved_ns = clock_monotonic_ns();
+	if (!rc) {
+		trainer->is_saved = true;
+		trainer->wants_checkpoint = false;
+		if (events && events->checkpoint)
+			events->checkpoint(events->ctx, trainer->state.step,
+					   name);
+	} else if (rc == ERR_NO_SPACE) {
+		trainer_warn(trainer, "no_space",
+			     err ? err->msg : "no space for a checkpoint");
+		rc = ERR_NONE;
+	}
+	arena_destroy(scratch);
+	return rc;
+}
+
+static bool is_save_due(const struct trainer *trainer)
+{
+	const struct checkpoint_spec *spec = &trainer->spec->checkpoint;
+	int64_t step = trainer->state.step;
+
+	if (spec->every_n_steps && step % spec->every_n_steps == 0)
+		return true;
+	return spec->every_n_seconds > 0 &&
+	       seconds_since(trainer->saved_ns) >= spec->every_n_seconds;
+}
+
+/* --- one step --- */
+
+static void schedule_now(const struct trainer *trainer, double *ret_rate,
+			 double *ret_momentum)
+{
+	const struct schedule_time time = {
+		.step = (double)trainer->state.step,
+		.total_steps = (double)trainer->total_steps,
+		.epoch = (double)trainer->state.step /
+			 (double)trainer->steps_per_epoch,
+	};
+	struct schedule_value value =
+	    schedule_at(&trainer->spec->schedule, &time);
+
+	*ret_rate = value.rate;
+	*ret_momentum = value.momentum;
+}
+
+static void count_step(struct trainer *trainer, const struct batch *batch,
+		       const struct stepper_result *result)
+{
+	struct checkpoint_state *s = &trainer->state;
+
+	if (s->is_epoch_over)
+		s->sum = (struct metric_sums){ 0 };
+	s->is_epoch_over = false;
+	metric_add(&s->sum, trainer->spec->output_type,
+		   &(struct metric_rows){ result->output, batch->target[0],
+					  batch->n, result->width,
+					  result->loss });
+	s->train_loss =
+	    SMOOTHING * s->train_loss + (1 - SMOOTHING) * result->loss;
+	s->train_weight = SMOOTHING * s->train_weight + (1 - SMOOTHING);
+	s->step++;
+	s->batch_in_epoch++;
+	s->samples += batch->n;
+	trainer->is_saved = false;
+}
+
+enum err_code trainer_train_on(struct trainer *trainer,
+			       const struct batch *batch, bool *ret_is_nan,
+			       struct err *err)
+{
+	const struct stepper_batch rows = { .n = batch->n,
+					    .input = batch->input,
+					    .target = batch->target[0] };
+	struct stepper_update update = {
+		.step = (uint64_t)trainer->state.step + 1,
+	};
+	struct stepper_result result;
+	enum err_code rc;
+
+	schedule_now(trainer, &update.rate, &update.momentum);
+	rc = stepper_step(trainer->stepper, &rows, &update, &result, err);
+	if (rc)
+		return rc;
+	*ret_is_nan = !isfinite(result.norm) || !isfinite(result.loss);
+	if (*ret_is_nan)
+		return ERR_NONE;
+	count_step(trainer, batch, &result);
+	trainer->progress.rate = update.rate;
+	trainer->progress.momentum = update.momentum;
+	trainer->progress.grad_norm = result.norm;
+	return ERR_NONE;
+}
+
+/* --- epochs --- */
+
+static bool is_steps_limit(const struct trainer *trainer)
+{
+	int64_t most = trainer->spec->trainer.max_steps;
+
+	return most && trainer->state.step >= most;
+}
+
+static bool is_time_limit(const struct trainer *trainer)
+{
+	double most = trainer->spec->trainer.max_time;
+
+	return most > 0 &&
+	       trainer->before_seconds + seconds_since(trainer->start_ns) >=
+		   most;
+}
+
+static bool is_patience_over(const struct trainer *trainer)
+{
+	const struct early_stopping_spec *early =
+	    &trainer->spec->early_stopping;
+	const struct checkpoint_state *s = &trainer->state;
+
+	return s->is_epoch_over && early->patience >= 0 && s->wait > 0 &&
+	       s->wait >= early->patience && s->epoch >= early->min_epochs;
+}
+
+/* Whether the run is over where it stands, and why. */
+static bool is_end(const struct trainer *trainer, enum stop_reason *ret_reason)
+{
+	if (is_patience_over(trainer))
+		*ret_reason = STOP_EARLY;
+	else if (is_steps_limit(trainer))
+		*ret_reason = STOP_MAX_STEPS;
+	else if (is_time_limit(trainer))
+		*ret_reason = STOP_MAX_TIME;
+	else
+		return false;
+	return true;
+}
+
+/* Obeys an order; true when it ends the run. */
+static bool obey(struct trainer *trainer, enum trainer_order order,
+		 enum stop_reason *ret_reason, enum err_code *ret_rc,
+		 struct err *err)
+{
+	static const enum stop_reason reason[] = {
+		[ORDER_PAUSE] = STOP_PAUSED,
+		[ORDER_STOP] = STOP_INTERRUPTED,
+		[ORDER_CANCEL] = STOP_CANCELLED,
+	};
+	bool is_wanted = order == ORDER_PAUSE || order == ORDER_STOP ||
+			 trainer->wants_checkpoint;
+
+	*ret_rc = ERR_NONE;
+	if (order)
+		*ret_reason = reason[order];
+	if (is_wanted && order != ORDER_CANCEL && !trainer->is_saved)
+		*ret_rc = save(trainer, err);
+	trainer->wants_checkpoint = false;
+	return order != ORDER_NONE;
+}
+
+/* The last finite weights are kept. */
+static enum err_code end_in_nan(struct trainer *trainer, struct err *err)
+{
+	if (trainer->is_saved || !weights_are_finite(&trainer->model))
+		return ERR_NONE;
+	return save(trainer, err);
+}
+
+/* What follows a step: true when the run ends here. */
+static bool follow_step(struct trainer *trainer, bool is_nan,
+			enum stop_reason *ret_reason, enum err_code *ret_rc,
+			struct err *err)
+{
+	bool is_over = false;
+
+	if (is_nan) {
+		*ret_reason = STOP_NAN;
+		*ret_rc = end_in_nan(trainer, err);
+		return true;
+	}
+	tell_step(trainer, false);
+	is_over = is_end(trainer, ret_reason);
+	*ret_rc = is_save_due(trainer) ? save(trainer, err) : ERR_NONE;
+	return is_over;
+}
+
+/* The rest of an epoch; *ret_over when the run ends within it. */
+static enum err_code train_epoch(struct trainer *trainer, bool *ret_over,
+				 enum stop_reason *ret_reason, struct err *err)
+{
+	int64_t batch_size = trainer->spec->trainer.batch_size;
+	struct checkpoint_state *s = &trainer->state;
+	enum err_code rc;
+
+	batch_shuffle(dataset_rows(trainer->options.dataset, PART_TRAIN),
+		      trainer->n_train, (uint64_t)trainer->spec->trainer.seed,
+		      (uint32_t)s->epoch, trainer->order);
+	rc = loader_start(trainer->loader, trainer->order, trainer->n_train,
+			  s->batch_in_epoch * batch_size, batch_size, err);
+	*ret_over = false;
+	while (!rc && !*ret_over) {
+		struct batch *batch;
+		bool is_nan = false;
+
+		*ret_over =
+		    obey(trainer, trainer_poll(trainer), ret_reason, &rc, err);
+		if (rc || *ret_over)
+			break;
+		rc = loader_take(trainer->loader, &batch, err);
+		if (rc || !batch)
+			break;
+		rc = trainer_train_on(trainer, batch, &is_nan, err);
+		loader_give_back(trainer->loader, batch);
+		if (!rc)
+			*ret_over =
+			    follow_step(trainer, is_nan, ret_reason, &rc, err);
+	}
+	return rc;
+}
+
+/* After the last batch: figures, best weights, patience, checkpoint. An order
+ * breaks the evaluation off; a resumed run does it again. */
+static enum err_code end_epoch(struct trainer *trainer, bool *ret_over,
+			       enum stop_reason *ret_reason, struct err *err)
+{
+	const struct checkpoint_spec *spec = &trainer->spec->checkpoint;
+	const struct checkpoint_state *s = &trainer->state;
+	enum trainer_order order;
+	enum err_code rc;
+
+	tell_step(trainer, true);
+	rc = trainer_evaluate(trainer, &order, err);
+	if (rc)
+		return rc;
+	if (order) {
+		*ret_over = obey(trainer, order, ret_reason, &rc, err);
+		return rc;
+	}
+	if (!*ret_over)
+		*ret_over = is_end(trainer, ret_reason);
+	if (spec->every_n_epochs && s->epoch % spec->every_n_epochs == 0)
+		rc = save(trainer, err);
+	return rc;
+}
+
+static bool is_final(enum stop_reason reason)
+{
+	return reason == STOP_COMPLETED || reason == STOP_EARLY ||
+	       reason == STOP_MAX_TIME || reason == STOP_MAX_STEPS;
+}
+
+/* From where the state stands to an end of any kind. */
+static enum err_code run_epochs(struct trainer *trainer,
+				enum stop_reason *ret_reason, struct err *err)
+{
+	const struct checkpoint_state *s = &trainer->state;
+	enum trainer_order order;
+	bool is_over;
+	enum err_code rc;
+
+	*ret_reason = STOP_COMPLETED;
+	rc = trainer_recall_best(trainer, &order, err);
+	if (rc || obey(trainer, order, ret_reason, &rc, err))
+		return rc;
+	/* a run that died between its last step and its last word */
+	is_over = s->step > 0 && is_end(trainer, ret_reason);
+	if (!rc && is_over && !s->is_epoch_over)
+		rc = end_epoch(trainer, &is_over, ret_reason, err);
+	while (!rc && !is_over && s->epoch < trainer->spec->trainer.epochs) {
+		rc = train_epoch(trainer, &is_over, ret_reason, err);
+		if (!rc && (!is_over || is_final(*ret_reason)))
+			rc = end_epoch(trainer, &is_over, ret_reason, err);
+	}
+	if (rc || !is_final(*ret_reason))
+		return rc;
+	rc = trainer_conclude(trainer, &order, err);
+	if (!rc)
+		(void)obey(trainer, order, ret_reason, &rc, err);
+	return rc;
+}
+
+enum err_code trainer_run(struct trainer *trainer, struct trainer_result *ret,
+			  struct err *err)
+{
+	enum stop_reason reason;
+	enum err_code rc;
+
+	trainer->start_ns = trainer->event_ns = clock_monotonic_ns();
+	trainer->saved_ns = trainer->start_ns;
+	trainer->event_samples = trainer->state.samples;
+	rc = run_epochs(trainer, &reason, err);
+	if (rc)
+		return rc;
+	*ret = (struct trainer_result){
+		.reason = reason,
+		.last = trainer->last,
+		.best = trainer->best_eval,
+		.seconds =
+		    trainer->before_seconds + seconds_since(trainer->start_ns),
+	};
+	return ERR_NONE;
+}
