@@ -5,6 +5,7 @@
 
 #include "base/json_write.h"
 #include "base/str.h"
+#include "server/server_priv.h"
 
 const char *api_header(const struct api_request *request, const char *name)
 {
@@ -32,6 +33,16 @@ const char *api_query(const struct api_request *request, const char *name)
 		return text;
 	}
 	return NULL;
+}
+
+enum err_code api_hold(struct api_request *request, size_t bytes,
+		       struct err *err)
+{
+	enum err_code rc = limit_take(&request->context->limit, bytes, err);
+
+	if (!rc)
+		request->held_bytes += bytes;
+	return rc;
 }
 
 void api_answer_empty(struct api_request *request, int status)
@@ -78,6 +89,7 @@ void api_answer_error(struct api_request *request, const struct err *err)
 	const int status = err_http(err->code);
 	struct json_writer writer;
 
+	request->code = err->code;
 	response->n_extra = 0;
 	response->stream = (struct api_stream){ 0 };
 	api_answer_json(request, status, &writer);

@@ -81,9 +81,14 @@ struct api_request {
 	atomic_bool is_abandoned; /**< the client is gone */
 
 	struct api_response response;
+	enum err_code code; /**< of the answer */
 	bool is_suspended;
+	bool is_counted; /**< in the metrics */
 	api_handler *then;
 	void *state; /**< the handler's, for `then` */
+	/** Lets go what the handler holds: called once, when it has answered
+	 * or the client is gone. NULL: nothing. */
+	void (*cleanup)(struct api_request *request);
 	const struct api_transport *transport;
 };
 
@@ -91,6 +96,11 @@ struct api_request {
 const char *api_header(const struct api_request *request, const char *name);
 /** Decoded, "" without '='; NULL when absent or broken. */
 const char *api_query(const struct api_request *request, const char *name);
+
+/** ERR_BUSY when the budget of memory does not have that much; otherwise it is
+ * held until the request is answered. */
+MUST_USE enum err_code api_hold(struct api_request *request, size_t bytes,
+				struct err *err);
 
 /** Answers with a status and no body. */
 void api_answer_empty(struct api_request *request, int status);

@@ -191,7 +191,9 @@ static void reset(struct http_conn *conn, struct MHD_Connection *mhd,
 	request->route = NULL;
 	request->then = NULL;
 	request->state = NULL;
-	request->is_suspended = false;
+	request->cleanup = NULL;
+	request->code = ERR_NONE;
+	request->is_suspended = request->is_counted = false;
 	request->start_ns = clock_monotonic_ns();
 	request->response = (struct api_response){ .body = response };
 	atomic_store_explicit(&request->is_abandoned, false,

@@ -128,8 +128,8 @@ enum err_code json_pull_item(struct json_pull *pull, bool *ret_more,
 	return next_item(pull, ']', "',' or ']'", ret_more, err);
 }
 
-static enum err_code take_string(struct json_pull *pull, const char *what,
-				 struct str *ret_string, struct err *err)
+static enum err_code take_text(struct json_pull *pull, const char *what,
+			       struct str *ret_string, struct err *err)
 {
 	const char *end, *why;
 
@@ -141,14 +141,22 @@ static enum err_code take_string(struct json_pull *pull, const char *what,
 		return err_set(err, ERR_INVALID, "%s: at byte %zu: %s",
 			       pull->name, (size_t)(pull->at - pull->begin),
 			       why);
-	if (ret_string->len > STRING_MAX)
-		return err_set(err, ERR_INVALID,
-			       "%s: at byte %zu: a string of %zu bytes; at "
-			       "most %d are read",
-			       pull->name, (size_t)(pull->at - pull->begin),
-			       ret_string->len, STRING_MAX);
 	pull->at = end;
 	return ERR_NONE;
+}
+
+static enum err_code take_string(struct json_pull *pull, const char *what,
+				 struct str *ret_string, struct err *err)
+{
+	enum err_code rc = take_text(pull, what, ret_string, err);
+
+	if (!rc && ret_string->len > STRING_MAX)
+		rc = err_set(err, ERR_INVALID,
+			     "%s: up to byte %zu: a string of %zu bytes; at "
+			     "most %d are read",
+			     pull->name, (size_t)(pull->at - pull->begin),
+			     ret_string->len, STRING_MAX);
+	return rc;
 }
 
 enum err_code json_pull_key(struct json_pull *pull, struct str *ret_key,
@@ -179,6 +187,12 @@ enum err_code json_pull_string(struct json_pull *pull, struct str *ret_string,
 			       struct err *err)
 {
 	return take_string(pull, "a string", ret_string, err);
+}
+
+enum err_code json_pull_text(struct json_pull *pull, struct str *ret_string,
+			     struct err *err)
+{
+	return take_text(pull, "a string", ret_string, err);
 }
 
 enum err_code json_pull_bool(struct json_pull *pull, bool *ret_bool,

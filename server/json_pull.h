@@ -60,6 +60,9 @@ MUST_USE enum err_code json_pull_item(struct json_pull *pull, bool *ret_more,
 MUST_USE enum err_code json_pull_string(struct json_pull *pull,
 					struct str *ret_string,
 					struct err *err);
+/** The same without the limit of a string's length: the body bounds it. */
+MUST_USE enum err_code json_pull_text(struct json_pull *pull,
+				      struct str *ret_string, struct err *err);
 MUST_USE enum err_code json_pull_bool(struct json_pull *pull, bool *ret_bool,
 				      struct err *err);
 MUST_USE enum err_code json_pull_uint(struct json_pull *pull,

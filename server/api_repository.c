@@ -1,0 +1,180 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <inttypes.h>
+#include <stddef.h>
+
+#include "base/json_write.h"
+#include "server/api_handlers.h"
+#include "server/json_pull.h"
+#include "server/model_cache.h"
+#include "server/run_pool.h"
+#include "server/server_priv.h"
+
+/* --- the index --- */
+
+/* {"ready": true} asks for those that are; an empty body for all. */
+static enum err_code read_filter(struct api_request *request, bool *ret_ready,
+				 struct err *err)
+{
+	struct json_pull pull;
+	struct str key;
+	enum err_code rc;
+
+	*ret_ready = false;
+	if (!request->body_len)
+		return ERR_NONE;
+	json_pull_init(&pull, request->body, request->body_len, "request body",
+		       request->arena);
+	rc = json_pull_object(&pull, err);
+	while (!rc && !(rc = json_pull_key(&pull, &key, err)) && key.bytes)
+		rc = json_pull_is(key, "ready")
+			 ? json_pull_bool(&pull, ret_ready, err)
+			 : json_pull_value(&pull, NULL, err);
+	return rc ? rc : json_pull_finish(&pull, err);
+}
+
+static void write_row(struct json_writer *w, const struct model_row *row)
+{
+	char version[24];
+
+	json_write_object(w, NULL);
+	json_write_string(w, "name", row->name);
+	if (row->version) {
+		(void)snprintf(version, sizeof(version), "%" PRId64,
+			       row->version);
+		json_write_string(w, "version", version);
+	}
+	json_write_string(w, "state", model_state_name(row->state));
+	if (*row->reason)
+		json_write_string(w, "reason", row->reason);
+	json_write_object_end(w);
+}
+
+enum err_code api_repository_index(struct api_request *request, struct err *err)
+{
+	struct model_row *rows;
+	struct json_writer w;
+	bool is_ready_only;
+	size_t n;
+	enum err_code rc = read_filter(request, &is_ready_only, err);
+
+	if (!rc)
+		rc = model_cache_list(request->context->models, NULL,
+				      request->arena, &rows, &n, err);
+	if (rc)
+		return rc;
+	api_answer_json(request, 200, &w);
+	json_write_array(&w, NULL);
+	for (size_t i = 0; i < n; i++)
+		if (!is_ready_only || rows[i].state == MODEL_READY)
+			write_row(&w, &rows[i]);
+	json_write_array_end(&w);
+	model_cache_list_free(rows, n);
+	return ERR_NONE;
+}
+
+/* --- load and unload, on a thread that may take its time --- */
+
+struct change {
+	struct run_task task;
+	struct api_request *request;
+	enum err_code (*make)(struct model_cache *cache, const char *name,
+			      struct err *err);
+	enum err_code rc;
+	struct err err;
+};
+
+static void make_change(struct run_task *task)
+{
+	struct change *change =
+	    (struct change *)(void *)((char *)task -
+				      offsetof(struct change, task));
+	struct api_request *request = change->request;
+
+	change->rc = change->make(request->context->models, request->param[0],
+				  &change->err);
+	api_finish(request);
+}
+
+static enum err_code answer_change(struct api_request *request, struct err *err)
+{
+	const struct change *change = request->state;
+
+	if (change->rc) {
+		*err = change->err;
+		return change->rc;
+	}
+	api_answer_empty(request, 200);
+	return ERR_NONE;
+}
+
+static enum err_code begin_change(struct api_request *request,
+				  enum err_code (*make)(struct model_cache *,
+							const char *,
+							struct err *),
+				  struct err *err)
+{
+	struct change *change = arena_alloc(request->arena, sizeof(*change));
+
+	if (!change)
+		return err_set(err, ERR_NO_MEMORY, "out of memory");
+	change->task.run = make_change;
+	change->request = request;
+	change->make = make;
+	request->state = change;
+	api_suspend(request, answer_change);
+	(void)run_pool_schedule(request->context->background, &change->task, 0);
+	return ERR_NONE;
+}
+
+/* What the parameters may not ask for: configuration comes from config.yaml,
+ * files from the repository. */
+static enum err_code refuse_parameters(struct json_pull *pull, struct err *err)
+{
+	struct str key;
+	enum err_code rc = json_pull_object(pull, err);
+
+	while (!rc && !(rc = json_pull_key(pull, &key, err)) && key.bytes) {
+		if (json_pull_is(key, "config") ||
+		    (key.len > 5 && memcmp(key.bytes, "file:", 5) == 0))
+			return err_set(err, ERR_UNSUPPORTED,
+				       "parameter '%.*s': a model is loaded as "
+				       "it lies in the repository",
+				       (int)(key.len < 64 ? key.len : 64),
+				       key.bytes);
+		rc = json_pull_value(pull, NULL, err);
+	}
+	return rc;
+}
+
+static enum err_code check_body(struct api_request *request, struct err *err)
+{
+	struct json_pull pull;
+	struct str key;
+	enum err_code rc;
+
+	if (!request->body_len)
+		return ERR_NONE;
+	json_pull_init(&pull, request->body, request->body_len, "request body",
+		       request->arena);
+	rc = json_pull_object(&pull, err);
+	while (!rc && !(rc = json_pull_key(&pull, &key, err)) && key.bytes)
+		rc = json_pull_is(key, "parameters")
+			 ? refuse_parameters(&pull, err)
+			 : json_pull_value(&pull, NULL, err);
+	return rc ? rc : json_pull_finish(&pull, err);
+}
+
+enum err_code api_repository_load(struct api_request *request, struct err *err)
+{
+	enum err_code rc = check_body(request, err);
+
+	return rc ? rc : begin_change(request, model_cache_load, err);
+}
+
+enum err_code api_repository_unload(struct api_request *request,
+				    struct err *err)
+{
+	enum err_code rc = check_body(request, err);
+
+	return rc ? rc : begin_change(request, model_cache_unload, err);
+}

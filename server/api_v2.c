@@ -1,0 +1,303 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "base/json_write.h"
+#include "base/str.h"
+#include "server/api_handlers.h"
+#include "server/codec_v2.h"
+#include "server/inference.h"
+#include "server/model_cache.h"
+#include "server/server_priv.h"
+
+/* --- health --- */
+
+enum err_code api_health_live(struct api_request *request, struct err *err)
+{
+	(void)err;
+	api_answer_empty(request, 200);
+	return ERR_NONE;
+}
+
+enum err_code api_health_ready(struct api_request *request, struct err *err)
+{
+	if (!atomic_load(&request->context->is_ready))
+		return err_set(err, ERR_NOT_READY,
+			       "the server is starting or stopping");
+	api_answer_empty(request, 200);
+	return ERR_NONE;
+}
+
+/* The model of the path, for handlers that only look at it; the caller lets it
+ * go. */
+static enum err_code find_model(struct api_request *request,
+				struct served_model **ret_model,
+				struct err *err)
+{
+	const char *version = request->param[1];
+	int64_t number = 0;
+
+	if (version && (!str_parse_int64(version, &number) || number < 1))
+		return err_set(err, ERR_NOT_FOUND,
+			       "model '%.128s' has no version '%.32s'",
+			       request->param[0], version);
+	return model_cache_find(request->context->models, request->param[0],
+				number, ret_model, err);
+}
+
+enum err_code api_v2_ready(struct api_request *request, struct err *err)
+{
+	struct served_model *model;
+	enum err_code rc = find_model(request, &model, err);
+
+	if (rc)
+		return rc;
+	served_model_unref(model);
+	api_answer_empty(request, 200);
+	return ERR_NONE;
+}
+
+/* --- metadata --- */
+
+enum err_code api_v2_server(struct api_request *request, struct err *err)
+{
+	static const char *const extensions[] = {
+		"binary_tensor_data", "classification", "model_configuration",
+		"model_repository",   "parameters",	"statistics"
+	};
+	struct json_writer w;
+
+	(void)err;
+	api_answer_json(request, 200, &w);
+	json_write_object(&w, NULL);
+	json_write_string(&w, "name", "predictd");
+	json_write_string(&w, "version", PREDICTD_VERSION);
+	json_write_array(&w, "extensions");
+	for (size_t i = 0; i < sizeof(extensions) / sizeof(*extensions); i++)
+		json_write_string(&w, NULL, extensions[i]);
+	json_write_array_end(&w);
+	json_write_object_end(&w);
+	return ERR_NONE;
+}
+
+static const char *v2_type(const struct signature_port *port)
+{
+	const struct dtype_info *info = dtype_info(port->dtype);
+
+	return info->v2_name ? info->v2_name : info->name;
+}
+
+/* Extents from `first` on; -1 where they are open, alone for any rank. */
+static void write_dims(struct json_writer *w, const char *key,
+		       const struct signature_port *port, unsigned first)
+{
+	json_write_array(w, key);
+	if (!port->has_rank)
+		json_write_int(w, NULL, -1);
+	for (unsigned d = first; port->has_rank && d < port->rank; d++)
+		json_write_int(w, NULL, port->dim[d].extent);
+	json_write_array_end(w);
+}
+
+static void write_ports(struct json_writer *w, const char *key,
+			const struct signature_port *ports, unsigned n)
+{
+	json_write_array(w, key);
+	for (unsigned i = 0; i < n; i++) {
+		json_write_object(w, NULL);
+		json_write_string(w, "name", ports[i].name);
+		json_write_string(w, "datatype", v2_type(&ports[i]));
+		write_dims(w, "shape", &ports[i], 0);
+		json_write_object_end(w);
+	}
+	json_write_array_end(w);
+}
+
+static void write_versions(struct json_writer *w, const struct model_row *rows,
+			   size_t n)
+{
+	json_write_array(w, "versions");
+	for (size_t i = 0; i < n; i++) {
+		char text[24];
+
+		if (rows[i].state != MODEL_READY)
+			continue;
+		(void)snprintf(text, sizeof(text), "%lld",
+			       (long long)rows[i].version);
+		json_write_string(w, NULL, text);
+	}
+	json_write_array_end(w);
+}
+
+enum err_code api_v2_model(struct api_request *request, struct err *err)
+{
+	const struct model_signature *signature;
+	struct served_model *model;
+	struct model_row *rows;
+	struct json_writer w;
+	size_t n;
+	enum err_code rc = find_model(request, &model, err);
+
+	if (rc)
+		return rc;
+	rc = model_cache_list(request->context->models, request->param[0],
+			      request->arena, &rows, &n, err);
+	if (!rc) {
+		signature = &model->package->signature;
+		api_answer_json(request, 200, &w);
+		json_write_object(&w, NULL);
+		json_write_string(&w, "name", model->package->name);
+		write_versions(&w, rows, n);
+		json_write_string(&w, "platform", "onnx_onnxv1");
+		write_ports(&w, "inputs", signature->input,
+			    signature->n_inputs);
+		write_ports(&w, "outputs", signature->output,
+			    signature->n_outputs);
+		json_write_object_end(&w);
+		model_cache_list_free(rows, n);
+	}
+	served_model_unref(model);
+	return rc;
+}
+
+/* --- configuration --- */
+
+static void write_config_ports(struct json_writer *w, const char *key,
+			       const struct served_model *model, bool is_input)
+{
+	const struct model_signature *signature = &model->package->signature;
+	const struct signature_port *ports =
+	    is_input ? signature->input : signature->output;
+	const unsigned n =
+	    is_input ? signature->n_inputs : signature->n_outputs;
+
+	json_write_array(w, key);
+	for (unsigned i = 0; i < n; i++) {
+		const char *name = v2_type(&ports[i]);
+		char type[40];
+
+		if (ports[i].dtype == DTYPE_STRING)
+			name = "STRING";
+		(void)snprintf(type, sizeof(type), "TYPE_%.30s", name);
+		json_write_object(w, NULL);
+		json_write_string(w, "name", ports[i].name);
+		json_write_string(w, "data_type", type);
+		write_dims(w, "dims", &ports[i], model->max_batch != 0);
+		if (is_input) {
+			json_write_bool(w, "optional", false);
+			json_write_bool(w, "is_shape_tensor", false);
+		} else {
+			json_write_string(w, "label_filename", "");
+		}
+		json_write_object_end(w);
+	}
+	json_write_array_end(w);
+}
+
+static void write_batching(struct json_writer *w,
+			   const struct served_model *model)
+{
+	if (!model->max_batch)
+		return;
+	json_write_object(w, "dynamic_batching");
+	json_write_array(w, "preferred_batch_size");
+	json_write_array_end(w);
+	json_write_int(w, "max_queue_delay_microseconds",
+		       model->max_queue_delay_us);
+	json_write_object_end(w);
+}
+
+static void write_config(struct json_writer *w,
+			 const struct served_model *model)
+{
+	json_write_object(w, NULL);
+	json_write_string(w, "name", model->package->name);
+	json_write_string(w, "platform", "onnx_onnxv1");
+	json_write_string(w, "backend", "predictd");
+	json_write_object(w, "version_policy");
+	json_write_object(w, "latest");
+	json_write_int(w, "num_versions", 2);
+	json_write_object_end(w);
+	json_write_object_end(w);
+	json_write_int(w, "max_batch_size", model->max_batch);
+	write_config_ports(w, "input", model, true);
+	write_config_ports(w, "output", model, false);
+	json_write_array(w, "instance_group");
+	json_write_object(w, NULL);
+	json_write_string(w, "name", model->package->name);
+	json_write_string(w, "kind", "KIND_CPU");
+	json_write_int(w, "count", model->n_instances);
+	json_write_object_end(w);
+	json_write_array_end(w);
+	write_batching(w, model);
+	json_write_object(w, "model_transaction_policy");
+	json_write_bool(w, "decoupled", false);
+	json_write_object_end(w);
+	json_write_object(w, "response_cache");
+	json_write_bool(w, "enable", false);
+	json_write_object_end(w);
+	json_write_object_end(w);
+}
+
+enum err_code api_v2_config(struct api_request *request, struct err *err)
+{
+	struct served_model *model;
+	struct json_writer w;
+	enum err_code rc = find_model(request, &model, err);
+
+	if (rc)
+		return rc;
+	api_answer_json(request, 200, &w);
+	write_config(&w, model);
+	served_model_unref(model);
+	return ERR_NONE;
+}
+
+/* --- inference --- */
+
+static enum err_code answer_infer(struct api_request *request, struct err *err)
+{
+	struct inference *inference;
+	enum err_code rc = inference_result(request, &inference, err);
+
+	return rc ? rc : codec_v2_write(inference, err);
+}
+
+/* How much of the body is JSON: all of it, unless the header says less. */
+static enum err_code json_length(const struct api_request *request,
+				 size_t *ret_len, struct err *err)
+{
+	const char *text =
+	    api_header(request, "Inference-Header-Content-Length");
+	uint64_t len = request->body_len;
+
+	if (text && (!str_parse_uint64(text, &len) || len > request->body_len))
+		return err_set(err, ERR_INVALID,
+			       "Inference-Header-Content-Length: expected a "
+			       "number of bytes up to the body's %zu, got "
+			       "'%.32s'",
+			       request->body_len, text);
+	*ret_len = (size_t)len;
+	return ERR_NONE;
+}
+
+enum err_code api_v2_infer(struct api_request *request, struct err *err)
+{
+	struct inference *inference;
+	size_t len;
+	enum err_code rc;
+
+	rc = inference_begin(request, request->param[0], request->param[1],
+			     &inference, err);
+	if (!rc)
+		rc = json_length(request, &len, err);
+	if (rc)
+		return rc;
+	if (len == 0 && request->body_len) {
+		rc = codec_v2_read_raw(inference, request->body,
+				       request->body_len, err);
+	} else {
+		const struct codec_blob blob = { request->body + len,
+						 request->body_len - len };
+
+		rc = codec_v2_read(inference, request->body, len, blob, err);
+	}
+	return rc ? rc : inference_run(inference, answer_infer, err);
+}

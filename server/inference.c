@@ -1,0 +1,275 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "server/inference.h"
+
+#include "base/clock.h"
+#include "base/str.h"
+#include "server/model_cache.h"
+#include "server/server_priv.h"
+
+static enum err_code no_memory(struct err *err)
+{
+	return err_set(err, ERR_NO_MEMORY,
+		       "the request needs more memory than one may have");
+}
+
+/* Counts the request for its model and lets that go. */
+static void cleanup(struct api_request *request)
+{
+	struct inference *inference = request->state;
+
+	model_stats_answered(inference->model->stats, request->code,
+			     clock_monotonic_ns() - request->start_ns);
+	served_model_unref(inference->model);
+}
+
+static enum err_code parse_version(const char *name, const char *text,
+				   int64_t *ret_version, struct err *err)
+{
+	*ret_version = 0;
+	if (!text || (str_parse_int64(text, ret_version) && *ret_version > 0))
+		return ERR_NONE;
+	return err_set(err, ERR_NOT_FOUND,
+		       "model '%.128s' has no version '%.32s': versions are "
+		       "integers from 1 up",
+		       name, text);
+}
+
+enum err_code inference_begin(struct api_request *request, const char *name,
+			      const char *version,
+			      struct inference **ret_inference, struct err *err)
+{
+	struct served_model *model;
+	int64_t number;
+	enum err_code rc;
+
+	rc = parse_version(name, version, &number, err);
+	if (!rc)
+		rc = model_cache_find(request->context->models, name, number,
+				      &model, err);
+	if (rc)
+		return rc;
+	return inference_begin_with(request, model, ret_inference, err);
+}
+
+static bool alloc_tensors(struct inference *inference, struct arena *arena)
+{
+	const struct model_signature *signature = inference->signature;
+	const size_t n_in = signature->n_inputs + 1;
+	const size_t n_out = signature->n_outputs + 1;
+
+	inference->input = arena_array(arena, n_in, sizeof(*inference->input));
+	inference->has_input =
+	    arena_array(arena, n_in, sizeof(*inference->has_input));
+	inference->output =
+	    arena_array(arena, n_out, sizeof(*inference->output));
+	inference->is_wanted =
+	    arena_array(arena, n_out, sizeof(*inference->is_wanted));
+	inference->wanted =
+	    arena_array(arena, n_out, sizeof(*inference->wanted));
+	return inference->input && inference->has_input && inference->output &&
+	       inference->is_wanted && inference->wanted;
+}
+
+enum err_code inference_begin_with(struct api_request *request,
+				   struct served_model *model,
+				   struct inference **ret_inference,
+				   struct err *err)
+{
+	struct inference *inference =
+	    arena_alloc(request->arena, sizeof(*inference));
+
+	if (!inference) {
+		served_model_unref(model);
+		return no_memory(err);
+	}
+	inference->request = request;
+	inference->model = model;
+	inference->signature = &model->package->signature;
+	request->state = inference;
+	request->cleanup = cleanup;
+	if (!alloc_tensors(inference, request->arena))
+		return no_memory(err);
+	*ret_inference = inference;
+	return ERR_NONE;
+}
+
+static bool is_named(const struct signature_port *port, struct str name)
+{
+	return strlen(port->name) == name.len &&
+	       memcmp(port->name, name.bytes, name.len) == 0;
+}
+
+/* Names go into messages: their length is theirs, but not without end. */
+static int shown(struct str name)
+{
+	return name.len < 64 ? (int)name.len : 64;
+}
+
+enum err_code inference_find_input(struct inference *inference, struct str name,
+				   unsigned *ret_port, struct err *err)
+{
+	const struct model_signature *signature = inference->signature;
+	unsigned i = 0;
+
+	while (i < signature->n_inputs && !is_named(&signature->input[i], name))
+		i++;
+	if (i == signature->n_inputs)
+		return err_set(
+		    err, ERR_INVALID, "model '%s' has no input '%.*s'",
+		    inference->model->package->name, shown(name), name.bytes);
+	if (inference->has_input[i])
+		return err_set(err, ERR_INVALID, "input '%.*s' is given twice",
+			       shown(name), name.bytes);
+	*ret_port = i;
+	return ERR_NONE;
+}
+
+static const char *type_name(enum dtype dtype)
+{
+	const struct dtype_info *info = dtype_info(dtype);
+
+	return info->v2_name ? info->v2_name : info->name;
+}
+
+enum err_code inference_shape_input(struct inference *inference, unsigned port,
+				    enum dtype dtype, const struct shape *shape,
+				    size_t *ret_bytes, struct err *err)
+{
+	const struct signature_port *row = &inference->signature->input[port];
+	enum err_code rc;
+
+	if (dtype != row->dtype)
+		return err_set(err, ERR_INVALID,
+			       "input '%s': expected datatype %s, got %s",
+			       row->name, type_name(row->dtype),
+			       type_name(dtype));
+	rc = tensor_bytes_checked(dtype, shape->rank, shape->dim, row->name,
+				  ret_bytes, err);
+	if (!rc)
+		rc = signature_check(row, shape, err);
+	if (rc)
+		return rc;
+	inference->has_input[port] = true;
+	inference->input[port].dtype = dtype;
+	inference->input[port].shape = *shape;
+	return ERR_NONE;
+}
+
+enum err_code inference_alloc_input(struct inference *inference, unsigned port,
+				    size_t bytes, struct err *err)
+{
+	struct api_request *request = inference->request;
+	void *data;
+	enum err_code rc = api_hold(request, bytes, err);
+
+	if (rc)
+		return rc;
+	data = arena_aligned(request->arena, bytes + 1);
+	if (!data)
+		return no_memory(err);
+	inference->input[port].data = data;
+	return ERR_NONE;
+}
+
+enum err_code inference_want(struct inference *inference, struct str name,
+			     bool is_binary, uint64_t n_classes,
+			     struct err *err)
+{
+	const struct model_signature *signature = inference->signature;
+	unsigned i = 0;
+
+	while (i < signature->n_outputs &&
+	       !is_named(&signature->output[i], name))
+		i++;
+	if (i == signature->n_outputs)
+		return err_set(
+		    err, ERR_INVALID, "model '%s' has no output '%.*s'",
+		    inference->model->package->name, shown(name), name.bytes);
+	if (inference->is_wanted[i])
+		return err_set(err, ERR_INVALID,
+			       "output '%.*s' is asked for twice", shown(name),
+			       name.bytes);
+	inference->is_wanted[i] = true;
+	inference->wanted[inference->n_wanted++] =
+	    (struct inference_output){ i, is_binary, n_classes };
+	return ERR_NONE;
+}
+
+enum err_code inference_want_all(struct inference *inference, bool is_binary,
+				 struct err *err)
+{
+	const struct model_signature *signature = inference->signature;
+	enum err_code rc = ERR_NONE;
+
+	for (unsigned i = 0; i < signature->n_outputs && !rc; i++) {
+		const char *name = signature->output[i].name;
+
+		rc = inference_want(inference,
+				    (struct str){ name, strlen(name) },
+				    is_binary, 0, err);
+	}
+	return rc;
+}
+
+static enum err_code check_complete(const struct inference *inference,
+				    struct err *err)
+{
+	const struct model_signature *signature = inference->signature;
+	struct shape *shapes =
+	    arena_array(inference->request->arena, signature->n_inputs + 1,
+			sizeof(*shapes));
+
+	if (!shapes)
+		return no_memory(err);
+	for (unsigned i = 0; i < signature->n_inputs; i++) {
+		if (!inference->has_input[i])
+			return err_set(err, ERR_INVALID,
+				       "model '%s': input '%s' is missing",
+				       inference->model->package->name,
+				       signature->input[i].name);
+		shapes[i] = inference->input[i].shape;
+	}
+	return signature_bind(signature, shapes, err);
+}
+
+static void done(struct infer_call *call)
+{
+	api_finish(call->data);
+}
+
+enum err_code inference_run(struct inference *inference, api_handler *answer,
+			    struct err *err)
+{
+	struct api_request *request = inference->request;
+	struct infer_call *call = &inference->call;
+	enum err_code rc = check_complete(inference, err);
+
+	if (rc)
+		return rc;
+	call->n_inputs = inference->signature->n_inputs;
+	call->n_outputs = inference->signature->n_outputs;
+	call->input = inference->input;
+	call->output = inference->output;
+	call->is_wanted = inference->is_wanted;
+	call->arena = request->arena;
+	call->deadline_ns = request->deadline_ns;
+	call->is_abandoned = &request->is_abandoned;
+	call->done = done;
+	call->data = request;
+	if (batcher_run_now(inference->model->batcher, call))
+		return answer(request, err);
+	api_suspend(request, answer);
+	return batcher_submit(inference->model->batcher, call, err);
+}
+
+enum err_code inference_result(struct api_request *request,
+			       struct inference **ret_inference,
+			       struct err *err)
+{
+	struct inference *inference = request->state;
+
+	*ret_inference = inference;
+	if (inference->call.rc)
+		*err = inference->call.err;
+	return inference->call.rc;
+}

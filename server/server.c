@@ -1,0 +1,229 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "server/server.h"
+
+#include "base/clock.h"
+#include "base/mem.h"
+#include "server/auth.h"
+#include "server/http.h"
+#include "server/http_listen.h"
+#include "server/metrics.h"
+#include "server/model_cache.h"
+#include "server/route.h"
+#include "server/run_pool.h"
+#include "server/server_priv.h"
+
+enum { SMALL_BODY = 1 << 20, SWALLOWED_BODY = 64 << 10 };
+
+struct server {
+	struct server_options options;
+	struct api_context context;
+	struct serving serving;
+	struct http *http;
+};
+
+/* --- requests --- */
+
+static size_t body_max(const struct api_context *context,
+		       const struct route *route)
+{
+	switch (route->body) {
+	case BODY_TENSORS:
+		return context->max_body;
+	case BODY_SMALL:
+		return SMALL_BODY;
+	case BODY_NONE:
+	default:
+		return SWALLOWED_BODY;
+	}
+}
+
+enum err_code server_begin(struct api_context *context,
+			   struct api_request *request, struct err *err)
+{
+	enum err_code rc;
+
+	request->context = context;
+	rc = route_find(request, err);
+	if (rc)
+		return rc;
+	rc = auth_check(context->auth, api_header(request, "Authorization"),
+			request->route->scope, err);
+	if (rc)
+		return rc;
+	request->body_max = body_max(context, request->route);
+	request->deadline_ns =
+	    request->start_ns + context->deadline_ms * 1000000;
+	return ERR_NONE;
+}
+
+void server_dispatch(struct api_request *request)
+{
+	route_dispatch(request);
+}
+
+void server_end(struct api_request *request)
+{
+	const struct api_context *context = request->context;
+	int route = request->route ? (int)route_number(request->route) : -1;
+
+	if (context)
+		metrics_end(context->metrics, route, request->response.status,
+			    clock_monotonic_ns() - request->start_ns);
+}
+
+static enum err_code on_begin(void *data, struct api_request *request,
+			      struct err *err)
+{
+	struct server *server = data;
+
+	return server_begin(&server->context, request, err);
+}
+
+static void on_dispatch(void *data, struct api_request *request)
+{
+	(void)data;
+	server_dispatch(request);
+}
+
+static void on_end(void *data, struct api_request *request)
+{
+	struct server *server = data;
+
+	/* one whose head was refused has not seen server_begin() */
+	request->context = &server->context;
+	server_end(request);
+}
+
+/* --- birth and death --- */
+
+static enum err_code check_address(const struct server *server, struct err *err)
+{
+	const struct server_options *o = &server->options;
+
+	if (http_is_loopback(o->host) || o->is_insecure ||
+	    auth_has_tokens(server->context.auth))
+		return ERR_NONE;
+	return err_set(err, ERR_INVALID,
+		       "host '%s' can be reached from other machines: give a "
+		       "token file (--token-file FILE), or say --insecure",
+		       o->host);
+}
+
+static enum err_code make_parts(struct server *server, struct err *err)
+{
+	const struct server_options *o = &server->options;
+	struct api_context *context = &server->context;
+	const struct model_cache_options models = {
+		.repository = o->repository,
+		.serving = &server->serving,
+		.poll_ms = o->poll_ms,
+	};
+	enum err_code rc;
+
+	limit_init(&context->limit, 0);
+	server->serving.helpers = o->helpers;
+	server->serving.threads = o->threads;
+	rc = metrics_create(&context->metrics, err);
+	if (!rc)
+		rc =
+		    auth_create(o->tokens, o->tokens_name, &context->auth, err);
+	if (!rc)
+		rc = check_address(server, err);
+	if (!rc)
+		rc = run_pool_create(o->threads, "run",
+				     &server->serving.runners, err);
+	if (!rc)
+		rc = run_pool_create(1, "timer", &server->serving.timer, err);
+	if (!rc)
+		rc = model_cache_create(&models, &context->models, err);
+	return rc;
+}
+
+enum err_code server_create(const struct server_options *options,
+			    struct server **ret_server, struct err *err)
+{
+	struct server *server = mem_zero(sizeof(*server));
+	enum err_code rc;
+
+	if (!server)
+		return err_set(err, ERR_NO_MEMORY, "server: out of memory");
+	server->options = *options;
+	server->context.jobs = options->jobs;
+	server->context.max_body = options->max_body;
+	server->context.deadline_ms = options->deadline_ms;
+	rc = make_parts(server, err);
+	if (rc) {
+		server_destroy(server);
+		return rc;
+	}
+	*ret_server = server;
+	return ERR_NONE;
+}
+
+enum err_code server_start(struct server *server, struct err *err)
+{
+	const struct server_options *o = &server->options;
+	const struct http_options http = {
+		.host = o->host,
+		.port = o->port,
+		.n_threads = o->http_threads,
+		.max_connections = o->max_connections,
+		.head_ms = o->head_ms,
+		.body_ms = o->body_ms,
+		.idle_ms = o->idle_ms,
+		.max_response = o->max_response,
+		/* tensors of a request: decoded JSON, inputs, outputs */
+		.max_arena = 4 * o->max_body + o->max_response,
+		.limit = &server->context.limit,
+		.metrics = server->context.metrics,
+		.hooks = { on_begin, on_dispatch, on_end, server },
+	};
+	enum err_code rc;
+
+	rc = model_cache_load_all(server->context.models, err);
+	if (!rc)
+		rc = http_create(&http, &server->http, err);
+	if (rc)
+		return rc;
+	atomic_store(&server->context.is_ready, true);
+	return model_cache_start(server->context.models, err);
+}
+
+uint16_t server_port(const struct server *server)
+{
+	return http_port(server->http);
+}
+
+struct model_cache *server_models(struct server *server)
+{
+	return server->context.models;
+}
+
+void server_unready(struct server *server)
+{
+	atomic_store(&server->context.is_ready, false);
+}
+
+bool server_stop(struct server *server, int64_t drain_ms)
+{
+	bool is_empty = true;
+
+	server_unready(server);
+	if (server->http)
+		is_empty = http_drain(server->http, drain_ms);
+	model_cache_stop(server->context.models);
+	return is_empty;
+}
+
+void server_destroy(struct server *server)
+{
+	if (!server)
+		return;
+	http_destroy(server->http);
+	model_cache_destroy(server->context.models);
+	run_pool_destroy(server->serving.runners);
+	run_pool_destroy(server->serving.timer);
+	auth_destroy(server->context.auth);
+	metrics_destroy(server->context.metrics);
+	mem_free(server);
+}
