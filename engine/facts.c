@@ -9,7 +9,7 @@
 #include "engine/port.h"
 
 /* A constant is folded into a larger one no further than this. */
-enum { FOLD_GROWTH = 2, FACTS_FIRST_CAP = 64 };
+enum { FOLD_GROWTH = 2, FOLD_ALWAYS = 64 << 20, FACTS_FIRST_CAP = 64 };
 
 /* Element types */
 
@@ -194,8 +194,10 @@ static void know_source(struct facts *facts, const struct graph *graph,
 	fact->shape = view->shape;
 	fact->layout = view->layout;
 	fact->has_shape = true;
-	if (value->origin == ORIGIN_CONST)
-		fact->value = view->data ? view->data : "";
+	if (value->origin != ORIGIN_CONST)
+		return;
+	fact->value = view->data ? view->data : "";
+	facts->constants += fact_data_bytes(fact);
 }
 
 /* Shape and Size read no element. */
@@ -207,8 +209,9 @@ static bool reads_shapes_only(const struct op *op)
 
 /* Worth running now: known inputs, and a small result or one that takes about
  * as much room as they do. */
-static bool can_fold(const struct node_call *call)
+static bool can_fold(const struct facts *facts, const struct node_call *call)
 {
+	const size_t room = FOLD_ALWAYS + FOLD_GROWTH * facts->constants;
 	const struct op *op = call->node->op;
 	size_t in_bytes = 0, out_bytes = 0;
 	int64_t most = 0;
@@ -237,6 +240,8 @@ static bool can_fold(const struct node_call *call)
 			most = shape_count(&out->shape);
 		out_bytes += fact_data_bytes(out);
 	}
+	if (arena_used(facts->arena) + out_bytes > room)
+		return false;
 	return most <= FACTS_MAX_VALUE || out_bytes / FOLD_GROWTH <= in_bytes;
 }
 
@@ -293,7 +298,7 @@ static enum err_code sweep_node(struct facts *facts, const struct graph *graph,
 	if (rc)
 		return rc;
 	rc = node_call_infer(&call, &known, err);
-	if (!rc && known && can_fold(&call))
+	if (!rc && known && can_fold(facts, &call))
 		rc = fold(facts, &call, err);
 	for (unsigned i = 0; i < call.n_out && !rc; i++)
 		if (out[i] != VALUE_NONE)

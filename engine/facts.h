@@ -9,6 +9,8 @@
  *
  * Ownership: facts_create's result owns an arena; known values point into it
  *            or into constants.
+ * Limits:    folded values take at most twice the constants' bytes and 64 MiB;
+ *            beyond that a node is left to the run.
  * Threads:   one at a time while growing; then read only.
  */
 #ifndef ENGINE_FACTS_H
@@ -22,6 +24,7 @@ struct facts {
 	struct arena *arena;
 	struct fact *fact; /**< [n], by value id */
 	int32_t n, cap;
+	size_t constants; /**< bytes of those met: a measure for folding */
 };
 
 /** Element types of every value, from those of inputs, constants and

@@ -3,6 +3,7 @@
 
 #include <criterion/criterion.h>
 
+#include "base/mem.h"
 #include "engine/build.h"
 #include "engine/graph_text.h"
 
@@ -214,4 +215,35 @@ Test(facts, a_growing_graph_is_known_node_by_node)
 	cr_assert_eq(build_fact(&build, x)->shape.dim[1], 3);
 	facts_destroy(facts);
 	graph_destroy(graph);
+}
+
+/* 8 MiB constants, one behind the other: folding all would take 800 MiB */
+Test(facts, folding_stays_within_its_limits)
+{
+	enum { N = 1 << 21 };
+	float *data = mem_array(N, sizeof(*data));
+	const struct tensor_view view = { .data = data,
+					  .dtype = DTYPE_F32,
+					  .shape = { 1, { N } } };
+	struct graph *graph;
+	struct facts *facts;
+	struct build build;
+	struct err err;
+	int32_t x, first;
+
+	cr_assert_eq(graph_create(1 << 28, &graph, &err), ERR_NONE);
+	cr_assert_eq(facts_create_empty(&facts, &err), ERR_NONE);
+	build_init(&build, graph, facts);
+	x = build_const(&build, &view);
+	first = x = build_1(&build, "Neg", x);
+	for (int i = 0; i < 100; i++)
+		x = build_1(&build, "Neg", x);
+	cr_assert_eq(build_check(&build, &err), ERR_NONE, "%s", err.msg);
+	cr_assert_not_null(build_fact(&build, first)->value);
+	cr_assert_null(build_fact(&build, x)->value);
+	cr_assert_eq(build_fact(&build, x)->shape.dim[0], N);
+	cr_assert_lt(arena_used(facts->arena), (size_t)100 << 20);
+	facts_destroy(facts);
+	graph_destroy(graph);
+	mem_free(data);
 }
