@@ -60,77 +60,87 @@ static void blend(int64_t n, const float *u, const float *v, float *y,
 		y[i] = at_u * u[i] + (at_v * (v[i] - mean) + add);
 }
 
-/* CHUNK windows of 2 x 2 side by side over the rows `top` and `low`; place is
- * that of top[0]. Of equals the first element counts, of what is no number the
- * last. */
+/* The larger of b and a, which comes first and counts among equals; of what is
+ * no number the last counts. */
+INLINE float larger(float b, float a)
+{
+	const float best = b > a ? b : a;
+
+	return b != b ? b : best;
+}
+
+/* The place of that one. */
+INLINE int32_t place_of(float b, float a, int32_t at_b, int32_t at_a)
+{
+	const int32_t best = b > a ? at_b : at_a;
+
+	return b != b ? at_b : best;
+}
+
+/* Windows of 2 x 2 side by side over the rows `top` and `low`, which lie width
+ * apart; place is that of top[0]. */
+struct windows {
+	const float *top, *low;
+	int32_t width;
+	int64_t place;
+};
+
 INLINE void chunk_of_4(const float *restrict top, const float *restrict low,
 		       float *restrict y)
 {
-	for (int j = 0; j < CHUNK; j++) {
-		const float a = top[2 * j], b = top[2 * j + 1];
-		const float c = low[2 * j], d = low[2 * j + 1];
-		float t = b > a ? b : a, l = d > c ? d : c, best;
-
-		t = b != b ? b : t;
-		l = d != d ? d : l;
-		best = l > t ? l : t;
-		y[j] = l != l ? l : best;
-	}
+	for (int64_t j = 0; j < CHUNK; j++)
+		y[j] = larger(larger(low[2 * j + 1], low[2 * j]),
+			      larger(top[2 * j + 1], top[2 * j]));
 }
 
-INLINE void chunk_of_4_at(const float *restrict top, const float *restrict low,
-			  int32_t width, float *restrict y,
-			  int64_t *restrict at, int64_t place)
+INLINE void chunk_of_4_at(const struct windows *w, int64_t first,
+			  float *restrict y, int64_t *restrict at)
 {
+	const float *restrict top = w->top + 2 * first;
+	const float *restrict low = w->low + 2 * first;
+	const int32_t width = w->width;
+	const int64_t place = w->place + 2 * first;
 	int32_t found[CHUNK];
 
-	for (int j = 0; j < CHUNK; j++) {
+	for (int64_t j = 0; j < CHUNK; j++) {
 		const float a = top[2 * j], b = top[2 * j + 1];
 		const float c = low[2 * j], d = low[2 * j + 1];
-		float t = b > a ? b : a, l = d > c ? d : c, best;
-		int32_t t_at = b > a ? 1 : 0, l_at, best_at;
+		const float t = larger(b, a), l = larger(d, c);
+		const int32_t t_at = place_of(b, a, 1, 0);
+		const int32_t l_at = place_of(d, c, width + 1, width);
 
-		l_at = d > c ? width + 1 : width;
-		t = b != b ? b : t;
-		t_at = b != b ? 1 : t_at;
-		l = d != d ? d : l;
-		l_at = d != d ? width + 1 : l_at;
-		best = l > t ? l : t;
-		best_at = l > t ? l_at : t_at;
-		y[j] = l != l ? l : best;
-		found[j] = l != l ? l_at : best_at;
+		y[j] = larger(l, t);
+		found[j] = place_of(l, t, l_at, t_at);
 	}
-	for (int j = 0; j < CHUNK; j++)
+	for (int64_t j = 0; j < CHUNK; j++)
 		at[j] = place + 2 * j + found[j];
 }
 
 /* A row of fewer than CHUNK windows goes through buffers. */
-static void short_row(int64_t n, const float *top, const float *low,
-		      int32_t width, float *y, int64_t *at, int64_t place)
+static void short_row(const struct windows *w, int64_t n, float *y, int64_t *at)
 {
-	float above[2 * CHUNK] = { 0 }, below[2 * CHUNK] = { 0 }, best[CHUNK];
+	float top[2 * CHUNK] = { 0 }, low[2 * CHUNK] = { 0 }, best[CHUNK];
+	const struct windows buffered = { top, low, w->width, w->place };
 	int64_t found[CHUNK];
 
-	memcpy(above, top, 2 * (size_t)n * sizeof(float));
-	memcpy(below, low, 2 * (size_t)n * sizeof(float));
-	chunk_of_4_at(above, below, width, best, found, place);
+	memcpy(top, w->top, 2 * (size_t)n * sizeof(float));
+	memcpy(low, w->low, 2 * (size_t)n * sizeof(float));
+	chunk_of_4_at(&buffered, 0, best, found);
 	memcpy(y, best, (size_t)n * sizeof(float));
 	if (at)
 		memcpy(at, found, (size_t)n * sizeof(found[0]));
 }
 
 /* The last chunk goes back over some windows of the one before. */
-static void long_row(int64_t n, const float *top, const float *low,
-		     int32_t width, float *y, int64_t *at, int64_t place)
+static void long_row(const struct windows *w, int64_t n, float *y, int64_t *at)
 {
 	for (int64_t i = 0; i < n; i += CHUNK) {
 		const int64_t j = i + CHUNK > n ? n - CHUNK : i;
 
 		if (at)
-			chunk_of_4_at(top + 2 * j, low + 2 * j, width, y + j,
-				      at + j, place + 2 * j);
+			chunk_of_4_at(w, j, y + j, at + j);
 		else
-			chunk_of_4(top + 2 * j, low + 2 * j, y + j);
+			chunk_of_4(w->top + 2 * j, w->low + 2 * j, y + j);
 	}
 }
 
@@ -140,12 +150,12 @@ static void largest_of_4(const int64_t extent[2], const float *x, float *y,
 	const int64_t n = extent[1] / 2;
 
 	for (int64_t h = 0; h < extent[0] / 2; h++) {
-		const float *top = x + 2 * h * extent[1];
-		const float *low = top + extent[1];
+		const int64_t row = 2 * h * extent[1];
+		const struct windows w = { x + row, x + row + extent[1],
+					   (int32_t)extent[1], base + row };
 
-		(n < CHUNK ? short_row : long_row)(
-		    n, top, low, (int32_t)extent[1], y + h * n,
-		    at ? at + h * n : NULL, base + 2 * h * extent[1]);
+		(n < CHUNK ? short_row : long_row)(&w, n, y + h * n,
+						   at ? at + h * n : NULL);
 	}
 }
 

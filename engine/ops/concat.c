@@ -53,14 +53,13 @@ static struct cut cut_rows(const struct rows *rows,
 	return cut;
 }
 
-/* One side of a copy: the address of row 0 and the bytes between rows. */
-struct side {
-	char *at;
-	int64_t pitch;
+/* Bytes between two rows, on each side. */
+struct pitch {
+	int64_t to, from;
 };
 
-static void copy_part(const struct cut *cut, struct side to, struct side from,
-		      int64_t bytes)
+static void copy_part(const struct cut *cut, char *to, const char *from,
+		      const struct pitch *pitch, int64_t bytes)
 {
 	int64_t first, last;
 
@@ -68,9 +67,8 @@ static void copy_part(const struct cut *cut, struct side to, struct side from,
 	if (first == last)
 		return;
 	for (int64_t r = cut->first; r < cut->last; r++)
-		memcpy(to.at + r * to.pitch + first,
-		       from.at + r * from.pitch + first,
-		       (size_t)(last - first));
+		memcpy(to + r * pitch->to + first,
+		       from + r * pitch->from + first, (size_t)(last - first));
 }
 
 static enum err_code concat_infer(struct infer *infer, struct err *err)
@@ -131,11 +129,8 @@ static void concat_run(const struct kernel_call *call, unsigned slice,
 		    q->in[i].shape.dim[rows.axis] * rows.inner_bytes;
 
 		if (call->in[i] != (char *)call->out[0] + offset)
-			copy_part(&cut,
-				  (struct side){ (char *)call->out[0] + offset,
-						 pitch },
-				  (struct side){ (char *)(uintptr_t)call->in[i],
-						 bytes },
+			copy_part(&cut, (char *)call->out[0] + offset,
+				  call->in[i], &(struct pitch){ pitch, bytes },
 				  bytes);
 		offset += bytes;
 	}
@@ -279,7 +274,7 @@ static void split_run(const struct kernel_call *call, unsigned slice,
 	const struct rows rows = rows_of(&q->in[0], attrs->axis);
 	const struct cut cut = cut_rows(&rows, call, slice);
 	const int64_t pitch = q->in[0].shape.dim[rows.axis] * rows.inner_bytes;
-	char *from = (char *)(uintptr_t)call->in[0];
+	const char *from = call->in[0];
 
 	(void)scratch;
 	for (unsigned i = 0; i < q->n_out; i++) {
@@ -287,8 +282,8 @@ static void split_run(const struct kernel_call *call, unsigned slice,
 		    q->out[i].shape.dim[rows.axis] * rows.inner_bytes;
 
 		if (call->out[i] && call->out[i] != from)
-			copy_part(&cut, (struct side){ call->out[i], bytes },
-				  (struct side){ from, pitch }, bytes);
+			copy_part(&cut, call->out[i], from,
+				  &(struct pitch){ bytes, pitch }, bytes);
 		from += bytes;
 	}
 }

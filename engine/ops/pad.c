@@ -362,7 +362,7 @@ static int32_t crop_back(struct vjp *vjp)
 	int32_t in[4] = { vjp->grad_out[0], VALUE_NONE, VALUE_NONE,
 			  VALUE_NONE };
 
-	for (size_t i = 0; i < n && i < 2 * SHAPE_MAX_RANK; i++)
+	for (size_t i = 0; i < n && i < (size_t)2 * SHAPE_MAX_RANK; i++)
 		back[i] = -fact_int(pads, (int64_t)i);
 	in[1] = build_ints(build, back, n);
 	if (vjp->node->n_in > 3)

@@ -126,7 +126,7 @@ static enum err_code wanted_desc(const struct conv_job *job,
  * plain values outside, and wants Winograd's weights transformed before. */
 static dnnl_prop_kind_t prop_kind(const struct conv_job *job)
 {
-	return job->form == CONV_WINOGRAD && job->w_is_known
+	return job->form == CONV_WINOGRAD && job->known_w
 		   ? dnnl_forward_inference
 		   : dnnl_forward_training;
 }
@@ -235,50 +235,51 @@ static enum err_code add_bias(const struct conv_job *job, struct recipe *recipe,
 	return rc;
 }
 
-/* Brings one operand into the primitive's form; *ret_bound is its own slot. */
+/* Slots of an operand: as it lies outside, and in the primitive's form. */
+struct placed {
+	unsigned bound, inside;
+};
+
+/* Brings operand i into the primitive's form. */
 static enum err_code place_operand(const struct conv_job *job,
 				   struct recipe *recipe,
-				   const struct kernel_query *query,
-				   const struct conv_role *role, unsigned bound,
-				   const dnnl_memory_desc_t *md,
-				   unsigned *ret_slot, struct err *err)
-{
-	if (role->is_result) {
-		*ret_slot = recipe_target(recipe, bound, md);
-		return ERR_NONE;
-	}
-	if (role->arg == DNNL_ARG_WEIGHTS && job->w_is_known)
-		return recipe_pack(recipe, bound, query->in[1].value, md,
-				   ret_slot, err);
-	return recipe_reorder_in(recipe, bound, md, ret_slot, err);
-}
-
-static enum err_code cook(const struct conv_job *job,
-			  const struct kernel_query *query,
-			  struct recipe *recipe, const_dnnl_primitive_desc_t pd,
-			  struct err *err)
+				   const_dnnl_primitive_desc_t pd, unsigned i,
+				   struct placed *ret, struct err *err)
 {
 	const struct operands o = operands_of(job);
+	const struct conv_role *role = &roles[job->kind][i];
+	const dnnl_memory_desc_t *form =
+	    dnnl_primitive_desc_query_md(pd, role->query, 0);
+	dnnl_memory_desc_t md;
+	enum err_code rc = onednn_desc(&o.shape[i], o.stride[i], &md, err);
+
+	if (rc)
+		return rc;
+	ret->bound = recipe_sliced(recipe, role->is_result ? SLOT_OUT : SLOT_IN,
+				   role->index, &md, o.step[i]);
+	if (role->is_result) {
+		ret->inside = recipe_target(recipe, ret->bound, form);
+		return ERR_NONE;
+	}
+	if (role->arg == DNNL_ARG_WEIGHTS && job->known_w)
+		return recipe_pack(recipe, ret->bound, job->known_w, form,
+				   &ret->inside, err);
+	return recipe_reorder_in(recipe, ret->bound, form, &ret->inside, err);
+}
+
+static enum err_code cook(const struct conv_job *job, struct recipe *recipe,
+			  const_dnnl_primitive_desc_t pd, struct err *err)
+{
 	struct recipe_arg arg[OPERANDS + 1];
-	unsigned bound[OPERANDS], n = OPERANDS, result = 0;
+	struct placed placed[OPERANDS];
+	unsigned n = OPERANDS, result = 0;
 	enum err_code rc = ERR_NONE;
 
 	for (unsigned i = 0; !rc && i < OPERANDS; i++) {
-		const struct conv_role *role = &roles[job->kind][i];
-		dnnl_memory_desc_t md;
-
-		rc = onednn_desc(&o.shape[i], o.stride[i], &md, err);
-		if (rc)
-			return rc;
-		bound[i] =
-		    recipe_sliced(recipe, role->is_result ? SLOT_OUT : SLOT_IN,
-				  role->index, &md, o.step[i]);
-		rc = place_operand(
-		    job, recipe, query, role, bound[i],
-		    dnnl_primitive_desc_query_md(pd, role->query, 0),
-		    &arg[i].slot, err);
-		arg[i].arg = role->arg;
-		if (role->is_result)
+		rc = place_operand(job, recipe, pd, i, &placed[i], err);
+		arg[i] = (struct recipe_arg){ roles[job->kind][i].arg,
+					      placed[i].inside };
+		if (roles[job->kind][i].is_result)
 			result = i;
 	}
 	if (!rc && job->has_bias)
@@ -286,13 +287,12 @@ static enum err_code cook(const struct conv_job *job,
 	if (!rc)
 		rc = recipe_add(recipe, pd, arg, n, err);
 	if (!rc)
-		rc = recipe_reorder_out(recipe, arg[result].slot, bound[result],
-					err);
+		rc = recipe_reorder_out(recipe, placed[result].inside,
+					placed[result].bound, err);
 	return rc;
 }
 
 static enum err_code cook_convolution(const struct conv_job *job,
-				      const struct kernel_query *query,
 				      struct recipe *recipe, struct err *err)
 {
 	const struct operands o = operands_of(job);
@@ -307,7 +307,7 @@ static enum err_code cook_convolution(const struct conv_job *job,
 			 ? offer_forward(job, recipe, md, &pd, err)
 			 : offer_backward(job, recipe, md, &pd, err);
 	if (!rc)
-		rc = cook(job, query, recipe, pd, err);
+		rc = cook(job, recipe, pd, err);
 	if (pd)
 		(void)dnnl_primitive_desc_destroy(pd);
 	return rc;
@@ -324,9 +324,8 @@ static enum err_code prepare(const struct kernel_query *query,
 	conv_job(query, kind, form, &job);
 	rc = recipe_create(job.n_slices, &recipe, err);
 	if (!rc)
-		rc = form == CONV_PRODUCT
-			 ? conv_product_cook(&job, recipe, err)
-			 : cook_convolution(&job, query, recipe, err);
+		rc = form == CONV_PRODUCT ? conv_product_cook(&job, recipe, err)
+					  : cook_convolution(&job, recipe, err);
 	if (rc) {
 		recipe_destroy(recipe);
 		return rc;

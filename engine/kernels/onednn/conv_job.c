@@ -105,7 +105,7 @@ static double arithmetic_us(const struct conv_job *job)
 			    : flops * depth / (depth + 20);
 	us = conv_flops(g) * waste(job) / flops;
 	if (job->form == CONV_WINOGRAD)
-		us += job->w_is_known && job->kind == CONV_FORWARD
+		us += job->known_w && job->kind == CONV_FORWARD
 			  ? weights / PACKED_WINOGRAD
 			  : weights * n_transforms / rate->transform;
 	/* a channel a group: bound by memory, not by arithmetic */
@@ -130,7 +130,7 @@ double conv_job_cost(const struct conv_job *job)
 	if (job->kind == CONV_DATA || g->group * g->c >= CHANNELS)
 		us += in_of(g) / REORDER_FLOATS;
 	us += out_of(g) / REORDER_FLOATS;
-	if (!job->w_is_known)
+	if (!job->known_w)
 		us += weights_of(g) / REORDER_WEIGHTS *
 		      (job->kind == CONV_WEIGHTS ? 2 : 1);
 	return us;
@@ -157,9 +157,8 @@ static double repeated(const struct conv_job *job, enum conv_cut cut)
 	if (cut == CUT_GROUP)
 		return 0;
 	if (cut == CUT_BATCH)
-		return job->w_is_known || job->form == CONV_PLAIN
-			   ? 0
-			   : weights_of(g);
+		return job->known_w || job->form == CONV_PLAIN ? 0
+							       : weights_of(g);
 	return cut == CUT_IN ? out_of(g) : in_of(g);
 }
 
@@ -229,7 +228,7 @@ void conv_job(const struct kernel_query *query, enum conv_kind kind,
 	*ret = (struct conv_job){ .kind = kind, .form = form, .n_slices = 1 };
 	conv_query(query, &ret->whole);
 	ret->part = ret->whole;
-	ret->w_is_known = kind != CONV_WEIGHTS && query->in[1].value;
+	ret->known_w = kind == CONV_WEIGHTS ? NULL : query->in[1].value;
 	ret->has_bias = kind == CONV_FORWARD && query->n_in > 2 &&
 			query->in[2].type.elem != DTYPE_NONE;
 	want = wanted_slices(query, ret);

@@ -34,7 +34,7 @@ struct conv_job {
 	enum conv_form form;
 	enum conv_cut cut;
 	unsigned n_slices;
-	bool w_is_known; /**< a constant: packed once */
+	const void *known_w; /**< a constant: packed once; NULL: not known */
 	bool has_bias;
 };
 

@@ -55,7 +55,7 @@ static void cut_job(struct job *job, const struct kernel_query *query)
 	const double most =
 	    product_us(p) / (is_fast ? WANTED_SLICE_US : FIXED_SLICE_US);
 	unsigned want = is_fast ? query->want_slices : MAX_SLICES;
-	int64_t unit = 1, n = p->n_batch;
+	int64_t unit = 1, n;
 
 	if (most < want)
 		want = most < 1 ? 1 : (unsigned)most;

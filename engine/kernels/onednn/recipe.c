@@ -25,6 +25,17 @@ struct bound {
 	struct bound_slice slice[];
 };
 
+/* oneDNN's handles know no const. */
+static void *handle(const void *bytes)
+{
+	const union {
+		const void *in;
+		void *out;
+	} same = { .in = bytes };
+
+	return same.out;
+}
+
 void onednn_quiet(void)
 {
 	/* OpenMP keeps the number of threads a thread asks for by thread */
@@ -208,8 +219,8 @@ enum err_code recipe_add(struct recipe *recipe, const_dnnl_primitive_desc_t pd,
 		step->arg[step->n_args++] =
 		    (struct recipe_arg){ DNNL_ARG_SCRATCHPAD,
 					 recipe_scratch(recipe, pad) };
-	snprintf(recipe->implementation, sizeof(recipe->implementation), "%s",
-		 implementation_of(pd));
+	(void)snprintf(recipe->implementation, sizeof(recipe->implementation),
+		       "%s", implementation_of(pd));
 	return ERR_NONE;
 }
 
@@ -304,7 +315,7 @@ static enum err_code reorder_once(const struct recipe *recipe,
 				    dnnl_stream_default_flags);
 	if (!status)
 		status = dnnl_memory_create(&x, &from->md, recipe->engine,
-					    (char *)(uintptr_t)value);
+					    handle(value));
 	if (!status)
 		status =
 		    dnnl_memory_create(&y, &to->md, recipe->engine, packed);
@@ -403,7 +414,7 @@ static char *slot_address(const struct kernel_call *call,
 	char *base = NULL;
 
 	if (slot->place == SLOT_IN)
-		base = (char *)(uintptr_t)call->in[slot->index];
+		base = handle(call->in[slot->index]);
 	else if (slot->place == SLOT_OUT)
 		base = call->out[slot->index];
 	else if (slot->place == SLOT_PACKED)

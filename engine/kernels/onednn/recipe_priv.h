@@ -127,7 +127,7 @@ MUST_USE enum err_code onednn_desc(const struct shape *shape,
 /* What all kernels share. */
 enum err_code onednn_bind(struct kernel_call *call, struct err *err);
 void onednn_run(const struct kernel_call *call, unsigned slice, void *scratch);
-void onednn_unbind(void *bound);
+void onednn_unbind(void *data);
 void onednn_finish(void *state);
 
 #endif
