@@ -104,11 +104,18 @@ void conv_query(const struct kernel_query *query, struct conv *ret)
 	const struct conv_attrs *attrs = query->attrs;
 	const struct shape *first = &query->in[0].shape;
 	const struct shape *second = &query->in[1].shape;
+	struct conv_transpose back;
 	struct shape x;
 	enum err_code rc;
 
 	if (!strcmp(query->op->name, "Conv")) {
 		rc = conv_init(attrs, first, second, NULL, ret, NULL);
+	} else if (!strcmp(query->op->name, "ConvTranspose")) {
+		rc = conv_transpose_init(query->attrs, first, second, &back,
+					 NULL);
+		if (!rc)
+			rc = conv_init(&back.attrs, &back.y, second, first, ret,
+				       NULL);
 	} else if (!strcmp(query->op->name, "ConvGradData")) {
 		x = told_shape(attrs);
 		rc = conv_init(attrs, &x, second, first, ret, NULL);
@@ -313,7 +320,7 @@ static const struct kernel forward_plain = {
 	.prepare = plain_prepare,
 	.run = forward_run,
 };
-static const struct kernel grad_data_plain = {
+const struct kernel conv_grad_data_plain = {
 	.name = "conv_grad_data.plain",
 	.flags = KERNEL_QUICK,
 	.fits = fits,
@@ -334,12 +341,9 @@ static const struct kernel *const conv_kernels[] = {
 	&forward_plain,	       NULL,
 };
 static const struct kernel *const grad_data_kernels[] = {
-	&conv_grad_data_onednn_winograd,
-	&conv_grad_data_onednn_plain,
-	&conv_grad_data_onednn,
-	&conv_grad_data_blas,
-	&grad_data_plain,
-	NULL,
+	&conv_grad_data_onednn_winograd, &conv_grad_data_onednn_plain,
+	&conv_grad_data_onednn,		 &conv_grad_data_blas,
+	&conv_grad_data_plain,		 NULL,
 };
 static const struct kernel *const grad_weights_kernels[] = {
 	&conv_grad_weights_onednn_product,

@@ -24,6 +24,22 @@ struct conv_attrs {
 	struct attr_ints shape; /**< ConvGradData: the shape of x */
 };
 
+/** Of ConvTranspose, which is ConvGradData by another name: X is dy, and Y has
+ * the shape of x. */
+struct conv_transpose_attrs {
+	struct window_attrs window;
+	int64_t group;
+	struct attr_ints output_padding, output_shape;
+};
+
+/** A ConvTranspose as the Conv whose gradient it is: its attributes with all
+ * padding written out, and the shape of Y. */
+struct conv_transpose {
+	struct conv_attrs attrs;
+	struct shape y;
+	int64_t pads[2 * WINDOW_DIMS]; /**< attrs points here */
+};
+
 struct conv {
 	struct window window;
 	int64_t batch, group;
@@ -36,12 +52,16 @@ MUST_USE enum err_code conv_init(const struct conv_attrs *attrs,
 				 const struct shape *x, const struct shape *w,
 				 const struct shape *dy, struct conv *ret,
 				 struct err *err);
+MUST_USE enum err_code
+conv_transpose_init(const struct conv_transpose_attrs *attrs,
+		    const struct shape *x, const struct shape *w,
+		    struct conv_transpose *ret, struct err *err);
 /** The geometry of a query that infer() let pass, of any row of the family. */
 void conv_query(const struct kernel_query *query, struct conv *ret);
 /** Multiplications and additions. */
 double conv_flops(const struct conv *conv);
 
-extern const struct kernel conv_blas, conv_grad_data_blas,
+extern const struct kernel conv_blas, conv_grad_data_plain, conv_grad_data_blas,
     conv_grad_weights_blas;
 
 #endif

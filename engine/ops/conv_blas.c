@@ -256,6 +256,18 @@ static int64_t chunk_at(const struct cut *cut, int64_t i, int64_t *ret_n)
 	return first;
 }
 
+/* The bias of a ConvTranspose, over n channels of an image. */
+static void add_bias(const struct cut *cut, const float *bias, int64_t n,
+		     float *dx)
+{
+	const int64_t n_in = cut->g.window.n_in;
+
+	for (int64_t i = 0; i < n; i++) {
+		for (int64_t j = 0; j < n_in; j++)
+			dx[i * n_in + j] += bias[i];
+	}
+}
+
 static void data_chunk(const struct cut *cut, const struct kernel_call *call,
 		       int64_t item, float *columns)
 {
@@ -292,6 +304,11 @@ static void data_chunk(const struct cut *cut, const struct kernel_call *call,
 		if (!cut->direct)
 			spread_columns(cut, &block, columns, n, dx);
 	}
+	if (call->query->n_in > 2 && call->in[2])
+		add_bias(cut,
+			 (const float *)call->in[2] + image % g->group * g->c +
+			     c,
+			 n, dx);
 }
 
 static void data_run(const struct kernel_call *call, unsigned slice,

@@ -75,12 +75,14 @@ static void NAME(forward)(const struct conv *g, const struct kernel_call *call,
 	}
 }
 
+/* with the bias of a ConvTranspose */
 static void NAME(grad_data)(const struct conv *g,
 			    const struct kernel_call *call, double *sum)
 {
 	const struct window *win = &g->window;
 	const T *dy = call->in[0], *w = call->in[1];
 	const int64_t n_c = g->group * g->c;
+	const T *bias = call->query->n_in > 2 ? call->in[2] : NULL;
 	T *dx = call->out[0];
 
 	for (int64_t plane = 0; plane < g->batch * n_c; plane++) {
@@ -90,7 +92,7 @@ static void NAME(grad_data)(const struct conv *g,
 		const T *from = dy + (n * g->group + group) * g->m * win->n_out;
 
 		for (int64_t i = 0; i < win->n_in; i++)
-			sum[i] = 0;
+			sum[i] = bias ? (double)bias[plane % n_c] : 0;
 		for (int64_t k = 0; k < g->m * win->n_taps; k++) {
 			const int64_t m = k / win->n_taps;
 			const int64_t tap = k % win->n_taps;

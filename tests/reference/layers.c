@@ -43,7 +43,8 @@ static const struct layer layers[] = {
 	  NULL },
 	{ "conv3d", "y = Conv<pads=[1,1,1,1,1,1]>(x:float[1,2,4,5,5], weight:float[3,2,3,3,3], "
 	  "bias:float[3])", NULL },
-	{ "conv_transpose2d", NULL, "there is no ConvTranspose" },
+	{ "conv_transpose2d", "y = ConvTranspose<strides=[2,2], pads=[1,1,1,1], "
+	  "output_padding=[1,1]>(x:float[2,4,5,5], weight:float[4,3,3,3], bias:float[3])", NULL },
 	{ "max_pool2d", "y = MaxPool<kernel_shape=[3,3], strides=[2,2], pads=[1,1,1,1]>"
 	  "(x:float[2,3,9,9])", NULL },
 	{ "avg_pool2d", "y = AveragePool<kernel_shape=[2,2], strides=[2,2]>(x:float[2,3,8,8])",
@@ -66,15 +67,14 @@ static const struct layer layers[] = {
 	ACTIVATION("leaky_relu", "LeakyRelu<alpha=0.1>(x:float[3,7])"),
 	ACTIVATION("sigmoid", "Sigmoid(x:float[3,7])"),
 	ACTIVATION("tanh", "Tanh(x:float[3,7])"),
-	ACTIVATION("gelu", "Mul(Mul(x:float[3,7], 0.5), Add(Erf(Mul(x, 0.70710678118654752)), 1))"),
-	ACTIVATION("gelu_tanh", "Mul(Mul(x:float[3,7], 0.5), Add(Tanh(Mul(0.79788456080286536, "
-		   "Add(x, Mul(0.044715, Mul(x, Mul(x, x)))))), 1))"),
-	ACTIVATION("silu", "Mul(x:float[3,7], Sigmoid(x))"),
-	ACTIVATION("mish", "Mul(x:float[3,7], Tanh(Log(Add(Exp(x), 1))))"),
-	{ "activation_elu", NULL, "there is no Elu" },
-	{ "activation_selu", NULL, "there is no Selu" },
-	{ "activation_softplus", NULL, "there is no Softplus" },
-	{ "activation_hardswish", NULL, "there is no HardSwish" },
+	ACTIVATION("gelu", "Gelu(x:float[3,7])"),
+	ACTIVATION("gelu_tanh", "Gelu<approximate=\"tanh\">(x:float[3,7])"),
+	ACTIVATION("silu", "Swish(x:float[3,7])"),
+	ACTIVATION("mish", "Mish(x:float[3,7])"),
+	ACTIVATION("elu", "Elu(x:float[3,7])"),
+	ACTIVATION("selu", "Selu(x:float[3,7])"),
+	ACTIVATION("softplus", "Softplus(x:float[3,7])"),
+	ACTIVATION("hardswish", "HardSwish(x:float[3,7])"),
 	ACTIVATION("softmax", "Softmax(x:float[3,7])"),
 	ACTIVATION("log_softmax", "LogSoftmax(x:float[3,7])"),
 	{ "attention_causal",
