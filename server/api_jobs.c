@@ -24,6 +24,14 @@ static struct jobs_api *jobs_of(const struct api_request *request)
 	return request->context->jobs;
 }
 
+static enum err_code check_jobs(const struct api_request *request,
+				struct err *err)
+{
+	if (jobs_of(request))
+		return ERR_NONE;
+	return err_set(err, ERR_NOT_FOUND, "this server does not train");
+}
+
 static void write_time(struct json_writer *w, const char *key, int64_t ms)
 {
 	char text[CLOCK_TEXT_MAX];
@@ -110,6 +118,10 @@ static void write_job(struct json_writer *w, const struct store_job *job,
 static enum err_code find_job(struct api_request *request,
 			      struct store_job *ret, struct err *err)
 {
+	enum err_code rc = check_jobs(request, err);
+
+	if (rc)
+		return rc;
 	return store_job_find(jobs_of(request)->store, request->param[0],
 			      request->arena, ret, err);
 }
@@ -173,8 +185,10 @@ enum err_code api_jobs_create(struct api_request *request, struct err *err)
 	const char *id;
 	char *location;
 	struct json_writer w;
-	enum err_code rc;
+	enum err_code rc = check_jobs(request, err);
 
+	if (rc)
+		return rc;
 	if (dry && !str_equal(dry, "0"))
 		return begin_dry(request, err);
 	rc = supervisor_submit(jobs_of(request)->supervisor, request->body,
@@ -220,7 +234,9 @@ enum err_code api_jobs_list(struct api_request *request, struct err *err)
 	struct json_writer w;
 	enum err_code rc;
 
-	rc = read_limit(request, &query.limit, err);
+	rc = check_jobs(request, err);
+	if (!rc)
+		rc = read_limit(request, &query.limit, err);
 	if (!rc)
 		rc = store_job_list(jobs_of(request)->store, &query,
 				    request->arena, &jobs, err);
@@ -558,8 +574,11 @@ enum err_code api_jobs_save(struct api_request *request, struct err *err)
 
 enum err_code api_jobs_delete(struct api_request *request, struct err *err)
 {
-	enum err_code rc = supervisor_delete(jobs_of(request)->supervisor,
-					     request->param[0], err);
+	enum err_code rc = check_jobs(request, err);
+
+	if (!rc)
+		rc = supervisor_delete(jobs_of(request)->supervisor,
+				       request->param[0], err);
 
 	if (!rc)
 		api_answer_empty(request, 204);

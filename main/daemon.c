@@ -1,0 +1,368 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "main/daemon.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <sys/prctl.h>
+#include <time.h>
+
+#include "base/clock.h"
+#include "base/file.h"
+#include "base/log.h"
+#include "base/mem.h"
+#include "base/str.h"
+#include "engine/kernels/blas.h"
+#include "engine/team.h"
+#include "main/liveness.h"
+#include "main/notify.h"
+#include "main/paths.h"
+#include "models/repository.h"
+#include "server/api_jobs.h"
+#include "server/event_hub.h"
+#include "server/model_cache.h"
+#include "server/run_pool.h"
+#include "server/server.h"
+#include "store/store.h"
+#include "training/supervisor.h"
+
+enum { TOKENS_MAX = 1 << 20 };
+
+struct daemon {
+	const struct config *config;
+	struct arena *arena;
+	struct paths paths;
+	unsigned threads;
+	char *tokens;
+	struct pool *helpers;
+	struct repository *repository;
+	struct store *store;
+	struct event_hub *hub;
+	struct run_pool *background;
+	struct supervisor *supervisor;
+	struct jobs_api jobs;
+	struct server *server;
+};
+
+/* --- what jobs tell --- */
+
+static void log_event_of_job(void *ctx, const char *job_id, int64_t seq,
+			     const char *type, const char *json)
+{
+	struct daemon *daemon = ctx;
+	const struct log_field fields[] = { { "job", job_id },
+					    { "event", json } };
+
+	(void)seq;
+	if (str_equal(type, "state") || str_equal(type, "published") ||
+	    str_equal(type, "warning"))
+		log_event(LOG_LEVEL_INFO, "jobs", type, fields, 2);
+	event_hub_announce(daemon->hub, job_id);
+}
+
+/* The version that answers now, 0 when none does. */
+static int64_t version_of(struct model_cache *models, const char *name)
+{
+	struct served_model *model;
+	int64_t version;
+
+	if (model_cache_find(models, name, 0, &model, NULL))
+		return 0;
+	version = model->package->version;
+	served_model_unref(model);
+	return version;
+}
+
+static enum err_code make_it_answer(void *ctx, const char *model,
+				    int64_t version, bool set_default,
+				    struct err *err)
+{
+	struct daemon *daemon = ctx;
+	struct model_cache *models = server_models(daemon->server);
+	int64_t before = version_of(models, model);
+	struct served_model *served;
+	enum err_code rc;
+
+	/* the newest answers by itself: one that is not to must be held back
+	 * before it is there */
+	if (!set_default && before)
+		rc = model_cache_set_default(models, model, before, err);
+	else
+		rc = ERR_NONE;
+	if (!rc)
+		rc = model_cache_load(models, model, err);
+	if (!rc && set_default)
+		rc = model_cache_set_default(models, model, version, err);
+	if (!rc)
+		rc = model_cache_find(models, model, version, &served, err);
+	if (!rc)
+		served_model_unref(served);
+	return rc;
+}
+
+/* --- birth --- */
+
+static enum err_code make_ground(struct daemon *daemon, struct err *err)
+{
+	const struct config *config = daemon->config;
+	struct repository_options repository = { 0 };
+	size_t len;
+	enum err_code rc;
+
+	daemon->threads =
+	    config->threads ? (unsigned)config->threads : pool_cpus();
+	rc = paths_init(config, daemon->arena, &daemon->paths, err);
+	if (!rc && config->token_file)
+		rc = file_read_all(config->token_file, TOKENS_MAX,
+				   &daemon->tokens, &len, err);
+	if (!rc)
+		rc = blas_init(err);
+	if (!rc)
+		rc = pool_create(daemon->threads - 1, &daemon->helpers, err);
+	if (rc)
+		return rc;
+	repository.dirs = daemon->paths.repository;
+	repository.n_dirs = daemon->paths.n_repositories;
+	repository.bare_model = config->model_name;
+	return repository_create(&repository, &daemon->repository, err);
+}
+
+static enum err_code make_server(struct daemon *daemon, struct err *err)
+{
+	const struct config *c = daemon->config;
+	const struct server_options options = {
+		.host = c->host,
+		.port = (uint16_t)c->port,
+		.http_threads = c->http_threads ? (unsigned)c->http_threads
+						: daemon->threads,
+		.threads = daemon->threads,
+		.max_connections = (unsigned)c->max_connections,
+		.head_ms = (int64_t)(c->head_timeout * 1000),
+		.body_ms = (int64_t)(c->body_timeout * 1000),
+		.idle_ms = (int64_t)(c->idle_timeout * 1000),
+		.deadline_ms = (int64_t)(c->request_timeout * 1000),
+		.poll_ms = (int64_t)(c->poll_interval * 1000),
+		.max_body = (size_t)c->max_body,
+		.max_response = (size_t)c->max_response,
+		.tokens = daemon->tokens,
+		.tokens_name = c->token_file,
+		.is_insecure = c->insecure,
+		.repository = daemon->repository,
+		.helpers = daemon->helpers,
+		.jobs = &daemon->jobs,
+	};
+
+	return server_create(&options, &daemon->server, err);
+}
+
+static enum err_code make_jobs(struct daemon *daemon, struct err *err)
+{
+	const struct config *c = daemon->config;
+	struct supervisor_options options = {
+		.jobs_dir = daemon->paths.jobs,
+		.program = daemon->paths.program,
+		.data_roots = (const char *const *)c->data_root.v,
+		.n_data_roots = c->data_root.n,
+		.model_repository = daemon->paths.repository[0],
+		.threads =
+		    c->job_threads ? (unsigned)c->job_threads : daemon->threads,
+		.max_workers = (unsigned)c->max_jobs,
+		.hooks = { daemon, log_event_of_job, make_it_answer },
+	};
+	enum err_code rc;
+
+	rc = store_create(daemon->paths.database, &daemon->store, err);
+	if (!rc)
+		rc = event_hub_create(daemon->store, &daemon->hub, err);
+	if (!rc)
+		rc = run_pool_create(1, "jobs", &daemon->background, err);
+	if (rc)
+		return rc;
+	options.store = daemon->store;
+	rc = supervisor_create(&options, &daemon->supervisor, err);
+	if (rc)
+		return rc;
+	daemon->jobs = (struct jobs_api){ .supervisor = daemon->supervisor,
+					  .store = daemon->store,
+					  .hub = daemon->hub,
+					  .background = daemon->background };
+	return ERR_NONE;
+}
+
+enum err_code daemon_create(const struct config *config,
+			    struct daemon **ret_daemon, struct err *err)
+{
+	struct daemon *daemon = mem_zero(sizeof(*daemon));
+	enum err_code rc;
+
+	if (daemon)
+		daemon->arena = arena_create((size_t)16 << 20);
+	if (!daemon || !daemon->arena) {
+		rc = err_set(err, ERR_NO_MEMORY, "daemon: out of memory");
+		goto out;
+	}
+	daemon->config = config;
+	rc = make_ground(daemon, err);
+	if (!rc)
+		rc = make_jobs(daemon, err);
+	if (!rc)
+		rc = make_server(daemon, err);
+	if (rc)
+		goto out;
+	*ret_daemon = daemon;
+	daemon = NULL;
+out:
+	daemon_destroy(daemon);
+	return rc;
+}
+
+void daemon_destroy(struct daemon *daemon)
+{
+	if (!daemon)
+		return;
+	supervisor_destroy(daemon->supervisor);
+	server_destroy(daemon->server);
+	run_pool_destroy(daemon->background);
+	event_hub_destroy(daemon->hub);
+	store_destroy(daemon->store);
+	repository_destroy(daemon->repository);
+	pool_destroy(daemon->helpers);
+	mem_free(daemon->tokens);
+	arena_destroy(daemon->arena);
+	mem_free(daemon);
+}
+
+/* --- life --- */
+
+static void fill_signals(sigset_t *set)
+{
+	(void)sigemptyset(set);
+	(void)sigaddset(set, SIGTERM);
+	(void)sigaddset(set, SIGINT);
+	(void)sigaddset(set, SIGHUP);
+}
+
+void daemon_block_signals(void)
+{
+	sigset_t set;
+
+	(void)signal(SIGPIPE, SIG_IGN);
+	fill_signals(&set);
+	(void)pthread_sigmask(SIG_BLOCK, &set, NULL);
+}
+
+/* Written by rename, so that whoever sees the file sees the whole port. */
+static enum err_code write_port(const struct daemon *daemon, struct err *err)
+{
+	char text[16];
+	int n;
+
+	if (!daemon->config->port_file)
+		return ERR_NONE;
+	n = snprintf(text, sizeof(text), "%u\n", server_port(daemon->server));
+	return file_write_atomic(daemon->config->port_file, text, (size_t)n,
+				 err);
+}
+
+/* Versions that were published without becoming the default stay so. */
+static void hold_defaults(struct daemon *daemon)
+{
+	struct model_cache *models = server_models(daemon->server);
+	struct store_version *list;
+	size_t n;
+
+	if (store_version_list(daemon->store, NULL, daemon->arena, &list, &n,
+			       NULL))
+		return;
+	for (size_t i = 0; i + 1 < n; i++) {
+		bool has_newer = str_equal(list[i].model, list[i + 1].model);
+
+		if (list[i].is_default && has_newer &&
+		    model_cache_set_default(models, list[i].model,
+					    list[i].version, NULL))
+			log_write(LOG_LEVEL_WARNING, "models",
+				  "version %lld of '%s' was the default and is "
+				  "not there any more: the newest answers",
+				  (long long)list[i].version, list[i].model);
+	}
+}
+
+/* Waits for a signal to end; tells the watchdog while requests are answered. */
+static void wait_for_the_end(const struct daemon *daemon)
+{
+	int64_t beat_ms = notify_watchdog_ms();
+	sigset_t set;
+
+	fill_signals(&set);
+	for (;;) {
+		const struct timespec wait = {
+			.tv_sec = beat_ms ? beat_ms / 1000 : 3600,
+			.tv_nsec = beat_ms % 1000 * 1000000,
+		};
+		int signal_number = sigtimedwait(&set, NULL, &wait);
+
+		if (signal_number == SIGTERM || signal_number == SIGINT)
+			return;
+		if (signal_number == SIGHUP)
+			log_write(LOG_LEVEL_WARNING, "main",
+				  "SIGHUP: options are read at start only; "
+				  "restart the daemon for new ones");
+		if (beat_ms && liveness_check(daemon->config->host,
+					      server_port(daemon->server)))
+			notify_send("WATCHDOG=1");
+	}
+}
+
+/* A second signal ends the process at once. */
+static void let_signals_kill(void)
+{
+	sigset_t set;
+
+	fill_signals(&set);
+	(void)pthread_sigmask(SIG_UNBLOCK, &set, NULL);
+}
+
+static void drain(struct daemon *daemon)
+{
+	const struct config *config = daemon->config;
+
+	log_write(LOG_LEVEL_INFO, "main", "stopping: not ready, draining");
+	notify_send("STOPPING=1");
+	let_signals_kill();
+	server_unready(daemon->server);
+	if (config->drain_delay > 0)
+		clock_sleep_ms((int64_t)(config->drain_delay * 1000));
+	event_hub_stop(daemon->hub);
+	if (!server_stop(daemon->server,
+			 (int64_t)(config->drain_timeout * 1000)))
+		log_write(LOG_LEVEL_WARNING, "main",
+			  "some requests were not finished in time");
+	supervisor_stop(daemon->supervisor);
+	log_write(LOG_LEVEL_INFO, "main", "stopped");
+}
+
+enum err_code daemon_run(struct daemon *daemon, struct err *err)
+{
+	enum err_code rc;
+
+	rc = server_start(daemon->server, err);
+	if (rc)
+		return rc;
+	hold_defaults(daemon);
+	rc = supervisor_start(daemon->supervisor, err);
+	if (!rc)
+		rc = write_port(daemon, err);
+	if (rc) {
+		(void)server_stop(daemon->server, 0);
+		return rc;
+	}
+	log_write(LOG_LEVEL_INFO, "main",
+		  "predictd " PREDICTD_VERSION
+		  " answers at http://%s:%u with %u threads, models in %s",
+		  daemon->config->host, server_port(daemon->server),
+		  daemon->threads, daemon->paths.repository[0]);
+	notify_send("READY=1");
+	wait_for_the_end(daemon);
+	drain(daemon);
+	return ERR_NONE;
+}
