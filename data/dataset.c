@@ -139,10 +139,13 @@ enum err_code dataset_spec_read(const struct doc *map, struct dataset_spec *ret,
 void dataset_spec_write(const struct dataset_spec *spec,
 			struct json_writer *writer)
 {
-	struct dataset_spec shown = *spec;
+	/* all but the map `split`, which follows as it was resolved */
+	for (const struct field *f = spec_fields; f->name; f++) {
+		const struct field row[2] = { *f, { 0 } };
 
-	shown.split_map = NULL;
-	field_write(spec_fields, &shown, writer);
+		if (f->kind != FIELD_DOC)
+			field_write(row, spec, writer);
+	}
 	json_write_object(writer, "split");
 	field_write(split_fields, spec, writer);
 	json_write_object_end(writer);
