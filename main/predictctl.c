@@ -1,19 +1,33 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include <stdio.h>
-
-#include "base/field.h"
-#include "base/str.h"
+/** @file
+ * predictctl: commands that ask the daemon, and those that measure the engine
+ * in this process.
+ */
+#include "base/doc.h"
+#include "cli/cli.h"
 #include "measure/command.h"
+
+enum { MEASURES_MAX = 16 };
+
+static int run_measure(const void *ctx, int argc, const char *const *argv)
+{
+	return measure_run(ctx, argc, argv);
+}
 
 int main(int argc, char **argv)
 {
 	const struct measure_command *const *m = measure_commands();
-	const char *const *args = (const char *const *)argv;
+	struct cli_extra extra[MEASURES_MAX];
+	size_t n = 0;
 
-	for (; argc > 1 && *m; m++) {
-		if (str_equal((*m)->name, argv[1]))
-			return measure_run(*m, argc - 2, args + 2);
-	}
-	(void)fputs("usage: predictctl COMMAND ...\n", stderr);
-	return MEASURE_USAGE;
+	for (; m[n] && n < MEASURES_MAX; n++)
+		extra[n] = (struct cli_extra){
+			.name = m[n]->name,
+			.usage = m[n]->usage,
+			.help = m[n]->help,
+			.run = run_measure,
+			.ctx = m[n],
+		};
+	doc_init();
+	return cli_main(argc, (const char *const *)argv, extra, n);
 }

@@ -1,14 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "measure/trial.h"
 
-#include "base/doc.h"
 #include "base/str.h"
 #include "engine/kernels/blas.h"
 #include "engine/plan_cache.h"
 
 enum err_code trial_init(struct err *err)
 {
-	doc_init();
 	return blas_init(err);
 }
 

@@ -25,7 +25,7 @@ struct trial {
 	unsigned threads;
 };
 
-/** Once, before anything else here: what main() does before threads start. */
+/** Once, after doc_init() and before anything else here. */
 MUST_USE enum err_code trial_init(struct err *err);
 
 MUST_USE enum err_code trial_open(const char *path, unsigned threads,

@@ -14,6 +14,7 @@ static char folder[PATH_MAX];
 
 static void setup(void)
 {
+	doc_init();
 	cr_redirect_stdout();
 	cr_redirect_stderr();
 	folder_enter(folder);

@@ -1,0 +1,157 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/** @file
+ * models, load, unload: what is served.
+ */
+#include "base/str.h"
+#include "cli/cmd.h"
+#include "cli/show.h"
+#include "cli/table.h"
+
+static const struct args_flag no_flags[] = { { 0 } };
+
+/* --- models --- */
+
+static enum err_code print_index(struct cli *cli, const struct doc *index,
+				 struct err *err)
+{
+	static const char *const heads[] = { "MODEL", "VERSION", "STATE",
+					     "REASON", NULL };
+	struct table table;
+
+	table_init(&table, cli->arena, heads);
+	for (const struct doc *m = index->first; m; m = m->next) {
+		const char *cells[] = {
+			cli_text(m, "name", ""),
+			cli_text(m, "version", ""),
+			cli_text(m, "state", ""),
+			cli_text(m, "reason", ""),
+		};
+		enum err_code rc = table_add(&table, cells, err);
+
+		if (rc)
+			return rc;
+	}
+	table_print(&table, &cli->out);
+	return ERR_NONE;
+}
+
+static int list_models(struct cli *cli)
+{
+	struct client_answer answer;
+	struct err err = { 0 };
+	struct doc *doc;
+	enum err_code rc;
+
+	rc = cli_get(cli, "POST", "/v2/repository/index", &doc, &answer, &err);
+	if (rc)
+		return cli_fail(cli, &err);
+	if (cli->json)
+		cli_print_raw(cli, &answer);
+	else
+		rc = print_index(cli, doc, &err);
+	buf_finish(&answer.body);
+	return rc ? cli_fail(cli, &err) : CLI_OK;
+}
+
+static int show_model(struct cli *cli, const char *name)
+{
+	struct client_answer answer;
+	struct err err = { 0 };
+	const char *path;
+	struct doc *doc;
+	enum err_code rc;
+
+	rc = cli_path(cli, "/models", name, "", &path, &err);
+	if (!rc)
+		rc = cli_get(cli, "GET", path, &doc, &answer, &err);
+	if (rc)
+		return cli_fail(cli, &err);
+	if (cli->json)
+		cli_print_raw(cli, &answer);
+	else
+		show_doc(&cli->out, doc);
+	buf_finish(&answer.body);
+	return CLI_OK;
+}
+
+static int run_models(struct cli *cli, const struct args *args)
+{
+	const char *what = args->n_words ? args->word[0] : "list";
+
+	if (str_equal(what, "list") && args->n_words < 2)
+		return list_models(cli);
+	if (str_equal(what, "show") && args->n_words == 2)
+		return show_model(cli, args->word[1]);
+	return cli_wrong_usage(cli, "expected 'list' or 'show NAME'");
+}
+
+extern const struct cli_command cli_models;
+const struct cli_command cli_models = {
+	.name = "models",
+	.usage = "[list | show NAME]",
+	.help = "List models and their versions, or show one.",
+	.flags = no_flags,
+	.max_words = 2,
+	.run = run_models,
+};
+
+/* --- load and unload --- */
+
+static int change(struct cli *cli, const char *name, const char *how,
+		  const char *done)
+{
+	struct client_request request = {
+		.method = "POST",
+		.content_type = "application/json",
+		.body = "{}",
+		.len = 2,
+	};
+	struct client_answer answer;
+	struct err err = { 0 };
+	enum err_code rc;
+
+	rc = cli_path(cli, "/v2/repository/models", name, how, &request.path,
+		      &err);
+	if (!rc)
+		rc = cli_ask(cli, &request, &answer, &err);
+	if (rc)
+		return cli_fail(cli, &err);
+	if (cli->json)
+		cli_print_raw(cli, &answer);
+	else
+		cli_note(cli, COLOUR_GREEN, "%s: %s", name, done);
+	buf_finish(&answer.body);
+	return CLI_OK;
+}
+
+static int run_load(struct cli *cli, const struct args *args)
+{
+	return change(cli, args->word[0], "/load", "loaded");
+}
+
+static int run_unload(struct cli *cli, const struct args *args)
+{
+	return change(cli, args->word[0], "/unload", "unloaded");
+}
+
+extern const struct cli_command cli_load;
+const struct cli_command cli_load = {
+	.name = "load",
+	.usage = "NAME",
+	.help = "Load a model, or load it anew.",
+	.flags = no_flags,
+	.min_words = 1,
+	.max_words = 1,
+	.run = run_load,
+};
+
+extern const struct cli_command cli_unload;
+const struct cli_command cli_unload = {
+	.name = "unload",
+	.usage = "NAME",
+	.help = "Take a model out of service.",
+	.flags = no_flags,
+	.min_words = 1,
+	.max_words = 1,
+	.run = run_unload,
+};
