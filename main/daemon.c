@@ -54,8 +54,8 @@ static void log_event_of_job(void *ctx, const char *job_id, int64_t seq,
 					    { "event", json } };
 
 	(void)seq;
-	if (str_equal(type, "state") || str_equal(type, "published") ||
-	    str_equal(type, "warning"))
+	if (str_equal(type, "state") || str_equal(type, "done") ||
+	    str_equal(type, "published") || str_equal(type, "warning"))
 		log_event(LOG_LEVEL_INFO, "jobs", type, fields, 2);
 	event_hub_announce(daemon->hub, job_id);
 }

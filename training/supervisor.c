@@ -103,15 +103,47 @@ enum err_code supervisor_tell(struct supervisor *supervisor,
 	return rc;
 }
 
+/* The state and the event that ends the story are written as one: who reads
+ * the events of a job that is over has read "done". */
+static enum err_code supervisor_end(struct supervisor *supervisor,
+				    struct store_job *job, enum job_state state,
+				    struct err *err)
+{
+	struct json_writer writer;
+	struct buf buf;
+	enum err_code rc;
+
+	job->state = job_state_name(state);
+	job->finished_ms = clock_realtime_ms();
+	buf_init(&buf, SPEC_MAX);
+	json_write_init(&writer, &buf);
+	json_write_object(&writer, NULL);
+	json_write_string(&writer, "type", "done");
+	json_write_string(&writer, "state", job->state);
+	if (job->stop_reason)
+		json_write_string(&writer, "stop_reason", job->stop_reason);
+	if (job->error)
+		json_write_string(&writer, "error", job->error);
+	if (job->result_json)
+		json_write_raw(&writer, "result", job->result_json,
+			       strlen(job->result_json));
+	json_write_object_end(&writer);
+	rc = buf_check(&buf, "a job's end", err);
+	if (!rc)
+		rc = supervisor_tell(supervisor, job, "done", buf.data, err);
+	buf_finish(&buf);
+	return rc;
+}
+
 enum err_code supervisor_set_state(struct supervisor *supervisor,
 				   struct store_job *job, enum job_state state,
 				   struct err *err)
 {
 	char json[96];
 
-	job->state = job_state_name(state);
 	if (job_state_is_over(state))
-		job->finished_ms = clock_realtime_ms();
+		return supervisor_end(supervisor, job, state, err);
+	job->state = job_state_name(state);
 	(void)snprintf(json, sizeof(json),
 		       "{\"type\":\"state\",\"state\":\"%s\"}", job->state);
 	return supervisor_tell(supervisor, job, "state", json, err);

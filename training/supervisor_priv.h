@@ -51,7 +51,7 @@ MUST_USE enum err_code supervisor_tell(struct supervisor *supervisor,
 				       const struct store_job *job,
 				       const char *type, const char *json,
 				       struct err *err);
-/** The same with a new state. */
+/** The same with a new state; one that ends the job is told as "done". */
 MUST_USE enum err_code supervisor_set_state(struct supervisor *supervisor,
 					    struct store_job *job,
 					    enum job_state state,

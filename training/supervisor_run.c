@@ -35,6 +35,8 @@ static enum err_code take_state(struct supervisor *supervisor,
 		return err_set(err, ERR_FORMAT,
 			       "the worker said a state that "
 			       "is not its own");
+	if (str_equal(job->state, job_state_name(state)))
+		return ERR_NONE; /* said at the start already */
 	return supervisor_set_state(supervisor, job, state, err);
 }
 
@@ -99,7 +101,6 @@ static enum err_code keep_publish_fault(struct supervisor *supervisor,
 /* A line, parsed. */
 struct said {
 	const struct doc *event;
-	const char *line;
 	struct arena *arena;
 };
 
@@ -138,8 +139,6 @@ static enum err_code take_done(struct supervisor *supervisor,
 	rc = supervisor_set_state(supervisor, job, state, err);
 	if (!rc && state == JOB_INTERRUPTED)
 		rc = supervisor_set_state(supervisor, job, JOB_QUEUED, err);
-	if (!rc && job_state_is_over(state))
-		rc = supervisor_tell(supervisor, job, "done", said->line, err);
 	return rc;
 }
 
@@ -163,7 +162,7 @@ static enum err_code take_event(struct supervisor *supervisor,
 		return take_state(supervisor, &job, event, err);
 	if (str_equal(type, "done"))
 		return take_done(supervisor, place, &job,
-				 &(struct said){ event, line, arena }, err);
+				 &(struct said){ event, arena }, err);
 	if (str_equal(type, "published")) {
 		rc = take_published(supervisor, &job, event, line, err);
 		return rc ? keep_publish_fault(supervisor, &job, err) : rc;
