@@ -56,7 +56,8 @@ static void fill_random(struct tensor_view *view, unsigned stream)
 	if (view->dtype == DTYPE_STRING)
 		for (int64_t i = 0; i < n; i++)
 			((struct str *)view->data)[i].bytes = "";
-	if (dtype_info(view->dtype)->arith == DTYPE_NONE)
+	if (view->dtype == DTYPE_STRING ||
+	    dtype_info(view->dtype)->arith == DTYPE_NONE)
 		return;
 	for (int64_t i = 0; i < n; i++) {
 		/* integers are indexes more often than not: 0 and 1 are
