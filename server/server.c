@@ -2,6 +2,7 @@
 #include "server/server.h"
 
 #include "base/clock.h"
+#include "base/log.h"
 #include "base/mem.h"
 #include "server/auth.h"
 #include "server/http.h"
@@ -12,7 +13,13 @@
 #include "server/run_pool.h"
 #include "server/server_priv.h"
 
-enum { SMALL_BODY = 1 << 20, SWALLOWED_BODY = 64 << 10 };
+enum {
+	SMALL_BODY = 1 << 20,
+	SWALLOWED_BODY = 64 << 10,
+	BACKGROUND_THREADS = 2,
+	SETTLE_MS = 5000, /* for what runs when the time to drain is up */
+	LOGGED_BYTES = 500,
+};
 
 struct server {
 	struct server_options options;
@@ -43,32 +50,85 @@ enum err_code server_begin(struct api_context *context,
 	enum err_code rc;
 
 	request->context = context;
+	request->deadline_ns =
+	    request->start_ns + context->deadline_ms * 1000000;
 	rc = route_find(request, err);
 	if (rc)
 		return rc;
+	request->body_max = body_max(context, request->route);
 	rc = auth_check(context->auth, api_header(request, "Authorization"),
 			request->route->scope, err);
-	if (rc)
-		return rc;
-	request->body_max = body_max(context, request->route);
-	request->deadline_ns =
-	    request->start_ns + context->deadline_ms * 1000000;
-	return ERR_NONE;
+	return rc;
+}
+
+/* Why a request was refused that another time would have been taken. */
+static void count_shed(struct api_request *request)
+{
+	struct metrics *metrics = request->context->metrics;
+
+	switch (request->code) {
+	case ERR_BUSY:
+		metrics_shed(metrics, SHED_QUEUE);
+		break;
+	case ERR_NO_MEMORY:
+		metrics_shed(metrics, SHED_MEMORY);
+		break;
+	case ERR_NOT_READY:
+		metrics_shed(metrics, SHED_NOT_READY);
+		break;
+	default:
+		break;
+	}
+}
+
+static void count(struct api_request *request)
+{
+	const struct route *route = request->route;
+
+	if (request->is_counted)
+		return;
+	request->is_counted = true;
+	metrics_end(
+	    request->context->metrics, route ? (int)route_number(route) : -1,
+	    request->response.status, clock_monotonic_ns() - request->start_ns);
+	count_shed(request);
+}
+
+static void let_go(struct api_request *request)
+{
+	void (*cleanup)(struct api_request *) = request->cleanup;
+
+	request->cleanup = NULL;
+	if (cleanup)
+		cleanup(request);
+}
+
+static void log_failure(const struct api_request *request)
+{
+	const struct buf *body = &request->response.body;
+
+	if (request->response.status == 500)
+		log_write(LOG_LEVEL_WARNING, "http", "%s %s: %.*s",
+			  request->method, request->route->pattern,
+			  body->len < LOGGED_BYTES ? (int)body->len
+						   : LOGGED_BYTES,
+			  body->data ? body->data : "");
 }
 
 void server_dispatch(struct api_request *request)
 {
 	route_dispatch(request);
+	if (request->is_suspended)
+		return;
+	log_failure(request);
+	let_go(request);
+	count(request);
 }
 
 void server_end(struct api_request *request)
 {
-	const struct api_context *context = request->context;
-	int route = request->route ? (int)route_number(request->route) : -1;
-
-	if (context)
-		metrics_end(context->metrics, route, request->response.status,
-			    clock_monotonic_ns() - request->start_ns);
+	let_go(request);
+	count(request);
 }
 
 static enum err_code on_begin(void *data, struct api_request *request,
@@ -135,6 +195,9 @@ static enum err_code make_parts(struct server *server, struct err *err)
 	if (!rc)
 		rc = run_pool_create(1, "timer", &server->serving.timer, err);
 	if (!rc)
+		rc = run_pool_create(BACKGROUND_THREADS, "background",
+				     &context->background, err);
+	if (!rc)
 		rc = model_cache_create(&models, &context->models, err);
 	return rc;
 }
@@ -182,11 +245,12 @@ enum err_code server_start(struct server *server, struct err *err)
 
 	rc = model_cache_load_all(server->context.models, err);
 	if (!rc)
-		rc = http_create(&http, &server->http, err);
+		rc = model_cache_start(server->context.models, err);
 	if (rc)
 		return rc;
+	/* before the port is bound: the first request finds it so */
 	atomic_store(&server->context.is_ready, true);
-	return model_cache_start(server->context.models, err);
+	return http_create(&http, &server->http, err);
 }
 
 uint16_t server_port(const struct server *server)
@@ -204,25 +268,43 @@ void server_unready(struct server *server)
 	atomic_store(&server->context.is_ready, false);
 }
 
+/* What is suspended must be answered before the HTTP server can go. */
+static void settle(struct server *server)
+{
+	const int64_t deadline = clock_deadline_ns(SETTLE_MS);
+
+	while (metrics_in_flight(server->context.metrics) > 0 &&
+	       clock_monotonic_ns() < deadline)
+		clock_sleep_ms(1);
+}
+
 bool server_stop(struct server *server, int64_t drain_ms)
 {
-	bool is_empty = true;
+	bool is_drained;
 
 	server_unready(server);
-	if (server->http)
-		is_empty = http_drain(server->http, drain_ms);
+	if (!server->http)
+		return true;
+	is_drained = http_drain(server->http, drain_ms);
 	model_cache_stop(server->context.models);
-	return is_empty;
+	settle(server);
+	http_destroy(server->http);
+	server->http = NULL;
+	return is_drained;
 }
 
 void server_destroy(struct server *server)
 {
 	if (!server)
 		return;
-	http_destroy(server->http);
-	model_cache_destroy(server->context.models);
+	(void)server_stop(server, 0);
+	/* pools end before what their tasks belong to */
+	run_pool_destroy(server->context.background);
+	if (server->context.models)
+		model_cache_stop(server->context.models);
 	run_pool_destroy(server->serving.runners);
 	run_pool_destroy(server->serving.timer);
+	model_cache_destroy(server->context.models);
 	auth_destroy(server->context.auth);
 	metrics_destroy(server->context.metrics);
 	mem_free(server);
