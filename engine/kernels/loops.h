@@ -24,7 +24,7 @@ typedef bool loop_run(int64_t n, const void *const *in, const int *step,
 
 struct loop {
 	const char *op;	   /**< name of the row, any domain of ours */
-	unsigned n_params; /**< doubles at the start of the attrs struct */
+	unsigned n_params; /**< the row's first attributes, as numbers */
 	double ns;	   /**< predicted, an element of float */
 	loop_run *run[DTYPE_COUNT]; /**< by type of in[0] */
 };

@@ -20,6 +20,13 @@ LOOPS_INLINE T NAME(mul)(T a, T b, const T *p)
 	return (T)((U)a * (U)b);
 }
 
+/* written so that it is no idle question of unsigned numbers */
+LOOPS_INLINE T NAME(prelu)(T x, T slope, const T *p)
+{
+	(void)p;
+	return x > 0 || x == 0 ? x : (T)((U)x * (U)slope);
+}
+
 LOOPS_INLINE bool NAME(greater)(T a, T b)
 {
 	return a > b;
@@ -88,6 +95,7 @@ static bool NAME(clip_loop)(int64_t n, const void *const *in, const int *step,
 LOOPS_WALK2(add)
 LOOPS_WALK2(sub)
 LOOPS_WALK2(mul)
+LOOPS_WALK2(prelu)
 LOOPS_TEST(greater)
 LOOPS_TEST(greater_or_equal)
 LOOPS_TEST(less)

@@ -111,6 +111,97 @@ LOOPS_INLINE T NAME(round)(T x, const T *p)
 	return LIBM(rint)(x);
 }
 
+/* p[0]: as in C, the sign is the dividend's; else the divisor's, as in
+ * Python. */
+LOOPS_INLINE T NAME(mod)(T a, T b, const T *p)
+{
+	const T rest = LIBM(fmod)(a, b);
+
+	if (p[0] == 0 && rest != 0 && (rest < 0) != (b < 0))
+		return rest + b;
+	return rest;
+}
+
+LOOPS_INLINE bool NAME(is_nan)(T x, const T *p)
+{
+	(void)p;
+	return x != x;
+}
+
+/* p: whether minus infinity counts, and plus infinity */
+LOOPS_INLINE bool NAME(is_inf)(T x, const T *p)
+{
+	const T huge = (T)HUGE_VAL;
+
+	return (x == huge && p[1] != 0) || (x == -huge && p[0] != 0);
+}
+
+LOOPS_INLINE T NAME(sin)(T x, const T *p)
+{
+	(void)p;
+	return LIBM(sin)(x);
+}
+
+LOOPS_INLINE T NAME(cos)(T x, const T *p)
+{
+	(void)p;
+	return LIBM(cos)(x);
+}
+
+LOOPS_INLINE T NAME(tan)(T x, const T *p)
+{
+	(void)p;
+	return LIBM(tan)(x);
+}
+
+LOOPS_INLINE T NAME(asin)(T x, const T *p)
+{
+	(void)p;
+	return LIBM(asin)(x);
+}
+
+LOOPS_INLINE T NAME(acos)(T x, const T *p)
+{
+	(void)p;
+	return LIBM(acos)(x);
+}
+
+LOOPS_INLINE T NAME(atan)(T x, const T *p)
+{
+	(void)p;
+	return LIBM(atan)(x);
+}
+
+LOOPS_INLINE T NAME(sinh)(T x, const T *p)
+{
+	(void)p;
+	return LIBM(sinh)(x);
+}
+
+LOOPS_INLINE T NAME(cosh)(T x, const T *p)
+{
+	(void)p;
+	return LIBM(cosh)(x);
+}
+
+LOOPS_INLINE T NAME(asinh)(T x, const T *p)
+{
+	(void)p;
+	return LIBM(asinh)(x);
+}
+
+LOOPS_INLINE T NAME(acosh)(T x, const T *p)
+{
+	(void)p;
+	return LIBM(acosh)(x);
+}
+
+LOOPS_INLINE T NAME(atanh)(T x, const T *p)
+{
+	(void)p;
+	return LIBM(atanh)(x);
+}
+
 /* Activations; the sources of their formulas stand in ops/activation.c. */
 
 LOOPS_INLINE T NAME(relu)(T x, const T *p)
@@ -387,3 +478,17 @@ LOOPS_WALK1(gelu)
 LOOPS_WALK2(gelu_grad)
 LOOPS_WALK1(gelu_tanh)
 LOOPS_WALK2(gelu_tanh_grad)
+LOOPS_WALK2(mod)
+LOOPS_TEST1(is_nan)
+LOOPS_TEST1(is_inf)
+LOOPS_WALK1(sin)
+LOOPS_WALK1(cos)
+LOOPS_WALK1(tan)
+LOOPS_WALK1(asin)
+LOOPS_WALK1(acos)
+LOOPS_WALK1(atan)
+LOOPS_WALK1(sinh)
+LOOPS_WALK1(cosh)
+LOOPS_WALK1(asinh)
+LOOPS_WALK1(acosh)
+LOOPS_WALK1(atanh)

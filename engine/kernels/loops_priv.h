@@ -43,6 +43,15 @@ extern const struct loop loops_base[], loops_v3[], loops_v4[],
 		return NAME(walk_test)(n, in, step, out, NAME(rule));   \
 	}
 
+#define LOOPS_TEST1(rule)                                               \
+	static bool NAME(rule##_loop)(int64_t n, const void *const *in, \
+				      const int *step, void *out,       \
+				      const double *p)                  \
+	{                                                               \
+		(void)step;                                             \
+		return NAME(walk_test1)(n, in, out, p, NAME(rule));     \
+	}
+
 #define LOOPS_INLINE static inline __attribute__((always_inline))
 
 #endif

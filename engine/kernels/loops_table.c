@@ -120,6 +120,12 @@ LOOPS_INLINE double libm_sigmoid(double x)
 		[DTYPE_U64] = u64_##rule##_loop,   \
 		[DTYPE_BOOL] = bool_##rule##_loop, \
 	}
+#define INTEGERS(rule)                           \
+	{                                        \
+		[DTYPE_I32] = i32_##rule##_loop, \
+		[DTYPE_I64] = i64_##rule##_loop, \
+		[DTYPE_U64] = u64_##rule##_loop, \
+	}
 #define BOOLS(rule)                               \
 	{                                         \
 		[DTYPE_BOOL] = bool_##rule##_loop \
@@ -127,12 +133,26 @@ LOOPS_INLINE double libm_sigmoid(double x)
 
 const struct loop LOOPS_TABLE[] = {
 	{ "Abs",                   0, 0.2, NUMBERS(abs) },
+	{ "Acos",                  0, 8.0, FLOATS(acos) },
+	{ "Acosh",                 0, 8.0, FLOATS(acosh) },
 	{ "Add",                   0, 0.2, NUMBERS(add) },
 	{ "And",                   0, 0.1, BOOLS(and) },
+	{ "Asin",                  0, 8.0, FLOATS(asin) },
+	{ "Asinh",                 0, 8.0, FLOATS(asinh) },
+	{ "Atan",                  0, 8.0, FLOATS(atan) },
+	{ "Atanh",                 0, 8.0, FLOATS(atanh) },
+	{ "BitShift.LEFT",         0, 0.3, INTEGERS(shift_left) },
+	{ "BitShift.RIGHT",        0, 0.3, INTEGERS(shift_right) },
+	{ "BitwiseAnd",            0, 0.2, INTEGERS(bit_and) },
+	{ "BitwiseNot",            0, 0.2, INTEGERS(bit_not) },
+	{ "BitwiseOr",             0, 0.2, INTEGERS(bit_or) },
+	{ "BitwiseXor",            0, 0.2, INTEGERS(bit_xor) },
 	{ "Ceil",                  0, 0.2, FLOATS(ceil) },
 	{ "Celu",                  1, 1.5, FLOATS(celu) },
 	{ "CeluGrad",              1, 0.4, FLOATS(celu_grad) },
 	{ "Clip",                  0, 0.2, NUMBERS(clip) },
+	{ "Cos",                   0, 8.0, FLOATS(cos) },
+	{ "Cosh",                  0, 8.0, FLOATS(cosh) },
 	{ "Div",                   0, 0.4, NUMBERS(div) },
 	{ "Elu",                   1, 1.5, FLOATS(elu) },
 	{ "EluGrad",               1, 0.3, FLOATS(elu_grad) },
@@ -150,6 +170,8 @@ const struct loop LOOPS_TABLE[] = {
 	{ "HardSigmoidGrad",       2, 0.3, FLOATS(hard_sigmoid_grad) },
 	{ "HardSwish",             0, 0.3, FLOATS(hard_swish) },
 	{ "HardSwishGrad",         0, 0.3, FLOATS(hard_swish_grad) },
+	{ "IsInf",                 2, 0.3, FLOATS(is_inf) },
+	{ "IsNaN",                 0, 0.2, FLOATS(is_nan) },
 	{ "LeakyRelu",             1, 0.2, FLOATS(leaky_relu) },
 	{ "LeakyReluGrad",         1, 0.3, FLOATS(leaky_relu_grad) },
 	{ "Less",                  0, 0.2, NUMBERS(less) },
@@ -159,10 +181,12 @@ const struct loop LOOPS_TABLE[] = {
 	{ "Min",                   0, 0.2, NUMBERS(min) },
 	{ "Mish",                  0, 0.9, FLOATS(mish) },
 	{ "MishGrad",              0, 1.5, FLOATS(mish_grad) },
+	{ "Mod",                   1, 5.0, NUMBERS(mod) },
 	{ "Mul",                   0, 0.2, NUMBERS(mul) },
 	{ "Neg",                   0, 0.2, NUMBERS(neg) },
 	{ "Not",                   0, 0.1, BOOLS(not) },
 	{ "Or",                    0, 0.1, BOOLS(or) },
+	{ "PRelu",                 0, 0.3, NUMBERS(prelu) },
 	{ "Pow",                   0, 9.0, NUMBERS(pow) },
 	{ "Reciprocal",            0, 0.4, FLOATS(reciprocal) },
 	{ "Relu",                  0, 0.2, FLOATS(relu) },
@@ -175,6 +199,8 @@ const struct loop LOOPS_TABLE[] = {
 	{ "Sigmoid",               0, 0.6, FLOATS(sigmoid) },
 	{ "SigmoidGrad",           0, 0.3, FLOATS(sigmoid_grad) },
 	{ "Sign",                  0, 0.2, NUMBERS(sign) },
+	{ "Sin",                   0, 8.0, FLOATS(sin) },
+	{ "Sinh",                  0, 8.0, FLOATS(sinh) },
 	{ "Softplus",              0, 1.5, FLOATS(softplus) },
 	{ "SoftplusGrad",          0, 0.8, FLOATS(softplus_grad) },
 	{ "Softsign",              0, 0.4, FLOATS(softsign) },
@@ -184,6 +210,7 @@ const struct loop LOOPS_TABLE[] = {
 	{ "Sum",                   0, 0.2, NUMBERS(add) },
 	{ "Swish",                 1, 0.7, FLOATS(swish) },
 	{ "SwishGrad",             1, 0.8, FLOATS(swish_grad) },
+	{ "Tan",                   0, 8.0, FLOATS(tan) },
 	{ "Tanh",                  0, 0.8, FLOATS(tanh) },
 	{ "TanhGrad",              0, 0.3, FLOATS(tanh_grad) },
 	{ "ThresholdedRelu",       1, 0.2, FLOATS(thresholded_relu) },

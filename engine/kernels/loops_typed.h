@@ -5,6 +5,7 @@
 typedef T NAME(rule1)(T x, const T *p);
 typedef T NAME(rule2)(T a, T b, const T *p);
 typedef bool NAME(test2)(T a, T b);
+typedef bool NAME(test1)(T x, const T *p);
 
 LOOPS_INLINE void NAME(params)(const double *from, T *to)
 {
@@ -86,5 +87,19 @@ LOOPS_INLINE bool NAME(walk_test)(int64_t n, const void *const *in,
 		for (int64_t i = 0; i < n; i++)
 			y[i] = test(a[0], b[step[1] ? i : 0]);
 	}
+	return true;
+}
+
+LOOPS_INLINE bool NAME(walk_test1)(int64_t n, const void *const *in, void *out,
+				   const double *params, NAME(test1) * test)
+{
+	const T *x = in[0];
+	bool *y = out;
+	T p[LOOP_MAX_PARAMS];
+
+	NAME(params)(params, p);
+	LOOPS_INDEPENDENT
+	for (int64_t i = 0; i < n; i++)
+		y[i] = test(x[i], p);
 	return true;
 }

@@ -168,3 +168,60 @@ const struct op op_sigmoid_grad =
 
 const struct op op_tanh_grad =
     ACTIVATION_GRAD_ROW("TanhGrad", "Tanh", "result", NULL, 0, "");
+
+/* PRelu: the slope below zero is an operand, which broadcasts to X. */
+
+static enum err_code infer_prelu(struct infer *infer, struct err *err)
+{
+	const struct shape *x = &infer->in[0].shape;
+	const struct shape *slope = &infer->in[1].shape;
+	char want[64], got[64];
+	struct shape both;
+
+	if (shape_broadcast(x, slope, &both, NULL) != ERR_NONE ||
+	    !shape_equal(&both, x))
+		return infer_fail(
+		    err,
+		    "input 'slope': expected a shape that broadcasts to "
+		    "%s of 'X', got %s",
+		    shape_text(x, want, sizeof(want)),
+		    shape_text(slope, got, sizeof(got)));
+	return infer_same(infer, err);
+}
+
+static const struct op_case prelu_cases[] = {
+	{ .name = "channels",
+	  .graph = "y = PRelu(x:float[2,3,4], slope:float[3,1])",
+	  .kink = 0.05 },
+	{ .name = "one slope",
+	  .graph = "y = PRelu(x:float[3,37], slope:float[1])",
+	  .kink = 0.05 },
+	{ .name = "a slope each",
+	  .graph = "y = PRelu(x:float[3,37], slope:float[3,37])",
+	  .kink = 0.05 },
+	{ .name = "int64",
+	  .graph = "y = PRelu(x:int64[3]={-2,0,5}, slope:int64[]={3})" },
+	{ .name = "slopes that grow it",
+	  .graph = "y = PRelu(x:float[3], slope:float[2,3])",
+	  .want = ERR_SHAPE },
+	{ 0 },
+};
+
+extern const struct op op_prelu;
+
+const struct op op_prelu = {
+	.domain = "",
+	.name = "PRelu",
+	.help = "X, or slope X below zero",
+	.since = 7,
+	.flags = OP_ZERO_STAYS_ZERO,
+	.in = (const struct port[]){ { "X", "T:arith", 0 },
+				     { "slope", "T", 0 },
+				     { 0 } },
+	.out = activation_out,
+	.infer = infer_prelu,
+	.kernels = elementwise_kernels,
+	.grad = "dX = Where(Less(X, 0), Mul(dY, slope), dY);"
+		"dslope = SumTo(Mul(dY, Min(X, 0)), slope)",
+	.cases = prelu_cases,
+};

@@ -32,7 +32,7 @@ struct cast_attrs {
 	  .help = "1: what is too large for a float8 becomes its largest",     \
 	  .offset = offsetof(struct cast_like_attrs, saturate) },              \
 	{ .name = "round_mode", .kind = ATTR_STRING, .def_text = "up",         \
-	  .help = "of float8e8m0 only; \"up\"",                                \
+	  .help = "of float8e8m0 only: \"up\", \"down\" or \"nearest\"",                                \
 	  .offset = offsetof(struct cast_like_attrs, round_mode) }
 /* clang-format on */
 
@@ -57,6 +57,18 @@ static bool is_complex(enum dtype dtype)
 	return dtype == DTYPE_C64 || dtype == DTYPE_C128;
 }
 
+enum { ROUND_UNKNOWN = -1 };
+
+static int round_of(const struct cast_like_attrs *attrs)
+{
+	if (strcmp(attrs->round_mode, "up") == 0)
+		return DTYPE_ROUND_UP;
+	if (strcmp(attrs->round_mode, "down") == 0)
+		return DTYPE_ROUND_DOWN;
+	return strcmp(attrs->round_mode, "nearest") == 0 ? DTYPE_ROUND_NEAREST
+							 : ROUND_UNKNOWN;
+}
+
 static enum err_code infer_cast(struct infer *infer, struct err *err)
 {
 	const struct cast_like_attrs *attrs = infer->attrs;
@@ -68,10 +80,10 @@ static enum err_code infer_cast(struct infer *infer, struct err *err)
 			       "input 'input': %s cannot become %s, only real "
 			       "numbers and strings are cast",
 			       dtype_info(from)->name, dtype_info(to)->name);
-	if (strcmp(attrs->round_mode, "up") != 0)
-		return err_set(err, ERR_UNSUPPORTED,
-			       "attribute 'round_mode': expected \"up\", got "
-			       "\"%s\"",
+	if (round_of(attrs) == ROUND_UNKNOWN)
+		return err_set(err, ERR_INVALID,
+			       "attribute 'round_mode': expected \"up\", "
+			       "\"down\" or \"nearest\", got \"%s\"",
 			       attrs->round_mode);
 	return infer_same(infer, err);
 }
@@ -183,6 +195,26 @@ static void to_strings(const struct kernel_call *call, int64_t first,
 	}
 }
 
+/* The one type whose rounding is a choice. */
+static void to_e8m0(const struct kernel_call *call, int64_t first, int64_t last)
+{
+	const struct cast_like_attrs *attrs = call->query->attrs;
+	const enum dtype from = call->query->in[0].type.elem;
+	const size_t size = dtype_info(from)->size;
+	uint8_t *out = call->out[0];
+
+	for (int64_t i = first; i < last; i++) {
+		float value;
+
+		dtype_convert(from,
+			      (const char *)call->in[0] + (size_t)i * size,
+			      DTYPE_F32, &value, 1, true);
+		out[i] =
+		    dtype_f32_to_e8m0(value, (enum dtype_round)round_of(attrs),
+				      attrs->saturate != 0);
+	}
+}
+
 static void between_numbers(const struct kernel_call *call, int64_t first,
 			    int64_t last)
 {
@@ -213,7 +245,10 @@ static void cast_run(const struct kernel_call *call, unsigned slice,
 		     slice, &first, &last);
 	if (first == last)
 		return;
-	if (from_text == to_text)
+	if (call->query->out[0].type.elem == DTYPE_F8E8M0 && !from_text &&
+	    call->query->in[0].type.elem != DTYPE_F8E8M0)
+		to_e8m0(call, first, last);
+	else if (from_text == to_text)
 		between_numbers(call, first, last);
 	else if (from_text)
 		from_strings(call, first, last);
@@ -294,6 +329,12 @@ static const struct op_case cast_cases[] = {
 	  .graph = "y = Cast<to=7>(Cast<to=8>(x:int64[2,3]))" },
 	{ .name = "nothing", .graph = "y = Cast<to=8>(x:float[0,3])" },
 	{ .name = "scalar", .graph = "y = Cast<to=7>(x:float[])" },
+	{ .name = "to powers of two",
+	  .graph = "y = Cast<to=24, round_mode=\"down\">"
+		   "(x:float[4]={1,3,0.7,1e30})" },
+	{ .name = "an unknown rounding",
+	  .graph = "y = Cast<to=24, round_mode=\"away\">(x:float[4])",
+	  .want = ERR_INVALID },
 	{ .name = "complex",
 	  .graph = "y = Cast<to=14>(x:float[2])",
 	  .want = ERR_UNSUPPORTED },

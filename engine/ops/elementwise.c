@@ -83,6 +83,18 @@ struct call {
 	double params[LOOP_MAX_PARAMS];
 };
 
+/* An attribute of either kind of number. */
+static double number(const struct op_attr *attr, const void *attrs)
+{
+	const char *at = (const char *)attrs + attr->offset;
+	double real;
+	int64_t whole;
+
+	memcpy(&real, at, sizeof(real));
+	memcpy(&whole, at, sizeof(whole));
+	return attr->kind == ATTR_INT ? (double)whole : real;
+}
+
 static void call_init(struct call *call, const struct kernel_call *kernel,
 		      const struct loop *loop)
 {
@@ -93,9 +105,8 @@ static void call_init(struct call *call, const struct kernel_call *kernel,
 	call->run = loop->run[query->in[0].type.elem];
 	call->in_size = dtype_info(query->in[0].type.elem)->size;
 	call->out_size = dtype_info(query->out[0].type.elem)->size;
-	if (loop->n_params > 0)
-		memcpy(call->params, query->attrs,
-		       loop->n_params * sizeof(double));
+	for (unsigned i = 0; i < loop->n_params; i++)
+		call->params[i] = number(&query->op->attrs[i], query->attrs);
 }
 
 /* NULL for an absent input. */

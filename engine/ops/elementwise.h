@@ -5,8 +5,7 @@
  * The loop is found by the row's name (engine/kernels/loops.h), followed by a
  * dot and the value of its first attribute where that is a text. One to three
  * inputs broadcast to output 0; more (Sum, Max, Min) are folded from the left,
- * a chunk at a time. The loop's parameters are the doubles at the start of the
- * attrs struct.
+ * a chunk at a time. The loop's parameters are the row's first attributes.
  *
  * Threads: const tables.
  */

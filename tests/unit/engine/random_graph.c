@@ -14,6 +14,7 @@ enum {
 	MAX_ELEMENTS = 20000,
 	MAX_STENCILS = 4096,
 	MAX_WRT = 64,
+	MAX_VALUES = 1024,
 	TRIES = 4,
 };
 
@@ -130,7 +131,8 @@ struct maker {
 	struct build build;
 	struct rng rng;
 	uint64_t n_drawn;
-	bool has_narrow, is_rough;
+	bool has_narrow;
+	bool rough[MAX_VALUES]; /* by value */
 };
 
 static uint64_t below(struct maker *maker, uint64_t bound)
@@ -281,6 +283,19 @@ static bool is_rough(const struct op *op)
 	       strstr(op->name, "Relu");
 }
 
+static void mark_rough(struct maker *maker, const struct stencil *stencil,
+		       const int32_t *in, const int32_t *out)
+{
+	bool rough = is_rough(stencil->op);
+
+	for (unsigned i = 0; i < stencil->n_in; i++)
+		rough |=
+		    in[i] >= 0 && in[i] < MAX_VALUES && maker->rough[in[i]];
+	for (unsigned i = 0; i < stencil->n_out; i++)
+		if (out[i] >= 0 && out[i] < MAX_VALUES)
+			maker->rough[out[i]] = rough;
+}
+
 static void add_node(struct maker *maker, const struct stencils *stencils)
 {
 	const struct stencil *stencil =
@@ -304,9 +319,10 @@ static void add_node(struct maker *maker, const struct stencils *stencils)
 			in[i] = fact->value ? build_const(&maker->build, &view)
 					    : fresh(maker, fact);
 	}
-	maker->is_rough |= is_rough(stencil->op);
 	build_row(&maker->build, stencil->op, stencil->attrs, in, stencil->n_in,
 		  out, stencil->n_out);
+	if (!maker->build.code)
+		mark_rough(maker, stencil, in, out);
 	for (unsigned i = 0; i < stencil->n_out; i++)
 		if (!maker->build.code &&
 		    dtype_info(stencil->out[i].elem)->arith !=
@@ -370,7 +386,8 @@ static bool add_gradients(struct maker *maker)
 				&b->err) != ERR_NONE)
 		return false;
 	replace_outputs(b, grad, n_wrt);
-	maker->is_rough = true;
+	for (int32_t i = 0; i < MAX_VALUES; i++)
+		maker->rough[i] = true;
 	return graph->n_output > 0;
 }
 
@@ -415,12 +432,13 @@ bool random_graph_create(const struct stencils *stencils, uint64_t seed,
 	good = !maker.build.code;
 	if (good && with_gradients)
 		good = add_gradients(&maker);
-	if (!good || maker.build.code) {
+	if (!good || maker.build.code || ret->graph->n_value > MAX_VALUES) {
 		random_graph_finish(ret);
 		return false;
 	}
 	ret->has_narrow = maker.has_narrow;
-	ret->is_rough = maker.is_rough;
+	ret->rough =
+	    arena_copy(ret->graph->arena, maker.rough, sizeof(maker.rough));
 	draw_inputs(ret, seed);
 	return true;
 }

@@ -25,7 +25,7 @@ struct random_graph {
 	struct fact *input;	  /**< by graph input; in the graph's arena */
 	struct tensor_view *data; /**< drawn, by graph input */
 	bool has_narrow;	  /**< a half type is somewhere in it */
-	bool is_rough;		  /**< small errors may become large ones */
+	bool *rough; /**< by value: small errors may become large ones */
 };
 
 /** with_gradients: the outputs are gradients of all floats that were. False
