@@ -87,6 +87,16 @@ static void free_memory(void *opaque, void *block)
 	mem_free(block);
 }
 
+/* Room for the next piece: less than STEP where the ceiling is near, and never
+ * nothing, so that the buffer says when it is full. */
+static char *make_room(struct buf *buf, unsigned *ret_room)
+{
+	const size_t left = buf->max > buf->len ? buf->max - buf->len : 1;
+
+	*ret_room = left < STEP ? (unsigned)left : STEP;
+	return buf_reserve(buf, *ret_room);
+}
+
 /* zlib counts bytes in an unsigned int. */
 static unsigned bounded(size_t len)
 {
@@ -106,20 +116,20 @@ static enum err_code inflate_all(z_stream *z, const unsigned char *data,
 	int status = Z_OK;
 
 	while (status != Z_STREAM_END) {
-		char *to = buf_reserve(buf, STEP);
-		unsigned n_in = bounded(len);
+		unsigned n_in = bounded(len), room;
+		char *to = make_room(buf, &room);
 
 		if (!to)
 			return buf_check(buf, "inflated body", err);
 		z->next_in = data;
 		z->avail_in = n_in;
 		z->next_out = (unsigned char *)to;
-		z->avail_out = STEP;
+		z->avail_out = room;
 		status = inflate(z, Z_NO_FLUSH);
 		data += n_in - z->avail_in;
 		len -= n_in - z->avail_in;
-		buf_advance(buf, STEP - z->avail_out);
-		n_out += STEP - z->avail_out;
+		buf_advance(buf, room - z->avail_out);
+		n_out += room - z->avail_out;
 		if (n_out > most)
 			return err_set(err, ERR_TOO_LARGE,
 				       "body: inflates to more than %d times "
@@ -166,21 +176,21 @@ static enum err_code deflate_all(z_stream *z, const unsigned char *data,
 	int status = Z_OK;
 
 	while (status != Z_STREAM_END) {
-		char *to = buf_reserve(buf, STEP);
-		unsigned n_in = bounded(len);
+		unsigned n_in = bounded(len), room;
+		char *to = make_room(buf, &room);
 
 		if (!to)
 			return buf_check(buf, "deflated body", err);
 		z->next_in = data;
 		z->avail_in = n_in;
 		z->next_out = (unsigned char *)to;
-		z->avail_out = STEP;
+		z->avail_out = room;
 		status = deflate(z, n_in == len ? Z_FINISH : Z_NO_FLUSH);
 		if (status != Z_OK && status != Z_STREAM_END)
 			return no_memory(err);
 		data += n_in - z->avail_in;
 		len -= n_in - z->avail_in;
-		buf_advance(buf, STEP - z->avail_out);
+		buf_advance(buf, room - z->avail_out);
 	}
 	return ERR_NONE;
 }
