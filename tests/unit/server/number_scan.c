@@ -175,6 +175,7 @@ Test(number_scan, reads_every_integer_type_to_its_limits)
 		  "[28446744073709551615,0]" },
 	};
 	uint64_t out[2];
+	int16_t ends[2];
 	struct err err;
 
 	for (size_t i = 0; i < sizeof(rows) / sizeof(*rows); i++) {
@@ -187,8 +188,9 @@ Test(number_scan, reads_every_integer_type_to_its_limits)
 		cr_assert(strstr(err.msg, "out of the range"), "%s", err.msg);
 	}
 	cr_assert_eq(scan("[-32768,32767]", DTYPE_I16, 2, out, &err), ERR_NONE);
-	cr_assert_eq(((int16_t *)out)[0], -32768);
-	cr_assert_eq(((int16_t *)out)[1], 32767);
+	memcpy(ends, out, sizeof(ends));
+	cr_assert_eq(ends[0], -32768);
+	cr_assert_eq(ends[1], 32767);
 }
 
 Test(number_scan, reads_halves_bools_and_strings)
