@@ -1,249 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "engine/autodiff.h"
 
-#include <stdio.h>
 #include <string.h>
 
-#include "base/buf.h"
-#include "base/mem.h"
 #include "engine/autodiff_priv.h"
-
-/* What to differentiate: nodes first to end - 1. Values from `base` on belong
- * to them; of those before, only the `outer` ones can want a gradient. */
-struct range {
-	int32_t first, end, base;
-	const int32_t *outer;
-	int32_t n_outer;
-};
-
-/* One part of a value's gradient; parts of one value are a list. */
-struct part {
-	int32_t value, next;
-};
-
-struct sweep {
-	struct build *build;
-	struct arena *arena;
-	struct range range;
-	unsigned depth; /* of bodies in bodies */
-	int32_t n_slots;
-	/* by slot */
-	int32_t
-	    *source;   /* the wanted value that this one depends on, or NONE */
-	bool *reaches; /* the loss depends on it */
-	int32_t *first, *last; /* parts, in the order they came */
-	int32_t *total;	       /* their sum, once it was asked for */
-	struct part *part;
-	int32_t n_parts, cap_parts;
-};
 
 static enum err_code no_memory(struct err *err)
 {
 	return err_set(err, ERR_NO_MEMORY, "gradients: out of memory");
-}
-
-/* Slot of a value, or -1 for one that is none of ours. */
-static int32_t slot_of(const struct sweep *sweep, int32_t value)
-{
-	const struct range *range = &sweep->range;
-
-	if (value == VALUE_NONE)
-		return -1;
-	if (value >= range->base)
-		return value - range->base + range->n_outer < sweep->n_slots
-			   ? value - range->base + range->n_outer
-			   : -1;
-	for (int32_t i = 0; i < range->n_outer; i++)
-		if (range->outer[i] == value)
-			return i;
-	return -1;
-}
-
-static enum err_code sweep_init(struct sweep *sweep, struct build *build,
-				const struct range *range, unsigned depth,
-				struct err *err)
-{
-	size_t n;
-
-	memset(sweep, 0, sizeof(*sweep));
-	sweep->build = build;
-	sweep->range = *range;
-	sweep->depth = depth;
-	sweep->n_slots = build->graph->n_value - range->base + range->n_outer;
-	n = (size_t)sweep->n_slots + 1;
-	sweep->arena = arena_create(SIZE_MAX / 2);
-	if (!sweep->arena)
-		return no_memory(err);
-	sweep->source = arena_array(sweep->arena, n, sizeof(int32_t));
-	sweep->first = arena_array(sweep->arena, n, sizeof(int32_t));
-	sweep->last = arena_array(sweep->arena, n, sizeof(int32_t));
-	sweep->total = arena_array(sweep->arena, n, sizeof(int32_t));
-	sweep->reaches = arena_array(sweep->arena, n, sizeof(bool));
-	if (!sweep->source || !sweep->first || !sweep->last || !sweep->total ||
-	    !sweep->reaches)
-		return no_memory(err);
-	for (size_t i = 0; i < n; i++) {
-		sweep->source[i] = VALUE_NONE;
-		sweep->first[i] = -1;
-		sweep->last[i] = -1;
-		sweep->total[i] = VALUE_NONE;
-	}
-	return ERR_NONE;
-}
-
-static bool is_differentiable(const struct graph *graph, int32_t value)
-{
-	const struct type *type = &graph->value[value].type;
-
-	return dtype_is_float(type->elem) && !type->is_sequence &&
-	       !type->is_optional;
-}
-
-/* Forward: which values depend on a wanted one, and on which. */
-static void mark_sources(struct sweep *sweep)
-{
-	const struct graph *graph = sweep->build->graph;
-
-	for (int32_t i = sweep->range.first; i < sweep->range.end; i++) {
-		const struct graph_node *node = &graph->node[i];
-		const int32_t *in = graph_in(graph, node);
-		const int32_t *out = graph_out(graph, node);
-		int32_t source = VALUE_NONE;
-
-		if (!node->op || node->op->flags & OP_NO_GRADIENT)
-			continue;
-		for (int32_t j = 0; j < node->n_in && source == VALUE_NONE;
-		     j++) {
-			const int32_t slot = slot_of(sweep, in[j]);
-
-			if (slot >= 0)
-				source = sweep->source[slot];
-		}
-		if (source == VALUE_NONE)
-			continue;
-		for (int32_t j = 0; j < node->n_out; j++) {
-			const int32_t slot = slot_of(sweep, out[j]);
-
-			if (slot >= 0 && sweep->source[slot] == VALUE_NONE &&
-			    is_differentiable(graph, out[j]))
-				sweep->source[slot] = source;
-		}
-	}
-}
-
-/* The first wanted value that a node's outputs depend on and the loss reaches
- * them, or NONE: the node is on no path. */
-static int32_t path_source(const struct sweep *sweep,
-			   const struct graph_node *node)
-{
-	const int32_t *out = graph_out(sweep->build->graph, node);
-
-	if (!node->op || node->op->flags & OP_NO_GRADIENT)
-		return VALUE_NONE;
-	for (int32_t i = 0; i < node->n_out; i++) {
-		const int32_t slot = slot_of(sweep, out[i]);
-
-		if (slot >= 0 && sweep->reaches[slot] &&
-		    sweep->source[slot] != VALUE_NONE)
-			return sweep->source[slot];
-	}
-	return VALUE_NONE;
-}
-
-static bool has_rule(const struct graph_node *node)
-{
-	const struct op *op = node->op;
-
-	return (op->grad || op->vjp || op->body) && node->n_body == 0;
-}
-
-/* Backward: which values lead to the loss. Nodes on the way without a rule
- * are told together. */
-static enum err_code mark_paths(struct sweep *sweep, struct err *err)
-{
-	const struct graph *graph = sweep->build->graph;
-	struct buf refusals;
-	enum err_code rc = ERR_NONE;
-
-	buf_init(&refusals, 2 * ERR_MSG_MAX);
-	for (int32_t i = sweep->range.end; i-- > sweep->range.first;) {
-		const struct graph_node *node = &graph->node[i];
-		const int32_t *in = graph_in(graph, node);
-		const int32_t source = path_source(sweep, node);
-
-		if (source == VALUE_NONE)
-			continue;
-		for (int32_t j = 0; j < node->n_in; j++) {
-			const int32_t slot = slot_of(sweep, in[j]);
-
-			if (slot >= 0 && sweep->source[slot] != VALUE_NONE)
-				sweep->reaches[slot] = true;
-		}
-		if (!has_rule(node))
-			buf_printf(&refusals,
-				   "%snode '%s' (%s) has no gradient, which "
-				   "'%s' needs",
-				   refusals.len ? "; " : "", node->name,
-				   node->op->name, graph->value[source].name);
-	}
-	if (refusals.len)
-		rc = err_set(err, ERR_UNSUPPORTED, "%s", refusals.data);
-	buf_finish(&refusals);
-	return rc;
-}
-
-static enum err_code add_part(struct sweep *sweep, int32_t slot, int32_t value,
-			      struct err *err)
-{
-	int32_t cap = sweep->cap_parts > 0 ? 2 * sweep->cap_parts : 256;
-	struct part *part = sweep->part;
-
-	if (sweep->n_parts == sweep->cap_parts) {
-		part = arena_array(sweep->arena, (size_t)cap, sizeof(*part));
-		if (!part)
-			return no_memory(err);
-		if (sweep->n_parts > 0)
-			memcpy(part, sweep->part,
-			       (size_t)sweep->n_parts * sizeof(*part));
-		sweep->part = part;
-		sweep->cap_parts = cap;
-	}
-	part[sweep->n_parts] = (struct part){ value, -1 };
-	if (sweep->first[slot] < 0)
-		sweep->first[slot] = sweep->n_parts;
-	else
-		part[sweep->last[slot]].next = sweep->n_parts;
-	sweep->last[slot] = sweep->n_parts++;
-	return ERR_NONE;
-}
-
-/* The gradient of a slot's value: its one part, or the Sum of all. */
-static enum err_code total_of(struct sweep *sweep, int32_t slot, int32_t *ret,
-			      struct err *err)
-{
-	int32_t *list, n = 0;
-
-	*ret = VALUE_NONE;
-	if (slot < 0 || sweep->first[slot] < 0)
-		return ERR_NONE;
-	if (sweep->total[slot] == VALUE_NONE) {
-		for (int32_t p = sweep->first[slot]; p >= 0;
-		     p = sweep->part[p].next)
-			n++;
-		list = arena_array(sweep->arena, (size_t)n, sizeof(*list));
-		if (!list)
-			return no_memory(err);
-		n = 0;
-		for (int32_t p = sweep->first[slot]; p >= 0;
-		     p = sweep->part[p].next)
-			list[n++] = sweep->part[p].value;
-		sweep->total[slot] = n == 1
-					 ? list[0]
-					 : build_node(sweep->build, "Sum", NULL,
-						      list, (unsigned)n);
-	}
-	*ret = sweep->total[slot];
-	return build_check(sweep->build, err);
 }
 
 /* SumTo between equal shapes is its operand. */
@@ -365,7 +129,7 @@ static enum err_code hand_on(struct sweep *sweep, const struct vjp *vjp,
 	enum err_code rc = ERR_NONE;
 
 	for (int32_t i = 0; i < vjp->node->n_in && !rc; i++) {
-		const int32_t slot = slot_of(sweep, vjp->in[i]);
+		const int32_t slot = sweep_slot(sweep, vjp->in[i]);
 		int32_t part = vjp->grad_in[i];
 
 		if (!vjp->wanted[i] || part == VALUE_NONE)
@@ -373,7 +137,7 @@ static enum err_code hand_on(struct sweep *sweep, const struct vjp *vjp,
 		part = skip_sum_to(sweep->build, part);
 		rc = check_part(sweep, vjp->node, vjp->in[i], part, err);
 		if (!rc)
-			rc = add_part(sweep, slot, part, err);
+			rc = sweep_add_part(sweep, slot, part, err);
 	}
 	return rc;
 }
@@ -389,11 +153,13 @@ static enum err_code visit_prepare(struct sweep *sweep,
 	int32_t *list =
 	    arena_array(sweep->arena, 2 * (n_in + n_out) + 1, sizeof(*list));
 	bool *wanted = arena_array(sweep->arena, n_in + 1, sizeof(*wanted));
-	int32_t *in = list, *out = list + n_in, *grad_out = out + n_out;
+	int32_t *in = list, *out, *grad_out;
 	enum err_code rc = ERR_NONE;
 
 	if (!list || !wanted)
 		return no_memory(err);
+	out = list + n_in;
+	grad_out = out + n_out;
 	memcpy(in, graph_in(graph, node), n_in * sizeof(*in));
 	memcpy(out, graph_out(graph, node), n_out * sizeof(*out));
 	*vjp = (struct vjp){
@@ -407,14 +173,15 @@ static enum err_code visit_prepare(struct sweep *sweep,
 		.grad_in = grad_out + n_out,
 	};
 	for (size_t i = 0; i < n_in; i++) {
-		const int32_t slot = slot_of(sweep, in[i]);
+		const int32_t slot = sweep_slot(sweep, in[i]);
 
 		wanted[i] = slot >= 0 && sweep->source[slot] != VALUE_NONE;
 		vjp->grad_in[i] = VALUE_NONE;
 	}
 	*ret_any = false;
 	for (size_t i = 0; i < n_out && !rc; i++) {
-		rc = total_of(sweep, slot_of(sweep, out[i]), &grad_out[i], err);
+		rc = sweep_total(sweep, sweep_slot(sweep, out[i]), &grad_out[i],
+				 err);
 		*ret_any |= grad_out[i] != VALUE_NONE;
 	}
 	return rc;
@@ -427,7 +194,7 @@ static enum err_code visit(struct sweep *sweep, int32_t number, struct err *err)
 	bool any = false;
 	enum err_code rc;
 
-	if (path_source(sweep, &node) == VALUE_NONE)
+	if (sweep_path_source(sweep, &node) == VALUE_NONE)
 		return ERR_NONE;
 	rc = visit_prepare(sweep, &node, &vjp, &any, err);
 	if (rc || !any)
@@ -447,26 +214,27 @@ static enum err_code run_sweep(struct sweep *sweep,
 	enum err_code rc = ERR_NONE;
 
 	for (size_t i = 0; i < n; i++) {
-		const int32_t slot = slot_of(sweep, wrt[i]);
+		const int32_t slot = sweep_slot(sweep, wrt[i]);
 
 		if (slot >= 0)
 			sweep->source[slot] = wrt[i];
 	}
-	mark_sources(sweep);
+	sweep_mark_sources(sweep);
 	for (size_t i = 0; i < seeds->n && !rc; i++) {
-		const int32_t slot = slot_of(sweep, seeds->value[i]);
+		const int32_t slot = sweep_slot(sweep, seeds->value[i]);
 
 		if (slot < 0 || seeds->grad[i] == VALUE_NONE)
 			continue;
 		sweep->reaches[slot] = true;
-		rc = add_part(sweep, slot, seeds->grad[i], err);
+		rc = sweep_add_part(sweep, slot, seeds->grad[i], err);
 	}
 	if (!rc)
-		rc = mark_paths(sweep, err);
+		rc = sweep_mark_paths(sweep, err);
 	for (int32_t i = sweep->range.end; i-- > sweep->range.first && !rc;)
 		rc = visit(sweep, i, err);
 	for (size_t i = 0; i < n && !rc; i++)
-		rc = total_of(sweep, slot_of(sweep, wrt[i]), &grad[i], err);
+		rc = sweep_total(sweep, sweep_slot(sweep, wrt[i]), &grad[i],
+				 err);
 	return rc;
 }
 
@@ -499,7 +267,7 @@ static enum err_code one(struct build *build, int32_t loss, int32_t *ret,
 		.shape = fact->shape,
 	};
 
-	if (!is_differentiable(build->graph, loss))
+	if (!sweep_is_float(build->graph, loss))
 		return err_set(err, ERR_INVALID,
 			       "loss '%s': expected a float, got %s",
 			       build->graph->value[loss].name,

@@ -41,7 +41,7 @@ static enum err_code bind_names(const struct vjp *vjp, struct names *names,
 	if (n_in > i || i > MAX_NAMES / 3)
 		return err_set(err, ERR_INTERNAL,
 			       "text cannot name its %d inputs", (int)n_in);
-	for (i = 0; op->out[i].name && i < MAX_NAMES / 3; i++) {
+	for (i = 0; i < MAX_NAMES / 3 && op->out[i].name; i++) {
 		add(names, "", op->out[i].name,
 		    i < n_out ? vjp->out[i] : VALUE_NONE);
 		add(names, "d", op->out[i].name,

@@ -32,7 +32,7 @@ struct cast_attrs {
 	  .help = "1: what is too large for a float8 becomes its largest",     \
 	  .offset = offsetof(struct cast_like_attrs, saturate) },              \
 	{ .name = "round_mode", .kind = ATTR_STRING, .def_text = "up",         \
-	  .help = "of float8e8m0 only: \"up\", \"down\" or \"nearest\"",                                \
+	  .help = "of float8e8m0 only: up, down or nearest",                   \
 	  .offset = offsetof(struct cast_like_attrs, round_mode) }
 /* clang-format on */
 
