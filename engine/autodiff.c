@@ -63,9 +63,8 @@ static enum err_code check_part(const struct sweep *sweep,
 static enum err_code differentiate_range(struct build *build,
 					 const struct range *range,
 					 unsigned depth,
-					 const struct seed_list *seeds,
-					 const int32_t *wrt, size_t n,
-					 int32_t *grad, struct err *err);
+					 const struct question *question,
+					 struct err *err);
 
 /* The gradient of an operator's body, whose nodes are appended and computed
  * once more. */
@@ -84,7 +83,12 @@ static enum err_code body_rule(struct sweep *sweep, struct vjp *vjp,
 	int32_t *out = arena_array(sweep->arena, (size_t)n_out, sizeof(*out));
 	int32_t *wrt =
 	    arena_array(sweep->arena, (size_t)n_in + 1, sizeof(*wrt));
-	const struct seed_list seeds = { out, vjp->grad_out, (size_t)n_out };
+	const struct question question = {
+		.seeds = { out, vjp->grad_out, (size_t)n_out },
+		.wrt = wrt,
+		.n = (size_t)n_in,
+		.grad = vjp->grad_in,
+	};
 	enum err_code rc;
 
 	if (!out || !wrt)
@@ -104,9 +108,8 @@ static enum err_code body_rule(struct sweep *sweep, struct vjp *vjp,
 				wrt[i] = VALUE_NONE;
 	}
 	if (!rc)
-		rc =
-		    differentiate_range(build, &range, sweep->depth + 1, &seeds,
-					wrt, (size_t)n_in, vjp->grad_in, err);
+		rc = differentiate_range(build, &range, sweep->depth + 1,
+					 &question, err);
 	return rc;
 }
 
@@ -207,13 +210,13 @@ static enum err_code visit(struct sweep *sweep, int32_t number, struct err *err)
 }
 
 static enum err_code run_sweep(struct sweep *sweep,
-			       const struct seed_list *seeds,
-			       const int32_t *wrt, size_t n, int32_t *grad,
-			       struct err *err)
+			       const struct question *question, struct err *err)
 {
+	const struct seed_list *seeds = &question->seeds;
+	const int32_t *wrt = question->wrt;
 	enum err_code rc = ERR_NONE;
 
-	for (size_t i = 0; i < n; i++) {
+	for (size_t i = 0; i < question->n; i++) {
 		const int32_t slot = sweep_slot(sweep, wrt[i]);
 
 		if (slot >= 0)
@@ -232,24 +235,23 @@ static enum err_code run_sweep(struct sweep *sweep,
 		rc = sweep_mark_paths(sweep, err);
 	for (int32_t i = sweep->range.end; i-- > sweep->range.first && !rc;)
 		rc = visit(sweep, i, err);
-	for (size_t i = 0; i < n && !rc; i++)
-		rc = sweep_total(sweep, sweep_slot(sweep, wrt[i]), &grad[i],
-				 err);
+	for (size_t i = 0; i < question->n && !rc; i++)
+		rc = sweep_total(sweep, sweep_slot(sweep, wrt[i]),
+				 &question->grad[i], err);
 	return rc;
 }
 
 static enum err_code differentiate_range(struct build *build,
 					 const struct range *range,
 					 unsigned depth,
-					 const struct seed_list *seeds,
-					 const int32_t *wrt, size_t n,
-					 int32_t *grad, struct err *err)
+					 const struct question *question,
+					 struct err *err)
 {
 	struct sweep sweep;
 	enum err_code rc = sweep_init(&sweep, build, range, depth, err);
 
 	if (!rc)
-		rc = run_sweep(&sweep, seeds, wrt, n, grad, err);
+		rc = run_sweep(&sweep, question, err);
 	arena_destroy(sweep.arena);
 	return rc;
 }
@@ -287,12 +289,15 @@ enum err_code autodiff(struct build *build, int32_t loss, int32_t seed,
 		       struct err *err)
 {
 	struct range range = { .end = build->graph->n_node };
-	const struct seed_list seeds = { &loss, &seed, 1 };
+	const struct question question = {
+		.seeds = { &loss, &seed, 1 },
+		.wrt = wrt,
+		.n = n,
+		.grad = grad,
+	};
 	enum err_code rc = ERR_NONE;
 
 	if (seed == VALUE_NONE)
 		rc = one(build, loss, &seed, err);
-	return rc ? rc
-		  : differentiate_range(build, &range, 0, &seeds, wrt, n, grad,
-					err);
+	return rc ? rc : differentiate_range(build, &range, 0, &question, err);
 }

@@ -17,6 +17,14 @@ struct seed_list {
 	size_t n;
 };
 
+/** What is asked of a sweep: gradients by wrt[i] into grad[i]. */
+struct question {
+	struct seed_list seeds;
+	const int32_t *wrt;
+	size_t n;
+	int32_t *grad;
+};
+
 /** What to differentiate: nodes first to end - 1. Values from `base` on belong
  * to them; of those before, only the `outer` ones can want a gradient. */
 struct range {
