@@ -302,11 +302,12 @@ Test(runs, all_networks_of_the_file_are_known)
 	     net; net = net->next) {
 		if (find_row(net->key))
 			continue;
-		cr_log_warn("not compared: %s (there are no such layers yet)",
-			    net->key);
+		(void)fprintf(stderr,
+			      "not compared: %s (there are no such layers "
+			      "yet)\n",
+			      net->key);
 		n_missing++;
 	}
 	reference_close(&runs);
-	if (n_missing)
-		cr_skip_test("%u networks are not compared yet", n_missing);
+	cr_assert_leq(n_missing, 1);
 }
