@@ -26,6 +26,7 @@ struct stepper {
 	struct stepper_port *input;
 	struct optimizer_attrs attrs;
 	int32_t *group; /* by variable of base */
+	char *states;	/* those of the network before a step */
 	struct way way[STEPPER_PLANS];
 	uint64_t clock;
 };
@@ -73,6 +74,64 @@ static enum err_code choose_groups(struct stepper *stepper, struct err *err)
 	return ERR_NONE;
 }
 
+/* --- running statistics, which a step writes before its norm is known --- */
+
+static size_t state_bytes(const struct variable *variable)
+{
+	return variable->role == ROLE_STATE
+		   ? tensor_bytes(variable->view.dtype, &variable->view.shape)
+		   : 0;
+}
+
+static enum err_code make_states(struct stepper *stepper, struct err *err)
+{
+	const struct graph *g = stepper->base;
+	size_t bytes = 0;
+
+	for (int32_t v = 0; v < g->n_variable; v++)
+		bytes += state_bytes(&g->variable[v]);
+	stepper->states = mem_alloc(bytes + 1);
+	return stepper->states
+		   ? ERR_NONE
+		   : err_set(err, ERR_NO_MEMORY, "trainer: out of memory");
+}
+
+/* Copies them away (back: in again). */
+static void copy_states(struct stepper *stepper, bool back)
+{
+	const struct graph *g = stepper->base;
+	char *at = stepper->states;
+
+	for (int32_t v = 0; v < g->n_variable; v++) {
+		size_t bytes = state_bytes(&g->variable[v]);
+		char *live = g->variable[v].view.data;
+
+		if (bytes)
+			memcpy(back ? live : at, back ? at : live, bytes);
+		at += bytes;
+	}
+}
+
+static bool are_states_finite(const struct stepper *stepper)
+{
+	const struct graph *g = stepper->base;
+
+	for (int32_t v = 0; v < g->n_variable; v++) {
+		const struct variable *variable = &g->variable[v];
+		const float *value = variable->view.data;
+		int64_t n = shape_count(&variable->view.shape);
+
+		if (variable->role != ROLE_STATE ||
+		    variable->view.dtype != DTYPE_F32)
+			continue;
+		for (int64_t i = 0; i < n; i++) {
+			if (!isfinite(value[i]))
+				return false;
+		}
+	}
+	return true;
+}
+
 enum err_code stepper_create(struct graph *base,
 			     const struct stepper_options *options,
 			     struct stepper **ret_stepper, struct err *err)
@@ -103,6 +162,8 @@ enum err_code stepper_create(struct graph *base,
 	       options->n_inputs * sizeof(*stepper->input));
 	rc = choose_groups(stepper, err);
 	if (!rc)
+		rc = make_states(stepper, err);
+	if (!rc)
 		rc = train_memory_create(
 		    base, optimizer_moments(optimizer->op, &stepper->attrs),
 		    &stepper->memory, err);
@@ -132,6 +193,7 @@ void stepper_destroy(struct stepper *stepper)
 		way_finish(&stepper->way[i]);
 	train_memory_destroy(stepper->memory);
 	mem_free(stepper->group);
+	mem_free(stepper->states);
 	mem_free(stepper->input);
 	mem_free(stepper);
 }
@@ -317,10 +379,16 @@ enum err_code stepper_step(struct stepper *stepper,
 		return rc;
 	write_batch(instance, stepper, batch);
 	write_hyper(instance, stepper, update);
+	copy_states(stepper, false);
 	rc = run(stepper, instance, 2, &result, err);
 	if (rc)
 		return rc;
 	result.norm = (double)*(const float *)instance_output(instance, 1).data;
+	if (!isfinite(result.norm) || !isfinite(result.loss) ||
+	    !are_states_finite(stepper)) {
+		copy_states(stepper, true);
+		result.norm = (double)NAN;
+	}
 	*ret = result;
 	return ERR_NONE;
 }

@@ -65,8 +65,9 @@ MUST_USE enum err_code stepper_create(struct graph *base,
 				      struct err *err);
 void stepper_destroy(struct stepper *stepper);
 
-/** One update. When the norm is not finite nothing was
- * written. */
+/** One update. Where the gradient, the loss or a running statistic is not
+ * finite, norm is not either: then the parameters are still finite, and the
+ * statistics what they were. */
 MUST_USE enum err_code stepper_step(struct stepper *stepper,
 				    const struct stepper_batch *batch,
 				    const struct stepper_update *update,

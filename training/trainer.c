@@ -151,9 +151,41 @@ static enum err_code describe(struct trainer *trainer, struct err *err)
 							: no_memory(err);
 }
 
-static enum err_code count_steps(struct trainer *trainer, struct err *err)
+/* A network with batch norm cannot learn from a last batch of one row. Then
+ * each epoch leaves out the row that comes last in its order. */
+static enum err_code leave_lone_row(struct trainer *trainer, struct err *err)
+{
+	struct plan_report report;
+	int64_t batch = trainer->spec->trainer.batch_size;
+	enum err_code rc;
+
+	trainer->n_epoch = trainer->n_train;
+	if (trainer->n_epoch % batch != 1 || trainer->n_epoch <= batch)
+		return ERR_NONE;
+	rc = stepper_prepare(trainer->stepper, 1, true, &report, err);
+	if (!rc || rc == ERR_NO_MEMORY)
+		return rc;
+	trainer->n_epoch--;
+	trainer_warn(trainer, "row_left_out",
+		     "the last batch of an epoch would have one row, from "
+		     "which batch norm cannot learn: each epoch leaves out "
+		     "another row; another batch_size avoids this");
+	return ERR_NONE;
+}
+
+static void count_steps(struct trainer *trainer)
 {
 	const struct trainer_spec *t = &trainer->spec->trainer;
+
+	trainer->steps_per_epoch =
+	    (trainer->n_epoch + t->batch_size - 1) / t->batch_size;
+	trainer->total_steps = trainer->steps_per_epoch * t->epochs;
+	if (t->max_steps && t->max_steps < trainer->total_steps)
+		trainer->total_steps = t->max_steps;
+}
+
+static enum err_code make_order(struct trainer *trainer, struct err *err)
+{
 	int64_t most = trainer->n_train;
 
 	for (int part = 0; part < PART_COUNT; part++) {
@@ -165,11 +197,6 @@ static enum err_code count_steps(struct trainer *trainer, struct err *err)
 	trainer->order = mem_array((size_t)most, sizeof(*trainer->order));
 	if (!trainer->order)
 		return no_memory(err);
-	trainer->steps_per_epoch =
-	    (trainer->n_train + t->batch_size - 1) / t->batch_size;
-	trainer->total_steps = trainer->steps_per_epoch * t->epochs;
-	if (t->max_steps && t->max_steps < trainer->total_steps)
-		trainer->total_steps = t->max_steps;
 	return ERR_NONE;
 }
 
@@ -208,7 +235,7 @@ enum err_code trainer_create(const struct trainer_options *options,
 	trainer->options = *options;
 	trainer->spec = options->spec;
 	trainer->n_train = dataset_n(options->dataset, PART_TRAIN);
-	rc = count_steps(trainer, err);
+	rc = make_order(trainer, err);
 	if (!rc)
 		rc = make_stepper(trainer, err);
 	if (!rc)
@@ -218,13 +245,15 @@ enum err_code trainer_create(const struct trainer_options *options,
 	if (!rc)
 		rc = resume(trainer, err);
 	if (!rc)
-		check_monitor(trainer);
+		rc = leave_lone_row(trainer, err);
 	if (!rc)
 		rc = loader_create(options->dataset, options->pipeline,
 				   batch > eval ? batch : eval,
 				   &trainer->loader, err);
 	if (rc)
 		goto out;
+	count_steps(trainer);
+	check_monitor(trainer);
 	*ret_trainer = trainer;
 	trainer = NULL;
 out:

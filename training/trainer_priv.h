@@ -20,7 +20,8 @@ struct trainer {
 	struct safetensors model, moments; /* the live memory */
 	struct weights_snapshot best;
 	int64_t *order;
-	int64_t n_train, steps_per_epoch, total_steps;
+	int64_t n_train, n_epoch; /* training rows; those of an epoch */
+	int64_t steps_per_epoch, total_steps;
 	struct checkpoint_state state;
 	struct trainer_eval last, best_eval;
 	int64_t start_ns, event_ns, saved_ns;

@@ -276,7 +276,7 @@ static enum err_code train_epoch(struct trainer *trainer, bool *ret_over,
 	batch_shuffle(dataset_rows(trainer->options.dataset, PART_TRAIN),
 		      trainer->n_train, (uint64_t)trainer->spec->trainer.seed,
 		      (uint32_t)s->epoch, trainer->order);
-	rc = loader_start(trainer->loader, trainer->order, trainer->n_train,
+	rc = loader_start(trainer->loader, trainer->order, trainer->n_epoch,
 			  s->batch_in_epoch * batch_size, batch_size, err);
 	*ret_over = false;
 	while (!rc && !*ret_over) {

@@ -1,0 +1,181 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "tests/unit/training/rig.h"
+
+#include <criterion/criterion.h>
+#include <stdio.h>
+
+#include "base/str.h"
+#include "engine/kernels/blas.h"
+
+enum { ARENA = 64 << 20 };
+
+static void take_step(void *ctx, const struct trainer_progress *progress)
+{
+	struct rig *rig = ctx;
+
+	cr_expect(progress->step > 0 &&
+		  progress->step <= progress->total_steps);
+	rig->n_steps++;
+}
+
+static void take_eval(void *ctx, const struct trainer_eval *eval)
+{
+	struct rig *rig = ctx;
+
+	if (rig->n_evals < (int)(sizeof(rig->eval) / sizeof(rig->eval[0])))
+		rig->eval[rig->n_evals++] = *eval;
+}
+
+static void take_checkpoint(void *ctx, int64_t step, const char *name)
+{
+	struct rig *rig = ctx;
+
+	cr_expect(step >= 0 && str_starts_with(name, "ckpt-"));
+	rig->n_checkpoints++;
+}
+
+static void take_warning(void *ctx, const char *code, const char *message)
+{
+	struct rig *rig = ctx;
+
+	cr_expect(*message);
+	rig->n_warnings++;
+	(void)str_copy(rig->warning, sizeof(rig->warning), code);
+}
+
+static enum trainer_order give_order(void *ctx)
+{
+	struct rig *rig = ctx;
+
+	return ++rig->n_polls == rig->order_at ? rig->order : ORDER_NONE;
+}
+
+static void read_spec(struct rig *rig, const char *text)
+{
+	const char *whole =
+	    arena_printf(rig->arena, "%s%s%s%s",
+			 strstr(text, "data:")
+			     ? ""
+			     : "data: {source: synthetic, rows: 100, split:"
+			       " {probabilities: [0.7, 0.2, 0.1]}}\n",
+			 strstr(text, "input_features:")
+			     ? ""
+			     : "input_features: [{name: x, type: image, shape: "
+			       "[1, 6, 6]}]\n",
+			 strstr(text, "output_features:")
+			     ? ""
+			     : "output_features: [{name: y, type: category, "
+			       "num_classes: 4}]\n",
+			 text);
+
+	cr_assert_eq(job_spec_parse(whole, strlen(whole), "rig", &rig->spec,
+				    rig->arena, &rig->err),
+		     ERR_NONE, "%s", rig->err.msg);
+}
+
+static void open_data(struct rig *rig)
+{
+	const struct dataset_options options = {
+		.spec = &rig->spec.data,
+		.pipeline = rig->pipeline,
+		.seed = (uint64_t)rig->spec.trainer.seed,
+	};
+
+	cr_assert_eq(dataset_create(&options, &rig->dataset, &rig->err),
+		     ERR_NONE, "%s", rig->err.msg);
+	cr_assert_eq(dataset_fit(rig->dataset, rig->pipeline, &rig->err),
+		     ERR_NONE, "%s", rig->err.msg);
+}
+
+static void build(struct rig *rig)
+{
+	struct network_port in[STEPPER_MAX_PORTS];
+	struct network_target out;
+	const struct network_request request = {
+		.model = rig->spec.model,
+		.in = in,
+		.out = &out,
+		.n_in = pipeline_n_inputs(rig->pipeline),
+		.n_out = 1,
+		.seed = (uint64_t)rig->spec.trainer.seed,
+	};
+	enum dtype dtype;
+	struct shape row;
+
+	for (unsigned i = 0; i < request.n_in; i++) {
+		in[i].name = pipeline_input_name(rig->pipeline, i);
+		pipeline_input_row(rig->pipeline, i, &in[i].dtype, &in[i].row);
+	}
+	out.name = pipeline_output_name(rig->pipeline, 0);
+	pipeline_target_row(rig->pipeline, 0, &dtype, &row, &out.width);
+	cr_assert_eq(network_build(&request, &rig->network, &rig->err),
+		     ERR_NONE, "%s", rig->err.msg);
+}
+
+void rig_begin(struct rig *rig, const char *text, unsigned threads)
+{
+	*rig = (struct rig){ .arena = arena_create(ARENA), .threads = threads };
+	rig->events = (struct trainer_events){
+		.ctx = rig,
+		.step = take_step,
+		.eval = take_eval,
+		.checkpoint = take_checkpoint,
+		.warning = take_warning,
+		.poll = give_order,
+	};
+	cr_assert_eq(blas_init(&rig->err), ERR_NONE, "%s", rig->err.msg);
+	read_spec(rig, text);
+	cr_assert_eq(pipeline_create(rig->spec.input_features,
+				     rig->spec.output_features, &rig->pipeline,
+				     &rig->err),
+		     ERR_NONE, "%s", rig->err.msg);
+	open_data(rig);
+	build(rig);
+	cr_assert_eq(pool_create(threads - 1, &rig->pool, &rig->err), ERR_NONE,
+		     "%s", rig->err.msg);
+}
+
+void rig_run(struct rig *rig, const char *dir)
+{
+	const struct trainer_options options = {
+		.spec = &rig->spec,
+		.dataset = rig->dataset,
+		.pipeline = rig->pipeline,
+		.graph = rig->network.graph,
+		.pool = rig->pool,
+		.threads = rig->threads,
+		.job_dir = dir,
+		.spec_digest = "00",
+		.events = &rig->events,
+	};
+
+	cr_assert_eq(trainer_create(&options, &rig->trainer, &rig->err),
+		     ERR_NONE, "%s", rig->err.msg);
+	cr_assert_eq(trainer_run(rig->trainer, &rig->result, &rig->err),
+		     ERR_NONE, "%s", rig->err.msg);
+}
+
+void rig_end(struct rig *rig)
+{
+	trainer_destroy(rig->trainer);
+	pool_destroy(rig->pool);
+	graph_destroy(rig->network.graph);
+	dataset_destroy(rig->dataset);
+	pipeline_destroy(rig->pipeline);
+	arena_destroy(rig->arena);
+}
+
+void rig_weights(const struct rig *rig, struct buf *ret)
+{
+	const struct graph *graph = rig->network.graph;
+
+	buf_init(ret, ARENA);
+	for (int32_t v = 0; v < graph->n_variable; v++) {
+		const struct variable *variable = &graph->variable[v];
+
+		buf_put(
+		    ret, variable->view.data,
+		    tensor_bytes(variable->view.dtype, &variable->view.shape));
+	}
+	cr_assert_eq(buf_check(ret, "weights", NULL), ERR_NONE);
+}
