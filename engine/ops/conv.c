@@ -336,9 +336,13 @@ static const struct kernel grad_weights_plain = {
 	.run = grad_weights_run,
 };
 static const struct kernel *const conv_kernels[] = {
-	&conv_onednn_winograd, &conv_onednn_plain,
-	&conv_onednn,	       &conv_blas,
-	&forward_plain,	       NULL,
+	&conv_onednn_winograd,
+	&conv_onednn_product,
+	&conv_onednn_plain,
+	&conv_onednn,
+	&conv_blas,
+	&forward_plain,
+	NULL,
 };
 static const struct kernel *const grad_data_kernels[] = {
 	&conv_grad_data_onednn_winograd, &conv_grad_data_onednn_plain,

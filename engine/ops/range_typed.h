@@ -17,9 +17,9 @@ static double NAME(steps)(const void *start, const void *limit,
 static void NAME(range)(const void *start, const void *delta, int64_t n,
 			void *to)
 {
+	const T first = *(const T *)start, step = *(const T *)delta;
 	T *y = to;
 
 	for (int64_t i = 0; i < n; i++)
-		y[i] =
-		    (T)((U) * (const T *)start + (U)i * (U) * (const T *)delta);
+		y[i] = (T)((U)first + (U)i * (U)step);
 }

@@ -396,3 +396,5 @@ CONV_KERNEL(conv_grad_weights_onednn_plain, "conv_grad_weights.dnnl.plain",
 	    CONV_WEIGHTS, CONV_PLAIN);
 CONV_KERNEL(conv_grad_weights_onednn_product, "conv_grad_weights.dnnl.product",
 	    CONV_WEIGHTS, CONV_PRODUCT);
+CONV_KERNEL(conv_onednn_product, "conv.dnnl.product", CONV_FORWARD,
+	    CONV_PRODUCT);

@@ -22,6 +22,7 @@ static const struct conv_rate rates[CONV_N_KINDS][CONV_N_FORMS] = {
 		[CONV_PLAIN] = { 115e3, 4e3, 0, 2 },
 		[CONV_DIRECT] = { 185e3, 16e3, 0, 2 },
 		[CONV_WINOGRAD] = { 325e3, 1e9, 380, 20 },
+		[CONV_PRODUCT] = { 165e3, 1e9, 0, 5 },
 	},
 	[CONV_DATA] = {
 		[CONV_PLAIN] = { 95e3, 2.7e3, 0, 2 },
@@ -157,8 +158,10 @@ static double repeated(const struct conv_job *job, enum conv_cut cut)
 	if (cut == CUT_GROUP)
 		return 0;
 	if (cut == CUT_BATCH)
-		return job->known_w || job->form == CONV_PLAIN ? 0
-							       : weights_of(g);
+		return job->known_w || job->form == CONV_PLAIN ||
+			       job->form == CONV_PRODUCT
+			   ? 0
+			   : weights_of(g);
 	return cut == CUT_IN ? out_of(g) : in_of(g);
 }
 
@@ -178,7 +181,9 @@ static unsigned parts_of(const struct conv_job *job, enum conv_cut cut,
 		return equal_parts(g->group, g->c < CHANNELS ? CHANNELS : 1,
 				   want);
 	case CUT_OUT:
-		return g->group > 1 || job->kind == CONV_DATA
+		return g->group > 1 || job->kind == CONV_DATA ||
+			       (job->kind == CONV_FORWARD &&
+				job->form == CONV_PRODUCT)
 			   ? 1
 			   : equal_parts(g->m, CHANNELS, want);
 	case CUT_IN:
@@ -271,8 +276,8 @@ static bool form_fits(const struct kernel_query *query,
 	if (job->form == CONV_WINOGRAD)
 		return winograd_fits(query, job);
 	if (job->form == CONV_PRODUCT)
-		return job->kind == CONV_WEIGHTS && g->group == 1 &&
-		       g->window.n_out <= SMALL_PLANE;
+		return job->kind != CONV_DATA && g->group == 1 &&
+		       !job->has_bias && g->window.n_out <= SMALL_PLANE;
 	return true;
 }
 

@@ -17,8 +17,8 @@
 enum conv_kind { CONV_FORWARD, CONV_DATA, CONV_WEIGHTS, CONV_N_KINDS };
 /** PLAIN: oneDNN's im2col over plain values, image by image. DIRECT and
  * WINOGRAD: its own blocked forms, with reorders. PRODUCT: our im2col over the
- * whole batch and one matrix product (weights only): best for small planes of
- * many channels, where all else reads the weights once an image. */
+ * whole batch and one matrix product: best for small planes of many channels,
+ * where all else reads the weights once an image, or reorders them. */
 enum conv_form {
 	CONV_PLAIN,
 	CONV_DIRECT,

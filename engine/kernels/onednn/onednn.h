@@ -20,7 +20,8 @@
 
 #include "engine/kernel.h"
 
-extern const struct kernel conv_onednn_winograd, conv_onednn_plain, conv_onednn;
+extern const struct kernel conv_onednn_winograd, conv_onednn_product,
+    conv_onednn_plain, conv_onednn;
 extern const struct kernel conv_grad_data_onednn_winograd,
     conv_grad_data_onednn_plain, conv_grad_data_onednn;
 extern const struct kernel conv_grad_weights_onednn_product,

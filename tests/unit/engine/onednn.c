@@ -348,8 +348,10 @@ static const struct kernel *const data_forms[] = {
 static const struct kernel *const weights_forms[] = {
 	&conv_grad_weights_onednn_plain, &conv_grad_weights_onednn, NULL
 };
-static const struct kernel *const product_form[] = {
-	&conv_grad_weights_onednn_product, NULL
+static const struct kernel *const product_forms[][2] = {
+	{ &conv_onednn_product },
+	{ NULL },
+	{ &conv_grad_weights_onednn_product },
 };
 
 Test(onednn, convolves_right_in_every_form)
@@ -360,8 +362,8 @@ Test(onednn, convolves_right_in_every_form)
 		check_forms(&odd[i], 1, false, data_forms);
 		check_forms(&odd[i], 1, true, data_forms);
 		check_forms(&odd[i], 2, false, weights_forms);
-		if (odd[i].group == 1)
-			check_forms(&odd[i], 2, false, product_form);
+		for (unsigned k = 0; odd[i].group == 1 && k < 3; k++)
+			check_forms(&odd[i], k, false, product_forms[k]);
 	}
 }
 
