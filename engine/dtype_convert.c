@@ -20,7 +20,7 @@ static const struct narrow e4m3fn_row = { 4, 3, 7, 0x7e, 0, 0x7f, false };
 static const struct narrow e4m3fnuz_row = { 4, 3, 8, 0x7f, 0, 0x80, true };
 static const struct narrow e5m2_row = { 5, 2, 15, 0x7b, 0x7c, 0x7e, false };
 static const struct narrow e5m2fnuz_row = { 5, 2, 16, 0x7f, 0, 0x80, true };
-static const struct narrow e2m1_row = { 2, 1, 1, 7, 0, 7, false };
+static const struct narrow e2m1_row = { 2, 1, 1, 7, 0, 8, false };
 /* clang-format on */
 
 static const struct narrow *narrow_row(enum dtype dtype)
