@@ -50,16 +50,18 @@ static enum err_code spawn(struct process *process, const char *const *args,
 {
 	posix_spawn_file_actions_t actions;
 	posix_spawnattr_t attr;
-	sigset_t none, all;
+	sigset_t term, all;
 	int error;
 
 	(void)posix_spawn_file_actions_init(&actions);
 	(void)posix_spawnattr_init(&attr);
 	(void)posix_spawn_file_actions_adddup2(&actions, in[0], 0);
 	(void)posix_spawn_file_actions_adddup2(&actions, out[1], 1);
-	(void)sigemptyset(&none);
+	/* the worker reads SIGTERM; none of its threads may die of it */
+	(void)sigemptyset(&term);
+	(void)sigaddset(&term, SIGTERM);
 	(void)sigfillset(&all);
-	(void)posix_spawnattr_setsigmask(&attr, &none);
+	(void)posix_spawnattr_setsigmask(&attr, &term);
 	(void)posix_spawnattr_setsigdefault(&attr, &all);
 	/* its own group: Ctrl-C in a terminal is for the daemon, which stops
 	 * its workers in order */

@@ -19,6 +19,7 @@
 #include "models/network.h"
 #include "training/artifact.h"
 #include "training/job.h"
+#include "training/publish.h"
 #include "training/worker_link.h"
 
 enum { SPEC_MAX = 16 << 20, TIMED_STEPS = 3, LOCK_MS = 60000 };
@@ -246,6 +247,8 @@ static enum err_code make_trainer(struct worker *worker,
 	worker->threads = o->threads ? o->threads : pool_cpus();
 	if (wish && wish < worker->threads)
 		worker->threads = wish;
+	if (worker->threads > TEAM_MAX)
+		worker->threads = TEAM_MAX;
 	rc = pool_create(worker->threads - 1, &worker->pool, err);
 	if (rc)
 		return rc;
@@ -298,35 +301,35 @@ static enum err_code publish(struct worker *worker,
 			     const struct artifacts *artifacts, struct err *err)
 {
 	const struct publish_spec *spec = &worker->spec.publish;
-	const struct repository_options options = {
-		.dirs = &worker->options->model_repository,
-		.n_dirs = 1,
+	const struct publish_request request = {
+		.repository = worker->options->model_repository,
+		.model = spec->model,
+		.job_id = worker->job_id,
+		.artifacts = artifacts,
 	};
-	struct repository *repository = NULL;
 	struct json_writer *w;
-	int64_t version;
 	enum err_code rc;
 
-	if (!spec->model || !worker->options->model_repository)
+	if (!spec->model)
 		return ERR_NONE;
+	if (!request.repository) {
+		worker_link_warning(worker->link, "not_published",
+				    "there is no model repository");
+		return ERR_NONE;
+	}
 	if (spec->condition && !condition_holds(spec->condition, metric_value,
 						&worker->result.last)) {
 		worker_link_warning(worker->link, "not_published", spec->when);
 		return ERR_NONE;
 	}
-	rc = repository_create(&options, &repository, err);
-	if (!rc)
-		rc = repository_publish(repository, spec->model, 0,
-					artifacts->file, ARTIFACTS, &version,
-					err);
-	repository_destroy(repository);
+	rc = publish_once(&request, worker->arena, &worker->published_version,
+			  err);
 	if (rc)
 		return rc;
 	worker->published_model = spec->model;
-	worker->published_version = version;
 	w = worker_link_begin(worker->link, "published");
 	json_write_string(w, "model", spec->model);
-	json_write_int(w, "version", version);
+	json_write_int(w, "version", worker->published_version);
 	json_write_bool(w, "set_default", spec->set_default);
 	worker_link_end(worker->link);
 	return ERR_NONE;
@@ -419,15 +422,32 @@ static void send_done(struct worker *worker)
 	worker_link_end(worker->link);
 }
 
+/* What the job's author can mend, and what not. */
+static const char *failure_reason(enum err_code code)
+{
+	switch (code) {
+	case ERR_NO_MEMORY:
+		return "out_of_memory";
+	case ERR_INVALID:
+	case ERR_SHAPE:
+	case ERR_UNSUPPORTED:
+	case ERR_NOT_FOUND:
+	case ERR_FORBIDDEN:
+	case ERR_CONFLICT:
+	case ERR_FORMAT:
+	case ERR_TOO_LARGE:
+		return "bad_data";
+	default:
+		return "internal";
+	}
+}
+
 static void send_failure(struct worker *worker, const struct err *err)
 {
 	struct json_writer *w = worker_link_begin(worker->link, "done");
-	const char *reason = err->code == ERR_NO_MEMORY	 ? "out_of_memory"
-			     : err->code == ERR_INTERNAL ? "internal"
-							 : "bad_data";
 
 	json_write_string(w, "state", job_state_name(JOB_FAILED));
-	json_write_string(w, "stop_reason", reason);
+	json_write_string(w, "stop_reason", failure_reason(err->code));
 	json_write_string(w, "error", err->msg);
 	worker_link_end(worker->link);
 }

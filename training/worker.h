@@ -26,7 +26,7 @@
  *
  * Files it writes beneath the job's folder: ckpt-<step>/
  * (training/checkpoint.h), artifacts/ (model.onnx, model.yaml,
- * config.resolved.json, metrics.csv). It resumes from the newest checkpoint
+ * config.resolved.json). It resumes from the newest checkpoint
  * that verifies, where there is one.
  *
  * Threads: one leader, its pool's helpers, one reader of input, prefetchers.

@@ -7,6 +7,7 @@
 #include <signal.h>
 #include <stdatomic.h>
 #include <sys/eventfd.h>
+#include <sys/signalfd.h>
 #include <unistd.h>
 
 #include "base/buf.h"
@@ -18,7 +19,7 @@
 enum { LINE_MAX_BYTES = 16 << 20, WORD_MAX = 32 };
 
 struct worker_link {
-	int in_fd, out_fd, wake_fd;
+	int in_fd, out_fd, wake_fd, term_fd;
 	pthread_t thread;
 	bool has_thread;
 	atomic_int order;      /* the gravest so far */
@@ -54,34 +55,50 @@ static void obey_word(struct worker_link *link, const char *word)
 	}
 }
 
-/* Splits what came into words, one a line; a longer line is no order. */
+/* A word grows byte by byte; one that is too long is no order. */
+struct word {
+	char text[WORD_MAX];
+	size_t n;
+};
+
+static void take_byte(struct worker_link *link, struct word *word, char byte)
+{
+	if (byte != '\n') {
+		if (word->n < sizeof(word->text))
+			word->text[word->n++] = byte;
+		return;
+	}
+	if (word->n < sizeof(word->text)) {
+		word->text[word->n] = '\0';
+		obey_word(link, word->text);
+	}
+	word->n = 0;
+}
+
+/* One word a line, to the end of the input. */
 static void read_orders(struct worker_link *link)
 {
-	char word[WORD_MAX];
-	size_t n = 0;
+	struct word word = { .n = 0 };
 
 	for (;;) {
 		struct pollfd fd[] = { { link->in_fd, POLLIN, 0 },
-				       { link->wake_fd, POLLIN, 0 } };
+				       { link->wake_fd, POLLIN, 0 },
+				       { link->term_fd, POLLIN, 0 } };
 		char byte;
 		ssize_t got;
 
-		if (poll(fd, 2, -1) < 0 && errno == EINTR)
+		if (poll(fd, 3, -1) < 0 && errno == EINTR)
 			continue;
 		if (fd[1].revents)
 			return;
+		if (fd[2].revents)
+			break;
 		got = read(link->in_fd, &byte, 1);
 		if (got < 0 && (errno == EINTR || errno == EAGAIN))
 			continue;
 		if (got <= 0)
 			break;
-		if (byte != '\n' && n + 1 < sizeof(word)) {
-			word[n++] = byte;
-			continue;
-		}
-		word[n] = '\0';
-		n = 0;
-		obey_word(link, word);
+		take_byte(link, &word, byte);
 	}
 	raise_order(link, ORDER_STOP);
 }
@@ -92,22 +109,37 @@ static void *reader_main(void *arg)
 	return NULL;
 }
 
+/* SIGTERM is read, not obeyed. The supervisor starts workers with it blocked,
+ * so that no thread of a library was born before it was. */
+static enum err_code open_signals(struct worker_link *link, struct err *err)
+{
+	sigset_t term;
+
+	(void)sigemptyset(&term);
+	(void)sigaddset(&term, SIGTERM);
+	(void)pthread_sigmask(SIG_BLOCK, &term, NULL);
+	link->wake_fd = eventfd(0, EFD_CLOEXEC);
+	link->term_fd = signalfd(-1, &term, SFD_CLOEXEC);
+	if (link->wake_fd < 0 || link->term_fd < 0)
+		return file_err(err, errno, "make", "an event descriptor");
+	return ERR_NONE;
+}
+
 enum err_code worker_link_create(int in_fd, int out_fd,
 				 struct worker_link **ret_link, struct err *err)
 {
 	struct worker_link *link = mem_zero(sizeof(*link));
-	enum err_code rc = ERR_NONE;
+	enum err_code rc;
 
 	if (!link)
 		return err_set(err, ERR_NO_MEMORY, "worker: out of memory");
+	link->wake_fd = link->term_fd = -1;
 	link->in_fd = in_fd;
 	link->out_fd = out_fd;
 	buf_init(&link->line, LINE_MAX_BYTES);
-	link->wake_fd = eventfd(0, EFD_CLOEXEC);
-	if (link->wake_fd < 0) {
-		rc = file_err(err, errno, "make", "an event descriptor");
+	rc = open_signals(link, err);
+	if (rc)
 		goto out;
-	}
 	if (pthread_create(&link->thread, NULL, reader_main, link)) {
 		rc = err_set(err, ERR_NO_MEMORY, "worker: no thread");
 		goto out;
@@ -131,6 +163,8 @@ void worker_link_destroy(struct worker_link *link)
 		(void)pthread_join(link->thread, NULL);
 	if (link->wake_fd >= 0)
 		(void)close(link->wake_fd);
+	if (link->term_fd >= 0)
+		(void)close(link->term_fd);
 	buf_finish(&link->line);
 	mem_free(link);
 }
