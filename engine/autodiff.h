@@ -22,8 +22,8 @@ struct vjp {
 	const void *attrs;
 	const int32_t *in, *out; /**< n_in, n_out of node */
 	const int32_t *grad_out; /**< VALUE_NONE: zero */
-	const bool *wanted;      /**< by input */
-	int32_t *grad_in;        /**< to fill; VALUE_NONE: zero */
+	const bool *wanted;	 /**< by input */
+	int32_t *grad_in;	 /**< to fill; VALUE_NONE: zero */
 };
 
 /** Gradients of `loss` (a scalar value, or any value when `seed` is given as
