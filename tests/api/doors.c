@@ -1,0 +1,282 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <criterion/criterion.h>
+
+#include "server/auth.h"
+#include "tests/api/loopback.h"
+
+static void expect_has(const struct loopback *l, const char *part)
+{
+	cr_assert_eq(l->status, 200, "%d: %s", l->status, l->body);
+	cr_assert(strstr(l->body, part), "'%s' in %s", part, l->body);
+}
+
+Test(api_doors, knows_paths_and_methods)
+{
+	struct loopback l;
+
+	loopback_begin(&l);
+	loopback_get(&l, "/");
+	loopback_expect_error(&l, 404, "nothing");
+	loopback_get(&l, "/v2/nothing");
+	loopback_expect_error(&l, 404, "nothing");
+	loopback_get(&l, "/v2/models/linear/infer/more");
+	loopback_expect_error(&l, 404, "nothing");
+	loopback_get(&l, "/v2/models/linear/infer");
+	loopback_expect_error(&l, 405, "POST");
+	cr_assert_str_eq(loopback_answer_header(&l, "Allow"), "POST");
+	loopback_ask(&l, "BREW", "/v2/health/live", "", 0);
+	loopback_expect_error(&l, 405, "BREW");
+	loopback_ask(&l, "HEAD", "/v2/health/live", "", 0);
+	cr_assert_eq(l.status, 200);
+	loopback_get(&l, "/v2/models/li%6eear/ready");
+	cr_assert_eq(l.status, 200);
+	loopback_get(&l, "/v2/models/%2e%2e%2fx/ready");
+	loopback_expect_error(&l, 404, "../x");
+	loopback_get(&l, "/v2/models/%00/ready");
+	loopback_expect_error(&l, 400, "escape");
+	loopback_get(&l, "/v2/models/%zz/ready");
+	loopback_expect_error(&l, 400, "escape");
+	loopback_end(&l);
+}
+
+Test(api_doors, predicts_from_whole_tensors)
+{
+	struct loopback l;
+
+	loopback_begin(&l);
+	loopback_post(&l, "/predict/linear/1",
+		      "{\"inputs\":{\"x\":[[1,0,0,0],[0,0,0,1]]}}");
+	cr_assert_eq(l.status, 200, "%s", l.body);
+	cr_assert_str_eq(l.body,
+			 "{\"model\":\"linear\",\"version\":\"1\",\"id\":"
+			 "\"test-1\",\"outputs\":{\"y\":[[1.0,2.0,3.0],"
+			 "[10.0,11.0,12.0]]}}");
+	/* a lone row is a batch of one; the body may say the model */
+	loopback_post(&l, "/predict",
+		      "{\"inputs\":{\"x\":[1,0,0,0]},\"model\":\"linear\"}");
+	expect_has(&l, "\"version\":\"2\"");
+	expect_has(&l, "{\"y\":[[2.0,4.0,6.0]]}");
+	loopback_post(&l, "/predict",
+		      "{\"model\":\"linear\",\"version\":1,"
+		      "\"inputs\":{\"x\":[1,0,0,0]}}");
+	expect_has(&l, "{\"y\":[[1.0,2.0,3.0]]}");
+	loopback_end(&l);
+}
+
+Test(api_doors, refuses_predictions_and_says_why)
+{
+	static const struct {
+		const char *path, *body, *says;
+		int status;
+	} rows[] = {
+		{ "/predict", "{\"inputs\":{}}", "which", 400 },
+		{ "/predict/linear", "{}", "\"inputs\" is missing", 400 },
+		{ "/predict/linear", "{\"inputs\":{}}", "'x' is missing", 400 },
+		{ "/predict/linear", "{\"inputs\":[1]}", "a map", 400 },
+		{ "/predict/linear", "{\"input\":{}}", "'input'", 400 },
+		{ "/predict/linear", "{\"inputs\":{\"z\":[1]}}", "'z'", 400 },
+		{ "/predict/linear", "{\"inputs\":{\"x\":[[1,2],[3]]}}",
+		  "equally long", 400 },
+		{ "/predict/linear", "{\"inputs\":{\"x\":[[1,2]]}}", "[1,2]",
+		  400 },
+		{ "/predict/linear", "{\"inputs\":{\"x\":[null]}}", "plain",
+		  400 },
+		{ "/predict/linear", "{\"model\":\"add\",\"inputs\":{}}", "add",
+		  400 },
+		{ "/predict/nope", "{\"inputs\":{}}", "nope", 404 },
+		{ "/predict/linear/x", "{\"inputs\":{}}", "'x'", 404 },
+	};
+	struct loopback l;
+
+	loopback_begin(&l);
+	for (size_t i = 0; i < sizeof(rows) / sizeof(*rows); i++) {
+		loopback_post(&l, rows[i].path, rows[i].body);
+		loopback_expect_error(&l, rows[i].status, rows[i].says);
+	}
+	loopback_header(&l, "Content-Type", "image/png");
+	loopback_post(&l, "/predict/linear", "not a picture");
+	loopback_expect_error(&l, 400, "one feature");
+	loopback_header(&l, "Content-Type", "application/pdf");
+	loopback_post(&l, "/predict/linear", "x");
+	loopback_expect_error(&l, 415, "application/pdf");
+	loopback_end(&l);
+}
+
+Test(api_doors, speaks_tensorflow_servings_dialect)
+{
+	struct loopback l;
+
+	loopback_begin(&l);
+	loopback_post(&l, "/v1/models/linear/versions/1:predict",
+		      "{\"instances\":[[1,0,0,0],[0,1,0,0]]}");
+	expect_has(&l, "{\"predictions\":[[1.0,2.0,3.0],[4.0,5.0,6.0]]}");
+	loopback_post(&l, "/v1/models/linear/versions/1:predict",
+		      "{\"instances\":[{\"x\":[1,0,0,0]}]}");
+	expect_has(&l, "{\"predictions\":[[1.0,2.0,3.0]]}");
+	loopback_post(&l, "/v1/models/add:predict",
+		      "{\"instances\":[{\"a\":[5,6],\"b\":[1,2]},"
+		      "{\"b\":[0,0],\"a\":[7,8]}]}");
+	expect_has(&l, "{\"predictions\":[{\"s\":[6,8],\"d\":[4,4]},"
+		       "{\"s\":[7,8],\"d\":[7,8]}]}");
+	loopback_post(&l, "/v1/models/add:predict",
+		      "{\"inputs\":{\"a\":[[5,6]],\"b\":[[1,2]]}}");
+	expect_has(&l, "{\"outputs\":{\"s\":[[6,8]],\"d\":[[4,4]]}}");
+	loopback_post(&l, "/v1/models/linear/versions/1:predict",
+		      "{\"signature_name\":\"\",\"inputs\":[[1,0,0,0]]}");
+	expect_has(&l, "{\"outputs\":[[1.0,2.0,3.0]]}");
+	loopback_post(&l, "/v1/models/add:predict",
+		      "{\"instances\":[{\"a\":[5,6],\"b\":[1,2]},"
+		      "{\"a\":[7,8]}]}");
+	loopback_expect_error(&l, 400, "missing in some");
+	loopback_post(&l, "/v1/models/add:predict",
+		      "{\"instances\":[{\"a\":[5,6]},{\"a\":[7]}]}");
+	loopback_expect_error(&l, 400, "same shapes");
+	loopback_post(&l, "/v1/models/add:predict", "{\"instances\":[[1]]}");
+	loopback_expect_error(&l, 400, "2 inputs");
+	loopback_post(&l, "/v1/models/add:predict", "{}");
+	loopback_expect_error(&l, 400, "\"instances\" is missing");
+	loopback_get(&l, "/v1/models/linear");
+	expect_has(&l, "{\"version\":\"1\",\"state\":\"AVAILABLE\",\"status\":"
+		       "{\"error_code\":\"OK\",\"error_message\":\"\"}}");
+	loopback_end(&l);
+}
+
+Test(api_doors, loads_and_unloads_models)
+{
+	struct loopback l;
+
+	loopback_begin(&l);
+	loopback_post(&l, "/v2/repository/index", "");
+	expect_has(&l, "{\"name\":\"broken\",\"version\":\"1\",\"state\":"
+		       "\"UNAVAILABLE\",\"reason\":");
+	expect_has(&l, "{\"name\":\"text\",\"version\":\"1\",\"state\":"
+		       "\"READY\"}");
+	loopback_post(&l, "/v2/repository/index", "{\"ready\":true}");
+	cr_assert_eq(l.status, 200);
+	cr_assert_null(strstr(l.body, "broken"));
+	loopback_post(&l, "/v2/repository/models/add/unload", "{}");
+	cr_assert_eq(l.status, 200, "%s", l.body);
+	cr_assert_eq(l.len, 0);
+	loopback_get(&l, "/v2/models/add/ready");
+	loopback_expect_error(&l, 503, "unloaded");
+	loopback_post(&l, "/v2/repository/models/add/load", "");
+	cr_assert_eq(l.status, 200, "%s", l.body);
+	loopback_get(&l, "/v2/models/add/ready");
+	cr_assert_eq(l.status, 200, "%s", l.body);
+	loopback_post(&l, "/v2/repository/models/nope/load", "{}");
+	loopback_expect_error(&l, 404, "nope");
+	loopback_post(&l, "/v2/repository/models/nope/unload", "{}");
+	loopback_expect_error(&l, 404, "nope");
+	loopback_post(&l, "/v2/repository/models/broken/load", "{}");
+	cr_assert_neq(l.status, 200);
+	cr_assert(strstr(l.body, "model.onnx") || strstr(l.body, "broken"));
+	loopback_post(&l, "/v2/repository/models/add/load",
+		      "{\"parameters\":{\"config\":\"{}\"}}");
+	loopback_expect_error(&l, 400, "config");
+	loopback_end(&l);
+}
+
+Test(api_doors, keeps_the_old_version_when_a_reload_fails)
+{
+	struct loopback l;
+
+	loopback_begin(&l);
+	scratch_file(&l.scratch, "linear/2/model.onnx", "nonsense", 8);
+	loopback_post(&l, "/v2/repository/models/linear/load", "{}");
+	cr_assert_neq(l.status, 200);
+	loopback_post(&l, "/predict/linear/2",
+		      "{\"inputs\":{\"x\":[1,0,0,0]}}");
+	expect_has(&l, "{\"y\":[[2.0,4.0,6.0]]}");
+	loopback_put_linear(&l, 5);
+	loopback_post(&l, "/v2/repository/models/linear/load", "{}");
+	loopback_post(&l, "/predict/linear", "{\"inputs\":{\"x\":[1,0,0,0]}}");
+	expect_has(&l, "\"version\":\"5\"");
+	loopback_post(&l, "/predict/linear/1",
+		      "{\"inputs\":{\"x\":[1,0,0,0]}}");
+	loopback_expect_error(&l, 404, "version 1");
+	loopback_end(&l);
+}
+
+Test(api_doors, lists_models_with_their_traffic)
+{
+	struct loopback l;
+
+	loopback_begin(&l);
+	loopback_post(&l, "/predict/linear", "{\"inputs\":{\"x\":[1,0,0,0]}}");
+	loopback_get(&l, "/models");
+	expect_has(&l, "{\"name\":\"linear\",\"default_version\":\"2\","
+		       "\"versions\":[{\"version\":\"1\",\"state\":\"READY\","
+		       "\"is_default\":false");
+	loopback_get(&l, "/models/linear");
+	expect_has(&l,
+		   "\"traffic\":{\"requests\":1,\"failures\":0,\"rows\":1}");
+	loopback_get(&l, "/models/broken");
+	expect_has(&l, "\"state\":\"UNAVAILABLE\",\"reason\":\"");
+	loopback_get(&l, "/models/nope");
+	loopback_expect_error(&l, 404, "nope");
+	loopback_end(&l);
+}
+
+Test(api_doors, writes_metrics_by_template_and_model)
+{
+	struct loopback l;
+
+	loopback_begin(&l);
+	loopback_post(&l, "/predict/linear", "{\"inputs\":{\"x\":[1,0,0,0]}}");
+	loopback_get(&l, "/no/such/path");
+	loopback_get(&l, "/metrics");
+	expect_has(&l, "predictd_http_requests_total{route=\"/predict/{model}\""
+		       ",method=\"POST\",code=\"200\"} 1\n");
+	expect_has(&l, "predictd_http_requests_total{route=\"other\","
+		       "method=\"other\",code=\"404\"} 1\n");
+	expect_has(&l, "predictd_model_ready{model=\"linear\",version=\"2\"} "
+		       "1.0\n");
+	expect_has(&l, "nv_inference_request_success{model=\"linear\","
+		       "version=\"2\"} 1.0\n");
+	expect_has(&l, "predictd_batch_size_bucket{model=\"linear\",version="
+		       "\"2\",le=\"1.0\"} 1\n");
+	expect_has(&l, "predictd_http_request_duration_seconds_bucket{");
+	expect_has(&l, "# TYPE process_cpu_seconds_total counter\n");
+	loopback_end(&l);
+}
+
+Test(api_doors, asks_for_tokens_where_there_are_some)
+{
+	struct err err;
+	struct loopback l;
+
+	loopback_begin(&l);
+	auth_destroy(l.context.auth);
+	cr_assert_eq(auth_create("infer a-token-for-inference\n", "tokens",
+				 &l.context.auth, &err),
+		     ERR_NONE, "%s", err.msg);
+	loopback_get(&l, "/v2/health/ready");
+	cr_assert_eq(l.status, 200);
+	loopback_get(&l, "/models");
+	loopback_expect_error(&l, 401, "Authorization");
+	cr_assert_not_null(loopback_answer_header(&l, "WWW-Authenticate"));
+	loopback_header(&l, "Authorization", "Bearer wrong-token-altogether");
+	loopback_get(&l, "/models");
+	loopback_expect_error(&l, 401, "not known");
+	loopback_header(&l, "Authorization", "Bearer a-token-for-inference");
+	loopback_get(&l, "/models");
+	cr_assert_eq(l.status, 200);
+	loopback_header(&l, "Authorization", "Bearer a-token-for-inference");
+	loopback_post(&l, "/v2/repository/models/add/unload", "{}");
+	loopback_expect_error(&l, 403, "admin");
+	loopback_end(&l);
+}
+
+Test(api_doors, refuses_what_the_memory_budget_does_not_hold)
+{
+	struct loopback l;
+
+	loopback_begin(&l);
+	limit_init(&l.context.limit, 8);
+	loopback_post(&l, "/predict/linear", "{\"inputs\":{\"x\":[1,0,0,0]}}");
+	loopback_expect_error(&l, 503, "bytes");
+	cr_assert_not_null(loopback_answer_header(&l, "Retry-After"));
+	loopback_get(&l, "/jobs");
+	loopback_expect_error(&l, 404, "does not train");
+	loopback_end(&l);
+}
