@@ -45,11 +45,13 @@ static struct move tile_move(const struct kernel_query *query)
 	move_strides(x, from);
 	move_strides(y, to);
 	for (unsigned i = 0; i < x->rank; i++) {
-		move.dim[2 * i] = x->dim[i] ? y->dim[i] / x->dim[i] : 0;
-		move.to[2 * i] = to[i] * x->dim[i];
-		move.dim[2 * i + 1] = x->dim[i];
-		move.to[2 * i + 1] = to[i];
-		move.from[2 * i + 1] = from[i];
+		const size_t copy = (size_t)2 * i, place = copy + 1;
+
+		move.dim[copy] = x->dim[i] ? y->dim[i] / x->dim[i] : 0;
+		move.to[copy] = to[i] * x->dim[i];
+		move.dim[place] = x->dim[i];
+		move.to[place] = to[i];
+		move.from[place] = from[i];
 	}
 	move_simplify(&move);
 	return move;

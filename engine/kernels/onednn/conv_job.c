@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "engine/kernels/onednn/conv_priv.h"
 
+#include "engine/kernels/onednn/recipe_priv.h"
+
 enum {
 	CHANNELS = 16, /* of one block: slices of channels are multiples */
 	MAX_SLICES = 64,
@@ -137,19 +139,6 @@ double conv_job_cost(const struct conv_job *job)
 	return us;
 }
 
-/* Slices of equal size out of n items, each a multiple of `unit`: the fewest
- * that are as many as wanted. 1: there is no such cut. */
-static unsigned equal_parts(int64_t n, int64_t unit, unsigned want)
-{
-	if (n % unit)
-		return 1;
-	n /= unit;
-	for (int64_t k = want; k <= n && k <= MAX_SLICES; k++)
-		if (n % k == 0)
-			return (unsigned)k;
-	return 1;
-}
-
 /* What each slice reorders again, in floats. */
 static double repeated(const struct conv_job *job, enum conv_cut cut)
 {
@@ -174,22 +163,22 @@ static unsigned parts_of(const struct conv_job *job, enum conv_cut cut,
 	case CUT_BATCH:
 		return job->kind == CONV_WEIGHTS
 			   ? 1
-			   : equal_parts(g->batch, 1, want);
+			   : recipe_parts(g->batch, 1, want, MAX_SLICES);
 	case CUT_GROUP:
 		if (g->group == 1 || job->form == CONV_PLAIN)
 			return 1;
-		return equal_parts(g->group, g->c < CHANNELS ? CHANNELS : 1,
-				   want);
+		return recipe_parts(g->group, g->c < CHANNELS ? CHANNELS : 1,
+				    want, MAX_SLICES);
 	case CUT_OUT:
 		return g->group > 1 || job->kind == CONV_DATA ||
 			       (job->kind == CONV_FORWARD &&
 				job->form == CONV_PRODUCT)
 			   ? 1
-			   : equal_parts(g->m, CHANNELS, want);
+			   : recipe_parts(g->m, CHANNELS, want, MAX_SLICES);
 	case CUT_IN:
 		return g->group > 1 || job->kind != CONV_DATA
 			   ? 1
-			   : equal_parts(g->c, CHANNELS, want);
+			   : recipe_parts(g->c, CHANNELS, want, MAX_SLICES);
 	default:
 		return 1;
 	}

@@ -38,19 +38,11 @@ static double cost_of(const struct job *job)
 static void cut_job(struct job *job, unsigned want)
 {
 	const double most = cost_of(job) / SLICE_US;
-	const int64_t n = job->n_planes / PLANES;
 
-	if (job->n_planes % PLANES || most < 2)
-		return;
 	if (most < want)
 		want = (unsigned)most;
-	for (int64_t k = want; k <= n && k <= MAX_SLICES; k++) {
-		if (n % k)
-			continue;
-		job->n_slices = (unsigned)k;
-		job->n_planes /= k;
-		return;
-	}
+	job->n_slices = recipe_parts(job->n_planes, PLANES, want, MAX_SLICES);
+	job->n_planes /= job->n_slices;
 }
 
 static bool job_of(const struct kernel_query *query, struct job *job)

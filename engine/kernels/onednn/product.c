@@ -36,18 +36,6 @@ static double product_us(const struct product *p)
 	return 0.5 + (us > read ? us : read);
 }
 
-/* The fewest equal parts of n, in whole units, that are `want` or more. */
-static unsigned equal_parts(int64_t n, int64_t unit, unsigned want)
-{
-	if (n % unit)
-		return 1;
-	n /= unit;
-	for (int64_t k = want; k <= n && k <= MAX_SLICES; k++)
-		if (n % k == 0)
-			return (unsigned)k;
-	return 1;
-}
-
 static void cut_job(struct job *job, const struct kernel_query *query)
 {
 	const struct product *p = &job->p;
@@ -72,8 +60,7 @@ static void cut_job(struct job *job, const struct kernel_query *query)
 		n = p->m;
 		unit = ROWS;
 	}
-	if (want > 1)
-		job->n_slices = equal_parts(n, unit, want);
+	job->n_slices = recipe_parts(n, unit, want, MAX_SLICES);
 	if (job->n_slices == 1)
 		job->cut = CUT_NONE;
 }

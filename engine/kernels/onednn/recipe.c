@@ -63,6 +63,19 @@ enum err_code onednn_check(dnnl_status_t status, const char *what,
 	}
 }
 
+unsigned recipe_parts(int64_t n, int64_t unit, int64_t want, int64_t most)
+{
+	int64_t k = want > 2 ? want : 2;
+
+	if (want < 2 || n % unit)
+		return 1;
+	n /= unit;
+	most = most < n ? most : n;
+	while (k <= most && n % k)
+		k++;
+	return k <= most ? (unsigned)k : 1;
+}
+
 enum err_code recipe_create(unsigned n_slices, struct recipe **ret_recipe,
 			    struct err *err)
 {

@@ -67,6 +67,10 @@ void onednn_quiet(void);
 MUST_USE enum err_code onednn_check(dnnl_status_t status, const char *what,
 				    struct err *err);
 
+/** Parts of equal size out of n items, each a multiple of `unit`: the fewest
+ * that are `want` or more, at most `most`. 1: there is no such cut. */
+unsigned recipe_parts(int64_t n, int64_t unit, int64_t want, int64_t most);
+
 /** n_slices: all of the same size. */
 MUST_USE enum err_code
 recipe_create(unsigned n_slices, struct recipe **ret_recipe, struct err *err);

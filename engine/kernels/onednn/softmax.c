@@ -27,13 +27,8 @@ static struct rows rows_of(const struct kernel_query *query)
 	r.n = shape_range(x, 0, x->rank - 1);
 	if (want > query->want_slices)
 		want = query->want_slices;
-	for (int64_t k = want; want > 1 && k <= r.n && k <= MAX_SLICES; k++) {
-		if (r.n % k)
-			continue;
-		r.n_slices = (unsigned)k;
-		r.n /= k;
-		break;
-	}
+	r.n_slices = recipe_parts(r.n, 1, want, MAX_SLICES);
+	r.n /= r.n_slices;
 	return r;
 }
 
