@@ -453,16 +453,16 @@ bool batcher_run_now(struct batcher *batcher, struct infer_call *call)
 
 void batcher_warm(struct batcher *batcher, struct infer_call *call)
 {
-	const struct batch_part part = { .call = call,
-					 .n = batcher->options.batches };
+	struct batch_part part = { .call = call };
 	int64_t ns[PHASE_OUTPUT + 1];
 	struct err err;
 	enum err_code rc;
 
 	prepare(batcher, call);
+	part.n = call->rows;
 	rc = batch_run(&batcher->options, &part, 1, NULL, ns, &err);
 	if (!rc)
-		learn(batcher, 1, ns[PHASE_INFER]);
+		learn(batcher, part.n, ns[PHASE_INFER]);
 	finish(call, rc, &err);
 }
 

@@ -78,7 +78,7 @@ void batcher_unref(struct batcher *batcher);
 /** True when the call was run: its result is there and done() is not called. */
 MUST_USE bool batcher_run_now(struct batcher *batcher, struct infer_call *call);
 /** Runs a call that nobody sent, to make plans and learn how long a run takes;
- * it does not count. */
+ * it does not count. At most max_batch rows. */
 void batcher_warm(struct batcher *batcher, struct infer_call *call);
 /** ERR_BUSY, ERR_NOT_READY: refused, done() is not called. */
 MUST_USE enum err_code batcher_submit(struct batcher *batcher,

@@ -1,0 +1,243 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Many clients on one batcher: every call ends exactly once, with the answer
+ * to its own rows, whoever it shared a run with. */
+#include "server/batcher.h"
+
+#include <pthread.h>
+
+#include "base/clock.h"
+#include "base/mem.h"
+#include "engine/graph_text.h"
+
+enum { CLIENTS = 8, CALLS = 300, WIDTH = 4, ROWS_MAX = 80 };
+
+#define CHECK(condition)                                               \
+	do {                                                           \
+		if (!(condition)) {                                    \
+			(void)fprintf(stderr, "%s:%d: %s\n", __FILE__, \
+				      __LINE__, #condition);           \
+			abort();                                       \
+		}                                                      \
+	} while (0)
+
+struct rig {
+	struct graph *graph;
+	struct plan_cache *plans;
+	struct model_stats *stats;
+	struct run_pool *runners, *timer;
+	struct batcher *batcher;
+	atomic_uint n_running, n_now, n_queued, n_refused, n_dead;
+};
+
+struct client {
+	struct rig *rig;
+	unsigned number;
+	pthread_mutex_t lock; /* guards is_done */
+	pthread_cond_t wake;
+	bool is_done;
+	unsigned n_done;
+};
+
+static void rig_begin(struct rig *rig, int64_t delay_ns, unsigned max_queued)
+{
+	const struct plan_cache_options plans = { .max_plans = 64 };
+	struct batcher_options options = { .name = "twice",
+					   .batches = true,
+					   .max_batch = 16,
+					   .n_instances = 2,
+					   .threads = 2,
+					   .max_queued = max_queued,
+					   .max_delay_ns = delay_ns };
+	struct err err;
+
+	memset(rig, 0, sizeof(*rig));
+	CHECK(
+	    !graph_text_parse("y = Add(x:float, x)", &rig->graph, NULL, &err));
+	CHECK(!facts_type_graph(rig->graph, &err));
+	CHECK(!plan_cache_create(rig->graph, &plans, &rig->plans, &err));
+	CHECK(!run_pool_create(2, "run", &rig->runners, &err));
+	CHECK(!run_pool_create(1, "timer", &rig->timer, &err));
+	rig->stats = model_stats_create();
+	CHECK(rig->stats);
+	options.plans = rig->plans;
+	options.stats = rig->stats;
+	options.runners = rig->runners;
+	options.timer = rig->timer;
+	options.n_running = &rig->n_running;
+	CHECK(!batcher_create(&options, &rig->batcher, &err));
+}
+
+static void rig_end(struct rig *rig)
+{
+	batcher_close(rig->batcher);
+	run_pool_destroy(rig->runners);
+	run_pool_destroy(rig->timer);
+	CHECK(atomic_load(&rig->stats->n_pending) == 0);
+	CHECK(atomic_load(&rig->n_running) == 0);
+	batcher_unref(rig->batcher);
+	plan_cache_destroy(rig->plans);
+	model_stats_unref(rig->stats);
+	graph_destroy(rig->graph);
+}
+
+static void done(struct infer_call *call)
+{
+	struct client *client = call->data;
+
+	(void)pthread_mutex_lock(&client->lock);
+	client->is_done = true;
+	client->n_done++;
+	(void)pthread_cond_signal(&client->wake);
+	(void)pthread_mutex_unlock(&client->lock);
+}
+
+static void wait_done(struct client *client)
+{
+	(void)pthread_mutex_lock(&client->lock);
+	while (!client->is_done)
+		(void)pthread_cond_wait(&client->wake, &client->lock);
+	client->is_done = false;
+	(void)pthread_mutex_unlock(&client->lock);
+}
+
+static void check_answer(const struct infer_call *call, const float *x,
+			 int64_t rows)
+{
+	const struct tensor_view *y = &call->output[0];
+
+	CHECK(y->shape.dim[0] == rows);
+	for (int64_t i = 0; i < rows * WIDTH; i++)
+		CHECK(((const float *)y->data)[i] == 2 * x[i]);
+}
+
+/* One call of some rows; inline or queued, as the batcher sees fit. */
+static void ask(struct client *client, unsigned i, struct arena *arena)
+{
+	struct rig *rig = client->rig;
+	const int64_t rows = (client->number * 7 + i * 3) % 9 == 0
+				 ? ROWS_MAX
+				 : (client->number + i) % 5;
+	float *x = arena_array(arena, (size_t)(rows * WIDTH) + 1, sizeof(*x));
+	struct tensor_view input = { .data = x,
+				     .dtype = DTYPE_F32,
+				     .shape = { 2, { rows, WIDTH } } };
+	struct tensor_view output = { 0 };
+	struct infer_call call = { .n_inputs = 1,
+				   .n_outputs = 1,
+				   .input = &input,
+				   .output = &output,
+				   .arena = arena,
+				   .done = done,
+				   .data = client };
+	struct err err;
+	enum err_code rc;
+
+	call.deadline_ns = i % 50 == 49 ? 1 : clock_deadline_ns(20000);
+	for (int64_t k = 0; k < rows * WIDTH; k++)
+		x[k] = (float)(client->number * 1000 + i) + (float)k;
+	if (i % 3 && batcher_run_now(rig->batcher, &call)) {
+		atomic_fetch_add(&rig->n_now, 1);
+	} else {
+		rc = batcher_submit(rig->batcher, &call, &err);
+		if (rc) {
+			CHECK(rc == ERR_BUSY);
+			atomic_fetch_add(&rig->n_refused, 1);
+			return;
+		}
+		wait_done(client);
+		atomic_fetch_add(&rig->n_queued, 1);
+	}
+	if (call.rc == ERR_DEADLINE)
+		atomic_fetch_add(&rig->n_dead, 1);
+	else
+		CHECK(!call.rc);
+	if (!call.rc)
+		check_answer(&call, x, rows);
+}
+
+static void *run_client(void *arg)
+{
+	struct client *client = arg;
+	struct arena *arena = arena_create(1 << 20);
+
+	CHECK(arena);
+	for (unsigned i = 0; i < CALLS; i++) {
+		ask(client, i, arena);
+		arena_reset(arena);
+	}
+	arena_destroy(arena);
+	return NULL;
+}
+
+static void hammer(int64_t delay_ns, unsigned max_queued)
+{
+	struct rig rig;
+	struct client client[CLIENTS];
+	pthread_t thread[CLIENTS];
+
+	rig_begin(&rig, delay_ns, max_queued);
+	for (unsigned i = 0; i < CLIENTS; i++) {
+		client[i] = (struct client){ .rig = &rig, .number = i };
+		(void)pthread_mutex_init(&client[i].lock, NULL);
+		(void)pthread_cond_init(&client[i].wake, NULL);
+		CHECK(
+		    !pthread_create(&thread[i], NULL, run_client, &client[i]));
+	}
+	for (unsigned i = 0; i < CLIENTS; i++)
+		(void)pthread_join(thread[i], NULL);
+	printf("delay %lld ns, queue %u: %u at once, %u queued, %u refused, "
+	       "%u late, %llu runs for %llu rows\n",
+	       (long long)delay_ns, max_queued, atomic_load(&rig.n_now),
+	       atomic_load(&rig.n_queued), atomic_load(&rig.n_refused),
+	       atomic_load(&rig.n_dead),
+	       (unsigned long long)atomic_load(&rig.stats->n_execution),
+	       (unsigned long long)atomic_load(&rig.stats->n_inference));
+	CHECK(atomic_load(&rig.n_now) + atomic_load(&rig.n_queued) +
+		  atomic_load(&rig.n_refused) ==
+	      CLIENTS * CALLS);
+	rig_end(&rig);
+}
+
+/* What waits when the batcher closes ends with an error. */
+static void close_while_waiting(void)
+{
+	struct arena *arena = arena_create(1 << 20);
+	struct client client = { 0 };
+	struct tensor_view input = { .dtype = DTYPE_F32,
+				     .shape = { 2, { 1, WIDTH } } };
+	float x[WIDTH] = { 1, 2, 3, 4 };
+	struct tensor_view output = { 0 };
+	struct infer_call call = { .n_inputs = 1,
+				   .n_outputs = 1,
+				   .input = &input,
+				   .output = &output,
+				   .arena = arena,
+				   .deadline_ns = CLOCK_FOREVER,
+				   .done = done,
+				   .data = &client };
+	struct rig rig;
+	struct err err;
+
+	CHECK(arena);
+	input.data = x;
+	(void)pthread_mutex_init(&client.lock, NULL);
+	(void)pthread_cond_init(&client.wake, NULL);
+	rig_begin(&rig, 3600 * (int64_t)1000000000, 16);
+	CHECK(!batcher_submit(rig.batcher, &call, &err));
+	CHECK(batcher_n_waiting(rig.batcher) == 1);
+	batcher_close(rig.batcher);
+	wait_done(&client);
+	CHECK(call.rc == ERR_NOT_READY && client.n_done == 1);
+	CHECK(batcher_submit(rig.batcher, &call, &err) == ERR_NOT_READY);
+	rig_end(&rig);
+	arena_destroy(arena);
+}
+
+int main(void)
+{
+	hammer(0, 64);
+	hammer(200000, 64);
+	hammer(0, 3);
+	close_while_waiting();
+	return 0;
+}

@@ -1,0 +1,80 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "server/auth.h"
+
+#include <criterion/criterion.h>
+
+#include "base/digest.h"
+
+static enum err_code check(const char *tokens, const char *header,
+			   enum auth_scope scope)
+{
+	struct auth *auth;
+	struct err err;
+	enum err_code rc;
+
+	cr_assert_eq(auth_create(tokens, "tokens", &auth, &err), ERR_NONE, "%s",
+		     err.msg);
+	rc = auth_check(auth, header, scope, &err);
+	auth_destroy(auth);
+	return rc;
+}
+
+Test(auth, lets_everybody_in_without_tokens)
+{
+	cr_assert_eq(check(NULL, NULL, SCOPE_ADMIN), ERR_NONE);
+	cr_assert_eq(check("# nothing\n\n", NULL, SCOPE_ADMIN), ERR_NONE);
+}
+
+Test(auth, knows_what_each_token_may_do)
+{
+	static const char tokens[] = "# comment\n"
+				     "infer 0123456789abcdef-infer\r\n"
+				     "infer,train \t0123456789abcdef-both\n"
+				     "admin 0123456789abcdef-admin";
+
+	cr_assert_eq(
+	    check(tokens, "Bearer 0123456789abcdef-infer", SCOPE_INFER),
+	    ERR_NONE);
+	cr_assert_eq(
+	    check(tokens, "bearer 0123456789abcdef-infer", SCOPE_TRAIN),
+	    ERR_FORBIDDEN);
+	cr_assert_eq(check(tokens, "Bearer 0123456789abcdef-both", SCOPE_TRAIN),
+		     ERR_NONE);
+	cr_assert_eq(check(tokens, "Bearer 0123456789abcdef-both", SCOPE_ADMIN),
+		     ERR_FORBIDDEN);
+	cr_assert_eq(
+	    check(tokens, "Bearer 0123456789abcdef-admin", SCOPE_INFER),
+	    ERR_NONE);
+	cr_assert_eq(check(tokens, "Bearer 0123456789abcdef", SCOPE_INFER),
+		     ERR_UNAUTHENTICATED);
+	cr_assert_eq(check(tokens, "Basic abc", SCOPE_INFER),
+		     ERR_UNAUTHENTICATED);
+	cr_assert_eq(check(tokens, NULL, SCOPE_INFER), ERR_UNAUTHENTICATED);
+	cr_assert_eq(check(tokens, NULL, SCOPE_NONE), ERR_NONE);
+}
+
+Test(auth, takes_digests_in_place_of_tokens)
+{
+	char hex[DIGEST_HEX_MAX], line[128];
+
+	digest_sha256("the secret itself", 17, hex);
+	(void)snprintf(line, sizeof(line), "infer sha256:%s", hex);
+	cr_assert_eq(check(line, "Bearer the secret itself", SCOPE_INFER),
+		     ERR_NONE);
+	cr_assert_eq(check(line, hex, SCOPE_INFER), ERR_UNAUTHENTICATED);
+}
+
+Test(auth, refuses_files_that_it_does_not_understand)
+{
+	static const char *const texts[] = {
+		"0123456789abcdef0123",	   "root 0123456789abcdef0123",
+		"infer, 0123456789abcdef", "infer short",
+		"infer sha256:12",	   "infer",
+	};
+	struct auth *auth;
+	struct err err;
+
+	for (size_t i = 0; i < sizeof(texts) / sizeof(*texts); i++)
+		cr_assert_eq(auth_create(texts[i], "tokens", &auth, &err),
+			     ERR_INVALID, "%s", texts[i]);
+}

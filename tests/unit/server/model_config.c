@@ -1,0 +1,76 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "server/model_config.h"
+
+#include <criterion/criterion.h>
+
+#include "base/doc.h"
+
+static enum err_code read(const char *yaml, struct model_config *ret,
+			  struct arena *arena, struct err *err)
+{
+	struct doc *doc = NULL;
+
+	doc_init();
+	cr_assert_eq(
+	    doc_parse_yaml(yaml, strlen(yaml), "config.yaml", arena, &doc, err),
+	    ERR_NONE, "%s", err->msg);
+	return model_config_read(doc, "m", arena, ret, err);
+}
+
+Test(model_config, serves_the_latest_two_by_default)
+{
+	const int64_t version[] = { 1, 5, 9 };
+	struct arena *arena = arena_create(1 << 20);
+	struct model_config config;
+	struct err err;
+
+	cr_assert_eq(model_config_read(NULL, "m", arena, &config, &err),
+		     ERR_NONE, "%s", err.msg);
+	cr_assert_eq(config.max_batch_size, 64);
+	cr_assert(!model_config_serves(&config, version, 3, 0));
+	cr_assert(model_config_serves(&config, version, 3, 1));
+	cr_assert(model_config_serves(&config, version, 3, 2));
+	arena_destroy(arena);
+}
+
+Test(model_config, follows_the_version_policy)
+{
+	const int64_t version[] = { 1, 5, 9 };
+	struct arena *arena = arena_create(1 << 20);
+	struct model_config config;
+	struct err err;
+
+	cr_assert_eq(
+	    read("version_policy: {specific: [1, 9]}", &config, arena, &err),
+	    ERR_NONE, "%s", err.msg);
+	cr_assert(model_config_serves(&config, version, 3, 0));
+	cr_assert(!model_config_serves(&config, version, 3, 1));
+	cr_assert_eq(read("version_policy: {all: true}", &config, arena, &err),
+		     ERR_NONE);
+	cr_assert(model_config_serves(&config, version, 3, 0));
+	cr_assert_eq(read("version_policy: {latest: 1}\nmax_batch_size: 8\n",
+			  &config, arena, &err),
+		     ERR_NONE);
+	cr_assert(!model_config_serves(&config, version, 3, 1));
+	cr_assert_eq(config.max_batch_size, 8);
+	arena_destroy(arena);
+}
+
+Test(model_config, refuses_what_it_does_not_know)
+{
+	static const char *const texts[] = {
+		"max_batch: 3",	       "max_batch_size: 0",
+		"max_batch_size: 65",  "max_queue_delay_us: -1",
+		"version_policy: all", "version_policy: {newest: 1}",
+	};
+	struct arena *arena = arena_create(1 << 20);
+	struct model_config config;
+	struct err err;
+
+	for (size_t i = 0; i < sizeof(texts) / sizeof(*texts); i++) {
+		cr_assert_eq(read(texts[i], &config, arena, &err), ERR_INVALID,
+			     "%s", texts[i]);
+		cr_assert(strstr(err.msg, "model 'm'"), "%s", err.msg);
+	}
+	arena_destroy(arena);
+}
