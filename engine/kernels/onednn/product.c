@@ -10,7 +10,7 @@
 #include "engine/kernels/onednn/onednn.h"
 #include "engine/kernels/onednn/recipe_priv.h"
 
-enum { MAX_SLICES = 16, ROWS = 16, COLUMNS = 64 };
+enum { MAX_SLICES = 16, ROWS = 16, ROWS_OF_UNPACKED = 32, COLUMNS = 64 };
 
 #define FLOPS_PER_US 140e3
 #define FLOATS_PER_US 9e3 /* of the right side, read once */
@@ -58,7 +58,8 @@ static void cut_job(struct job *job, const struct kernel_query *query)
 	} else {
 		job->cut = CUT_ROWS;
 		n = p->m;
-		unit = ROWS;
+		/* each slice packs the right side again */
+		unit = job->b_is_known ? ROWS : ROWS_OF_UNPACKED;
 	}
 	job->n_slices = recipe_parts(n, unit, want, MAX_SLICES);
 	if (job->n_slices == 1)
