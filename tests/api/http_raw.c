@@ -1,0 +1,407 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Raw bytes on a socket: what a server in front could read in another way is
+ * refused, slow clients are ended, and a drain loses nothing. */
+#include <arpa/inet.h>
+#include <criterion/criterion.h>
+#include <netinet/in.h>
+#include <poll.h>
+#include <pthread.h>
+#include <signal.h>
+#include <sys/socket.h>
+
+#include "base/clock.h"
+#include "base/doc.h"
+#include "base/log.h"
+#include "base/mem.h"
+#include "models/repository.h"
+#include "server/server.h"
+#include "tests/unit/models/scratch.h"
+
+enum { ANSWER_MAX = 64 << 10, WAIT_MS = 8000 };
+
+struct rig {
+	struct scratch scratch;
+	struct repository *repository;
+	struct server *server;
+};
+
+static void rig_begin(struct rig *rig, struct server_options options)
+{
+	const char *dirs[1];
+	const struct repository_options repository = { dirs, 1, NULL };
+	struct err err;
+
+	(void)signal(SIGPIPE, SIG_IGN);
+	log_init(LOG_FORMAT_TEXT, LOG_LEVEL_ERROR);
+	doc_init();
+	scratch_begin(&rig->scratch);
+	dirs[0] = rig->scratch.path;
+	cr_assert_eq(repository_create(&repository, &rig->repository, &err),
+		     ERR_NONE, "%s", err.msg);
+	options.host = "127.0.0.1";
+	options.threads = options.http_threads = 2;
+	options.max_connections = 256;
+	options.max_body = options.max_response = 1 << 20;
+	options.deadline_ms = 5000;
+	options.repository = rig->repository;
+	cr_assert_eq(server_create(&options, &rig->server, &err), ERR_NONE,
+		     "%s", err.msg);
+	cr_assert_eq(server_start(rig->server, &err), ERR_NONE, "%s", err.msg);
+}
+
+static void rig_end(struct rig *rig)
+{
+	server_destroy(rig->server);
+	repository_destroy(rig->repository);
+	scratch_end(&rig->scratch);
+}
+
+static const struct server_options usual = { .head_ms = 3000,
+					     .body_ms = 3000,
+					     .idle_ms = 5000 };
+
+static int dial(const struct rig *rig)
+{
+	struct sockaddr_in to = { .sin_family = AF_INET,
+				  .sin_port = htons(server_port(rig->server)) };
+	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+	to.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+	cr_assert_geq(fd, 0);
+	cr_assert_eq(connect(fd, (struct sockaddr *)&to, sizeof(to)), 0);
+	return fd;
+}
+
+static void say_bytes(int fd, const char *bytes, size_t len)
+{
+	while (len) {
+		ssize_t n = send(fd, bytes, len, MSG_NOSIGNAL);
+
+		if (n <= 0)
+			return;
+		bytes += n;
+		len -= (size_t)n;
+	}
+}
+
+static void say(int fd, const char *text)
+{
+	say_bytes(fd, text, strlen(text));
+}
+
+/* Reads until the peer closes, or nothing comes for ms; true when it closed. */
+static bool hear(int fd, char *answer, int ms)
+{
+	size_t n = strlen(answer);
+
+	for (;;) {
+		struct pollfd wait = { .fd = fd, .events = POLLIN };
+		ssize_t got;
+
+		if (poll(&wait, 1, ms) <= 0)
+			return false;
+		got = recv(fd, answer + n, ANSWER_MAX - 1 - n, 0);
+		if (got <= 0)
+			return true;
+		n += (size_t)got;
+		answer[n] = '\0';
+	}
+}
+
+static int status_of(const char *answer)
+{
+	return strncmp(answer, "HTTP/1.1 ", 9) == 0
+		   ? (int)strtol(answer + 9, NULL, 10)
+		   : 0;
+}
+
+static unsigned count_answers(const char *answer)
+{
+	unsigned n = 0;
+
+	for (; (answer = strstr(answer, "HTTP/1.1 ")); answer++)
+		n++;
+	return n;
+}
+
+struct row {
+	const char *name, *request;
+	int status; /* of the first answer; 0: none */
+	bool closes;
+};
+
+#define LIVE "GET /v2/health/live HTTP/1.1\r\nHost: x\r\n"
+#define INDEX "POST /v2/repository/index HTTP/1.1\r\nHost: x\r\n"
+#define SMUGGLED "GET /smuggled HTTP/1.1\r\nHost: x\r\n\r\n"
+
+static const struct row rows[] = {
+	{ "plain", LIVE "\r\n", 200, false },
+	{ "close", LIVE "Connection: close\r\n\r\n", 200, true },
+	{ "HTTP/1.0", "GET /v2/health/live HTTP/1.0\r\n\r\n", 200, true },
+	{ "no Host", "GET /v2/health/live HTTP/1.1\r\n\r\n", 400, true },
+	{ "with length", INDEX "Content-Length: 2\r\n\r\n{}", 200, false },
+	{ "chunked",
+	  INDEX "Transfer-Encoding: chunked\r\n\r\n2\r\n{}\r\n0\r\n\r\n", 200,
+	  false },
+	{ "CL and TE",
+	  INDEX "Content-Length: 2\r\nTransfer-Encoding: chunked\r\n\r\n"
+		"0\r\n\r\n" SMUGGLED,
+	  400, true },
+	{ "two lengths",
+	  INDEX "Content-Length: 2\r\nContent-Length: 40\r\n\r\n{}" SMUGGLED,
+	  400, true },
+	{ "equal lengths",
+	  INDEX "Content-Length: 2\r\nContent-Length: 2\r\n\r\n{}", 400, true },
+	{ "space before the colon", INDEX "Content-Length : 2\r\n\r\n{}", 400,
+	  true },
+	{ "negative length", INDEX "Content-Length: -1\r\n\r\n", 400, true },
+	{ "signed length", INDEX "Content-Length: +4\r\n\r\nabcd", 400, true },
+	{ "hexadecimal length", INDEX "Content-Length: 0x4\r\n\r\nabcd", 400,
+	  true },
+	{ "huge length", INDEX "Content-Length: 99999999999999999999\r\n\r\n",
+	  413, true },
+	{ "length beyond 2^31", INDEX "Content-Length: 4294967297\r\n\r\n", 413,
+	  true },
+	{ "too long for the route", INDEX "Content-Length: 2000000\r\n\r\n",
+	  413, true },
+	{ "unknown coding",
+	  INDEX "Transfer-Encoding: xchunked\r\n\r\n0\r\n\r\n", 400, true },
+	{ "two codings",
+	  INDEX "Transfer-Encoding: chunked, gzip\r\n\r\n0\r\n\r\n", 400,
+	  true },
+	{ "bad chunk size",
+	  INDEX "Transfer-Encoding: chunked\r\n\r\nzz\r\n{}\r\n0\r\n\r\n", 400,
+	  true },
+	{ "unknown content coding",
+	  INDEX "Content-Encoding: br\r\nContent-Length: 2\r\n\r\n{}", 415,
+	  false },
+	{ "broken gzip",
+	  INDEX "Content-Encoding: gzip\r\nContent-Length: 2\r\n\r\n{}", 400,
+	  false },
+	{ "wrong method", "DELETE /v2 HTTP/1.1\r\nHost: x\r\n\r\n", 405,
+	  false },
+	{ "unknown path", "GET /x HTTP/1.1\r\nHost: x\r\n\r\n", 404, false },
+	{ "unknown path with a body",
+	  "POST /x HTTP/1.1\r\nHost: x\r\nContent-Length: 2\r\n\r\n{}", 404,
+	  false },
+	{ "encoded dots", "GET /v2/%2e%2e%2fx HTTP/1.1\r\nHost: x\r\n\r\n", 404,
+	  false },
+	{ "encoded NUL", "GET /v2/models/a%00b HTTP/1.1\r\nHost: x\r\n\r\n",
+	  400, true },
+	{ "two hosts", "GET /v2 HTTP/1.1\r\nHost: x\r\nHost: y\r\n\r\n", 400,
+	  true },
+	{ "HTTP/2", "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", 505, true },
+	{ "expect", INDEX "Expect: 100-continue\r\nContent-Length: 2\r\n\r\n",
+	  100, false },
+};
+
+Test(http_raw, reads_every_request_as_others_do)
+{
+	static char answer[ANSWER_MAX];
+	struct rig rig;
+
+	rig_begin(&rig, usual);
+	for (size_t i = 0; i < sizeof(rows) / sizeof(*rows); i++) {
+		const struct row *row = &rows[i];
+		int fd = dial(&rig);
+		bool has_closed;
+
+		answer[0] = '\0';
+		say(fd, row->request);
+		has_closed = hear(fd, answer, 200);
+		cr_expect_eq(status_of(answer), row->status, "%s: %.300s",
+			     row->name, answer);
+		cr_expect_eq(has_closed, row->closes, "%s: %d", row->name,
+			     has_closed);
+		/* what was smuggled must not be answered; the library writes
+		 * the heads of its own errors twice, so they do not count */
+		cr_expect(row->status == 404 ||
+			      !strstr(answer, "nothing at this path"),
+			  "%s: %s", row->name, answer);
+		(void)close(fd);
+	}
+	rig_end(&rig);
+}
+
+Test(http_raw, answers_large_heads_with_their_own_statuses)
+{
+	static char answer[ANSWER_MAX], request[48 << 10];
+	struct rig rig;
+	size_t n;
+	int fd;
+
+	rig_begin(&rig, usual);
+	n = (size_t)snprintf(request, sizeof(request), LIVE);
+	for (int i = 0; i < 110; i++)
+		n += (size_t)snprintf(request + n, sizeof(request) - n,
+				      "X-%d: 1\r\n", i);
+	n += (size_t)snprintf(request + n, sizeof(request) - n, "\r\n");
+	fd = dial(&rig);
+	answer[0] = '\0';
+	say(fd, request);
+	(void)hear(fd, answer, 200);
+	cr_expect_eq(status_of(answer), 431, "%.200s", answer);
+	(void)close(fd);
+	n = (size_t)snprintf(request, sizeof(request), LIVE "X: ");
+	memset(request + n, 'a', 40 << 10);
+	fd = dial(&rig);
+	answer[0] = '\0';
+	say_bytes(fd, request, n + (40 << 10));
+	cr_expect(hear(fd, answer, 2000), "a head of 40 KiB");
+	cr_expect_eq(status_of(answer), 431, "%.200s", answer);
+	(void)close(fd);
+	memcpy(request, "GET /", 5);
+	memset(request + 5, 'a', 40 << 10);
+	fd = dial(&rig);
+	answer[0] = '\0';
+	say_bytes(fd, request, 40 << 10);
+	cr_expect(hear(fd, answer, 2000), "a path of 40 KiB");
+	cr_expect_eq(status_of(answer), 414, "%.200s", answer);
+	(void)close(fd);
+	rig_end(&rig);
+}
+
+Test(http_raw, keeps_a_connection_for_many_requests)
+{
+	static char answer[ANSWER_MAX];
+	struct rig rig;
+	int fd;
+
+	rig_begin(&rig, usual);
+	fd = dial(&rig);
+	answer[0] = '\0';
+	/* three at once, with and without bodies, one refused */
+	say(fd, LIVE "X-Request-Id: mine-1\r\n\r\n");
+	say(fd, INDEX "Content-Length: 2\r\n\r\n{}");
+	say(fd, "GET /x HTTP/1.1\r\nHost: x\r\n\r\n" LIVE "\r\n");
+	cr_assert(!hear(fd, answer, 300));
+	cr_assert_eq(count_answers(answer), 4, "%s", answer);
+	cr_assert(strstr(answer, "X-Request-Id: mine-1\r\n"), "%s", answer);
+	(void)close(fd);
+	rig_end(&rig);
+}
+
+/* A byte now and then; false once the peer has closed. */
+static bool trickle(int fd, const char *text, int64_t for_ms)
+{
+	const int64_t end = clock_deadline_ns(for_ms);
+
+	for (size_t i = 0; clock_monotonic_ns() < end; i++) {
+		const char c = text[i < strlen(text) ? i : strlen(text) - 1];
+		struct pollfd wait = { .fd = fd, .events = POLLIN };
+		char byte;
+
+		if (send(fd, &c, 1, MSG_NOSIGNAL) != 1)
+			return false;
+		if (poll(&wait, 1, 100) > 0 &&
+		    recv(fd, &byte, 1, MSG_DONTWAIT) <= 0)
+			return false;
+	}
+	return true;
+}
+
+Test(http_raw, ends_connections_that_are_too_slow)
+{
+	struct server_options options = usual;
+	static char answer[ANSWER_MAX];
+	struct rig rig;
+	int fd;
+
+	options.head_ms = 600;
+	options.body_ms = 600;
+	options.idle_ms = 1500;
+	rig_begin(&rig, options);
+	fd = dial(&rig);
+	cr_expect(!trickle(fd, LIVE "X: aaaaaaaa", WAIT_MS), "a slow head");
+	(void)close(fd);
+	fd = dial(&rig);
+	say(fd, INDEX "Content-Length: 1000\r\n\r\n");
+	cr_expect(!trickle(fd, "          ", WAIT_MS), "a slow body");
+	(void)close(fd);
+	fd = dial(&rig);
+	answer[0] = '\0';
+	say(fd, LIVE "\r\n");
+	cr_expect(hear(fd, answer, WAIT_MS), "an idle connection");
+	cr_expect_eq(status_of(answer), 200);
+	(void)close(fd);
+	fd = dial(&rig);
+	answer[0] = '\0';
+	say(fd, LIVE "\r\n");
+	clock_sleep_ms(700);
+	cr_expect(!trickle(fd, LIVE "X: aaaaaaaa", WAIT_MS),
+		  "a slow head on a kept connection");
+	(void)close(fd);
+	rig_end(&rig);
+}
+
+/* --- a drain under load --- */
+
+struct load {
+	const struct rig *rig;
+	unsigned n_good, n_bad;
+};
+
+/* Requests on connections of its own until none is accepted any more. */
+static void *make_load(void *arg)
+{
+	struct load *load = arg;
+	struct sockaddr_in to = { .sin_family = AF_INET,
+				  .sin_port =
+				      htons(server_port(load->rig->server)) };
+	static const char request[] = INDEX "Content-Length: 2\r\n\r\n{}";
+	char answer[4096];
+
+	to.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+	for (;;) {
+		int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+		bool goes_on = true;
+
+		if (connect(fd, (struct sockaddr *)&to, sizeof(to))) {
+			(void)close(fd);
+			return NULL;
+		}
+		while (goes_on) {
+			ssize_t n;
+
+			say(fd, request);
+			n = recv(fd, answer, sizeof(answer) - 1, 0);
+			answer[n > 0 ? n : 0] = '\0';
+			if (status_of(answer) == 200)
+				load->n_good++;
+			else
+				load->n_bad++;
+			goes_on = status_of(answer) == 200 &&
+				  !strstr(answer, "Connection: close");
+		}
+		(void)close(fd);
+	}
+}
+
+Test(http_raw, drains_without_losing_a_request)
+{
+	enum { CLIENTS = 4 };
+	pthread_t thread[CLIENTS];
+	struct load load[CLIENTS];
+	unsigned n_good = 0;
+	struct rig rig;
+	int idle;
+
+	rig_begin(&rig, usual);
+	idle = dial(&rig);
+	for (int i = 0; i < CLIENTS; i++) {
+		load[i] = (struct load){ .rig = &rig };
+		cr_assert_eq(
+		    pthread_create(&thread[i], NULL, make_load, &load[i]), 0);
+	}
+	clock_sleep_ms(200);
+	cr_expect(server_stop(rig.server, 10000));
+	for (int i = 0; i < CLIENTS; i++) {
+		(void)pthread_join(thread[i], NULL);
+		cr_expect_eq(load[i].n_bad, 0, "client %d: %u lost", i,
+			     load[i].n_bad);
+		n_good += load[i].n_good;
+	}
+	cr_expect_gt(n_good, 10);
+	(void)close(idle);
+	rig_end(&rig);
+}
