@@ -11,7 +11,8 @@
 #include "base/file.h"
 #include "base/mem.h"
 
-enum { LINES_MAX = 32 << 20, PIECE = 65536, ARGS_MAX = 64 };
+enum { LINE_MAX_BYTES = 16 << 20, READ_MAX = 1 << 20, PIECE = 65536 };
+enum { ARGS_MAX = 64 };
 
 /* The command line: options are as main/ reads them. */
 static enum err_code fill_args(const struct process_options *o, char *number,
@@ -107,7 +108,7 @@ enum err_code process_start(struct process *process,
 	rc = spawn(process, args, in, out, err);
 	if (rc)
 		goto out;
-	buf_init(&process->lines, LINES_MAX);
+	buf_init(&process->lines, LINE_MAX_BYTES + READ_MAX + PIECE);
 	process->in_fd = in[1];
 	process->out_fd = out[0];
 	in[1] = out[0] = -1;
@@ -128,43 +129,66 @@ bool process_say(struct process *process, const char *word)
 	       write(process->in_fd, line, (size_t)n) == n;
 }
 
+/* Forgets what was handed out. */
+static void make_room(struct process *process)
+{
+	struct buf *lines = &process->lines;
+
+	if (!process->taken)
+		return;
+	lines->len -= process->taken;
+	memmove(lines->data, lines->data + process->taken, lines->len + 1);
+	process->taken = 0;
+}
+
 bool process_read(struct process *process)
 {
-	for (;;) {
+	size_t left = READ_MAX;
+
+	make_room(process);
+	if (process->lines.len >= LINE_MAX_BYTES) {
+		buf_reset(&process->lines);
+		process->is_skipping = true;
+	}
+	while (left > 0) {
 		char *room = buf_reserve(&process->lines, PIECE);
 		ssize_t got;
 
-		if (!room) { /* no line is that long: start over */
+		if (!room) { /* no memory: what is there goes lost */
 			buf_reset(&process->lines);
+			process->is_skipping = true;
 			return true;
 		}
 		got = read(process->out_fd, room, PIECE);
-		if (got > 0)
-			buf_advance(&process->lines, (size_t)got);
-		else if (got < 0 && errno == EINTR)
+		if (got < 0 && errno == EINTR)
 			continue;
-		else
+		if (got <= 0)
 			return got < 0 && errno == EAGAIN;
+		buf_advance(&process->lines, (size_t)got);
+		left -= (size_t)got < left ? (size_t)got : left;
 	}
+	return true;
 }
 
 char *process_line(struct process *process)
 {
 	struct buf *lines = &process->lines;
-	size_t used = 0;
-	char *end;
 
-	/* the line handed out last ends with the NUL that replaced '\n' */
-	if (lines->data && memchr(lines->data, '\0', lines->len)) {
-		used = strlen(lines->data) + 1;
-		memmove(lines->data, lines->data + used, lines->len - used + 1);
-		lines->len -= used;
+	for (;;) {
+		char *start, *end;
+
+		if (process->taken >= lines->len)
+			return NULL;
+		start = lines->data + process->taken;
+		end = memchr(start, '\n', lines->len - process->taken);
+		if (!end)
+			return NULL;
+		*end = '\0';
+		process->taken += (size_t)(end - start) + 1;
+		if (!process->is_skipping)
+			return start;
+		process->is_skipping = false; /* that was its tail */
 	}
-	end = lines->data ? memchr(lines->data, '\n', lines->len) : NULL;
-	if (!end)
-		return NULL;
-	*end = '\0';
-	return lines->data;
 }
 
 void process_kill(const struct process *process)
@@ -172,17 +196,31 @@ void process_kill(const struct process *process)
 	(void)kill(process->pid, SIGKILL);
 }
 
-int process_finish(struct process *process)
+static void free_all(struct process *process)
 {
-	int status = 0;
-
 	if (process->in_fd >= 0)
 		(void)close(process->in_fd);
 	if (process->out_fd >= 0)
 		(void)close(process->out_fd);
-	while (waitpid(process->pid, &status, 0) < 0 && errno == EINTR)
-		;
 	buf_finish(&process->lines);
 	*process = (struct process){ .in_fd = -1, .out_fd = -1 };
+}
+
+bool process_try_finish(struct process *process, int *ret_status)
+{
+	*ret_status = 0;
+	if (waitpid(process->pid, ret_status, WNOHANG) == 0)
+		return false;
+	free_all(process);
+	return true;
+}
+
+int process_finish(struct process *process)
+{
+	int status = 0;
+
+	while (waitpid(process->pid, &status, 0) < 0 && errno == EINTR)
+		;
+	free_all(process);
 	return status;
 }

@@ -2,7 +2,9 @@
 /** @file
  * Process: one spawned worker, its pipes and its lines.
  *
- * Ownership: start/finish, in the caller's memory. Threads: one.
+ * Ownership: start/finish, in the caller's memory.
+ * Threads:   one; process_say() and process_kill() may come from another, not
+ *            at the same time as start and finish. SIGPIPE must be ignored.
  * Limits:    a line has at most 16 MiB; a longer one is dropped.
  */
 #ifndef TRAINING_PROCESS_H
@@ -27,6 +29,8 @@ struct process {
 	int in_fd;  /**< its standard input; -1: closed */
 	int out_fd; /**< its standard output, not blocking; -1: at its end */
 	struct buf lines;
+	size_t taken;	  /**< bytes of `lines` that were handed out */
+	bool is_skipping; /**< in the middle of a line that is too long */
 };
 
 /** posix_spawn, never fork. */
@@ -35,14 +39,16 @@ MUST_USE enum err_code process_start(struct process *process,
 				     struct err *err);
 /** One word; false when it cannot be reached. */
 bool process_say(struct process *process, const char *word);
-/** Reads what is there. False at the end of its output. */
+/** Reads what is there, at most 1 MiB. False at the end of its output. */
 bool process_read(struct process *process);
 /** The next whole line, NUL-terminated, valid until the next call of
- * process_read() or process_line(); NULL: none yet. */
+ * process_read(); NULL: none yet. */
 char *process_line(struct process *process);
 /** SIGKILL. */
 void process_kill(const struct process *process);
-/** Waits for its end and frees all; the result is as of waitpid(). */
+/** Frees all when it has ended; *ret_status is as of waitpid(). Never waits. */
+bool process_try_finish(struct process *process, int *ret_status);
+/** The same, and waits for it. */
 int process_finish(struct process *process);
 
 #endif

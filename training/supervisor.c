@@ -18,9 +18,32 @@
 #include "training/supervisor_priv.h"
 
 enum { SPEC_MAX = 16 << 20, ID_DIGITS = 12, DRY_RUN_MS = 120000 };
-enum { CANCEL_MS = 1500 };
+enum { JOBS_MAX = 1000000 };
+enum { CANCEL_MS = 1500, SETTLE_MS = 5000 };
 
 /* --- birth and death --- */
+
+/* Folders of dry runs that died. */
+static enum err_code sweep(const char *jobs_dir, struct err *err)
+{
+	struct arena *arena = arena_create((size_t)64 << 20);
+	const char **names;
+	size_t n = 0;
+	enum err_code rc;
+
+	if (!arena)
+		return err_set(err, ERR_NO_MEMORY, "jobs: out of memory");
+	rc = file_list_dir(jobs_dir, JOBS_MAX, arena, &names, &n, err);
+	for (size_t i = 0; i < n && !rc; i++) {
+		const char *path =
+		    arena_printf(arena, "%s/%s", jobs_dir, names[i]);
+
+		if (path && str_starts_with(names[i], "dry_"))
+			rc = file_remove_tree(path, err);
+	}
+	arena_destroy(arena);
+	return rc;
+}
 
 enum err_code supervisor_create(const struct supervisor_options *options,
 				struct supervisor **ret_supervisor,
@@ -44,6 +67,8 @@ enum err_code supervisor_create(const struct supervisor_options *options,
 		goto out;
 	}
 	rc = file_make_dirs(options->jobs_dir, err);
+	if (!rc)
+		rc = sweep(options->jobs_dir, err);
 	if (rc)
 		goto out;
 	*ret_supervisor = supervisor;
@@ -217,6 +242,24 @@ static enum err_code make_id(const char *prefix, struct arena *arena,
 		       : err_set(err, ERR_NO_MEMORY, "jobs: out of memory");
 }
 
+/* Both under the lock: the thread must not start it in between. */
+static enum err_code add_job(struct supervisor *supervisor,
+			     struct store_job *job, struct err *err)
+{
+	enum err_code rc;
+
+	(void)pthread_mutex_lock(&supervisor->lock);
+	rc = store_job_insert(supervisor->store, job, err);
+	if (!rc) {
+		rc = supervisor_set_state(supervisor, job, JOB_QUEUED, err);
+		if (rc && store_job_delete(supervisor->store, job->id, NULL))
+			(void)err_prefix(err, "job '%s' is left behind",
+					 job->id);
+	}
+	(void)pthread_mutex_unlock(&supervisor->lock);
+	return rc;
+}
+
 enum err_code supervisor_submit(struct supervisor *supervisor, const char *text,
 				size_t len, struct arena *arena,
 				const char **ret_id, struct err *err)
@@ -237,9 +280,7 @@ enum err_code supervisor_submit(struct supervisor *supervisor, const char *text,
 		return rc;
 	job.name = spec.name;
 	job.priority = spec.resources.priority;
-	rc = store_job_insert(supervisor->store, &job, err);
-	if (!rc)
-		rc = supervisor_set_state(supervisor, &job, JOB_QUEUED, err);
+	rc = add_job(supervisor, &job, err);
 	if (rc) {
 		if (file_remove_tree(dir, NULL))
 			(void)err_prefix(err, "'%s' is left behind", dir);
@@ -373,25 +414,39 @@ struct place *supervisor_place(struct supervisor *supervisor, const char *id)
 	return NULL;
 }
 
-/* Says a word to the job's worker; false when it has none. */
+/* Says a word to the job's worker; false when none listens. */
 static bool say(struct supervisor *supervisor, const char *id, const char *word)
 {
-	struct place *place;
-	bool said = false;
+	struct place *place = supervisor_place(supervisor, id);
+	bool said;
 
-	(void)pthread_mutex_lock(&supervisor->lock);
-	place = supervisor_place(supervisor, id);
-	if (place && !place->has_said_done) {
-		said = process_say(&place->process, word);
-		if (str_equal(word, "cancel")) {
-			place->is_cancelled = true;
-			place->kill_ns = clock_deadline_ns(CANCEL_MS);
-			said = true;
-		}
+	if (!place || place->has_said_done || place->is_silent)
+		return false;
+	said = process_say(&place->process, word);
+	if (!str_equal(word, "cancel"))
+		return said;
+	/* it ends, whether it listens or not */
+	place->is_cancelled = true;
+	place->kill_ns = clock_deadline_ns(CANCEL_MS);
+	return true;
+}
+
+/* A worker that has said its last word is gone in a moment: what is to happen
+ * to its job then waits for that. Gives up the lock meanwhile. */
+static void settle(struct supervisor *supervisor, const char *id)
+{
+	int64_t deadline = clock_deadline_ns(SETTLE_MS);
+
+	for (;;) {
+		const struct place *place = supervisor_place(supervisor, id);
+
+		if (!place || !(place->has_said_done || place->is_silent) ||
+		    clock_monotonic_ns() > deadline)
+			return;
+		(void)pthread_mutex_unlock(&supervisor->lock);
+		clock_sleep_ms(5);
+		(void)pthread_mutex_lock(&supervisor->lock);
 	}
-	(void)pthread_mutex_unlock(&supervisor->lock);
-	supervisor_wake(supervisor);
-	return said;
 }
 
 static enum err_code find_job(struct supervisor *supervisor, const char *id,
@@ -411,34 +466,55 @@ static enum err_code find_job(struct supervisor *supervisor, const char *id,
 	return rc;
 }
 
-/* From a state without a worker to another. The supervisor's thread must not
- * start the job in between: so under its lock. */
+#define WAITS (1U << JOB_QUEUED | 1U << JOB_INTERRUPTED)
+/* with no worker: what an earlier daemon left, before it is queued again */
+#define LEFT_ALONE                                                        \
+	(1U << JOB_VALIDATING | 1U << JOB_PREPARING | 1U << JOB_RUNNING | \
+	 1U << JOB_STOPPING)
+
+/* An order: the word for the worker (NULL: none), or the change of a job that
+ * has none. */
+struct order {
+	const char *word, *done; /* "pause", "paused" */
+	unsigned from;		 /* 1 << enum job_state, or-ed */
+	enum job_state to;
+};
+
+/* From a state without a worker to another. Under the lock, so that the
+ * thread does not start the job in between. */
 static enum err_code move(struct supervisor *supervisor, const char *id,
-			  const enum job_state *from, enum job_state to,
-			  const char *verb, struct err *err)
+			  const struct order *order, struct err *err)
 {
 	struct arena *arena;
 	struct store_job job;
-	bool fits = false;
 	enum err_code rc;
 
-	(void)pthread_mutex_lock(&supervisor->lock);
 	rc = find_job(supervisor, id, &arena, &job, err);
 	if (rc)
-		goto out;
-	for (; *from != JOB_STATE_COUNT; from++)
-		fits = fits || str_equal(job.state, job_state_name(*from));
-	if (!fits || supervisor_place(supervisor, id))
+		return rc;
+	if (!(order->from & 1U << job_state_find(job.state)) ||
+	    supervisor_place(supervisor, id)) {
 		rc = err_set(err, ERR_CONFLICT,
 			     "job '%.64s' is %s and cannot be %s", id,
-			     job.state, verb);
-	if (!rc) {
-		if (to == JOB_CANCELLED)
-			job.stop_reason = "cancelled";
-		rc = supervisor_set_state(supervisor, &job, to, err);
+			     job.state, order->done);
+	} else {
+		job.stop_reason =
+		    order->to == JOB_CANCELLED ? "cancelled" : NULL;
+		rc = supervisor_set_state(supervisor, &job, order->to, err);
 	}
 	arena_destroy(arena);
-out:
+	return rc;
+}
+
+static enum err_code give(struct supervisor *supervisor, const char *id,
+			  const struct order *order, struct err *err)
+{
+	enum err_code rc = ERR_NONE;
+
+	(void)pthread_mutex_lock(&supervisor->lock);
+	settle(supervisor, id);
+	if (!order->word || !say(supervisor, id, order->word))
+		rc = move(supervisor, id, order, err);
 	(void)pthread_mutex_unlock(&supervisor->lock);
 	supervisor_wake(supervisor);
 	return rc;
@@ -447,54 +523,53 @@ out:
 enum err_code supervisor_cancel(struct supervisor *supervisor, const char *id,
 				struct err *err)
 {
-	static const enum job_state from[] = { JOB_QUEUED, JOB_PAUSED,
-					       JOB_INTERRUPTED,
-					       JOB_STATE_COUNT };
+	static const struct order order = {
+		.word = "cancel",
+		.done = "cancelled",
+		.from = WAITS | LEFT_ALONE | 1U << JOB_PAUSED,
+		.to = JOB_CANCELLED,
+	};
 
-	if (say(supervisor, id, "cancel"))
-		return ERR_NONE;
-	return move(supervisor, id, from, JOB_CANCELLED, "cancelled", err);
+	return give(supervisor, id, &order, err);
 }
 
 enum err_code supervisor_pause(struct supervisor *supervisor, const char *id,
 			       struct err *err)
 {
-	static const enum job_state from[] = { JOB_QUEUED, JOB_INTERRUPTED,
-					       JOB_STATE_COUNT };
+	static const struct order order = {
+		.word = "pause",
+		.done = "paused",
+		.from = WAITS | LEFT_ALONE,
+		.to = JOB_PAUSED,
+	};
 
-	if (say(supervisor, id, "pause"))
-		return ERR_NONE;
-	return move(supervisor, id, from, JOB_PAUSED, "paused", err);
+	return give(supervisor, id, &order, err);
 }
 
 enum err_code supervisor_resume(struct supervisor *supervisor, const char *id,
 				struct err *err)
 {
-	static const enum job_state from[] = { JOB_PAUSED, JOB_STATE_COUNT };
+	static const struct order order = {
+		.done = "resumed",
+		.from = 1U << JOB_PAUSED,
+		.to = JOB_QUEUED,
+	};
 
-	return move(supervisor, id, from, JOB_QUEUED, "resumed", err);
+	return give(supervisor, id, &order, err);
 }
 
 enum err_code supervisor_checkpoint(struct supervisor *supervisor,
 				    const char *id, struct err *err)
 {
-	struct arena *arena;
-	struct store_job job;
-	enum err_code rc;
+	static const struct order order = {
+		.word = "checkpoint",
+		.done = "asked for a checkpoint",
+	};
 
-	if (say(supervisor, id, "checkpoint"))
-		return ERR_NONE;
-	rc = find_job(supervisor, id, &arena, &job, err);
-	if (rc)
-		return rc;
-	rc = err_set(err, ERR_CONFLICT,
-		     "job '%.64s' is %s: only a running job saves checkpoints",
-		     id, job.state);
-	arena_destroy(arena);
-	return rc;
+	return give(supervisor, id, &order, err);
 }
 
-enum err_code supervisor_delete(struct supervisor *supervisor, const char *id,
+static enum err_code delete_job(struct supervisor *supervisor, const char *id,
 				struct err *err)
 {
 	struct arena *arena;
@@ -502,23 +577,34 @@ enum err_code supervisor_delete(struct supervisor *supervisor, const char *id,
 	const char *dir;
 	enum err_code rc;
 
-	(void)pthread_mutex_lock(&supervisor->lock);
 	rc = find_job(supervisor, id, &arena, &job, err);
 	if (rc)
-		goto out;
+		return rc;
 	if (supervisor_place(supervisor, id) ||
 	    (!job_state_is_over(job_state_find(job.state)) &&
 	     !str_equal(job.state, job_state_name(JOB_PAUSED))))
 		rc = err_set(err, ERR_CONFLICT,
 			     "job '%.64s' is %s; cancel it first", id,
 			     job.state);
+	dir = supervisor_job_dir(supervisor, id, arena);
+	if (!rc && !dir)
+		rc = err_set(err, ERR_NO_MEMORY, "jobs: out of memory");
 	if (!rc)
 		rc = store_job_delete(supervisor->store, id, err);
-	dir = supervisor_job_dir(supervisor, id, arena);
-	if (!rc && dir)
+	if (!rc)
 		rc = file_remove_tree(dir, err);
 	arena_destroy(arena);
-out:
+	return rc;
+}
+
+enum err_code supervisor_delete(struct supervisor *supervisor, const char *id,
+				struct err *err)
+{
+	enum err_code rc;
+
+	(void)pthread_mutex_lock(&supervisor->lock);
+	settle(supervisor, id);
+	rc = delete_job(supervisor, id, err);
 	(void)pthread_mutex_unlock(&supervisor->lock);
 	return rc;
 }

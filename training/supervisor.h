@@ -9,8 +9,10 @@
  * it died repeatedly without getting further.
  *
  * Ownership: create/destroy; borrows the store.
- * Threads:   every function may be called from any thread. Hooks are called
- *            on the supervisor's thread.
+ * Threads:   every function may be called from any thread. event() comes
+ *            from the thread that changed the job, under the supervisor's
+ *            lock: it must not call back. published() comes from the
+ *            supervisor's thread. SIGPIPE must be ignored.
  * Limits:    SUPERVISOR_MAX_WORKERS at once; cancel takes effect within 2 s.
  */
 #ifndef TRAINING_SUPERVISOR_H

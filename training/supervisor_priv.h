@@ -2,8 +2,10 @@
 /** @file
  * Supervisor, inside: the places for workers and the thread that serves them.
  *
- * Threads: `lock` guards places, orders and stop; the store has its own.
- *          Lock order: supervisor, then store.
+ * Threads: `lock` guards all below it, but what a place's process reads,
+ *          which is the thread's own; the store has its own lock. A job that
+ *          has a place changes on the thread only, one that has none under
+ *          the lock only. Lock order: supervisor, then store.
  */
 #ifndef TRAINING_SUPERVISOR_PRIV_H
 #define TRAINING_SUPERVISOR_PRIV_H
@@ -21,11 +23,16 @@ enum { JOB_ID_MAX = 64 };
 struct place {
 	bool is_used;
 	char id[JOB_ID_MAX];
+	/* the thread's own; far from the flags that others look at, since
+	 * compilers read neighbours together */
+	int has_more;  /**< lines that were read and not yet taken */
+	int is_at_end; /**< of its output */
 	struct process process;
-	int64_t kill_ns;   /**< when it is killed if still there; 0: never */
-	bool is_cancelled; /**< its end is the job's */
-	bool has_said_done;
-	bool has_advanced; /**< it saved a checkpoint */
+	int64_t kill_ns;    /**< when it is killed if still there; 0: never */
+	bool is_cancelled;  /**< its end is the job's */
+	bool has_said_done; /**< nothing that follows counts */
+	bool is_silent;	    /**< its output has ended; its exit is awaited */
+	bool is_late;	    /**< it was told to end, did not, and was killed */
 };
 
 struct supervisor {
@@ -38,7 +45,8 @@ struct supervisor {
 	pthread_mutex_t lock;
 	struct place place[SUPERVISOR_MAX_WORKERS];
 	bool stop;
-	int64_t start_after_ns; /**< a dead worker's next try waits */
+	int64_t start_after_ns; /**< a dead worker's next try waits; 0: none */
+	int64_t recover_ns;	/**< when to look for jobs left alone; 0: not */
 };
 
 /** The thread's whole life. */
