@@ -65,7 +65,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	bool has_input[INPUTS] = { 0 }, is_wanted[OUTPUTS] = { 0 };
 	struct api_context context = { .max_body = 1 << 20 };
 	struct api_request request = { .context = &context };
+	struct package package = { .name = "m" };
+	struct served_model model = { .package = &package, .max_batch = 64 };
 	struct inference inference = { .request = &request,
+				       .model = &model,
 				       .signature = &signature,
 				       .input = input,
 				       .output = output,
