@@ -42,9 +42,13 @@ static enum err_code parse_dim(const struct onnx_reader *reader,
 	}
 	if (rc)
 		return rc;
-	if (ret->extent < 0) { /* exporters write -1 for open extents */
+	/* exporters write -1 for open extents, and "?" for each of them,
+	 * which then is no name that they share */
+	if (ret->extent < 0) {
+		bool is_named = *symbol && strcmp(symbol, "?") != 0;
+
 		ret->extent = -1;
-		ret->symbol = *symbol ? symbol : NULL;
+		ret->symbol = is_named ? symbol : NULL;
 	}
 	return ERR_NONE;
 }
