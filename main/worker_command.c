@@ -73,5 +73,7 @@ int worker_command(int argc, const char *const *argv)
 	}
 	doc_init();
 	log_init(LOG_FORMAT_TEXT, LOG_LEVEL_INFO);
-	return worker_main(&arguments.options);
+	/* not exit(): OpenBLAS waits at exit for its threads, which wait for
+	 * memory that a job's limit may deny them */
+	_exit(worker_main(&arguments.options));
 }

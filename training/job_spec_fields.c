@@ -91,7 +91,7 @@ static const struct field checkpoint_fields[] = {
 static const struct field resources_fields[] = {
 	COUNT("threads", "of the worker; 0: all that the daemon may use", R(threads), 0, 1024, 0),
 	COUNT("nice", "0 to 19; 19 gives way to everything", R(nice), 0, 19, 19),
-	{ .name = "memory_limit", .help = "such as 2GiB; 0: none", .kind = FIELD_BYTES,
+	{ .name = "memory_limit", .help = "of the job's own data, such as 2GiB; 0: none", .kind = FIELD_BYTES,
 	  .offset = R(memory_limit), .min = 0, .max = 1e15 },
 	COUNT("priority", "higher starts earlier", R(priority), -1000, 1000, 0),
 	{ 0 },

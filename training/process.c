@@ -10,6 +10,7 @@
 
 #include "base/file.h"
 #include "base/mem.h"
+#include "base/str.h"
 
 enum { LINE_MAX_BYTES = 16 << 20, READ_MAX = 1 << 20, PIECE = 65536 };
 enum { ARGS_MAX = 64 };
@@ -46,14 +47,38 @@ static enum err_code fill_args(const struct process_options *o, char *number,
 	return ERR_NONE;
 }
 
+/* The environment, but that OpenBLAS starts no threads: a worker has its own,
+ * and theirs map 128 MiB each. */
+static char **make_environment(void)
+{
+	static const char name[] = "OPENBLAS_NUM_THREADS=";
+	static char only_one[] = "OPENBLAS_NUM_THREADS=1";
+	size_t n = 0, kept = 0;
+	char **made;
+
+	while (environ[n])
+		n++;
+	made = mem_array(n + 2, sizeof(*made));
+	for (size_t i = 0; made && i < n; i++) {
+		if (!str_starts_with(environ[i], name))
+			made[kept++] = environ[i];
+	}
+	if (made)
+		made[kept] = only_one;
+	return made;
+}
+
 static enum err_code spawn(struct process *process, const char *const *args,
 			   const int in[2], const int out[2], struct err *err)
 {
+	char **environment = make_environment();
 	posix_spawn_file_actions_t actions;
 	posix_spawnattr_t attr;
 	sigset_t term, all;
 	int error;
 
+	if (!environment)
+		return err_set(err, ERR_NO_MEMORY, "worker: out of memory");
 	(void)posix_spawn_file_actions_init(&actions);
 	(void)posix_spawnattr_init(&attr);
 	(void)posix_spawn_file_actions_adddup2(&actions, in[0], 0);
@@ -73,7 +98,8 @@ static enum err_code spawn(struct process *process, const char *const *args,
 	error = posix_spawn(&process->pid, args[0], &actions, &attr,
 			    /* the declaration predates const;
 			     * NOLINTNEXTLINE(performance-no-int-to-ptr) */
-			    (char *const *)(uintptr_t)args, environ);
+			    (char *const *)(uintptr_t)args, environment);
+	mem_free(environment);
 	(void)posix_spawnattr_destroy(&attr);
 	(void)posix_spawn_file_actions_destroy(&actions);
 	return error ? file_err(err, error, "start", args[0]) : ERR_NONE;

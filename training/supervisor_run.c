@@ -246,14 +246,19 @@ static void take_lines(struct supervisor *supervisor, struct place *place)
 
 /* --- a worker's end --- */
 
-static const char *describe_end(int status, struct arena *arena)
+/* Libraries die of memory that they do not get. */
+static const char *describe_end(const struct store_job *job, int status,
+				struct arena *arena)
 {
+	bool has_limit = !strstr(job->spec_json, "\"memory_limit\":0");
+
 	if (WIFSIGNALED(status))
 		return arena_printf(
 		    arena, "the worker was killed by signal %d (%s)%s",
 		    WTERMSIG(status), sigdescr_np(WTERMSIG(status)),
 		    WTERMSIG(status) == SIGKILL ? ", perhaps for its memory"
-						: "");
+		    : has_limit ? ", perhaps at its memory_limit"
+				: "");
 	return arena_printf(arena, "the worker ended with status %d",
 			    WEXITSTATUS(status));
 }
@@ -279,7 +284,7 @@ static enum err_code take_death(struct supervisor *supervisor,
 	}
 	job.attempts += !supervisor->stop;
 	if (job.attempts >= (was_killed ? KILLS_MAX : CRASHES_MAX)) {
-		job.error = describe_end(status, arena);
+		job.error = describe_end(&job, status, arena);
 		job.stop_reason = "internal";
 		return supervisor_set_state(supervisor, &job, JOB_FAILED, err);
 	}

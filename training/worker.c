@@ -22,7 +22,10 @@
 #include "training/publish.h"
 #include "training/worker_link.h"
 
+#define BLAS_BUFFER_BYTES ((int64_t)129 << 20)
+
 enum { SPEC_MAX = 16 << 20, TIMED_STEPS = 3, LOCK_MS = 60000 };
+enum { WARM = 128, STATUS_MAX = 65536 };
 
 struct worker {
 	const struct worker_options *options;
@@ -163,20 +166,81 @@ static void offer_to_the_oom_killer(void)
 	(void)close(fd);
 }
 
-/* Of this process only. */
-static enum err_code limit_resources(const struct worker *worker,
-				     struct err *err)
+/* OpenBLAS maps its buffer at a thread's first product, and where it cannot
+ * it tries for ever: so before memory is limited. */
+static enum err_code prepare_blas(struct err *err)
 {
+	const struct blas_product product = {
+		.m = WARM,
+		.n = WARM,
+		.k = WARM,
+		.lda = WARM,
+		.ldb = WARM,
+		.ldc = WARM,
+		.alpha = 1,
+	};
+	float *block;
+	enum err_code rc = blas_init(err);
+
+	if (rc)
+		return rc;
+	block = mem_array((size_t)3 * WARM * WARM, sizeof(*block));
+	if (!block)
+		return err_set(err, ERR_NO_MEMORY, "worker: out of memory");
+	blas_product_f32(&product, block, block + WARM * WARM,
+			 block + 2 * WARM * WARM);
+	mem_free(block);
+	return ERR_NONE;
+}
+
+/* Bytes of data that this process has mapped; 0 where nobody says. */
+static int64_t mapped_bytes(void)
+{
+	char *text, *line;
+	int64_t kib = 0;
+	size_t len;
+
+	if (file_read_all("/proc/self/status", STATUS_MAX, &text, &len, NULL))
+		return 0;
+	line = strstr(text, "VmData:");
+	if (line)
+		kib = strtoll(line + strlen("VmData:"), NULL, 10);
+	mem_free(text);
+	return kib * 1024;
+}
+
+/* What the job may take on top of an idle worker. The helpers' buffers are
+ * mapped later; most of each is never touched. */
+static enum err_code limit_memory(const struct worker *worker, struct err *err)
+{
+	int64_t bytes = worker->spec.resources.memory_limit;
+	struct rlimit limit;
+
+	if (!bytes)
+		return ERR_NONE;
+	bytes += mapped_bytes() + (worker->threads - 1) * BLAS_BUFFER_BYTES;
+	limit.rlim_cur = limit.rlim_max = (rlim_t)bytes;
+	if (setrlimit(RLIMIT_DATA, &limit))
+		return file_err(err, errno, "set", "the memory limit");
+	return ERR_NONE;
+}
+
+/* Of this process only. */
+static enum err_code limit_resources(struct worker *worker, struct err *err)
+{
+	const struct worker_options *o = worker->options;
 	const struct resources_spec *r = &worker->spec.resources;
-	struct rlimit limit = { (rlim_t)r->memory_limit,
-				(rlim_t)r->memory_limit };
+	unsigned wish = (unsigned)r->threads;
 
 	if (setpriority(PRIO_PROCESS, 0, (int)r->nice) && errno != EACCES)
 		return file_err(err, errno, "set", "the nice level");
-	if (r->memory_limit && setrlimit(RLIMIT_DATA, &limit))
-		return file_err(err, errno, "set", "the memory limit");
 	offer_to_the_oom_killer();
-	return ERR_NONE;
+	worker->threads = o->threads ? o->threads : pool_cpus();
+	if (wish && wish < worker->threads)
+		worker->threads = wish;
+	if (worker->threads > TEAM_MAX)
+		worker->threads = TEAM_MAX;
+	return limit_memory(worker, err);
 }
 
 static enum err_code open_data(struct worker *worker, struct err *err)
@@ -241,14 +305,8 @@ static enum err_code make_trainer(struct worker *worker,
 		.spec_digest = worker->spec_digest,
 		.events = events,
 	};
-	unsigned wish = (unsigned)worker->spec.resources.threads;
 	enum err_code rc;
 
-	worker->threads = o->threads ? o->threads : pool_cpus();
-	if (wish && wish < worker->threads)
-		worker->threads = wish;
-	if (worker->threads > TEAM_MAX)
-		worker->threads = TEAM_MAX;
 	rc = pool_create(worker->threads - 1, &worker->pool, err);
 	if (rc)
 		return rc;
@@ -268,9 +326,9 @@ static enum err_code prepare(struct worker *worker,
 	if (!rc)
 		rc = read_spec(worker, err);
 	if (!rc)
-		rc = limit_resources(worker, err);
+		rc = prepare_blas(err);
 	if (!rc)
-		rc = blas_init(err);
+		rc = limit_resources(worker, err);
 	if (rc)
 		return rc;
 	worker_link_state(worker->link, job_state_name(JOB_PREPARING));
