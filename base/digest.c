@@ -105,7 +105,7 @@ enum err_code digest_random(void *to, size_t len, struct err *err)
 
 enum err_code digest_random_hex(char *to, size_t n, struct err *err)
 {
-	uint8_t bytes[HEX_MAX / 2];
+	uint8_t bytes[HEX_MAX / 2] = { 0 };
 	enum err_code rc;
 
 	if (n > HEX_MAX)

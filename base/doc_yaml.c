@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "base/doc.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <math.h>
 #include <stdlib.h>
@@ -282,6 +283,7 @@ static enum err_code on_branch_end(struct reading *reading, struct err *err)
 	struct doc_builder *builder = &reading->builder;
 	const struct doc *branch = builder->open[builder->depth - 1].branch;
 
+	assert(branch); /* the parser ends only what it began */
 	doc_builder_close(builder);
 	if (branch->kind != DOC_MAP)
 		return ERR_NONE;

@@ -52,8 +52,8 @@ enum { FIELD_REQUIRED = 1, FIELD_HIDDEN = 2 };
 
 struct field {
 	const char *name, *help;
-	enum field_kind kind;
 	size_t offset;
+	enum field_kind kind;
 	unsigned flags;
 	double min, max;	  /**< numbers; both 0: no range */
 	double def;		  /**< numbers, booleans, index of an enum */

@@ -135,7 +135,7 @@ enum err_code file_read_all(const char *path, size_t max, char **ret_data,
 			    size_t *ret_len, struct err *err)
 {
 	enum err_code rc;
-	int fd;
+	int fd = -1;
 
 	rc = open_file(path, &fd, err);
 	if (rc)
@@ -172,7 +172,7 @@ enum err_code file_map_open(const char *path, struct file_map *ret_map,
 			    struct err *err)
 {
 	enum err_code rc;
-	int fd;
+	int fd = -1;
 
 	rc = open_file(path, &fd, err);
 	if (rc)

@@ -156,9 +156,9 @@ static enum err_code replace(int dir_fd, const char *name, const char *path,
 enum err_code file_write_atomic(const char *path, const void *data, size_t len,
 				struct err *err)
 {
-	const char *name;
+	const char *name = path;
 	enum err_code rc;
-	int dir_fd;
+	int dir_fd = -1;
 
 	rc = file_open_parent(path, &dir_fd, &name, err);
 	if (rc)

@@ -156,13 +156,11 @@ static enum err_code read_token(struct cli *cli, const char *path,
 static enum err_code read_common(struct cli *cli, const struct args *args,
 				 struct err *err)
 {
-	const char *server = getenv("PREDICTD_SERVER");
-	const char *tokens = getenv("PREDICTD_TOKEN_FILE");
+	const char *server = terminal_variable("PREDICTD_SERVER");
+	const char *tokens = terminal_variable("PREDICTD_TOKEN_FILE");
 
-	server = args_text(args, "server",
-			   server && *server ? server : default_server);
-	tokens =
-	    args_text(args, "token-file", tokens && *tokens ? tokens : NULL);
+	server = args_text(args, "server", server ? server : default_server);
+	tokens = args_text(args, "token-file", tokens);
 	cli->json = args_has(args, "json");
 	cli->out = terminal_of(stdout, args_has(args, "no-color"));
 	cli->err = terminal_of(stderr, args_has(args, "no-color"));

@@ -15,22 +15,18 @@ enum { SPEC_MAX = 16 << 20 };
 static enum err_code read_spec(struct cli *cli, const struct args *args,
 			       struct client_request *request, struct err *err)
 {
-	const char *text;
-	size_t len;
+	struct overrides_job job = { .name = args->word[0] };
 	enum err_code rc;
 
-	rc = cli_read(cli, args->word[0], SPEC_MAX, &text, &len, err);
-	if (!rc && args_has(args, "set")) {
-		rc = overrides_apply(args, text, len, args->word[0], cli->arena,
-				     &text, err);
-		len = rc ? 0 : strlen(text);
-	}
+	rc = cli_read(cli, job.name, SPEC_MAX, &job.text, &job.len, err);
+	if (!rc && args_has(args, "set"))
+		rc = overrides_apply(args, cli->arena, &job, err);
 	if (rc)
 		return rc;
-	request->body = text;
-	request->len = len;
+	request->body = job.text;
+	request->len = job.len;
 	request->content_type =
-	    content_is_json(text) ? "application/json" : "application/yaml";
+	    content_is_json(job.text) ? "application/json" : "application/yaml";
 	return ERR_NONE;
 }
 

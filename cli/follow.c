@@ -316,6 +316,16 @@ static int tell_interrupted(struct follow *f)
 	return CLI_INTERRUPTED;
 }
 
+/* What is still pending would end the process once it is not blocked. */
+static void drop_interrupts(int fd)
+{
+	struct signalfd_siginfo info;
+
+	while (read(fd, &info, sizeof(info)) > 0)
+		;
+	(void)close(fd);
+}
+
 static enum err_code begin(struct follow *f, sigset_t *old, struct err *err)
 {
 	sigset_t set;
@@ -330,7 +340,7 @@ static enum err_code begin(struct follow *f, sigset_t *old, struct err *err)
 		return err_set(err, ERR_NO_MEMORY, "out of memory");
 	(void)sigemptyset(&set);
 	(void)sigaddset(&set, SIGINT);
-	(void)sigprocmask(SIG_BLOCK, &set, old);
+	(void)pthread_sigmask(SIG_BLOCK, &set, old);
 	f->interrupt_fd = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
 	f->cli->options.wake_fd = f->interrupt_fd;
 	client_destroy(f->cli->client);
@@ -346,7 +356,7 @@ static int follow(struct follow *f)
 	int status = CLI_FAILED;
 	enum err_code rc;
 
-	(void)sigprocmask(SIG_BLOCK, NULL, &old);
+	(void)pthread_sigmask(SIG_BLOCK, NULL, &old);
 	f->interrupt_fd = -1;
 	rc = begin(f, &old, &err);
 	if (!rc)
@@ -358,11 +368,11 @@ static int follow(struct follow *f)
 		status = cli_fail(f->cli, &err);
 	}
 	if (f->interrupt_fd >= 0)
-		(void)close(f->interrupt_fd);
+		drop_interrupts(f->interrupt_fd);
 	f->cli->options.wake_fd = -1;
 	client_destroy(f->cli->client);
 	f->cli->client = NULL;
-	(void)sigprocmask(SIG_SETMASK, &old, NULL);
+	(void)pthread_sigmask(SIG_SETMASK, &old, NULL);
 	sse_finish(&f->sse);
 	arena_destroy(f->arena);
 	return status;

@@ -85,33 +85,44 @@ static enum err_code apply_one(struct doc *job, const char *setting,
 	return rc;
 }
 
-enum err_code overrides_apply(const struct args *args, const char *text,
-			      size_t len, const char *name, struct arena *arena,
-			      const char **ret_json, struct err *err)
+/* The document as JSON. */
+static enum err_code write_job(const struct doc *job, struct arena *arena,
+			       struct overrides_job *ret, struct err *err)
 {
 	struct json_writer writer;
-	struct doc *job;
 	struct buf buf;
 	enum err_code rc;
 
-	rc = content_is_json(text)
-		 ? doc_parse_json(text, len, name, arena, &job, err)
-		 : doc_parse_yaml(text, len, name, arena, &job, err);
-	if (!rc && job->kind != DOC_MAP)
-		rc = err_set(err, ERR_INVALID, "%s: expected a map, got %s",
-			     name, doc_describe(job, arena));
-	for (unsigned i = 0; i < args->n_given && !rc; i++) {
-		if (str_equal(args->given[i].flag->name, "set"))
-			rc = apply_one(job, args->given[i].value, arena, err);
-	}
-	if (rc)
-		return rc;
 	buf_init(&buf, JSON_MAX);
 	json_write_init(&writer, &buf);
 	json_write_doc(&writer, NULL, job);
 	rc = buf_check(&buf, "the job", err);
-	if (!rc && !(*ret_json = arena_strdup(arena, buf.data)))
-		rc = no_memory(err);
+	if (!rc) {
+		ret->text = arena_strdup(arena, buf.data);
+		ret->len = buf.len;
+		rc = ret->text ? ERR_NONE : no_memory(err);
+	}
 	buf_finish(&buf);
 	return rc;
+}
+
+enum err_code overrides_apply(const struct args *args, struct arena *arena,
+			      struct overrides_job *job, struct err *err)
+{
+	struct doc *doc = NULL;
+	enum err_code rc;
+
+	rc = content_is_json(job->text)
+		 ? doc_parse_json(job->text, job->len, job->name, arena, &doc,
+				  err)
+		 : doc_parse_yaml(job->text, job->len, job->name, arena, &doc,
+				  err);
+	if (!rc && doc->kind != DOC_MAP)
+		rc = err_set(err, ERR_INVALID, "%s: expected a map, got %s",
+			     job->name, doc_describe(doc, arena));
+	for (unsigned i = 0; i < args->n_given && !rc; i++) {
+		if (str_equal(args->given[i].flag->name, "set"))
+			rc = apply_one(doc, args->given[i].value, arena, err);
+	}
+	return rc ? rc : write_job(doc, arena, job, err);
 }

@@ -10,11 +10,17 @@
 #include "base/args.h"
 #include "base/doc.h"
 
-/** The job (YAML or JSON) as JSON with every --set of args laid over it, in
- * the arena. Maps that are not there are made; a value is YAML. */
+struct overrides_job {
+	const char *name; /**< of the file, for messages */
+	const char *text; /**< YAML or JSON, ends with a NUL */
+	size_t len;
+};
+
+/** The job becomes JSON with every --set of args laid over it, in the arena.
+ * Maps that are not there are made; a value is YAML. */
 MUST_USE enum err_code overrides_apply(const struct args *args,
-				       const char *text, size_t len,
-				       const char *name, struct arena *arena,
-				       const char **ret_json, struct err *err);
+				       struct arena *arena,
+				       struct overrides_job *job,
+				       struct err *err);
 
 #endif

@@ -196,7 +196,7 @@ static void add_bar(struct buf *buf, unsigned width, double percent)
 
 	buf_putc(buf, '[');
 	for (unsigned i = 0; i < width; i++)
-		buf_putc(buf, i < full ? '=' : i == full ? '>' : ' ');
+		buf_puts(buf, i < full ? "=" : i == full ? ">" : " ");
 	buf_putc(buf, ']');
 }
 

@@ -45,9 +45,9 @@ const struct progress_metric *progress_main(const struct progress *progress);
 void progress_bar(const struct progress *progress, unsigned width,
 		  struct buf *buf);
 /** "epoch 1/3  step 40/90 (44%)  train_loss 0.512  1,204 samples/s  ETA 3s" */
-void progress_line(const struct progress *progress, struct buf *buf);
+void progress_line(const struct progress *p, struct buf *buf);
 /** "epoch 1/3  step 30  train_loss 0.5  valid_accuracy 0.87 (best)" */
-void progress_eval_line(const struct progress *progress, struct buf *buf);
+void progress_eval_line(const struct progress *p, struct buf *buf);
 /** "train_loss 0.5  valid_accuracy 0.87", from a map of numbers. */
 void progress_metrics(const struct doc *metrics, struct buf *buf);
 /** "7s", "1m05s", "2h03m". */

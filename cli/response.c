@@ -147,19 +147,12 @@ static enum err_code begin_body(struct response *r, struct err *err)
 static enum err_code read_chunk_size(struct response *r, const char *line,
 				     struct err *err)
 {
-	uint64_t size = 0;
-	size_t n = 0;
+	const size_t n = strspn(line, "0123456789abcdefABCDEF");
+	uint64_t size;
 
-	for (; isxdigit((unsigned char)line[n]); n++) {
-		int c = tolower((unsigned char)line[n]);
-
-		if (n >= 15)
-			return malformed("the size of a chunk", line, err);
-		size =
-		    size * 16 + (uint64_t)(c <= '9' ? c - '0' : c - 'a' + 10);
-	}
-	if (n == 0 || (line[n] && !strchr("; \t", line[n])))
+	if (n == 0 || n > 15 || (line[n] && !strchr("; \t", line[n])))
 		return malformed("the size of a chunk", line, err);
+	size = strtoull(line, NULL, 16);
 	r->left = size;
 	r->n_headers = 0;
 	r->state = size ? RESPONSE_CHUNK : RESPONSE_TRAILERS;

@@ -84,7 +84,7 @@ static void put_line(const struct terminal *terminal, const struct doc *list)
 	(void)fputc(']', terminal->file);
 }
 
-/* A document is at most 32 levels deep (base/doc.h). */
+/* NOLINTNEXTLINE(misc-no-recursion): base/doc.h reads at most 32 levels */
 static void show_members(const struct terminal *terminal, const struct doc *doc,
 			 unsigned depth)
 {

@@ -11,6 +11,22 @@
 #include "base/clock.h"
 #include "cli/url.h"
 
+static enum err_code not_ready(int fault, struct err *err)
+{
+	char text[128];
+
+	return err_set(err, ERR_NOT_READY, "%s",
+		       strerror_r(fault, text, sizeof(text)));
+}
+
+static enum err_code broken(const char *what, int fault, struct err *err)
+{
+	char text[128];
+
+	return err_set(err, ERR_IO, "cannot %s: %s", what,
+		       strerror_r(fault, text, sizeof(text)));
+}
+
 /* Until fd is ready for `events`. */
 static enum err_code wait_for(int fd, short events,
 			      const struct socket_wait *wait, struct err *err)
@@ -25,8 +41,7 @@ static enum err_code wait_for(int fd, short events,
 		int n = poll(set, 2, ms); /* a negative descriptor is passed */
 
 		if (n < 0 && errno != EINTR)
-			return err_set(err, ERR_IO, "cannot wait: %s",
-				       strerror(errno));
+			return broken("wait", errno, err);
 		if (n > 0 && set[1].revents)
 			return err_set(err, ERR_CANCELLED, "interrupted");
 		if (n > 0 && set[0].revents)
@@ -50,7 +65,7 @@ static enum err_code connect_to(const struct addrinfo *address,
 			address->ai_protocol);
 
 	if (fd < 0)
-		return err_set(err, ERR_NOT_READY, "%s", strerror(errno));
+		return not_ready(errno, err);
 	if (connect(fd, address->ai_addr, address->ai_addrlen)) {
 		fault = errno;
 		if (fault == EINPROGRESS) {
@@ -61,7 +76,7 @@ static enum err_code connect_to(const struct addrinfo *address,
 		}
 	}
 	if (!rc && fault)
-		rc = err_set(err, ERR_NOT_READY, "%s", strerror(fault));
+		rc = not_ready(fault, err);
 	if (rc) {
 		(void)close(fd);
 		return rc;
@@ -80,8 +95,9 @@ enum err_code socket_connect(const struct url *url,
 	enum err_code rc = ERR_NOT_READY;
 
 	if (fault)
-		return err_set(err, ERR_NOT_READY, "'%s': %s", url->host,
-			       gai_strerror(fault));
+		return err_set(
+		    err, ERR_NOT_READY, "'%s': %s", url->host,
+		    gai_strerror(fault)); /* NOLINT: constant texts */
 	for (struct addrinfo *a = list; a && rc && rc != ERR_CANCELLED;
 	     a = a->ai_next)
 		rc = connect_to(a, wait, ret_fd, err);
@@ -106,8 +122,7 @@ enum err_code socket_send(int fd, const struct socket_wait *wait,
 		if (errno == EINTR)
 			continue;
 		if (errno != EAGAIN && errno != EWOULDBLOCK)
-			return err_set(err, ERR_IO, "cannot send: %s",
-				       strerror(errno));
+			return broken("send", errno, err);
 		rc = wait_for(fd, POLLOUT, wait, err);
 		if (rc)
 			return rc;
@@ -131,7 +146,6 @@ enum err_code socket_receive(int fd, const struct socket_wait *wait,
 			return ERR_NONE;
 		}
 		if (errno != EINTR && errno != EAGAIN && errno != EWOULDBLOCK)
-			return err_set(err, ERR_IO, "cannot receive: %s",
-				       strerror(errno));
+			return broken("receive", errno, err);
 	}
 }

@@ -23,6 +23,7 @@ void sse_reset(struct sse *sse)
 {
 	buf_reset(&sse->line);
 	buf_reset(&sse->data);
+	memcpy(sse->next_id, sse->id, sizeof(sse->id));
 	sse->name[0] = '\0';
 	sse->has_data = sse->is_after_cr = sse->is_begun = false;
 }
@@ -35,10 +36,10 @@ static enum err_code dispatch(struct sse *sse, struct err *err)
 		.data = sse->data.len ? sse->data.data : "",
 		.len = sse->data.len,
 	};
-	bool has_data = sse->has_data;
 	enum err_code rc = ERR_NONE;
 
-	if (has_data)
+	memcpy(sse->id, sse->next_id, sizeof(sse->id));
+	if (sse->has_data)
 		rc = sse->take(sse->ctx, &event, err);
 	sse->has_data = false;
 	sse->name[0] = '\0';
@@ -87,7 +88,7 @@ static enum err_code take_field(struct sse *sse, const char *line, size_t len,
 		keep(sse->name, value, value_len);
 	else if (name_len == 2 && !memcmp(line, "id", 2) &&
 		 is_visible(value, value_len))
-		keep(sse->id, value, value_len);
+		keep(sse->next_id, value, value_len);
 	return ERR_NONE; /* comments, retry and what is unknown */
 }
 

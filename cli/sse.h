@@ -28,7 +28,9 @@ struct sse {
 			      struct err *err);
 	void *ctx;
 	struct buf line, data;
-	char id[SSE_NAME_MAX], name[SSE_NAME_MAX];
+	char id[SSE_NAME_MAX];	    /**< of the last event that was whole */
+	char next_id[SSE_NAME_MAX]; /**< of the one under way */
+	char name[SSE_NAME_MAX];
 	bool has_data, is_after_cr, is_begun;
 };
 

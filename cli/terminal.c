@@ -9,16 +9,24 @@
 
 enum { WIDTH_DEFAULT = 80, TEXT_MAX = 1 << 20 };
 
+const char *terminal_variable(const char *name)
+{
+	const char *value = getenv(name); /* NOLINT(concurrency-mt-unsafe) */
+
+	return value && *value ? value : NULL;
+}
+
 struct terminal terminal_of(FILE *file, bool no_colour)
 {
-	const char *term = getenv("TERM"), *never = getenv("NO_COLOR");
+	const char *term = terminal_variable("TERM");
+	const char *never = terminal_variable("NO_COLOR");
 	bool is_tty = isatty(fileno(file)) == 1;
 
 	return (struct terminal){
 		.file = file,
 		.is_tty = is_tty,
-		.has_colour = is_tty && !no_colour && (!never || !*never) &&
-			      term && !str_equal(term, "dumb"),
+		.has_colour = is_tty && !no_colour && !never && term &&
+			      !str_equal(term, "dumb"),
 	};
 }
 

@@ -33,6 +33,9 @@ enum colour {
 };
 
 struct terminal terminal_of(FILE *file, bool no_colour);
+/** Of the environment, NULL where it is not set or empty. predictctl never
+ * sets one, so it is safe to read. */
+const char *terminal_variable(const char *name);
 /** Columns; 80 where it cannot say. */
 unsigned terminal_width(const struct terminal *terminal);
 /** The text without control characters, in that colour. */

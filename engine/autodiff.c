@@ -60,6 +60,7 @@ static enum err_code check_part(const struct sweep *sweep,
 		       shape_text(&want->shape, want_text, sizeof(want_text)));
 }
 
+/* NOLINTBEGIN(misc-no-recursion): bodies within bodies, AUTODIFF_MAX_DEPTH */
 static enum err_code differentiate_range(struct build *build,
 					 const struct range *range,
 					 unsigned depth,
@@ -256,6 +257,8 @@ static enum err_code differentiate_range(struct build *build,
 	return rc;
 }
 
+/* NOLINTEND(misc-no-recursion) */
+
 /* 1, in the loss's own type and shape. */
 static enum err_code one(struct build *build, int32_t loss, int32_t *ret,
 			 struct err *err)
@@ -284,6 +287,7 @@ static enum err_code one(struct build *build, int32_t loss, int32_t *ret,
 	return build_check(build, err);
 }
 
+/* NOLINTBEGIN(readability-function-size,readability-non-const-parameter) */
 enum err_code autodiff(struct build *build, int32_t loss, int32_t seed,
 		       const int32_t *wrt, size_t n, int32_t *grad,
 		       struct err *err)
@@ -301,3 +305,4 @@ enum err_code autodiff(struct build *build, int32_t loss, int32_t seed,
 		rc = one(build, loss, &seed, err);
 	return rc ? rc : differentiate_range(build, &range, 0, &question, err);
 }
+/* NOLINTEND(readability-function-size,readability-non-const-parameter) */

@@ -130,7 +130,7 @@ enum err_code sweep_mark_paths(struct sweep *sweep, struct err *err)
 	struct buf refusals;
 	enum err_code rc = ERR_NONE;
 
-	buf_init(&refusals, 2 * ERR_MSG_MAX);
+	buf_init(&refusals, (size_t)2 * ERR_MSG_MAX);
 	for (int32_t i = sweep->range.end; i-- > sweep->range.first;) {
 		const struct graph_node *node = &graph->node[i];
 		const int32_t *in = graph_in(graph, node);

@@ -100,7 +100,7 @@ enum err_code facts_type_graph(struct graph *graph, struct err *err)
 
 	if (!arena)
 		return err_set(err, ERR_NO_MEMORY, "types: out of memory");
-	buf_init(&typing.refusals, 2 * ERR_MSG_MAX);
+	buf_init(&typing.refusals, (size_t)2 * ERR_MSG_MAX);
 	rc = typing_room(&typing, arena, err);
 	if (rc)
 		goto out;

@@ -6,8 +6,8 @@
  * fresh buffer a value. No plan, no reuse, no threads. Also runs what only a
  * run can shape.
  *
- * Ownership: outputs live in the result's arena until interpreter_result_destroy.
- * Threads:   any number of interpreters at once.
+ * Ownership: outputs live in the result's arena until
+ * interpreter_result_destroy. Threads:   any number of interpreters at once.
  */
 #ifndef ENGINE_INTERPRETER_H
 #define ENGINE_INTERPRETER_H

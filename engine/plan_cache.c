@@ -239,7 +239,7 @@ static bool take_victim(struct plan_cache *cache, struct entry **ret_entry,
 		if ((*link)->n_idle)
 			idle = *link;
 	}
-	if (cache->stats.n_plans > cache->options.max_plans) {
+	if (*last && cache->stats.n_plans > cache->options.max_plans) {
 		struct entry *entry = *last;
 
 		*last = NULL;

@@ -64,8 +64,8 @@ struct helper {
 struct pool {
 	struct crew crew[TEAM_MAX]; /* a team meets in its first helper's */
 	struct helper helper[TEAM_MAX];
-	unsigned n_helpers;
 	_Alignas(64) _Atomic uint64_t idle; /* bit i: helper i can be lent */
+	unsigned n_helpers;
 	_Atomic bool has_stopped;
 };
 

@@ -20,7 +20,7 @@ int main(int argc, char **argv)
 	struct cli_extra extra[MEASURES_MAX];
 	size_t n = 0;
 
-	for (; m[n] && n < MEASURES_MAX; n++)
+	for (; n < MEASURES_MAX && m[n]; n++)
 		extra[n] = (struct cli_extra){
 			.name = m[n]->name,
 			.usage = m[n]->usage,

@@ -167,7 +167,7 @@ static enum err_code bench_model(const struct args *args, bool *ret_failed,
 	struct bench bench = { 0 };
 	enum err_code rc;
 
-	(void)ret_failed;
+	*ret_failed = false;
 	samples_init(&bench.samples);
 	rc = read_flags(args, &bench, err);
 	if (!rc)

@@ -252,7 +252,7 @@ static enum err_code bench_train(const struct args *args, bool *ret_failed,
 	struct bench bench = { .threads = 1, .seconds = 2 };
 	enum err_code rc;
 
-	(void)ret_failed;
+	*ret_failed = false;
 	samples_init(&bench.samples);
 	rc = args_int(args, "threads", 1, TRIAL_MAX_THREADS, &bench.threads,
 		      err);

@@ -80,7 +80,7 @@ static enum err_code read_quoted(struct header *h, char ret_text[16],
 
 static enum err_code read_descr(struct header *h, struct err *err)
 {
-	char text[16];
+	char text[16] = "";
 	enum err_code rc = read_quoted(h, text, err);
 
 	if (rc)

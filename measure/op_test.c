@@ -185,6 +185,7 @@ static void judge(struct suite *suite, const char *dir)
 
 /* --- the folder --- */
 
+/* NOLINTNEXTLINE(misc-no-recursion): at most DEPTH_MAX deep */
 static enum err_code walk(struct suite *suite, const char *dir, unsigned depth,
 			  struct err *err)
 {

@@ -60,7 +60,7 @@ static enum err_code run_model(const struct args *args, bool *ret_failed,
 	int64_t threads = 1;
 	enum err_code rc;
 
-	(void)ret_failed;
+	*ret_failed = false;
 	if (!arena) {
 		rc = err_set(err, ERR_NO_MEMORY, "out of memory");
 		goto out;

@@ -56,13 +56,13 @@ static int by_time(const void *a, const void *b)
 struct samples_summary samples_summarize(struct samples *samples)
 {
 	size_t n = samples->n;
-	size_t p99 = (n * 99 + 99) / 100;
+	const size_t half = n / 2, p99 = (n * 99 + 99) / 100;
 
 	assert(n);
 	qsort(samples->ns, n, sizeof(*samples->ns), by_time);
 	return (struct samples_summary){
 		.min_us = (double)samples->ns[0] / 1e3,
-		.median_us = (double)samples->ns[n / 2] / 1e3,
+		.median_us = (double)samples->ns[half] / 1e3,
 		.p99_us = (double)samples->ns[p99 - 1] / 1e3,
 	};
 }

@@ -140,21 +140,27 @@ static enum err_code copy_strings(struct infer_call *call, struct str *to,
 	return ERR_NONE;
 }
 
-/* n elements of `from`, from number `skip` on, to number `at` of output j. */
+/* Which elements of an instance's output become which of a call's. */
+struct piece {
+	const struct tensor_view *from;
+	size_t skip, at, n;
+};
+
 static enum err_code copy_elements(struct infer_call *call, unsigned j,
-				   size_t at, const struct tensor_view *from,
-				   size_t skip, size_t n, struct err *err)
+				   const struct piece *piece, struct err *err)
 {
-	const size_t size = dtype_info(from->dtype)->size;
+	const size_t size = dtype_info(piece->from->dtype)->size;
+	const char *from = piece->from->data;
 	char *to = call->output[j].data;
 
-	if (from->dtype == DTYPE_STRING)
-		return copy_strings(call, (struct str *)(void *)to + at,
-				    (const struct str *)from->data + skip, n,
-				    err);
-	if (n)
-		memcpy(to + at * size, (const char *)from->data + skip * size,
-		       n * size);
+	if (piece->from->dtype == DTYPE_STRING)
+		return copy_strings(call, (struct str *)(void *)to + piece->at,
+				    (const struct str *)piece->from->data +
+					piece->skip,
+				    piece->n, err);
+	if (piece->n)
+		memcpy(to + piece->at * size, from + piece->skip * size,
+		       piece->n * size);
 	return ERR_NONE;
 }
 
@@ -182,15 +188,17 @@ static enum err_code copy_rows(const struct run *run, unsigned j,
 		const struct batch_part *part = &run->parts[p];
 		struct infer_call *call = part->call;
 
-		if (!call->is_wanted || call->is_wanted[j]) {
-			rc = make_output(run, call, j, from, err);
-			if (!rc)
-				rc = copy_elements(
-				    call, j, (size_t)part->first * width, from,
-				    (size_t)row * width,
-				    (size_t)part->n * width, err);
-		}
+		const struct piece piece = { .from = from,
+					     .skip = (size_t)row * width,
+					     .at = (size_t)part->first * width,
+					     .n = (size_t)part->n * width };
+
 		row += part->n;
+		if (call->is_wanted && !call->is_wanted[j])
+			continue;
+		rc = make_output(run, call, j, from, err);
+		if (!rc)
+			rc = copy_elements(call, j, &piece, err);
 	}
 	return rc;
 }
@@ -200,6 +208,8 @@ static enum err_code copy_output(const struct run *run, unsigned j,
 {
 	struct tensor_view from = instance_output(run->instance, j);
 	struct infer_call *call = run->parts[0].call;
+	const struct piece whole = { .from = &from,
+				     .n = (size_t)shape_count(&from.shape) };
 	enum err_code rc;
 
 	if (run->padded)
@@ -208,8 +218,7 @@ static enum err_code copy_output(const struct run *run, unsigned j,
 		return ERR_NONE;
 	rc = make_output(run, call, j, &from, err);
 	if (!rc)
-		rc = copy_elements(call, j, 0, &from, 0,
-				   (size_t)shape_count(&from.shape), err);
+		rc = copy_elements(call, j, &whole, err);
 	return rc;
 }
 

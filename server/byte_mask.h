@@ -7,6 +7,7 @@
 #ifndef SERVER_BYTE_MASK_H
 #define SERVER_BYTE_MASK_H
 
+#include <stddef.h>
 #include <stdint.h>
 #include <string.h>
 
@@ -19,7 +20,7 @@ static inline uint64_t byte_mask(const char *at, char c)
 	const __m128i wanted = _mm_set1_epi8(c);
 	uint64_t mask = 0;
 
-	for (unsigned i = 0; i < 4; i++) {
+	for (size_t i = 0; i < 4; i++) {
 		__m128i block, equal;
 
 		memcpy(&block, at + 16 * i, 16);
@@ -37,7 +38,7 @@ static inline uint64_t byte_mask(const char *at, char c)
 	const uint64_t wanted = (unsigned char)c * 0x0101010101010101u;
 	uint64_t mask = 0;
 
-	for (unsigned i = 0; i < 8; i++) {
+	for (size_t i = 0; i < 8; i++) {
 		uint64_t word;
 
 		memcpy(&word, at + 8 * i, 8);

@@ -9,6 +9,8 @@ struct csv {
 	const char *at, *end;
 	struct arena *arena;
 	size_t line;
+	unsigned *column; /* which feature each column is */
+	size_t n_columns;
 };
 
 static enum err_code no_memory(struct err *err)
@@ -77,15 +79,11 @@ static enum err_code read_field(struct csv *csv, struct str *ret,
 	return ERR_NONE;
 }
 
-/* Which feature each column is. */
-static enum err_code read_header(struct csv *csv,
-				 const struct pipeline *pipeline,
-				 unsigned *column, size_t *ret_n,
-				 struct err *err)
+static enum err_code
+read_header(struct csv *csv, const struct pipeline *pipeline, struct err *err)
 {
 	const unsigned n_features = pipeline_n_inputs(pipeline);
 	bool is_last = false;
-	size_t n = 0;
 
 	while (!is_last) {
 		struct str name;
@@ -97,24 +95,24 @@ static enum err_code read_header(struct csv *csv,
 		while (i < n_features &&
 		       !json_pull_is(name, pipeline_input_name(pipeline, i)))
 			i++;
-		if (i == n_features || n == COLUMNS_MAX)
+		if (i == n_features || csv->n_columns == COLUMNS_MAX)
 			return err_set(err, ERR_INVALID,
 				       "CSV: column '%.*s' is no feature of "
 				       "the model",
 				       (int)(name.len < 64 ? name.len : 64),
 				       name.bytes);
-		column[n++] = i;
+		csv->column[csv->n_columns++] = i;
 	}
-	*ret_n = n;
 	return ERR_NONE;
 }
 
-static enum err_code read_row(struct csv *csv, const unsigned *column, size_t n,
-			      struct raw_value *row, struct err *err)
+static enum err_code read_row(struct csv *csv, struct raw_value *row,
+			      struct err *err)
 {
 	bool is_last = false;
 
-	for (size_t i = 0; i < n; i++) {
+	for (size_t i = 0; i < csv->n_columns; i++) {
+		struct raw_value *value = &row[csv->column[i]];
 		struct str field;
 		enum err_code rc;
 
@@ -122,18 +120,18 @@ static enum err_code read_row(struct csv *csv, const unsigned *column, size_t n,
 			return err_set(err, ERR_INVALID,
 				       "CSV: line %zu: expected %zu fields, "
 				       "got %zu",
-				       csv->line - 1, n, i);
+				       csv->line - 1, csv->n_columns, i);
 		rc = read_field(csv, &field, &is_last, err);
 		if (rc)
 			return rc;
-		row[column[i]].kind = field.len ? RAW_TEXT : RAW_MISSING;
-		row[column[i]].bytes = field.bytes;
-		row[column[i]].len = field.len;
+		value->kind = field.len ? RAW_TEXT : RAW_MISSING;
+		value->bytes = field.bytes;
+		value->len = field.len;
 	}
 	if (!is_last)
 		return err_set(err, ERR_INVALID,
 			       "CSV: line %zu: more than %zu fields", csv->line,
-			       n);
+			       csv->n_columns);
 	return ERR_NONE;
 }
 
@@ -147,7 +145,6 @@ static size_t count_lines(const struct csv *csv)
 }
 
 static enum err_code read_rows(struct csv *csv, unsigned n_features,
-			       const unsigned *column, size_t n_columns,
 			       const struct raw_value **rows, size_t *ret_n,
 			       struct err *err)
 {
@@ -160,7 +157,7 @@ static enum err_code read_rows(struct csv *csv, unsigned n_features,
 
 		if (!row)
 			return no_memory(err);
-		rc = read_row(csv, column, n_columns, row, err);
+		rc = read_row(csv, row, err);
 		rows[n++] = row;
 	}
 	*ret_n = n;
@@ -177,8 +174,7 @@ enum err_code codec_read_csv(struct inference *inference, const char *text,
 			   .line = 1 };
 	const size_t n_lines = count_lines(&csv);
 	const struct raw_value **rows;
-	unsigned *column;
-	size_t n_columns, n = 0;
+	size_t n = 0;
 	enum err_code rc;
 
 	if (!pipeline || !str_is_utf8(text, len) || n_lines > ROWS_MAX)
@@ -186,14 +182,14 @@ enum err_code codec_read_csv(struct inference *inference, const char *text,
 			       "CSV: expected UTF-8, at most %d lines, and a "
 			       "model with features",
 			       ROWS_MAX);
-	rows = arena_array(csv.arena, n_lines, sizeof(*rows));
-	column = arena_array(csv.arena, COLUMNS_MAX, sizeof(*column));
-	if (!rows || !column)
+	rows = arena_array(csv.arena, n_lines, sizeof(void *));
+	csv.column = arena_array(csv.arena, COLUMNS_MAX, sizeof(*csv.column));
+	if (!rows || !csv.column)
 		return no_memory(err);
-	rc = read_header(&csv, pipeline, column, &n_columns, err);
+	rc = read_header(&csv, pipeline, err);
 	if (!rc)
-		rc = read_rows(&csv, pipeline_n_inputs(pipeline), column,
-			       n_columns, rows, &n, err);
+		rc =
+		    read_rows(&csv, pipeline_n_inputs(pipeline), rows, &n, err);
 	if (!rc && !n)
 		rc = err_set(err, ERR_INVALID,
 			     "CSV: no rows behind the line of names");

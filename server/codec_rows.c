@@ -27,12 +27,12 @@ static enum err_code add_row(struct rows *rows, const struct raw_value *row,
 	if (rows->n == rows->cap) {
 		const size_t cap = rows->cap ? 2 * rows->cap : 8;
 		const struct raw_value **grown =
-		    arena_array(arena, cap, sizeof(*grown));
+		    arena_array(arena, cap, sizeof(void *));
 
 		if (!grown)
 			return no_memory(err);
 		if (rows->n)
-			memcpy(grown, rows->row, rows->n * sizeof(*grown));
+			memcpy(grown, rows->row, rows->n * sizeof(void *));
 		rows->row = grown;
 		rows->cap = cap;
 	}

@@ -91,8 +91,8 @@ enum err_code codec_blob_take(struct inference *inference, unsigned port,
 			       "input '%s': its shape has %zu bytes, "
 			       "binary_data_size is %zu",
 			       name_of(inference, port), bytes, size);
-	/* only ever copied from, so it need not be aligned */
-	input->data = (void *)(uintptr_t)at;
+	/* only ever copied from: it need not be aligned, and stays const */
+	memcpy(&input->data, &at, sizeof(at));
 	return input->dtype == DTYPE_BOOL
 		   ? check_bools(inference, port, at, size, err)
 		   : ERR_NONE;

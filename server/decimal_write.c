@@ -179,7 +179,8 @@ static size_t write_decimal(char *to, struct decimal d)
 		return n + 1;
 	}
 	memset(to + n, '0', (size_t)point - n);
-	memcpy(to + point, ".0", 2);
+	to[point] = '.';
+	to[point + 1] = '0';
 	return (size_t)point + 2;
 }
 
@@ -190,9 +191,10 @@ static size_t write_special(char *to, double value)
 			   : isnan(value) ? "NaN"
 			   : isinf(value) ? "Infinity"
 					  : "";
-	const size_t n = strlen(text);
+	size_t n = 0;
 
-	memcpy(to, text, n);
+	for (; text[n]; n++)
+		to[n] = text[n];
 	return n;
 }
 

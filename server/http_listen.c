@@ -32,14 +32,17 @@ bool http_is_loopback(const char *host)
 
 static uint16_t port_of(int fd)
 {
-	struct sockaddr_storage address = { 0 };
+	union {
+		struct sockaddr any;
+		struct sockaddr_in four;
+		struct sockaddr_in6 six;
+	} address = { 0 };
 	socklen_t len = sizeof(address);
 
-	if (getsockname(fd, (struct sockaddr *)&address, &len))
+	if (getsockname(fd, &address.any, &len))
 		return 0;
-	return ntohs(address.ss_family == AF_INET6
-			 ? ((struct sockaddr_in6 *)&address)->sin6_port
-			 : ((struct sockaddr_in *)&address)->sin_port);
+	return ntohs(address.any.sa_family == AF_INET6 ? address.six.sin6_port
+						       : address.four.sin_port);
 }
 
 static enum err_code bind_to(const struct addrinfo *info, const char *host,

@@ -360,6 +360,7 @@ static enum MHD_Result proceed(struct http_conn *conn)
 	return work(conn);
 }
 
+/* NOLINTNEXTLINE(readability-function-size): the library's signature */
 enum MHD_Result http_on_request(void *cls, struct MHD_Connection *mhd,
 				const char *url, const char *method,
 				const char *version, const char *upload,

@@ -36,7 +36,7 @@ bool json_pull_is(struct str key, const char *word)
 static char next_byte(struct json_pull *pull)
 {
 	pull->at = json_text_space(pull->at, pull->end);
-	return pull->at < pull->end ? *pull->at : '\0';
+	return (char)(pull->at < pull->end ? *pull->at : '\0');
 }
 
 enum json_kind json_pull_peek(struct json_pull *pull)

@@ -192,7 +192,7 @@ const char *json_text_excerpt(const char *at, const char *end, char *to,
 		if (*at == '\n' || *at == ',' || *at == ']' || *at == '}')
 			if (n > 1)
 				break;
-		to[n++] = *at >= 0x20 && *at < 0x7f ? *at : '?';
+		to[n++] = (char)(*at >= 0x20 && *at < 0x7f ? *at : '?');
 	}
 	if (n > EXCERPT_MAX) {
 		memcpy(to + n, "...", 3);

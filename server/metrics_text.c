@@ -105,7 +105,7 @@ const char *metrics_text_label(const char *value, char *to, size_t cap)
 	for (; *value && n + 3 < cap; value++) {
 		if (*value == '\\' || *value == '"' || *value == '\n')
 			to[n++] = '\\';
-		to[n++] = *value == '\n' ? 'n' : *value;
+		to[n++] = (char)(*value == '\n' ? 'n' : *value);
 	}
 	to[n] = '\0';
 	return to;

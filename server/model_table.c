@@ -56,7 +56,7 @@ static bool grow(struct model_cache *cache)
 
 	if (cache->n < cache->cap)
 		return true;
-	grown = mem_resize(cache->entry, cap, sizeof(*grown));
+	grown = mem_resize(cache->entry, cap, sizeof(void *));
 	if (!grown)
 		return false;
 	cache->entry = grown;
@@ -75,7 +75,7 @@ struct model_entry *model_table_add(struct model_cache *cache, const char *name)
 	if (!entry)
 		return NULL;
 	memmove(cache->entry + i + 1, cache->entry + i,
-		(cache->n - i) * sizeof(*cache->entry));
+		(cache->n - i) * sizeof(void *));
 	cache->entry[i] = entry;
 	cache->n++;
 	return entry;
@@ -87,7 +87,7 @@ void model_table_remove(struct model_cache *cache, struct model_entry *entry)
 
 	cache->n--;
 	memmove(cache->entry + i, cache->entry + i + 1,
-		(cache->n - i) * sizeof(*cache->entry));
+		(cache->n - i) * sizeof(void *));
 }
 
 struct model_slot *model_entry_find(const struct model_entry *entry,

@@ -203,10 +203,7 @@ read_many_digits(const struct number *number, bool as_float)
 		low = decimal_to_double(w, q);
 		high = decimal_to_double(w + (n > DIGITS_MAX), q);
 	}
-	/* equal bits: both are finite or both infinite */
-	return memcmp(&low, &high, sizeof(low)) == 0
-		   ? low
-		   : read_slowly(number, as_float);
+	return low == high ? low : read_slowly(number, as_float);
 }
 
 /* The bare words for what JSON has no digits for. */
@@ -478,67 +475,85 @@ enum stop {
 	STOP_SYNTAX,
 };
 
+/* Where the walk is. */
+struct place {
+	const char *at, *end;
+	unsigned depth;
+};
+
+/* Into the brackets that open here; then a value follows, or the end of an
+ * empty array. */
+static ALWAYS_INLINE enum stop enter(struct place *p)
+{
+	const unsigned outside = p->depth;
+
+	p->at = json_text_space(p->at, p->end);
+	while (p->at < p->end && *p->at == '[') {
+		if (p->depth++ == NUMBER_SCAN_DEPTH)
+			return STOP_DEEP;
+		p->at = json_text_space(p->at + 1, p->end);
+	}
+	if (p->at >= p->end || (*p->at == ']' && p->depth == outside))
+		return STOP_SYNTAX;
+	return STOP_DONE;
+}
+
+static ALWAYS_INLINE enum stop take(struct place *p, struct scan *scan,
+				    element_fn *element)
+{
+	const char *next;
+
+	if (*p->at == ']')
+		return STOP_DONE;
+	if (__builtin_expect(scan->n == scan->target->count, 0))
+		return STOP_MANY;
+	next = element(p->at, scan);
+	if (__builtin_expect(!next, 0))
+		return STOP_ELEMENT;
+	p->at = next;
+	scan->n++;
+	return STOP_DONE;
+}
+
+/* Out of the brackets that close here, and over the comma. */
+static ALWAYS_INLINE enum stop leave(struct place *p)
+{
+	p->at = json_text_space(p->at, p->end);
+	while (p->depth && p->at < p->end && *p->at == ']') {
+		p->depth--;
+		p->at = json_text_space(p->at + 1, p->end);
+	}
+	if (!p->depth)
+		return STOP_DONE;
+	if (p->at >= p->end || *p->at != ',')
+		return STOP_SYNTAX;
+	p->at++;
+	return STOP_DONE;
+}
+
+/* `run` takes many elements and their commas at once, where it can. */
 static ALWAYS_INLINE enum stop walk(const char **ret_at, struct scan *scan,
 				    element_fn *run, element_fn *element)
 {
-	const char *at = *ret_at, *end = scan->end;
-	const size_t count = scan->target->count;
-	unsigned depth = 0;
-	bool may_close = false; /* right behind an opening bracket */
-	enum stop stop = STOP_DONE;
+	struct place p = { .at = *ret_at, .end = scan->end };
+	enum stop stop;
 
 	do {
-		at = json_text_space(at, end);
-		if (at < end && *at == '[') {
-			stop =
-			    depth++ < NUMBER_SCAN_DEPTH ? STOP_DONE : STOP_DEEP;
-			may_close = true;
-			at++;
-			continue;
-		}
-		if (at >= end || (*at == ']' && !may_close)) {
-			stop = STOP_SYNTAX;
-			break;
-		}
-		if (run && depth) {
-			const char *next = run(at, scan);
+		stop = enter(&p);
+		if (!stop && run && p.depth) {
+			const char *next = run(p.at, scan);
 
-			if (next != at) {
-				at = next;
-				may_close = false;
+			if (next != p.at) {
+				p.at = next;
 				continue;
 			}
 		}
-		if (*at != ']') {
-			const char *next;
-
-			if (__builtin_expect(scan->n == count, 0)) {
-				stop = STOP_MANY;
-				break;
-			}
-			next = element(at, scan);
-			if (__builtin_expect(!next, 0)) {
-				stop = STOP_ELEMENT;
-				break;
-			}
-			at = next;
-			scan->n++;
-		}
-		may_close = false;
-		if (at < end && *at == ',' && depth) {
-			at++;
-			continue;
-		}
-		at = json_text_space(at, end);
-		while (depth && at < end && *at == ']') {
-			depth--;
-			at = json_text_space(at + 1, end);
-		}
-		if (depth && (at >= end || *at != ','))
-			stop = STOP_SYNTAX;
-		at += depth && !stop;
-	} while (depth && stop == STOP_DONE);
-	*ret_at = at;
+		if (!stop)
+			stop = take(&p, scan, element);
+		if (!stop)
+			stop = leave(&p);
+	} while (p.depth && !stop);
+	*ret_at = p.at;
 	return stop;
 }
 

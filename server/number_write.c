@@ -58,11 +58,11 @@ static write_fn *const writers[DTYPE_COUNT] = {
 static void write_numbers(struct buf *buf, write_fn *write, const void *data,
 			  int64_t first, int64_t n)
 {
-	enum { BLOCK = 64 };
+	enum { BLOCK = 64, BLOCK_BYTES = BLOCK * (DECIMAL_TEXT_MAX + 1) };
 
 	for (int64_t i = 0; i < n; i += BLOCK) {
 		const int64_t end = i + BLOCK < n ? i + BLOCK : n;
-		char *to = buf_reserve(buf, BLOCK * (DECIMAL_TEXT_MAX + 1));
+		char *to = buf_reserve(buf, BLOCK_BYTES);
 		size_t len = 0;
 
 		if (!to)

@@ -8,13 +8,17 @@
 
 static const char *const mode_names[] = { "auto", "min", "max", NULL };
 
-/* clang-format off */
-#define JOB(text, of, member, how)                                             \
-	{ .name = text, .help = of, .kind = how,                               \
-	  .offset = offsetof(struct job_spec, member) }
-#define NEED(text, of, member)                                                 \
-	{ .name = text, .help = of, .kind = FIELD_DOC,                         \
-	  .offset = offsetof(struct job_spec, member), .flags = FIELD_REQUIRED }
+#define JOB(text, of, member, how)                          \
+	{                                                   \
+		.name = text, .help = of, .kind = how,      \
+		.offset = offsetof(struct job_spec, member) \
+	}
+#define NEED(text, of, member)                               \
+	{                                                    \
+		.name = text, .help = of, .kind = FIELD_DOC, \
+		.offset = offsetof(struct job_spec, member), \
+		.flags = FIELD_REQUIRED                      \
+	}
 const struct field job_spec_fields[] = {
 	JOB("name", "shown in lists", name, FIELD_STRING),
 	NEED("data", "where the rows come from", data_map),
@@ -22,92 +26,157 @@ const struct field job_spec_fields[] = {
 	NEED("output_features", "what it predicts", output_features),
 	NEED("model", "the network: {type: ...} or {layers: [...]}", model),
 	JOB("trainer", "how it learns", trainer_map, FIELD_DOC),
-	JOB("resources", "threads, nice, memory_limit, priority", resources_map, FIELD_DOC),
+	JOB("resources", "threads, nice, memory_limit, priority", resources_map,
+	    FIELD_DOC),
 	JOB("publish", "where the model goes", publish_map, FIELD_DOC),
 	{ 0 },
 };
 
 #define T(member) offsetof(struct trainer_spec, member)
-#define COUNT(text, of, where, low, high, value)                               \
-	{ .name = text, .help = of, .kind = FIELD_INT, .offset = where,        \
-	  .min = low, .max = high, .def = value }
-#define MAP(text, of, where)                                                   \
-	{ .name = text, .help = of, .kind = FIELD_DOC, .offset = where }
+#define COUNT(text, of, where, low, high, value)                              \
+	{                                                                     \
+		.name = text, .help = of, .kind = FIELD_INT, .offset = where, \
+		.min = low, .max = high, .def = value                         \
+	}
+#define MAP(text, of, where)                                                 \
+	{                                                                    \
+		.name = text, .help = of, .kind = FIELD_DOC, .offset = where \
+	}
 static const struct field trainer_fields[] = {
 	COUNT("epochs", "passes over the training part", T(epochs), 1, 1e6, 10),
-	COUNT("max_steps", "end after so many steps; 0: none", T(max_steps), 0, 1e12, 0),
-	{ .name = "max_time", .help = "end after so long, such as 30m; 0: none",
-	  .kind = FIELD_SECONDS, .offset = T(max_time), .min = 0, .max = 1e9 },
+	COUNT("max_steps", "end after so many steps; 0: none", T(max_steps), 0,
+	      1e12, 0),
+	{ .name = "max_time",
+	  .help = "end after so long, such as 30m; 0: none",
+	  .kind = FIELD_SECONDS,
+	  .offset = T(max_time),
+	  .min = 0,
+	  .max = 1e9 },
 	COUNT("batch_size", "rows of a step", T(batch_size), 1, 65536, 64),
-	COUNT("eval_batch_size", "rows of an evaluation's run; 0: batch_size", T(eval_batch_size), 0, 65536, 0),
-	{ .name = "learning_rate", .help = "of the optimizer", .kind = FIELD_DOUBLE,
-	  .offset = T(learning_rate), .min = 0, .max = 1e30, .def = 1e-3 },
+	COUNT("eval_batch_size", "rows of an evaluation's run; 0: batch_size",
+	      T(eval_batch_size), 0, 65536, 0),
+	{ .name = "learning_rate",
+	  .help = "of the optimizer",
+	  .kind = FIELD_DOUBLE,
+	  .offset = T(learning_rate),
+	  .min = 0,
+	  .max = 1e30,
+	  .def = 1e-3 },
 	MAP("learning_rate_scheduler", "type and its parameters", T(schedule)),
 	MAP("optimizer", "type and its parameters", T(optimizer)),
 	MAP("gradient_clipping", "max_norm, max_value", T(clipping)),
-	{ .name = "monitor", .help = "metric that says which weights are best",
-	  .kind = FIELD_STRING, .offset = T(monitor), .def_text = "valid_loss" },
-	{ .name = "mode", .help = "is a lower or a higher monitor better",
-	  .kind = FIELD_ENUM, .offset = T(mode), .names = mode_names },
-	MAP("early_stopping", "patience, min_delta, min_epochs, restore_best", T(early_stopping)),
+	{ .name = "monitor",
+	  .help = "metric that says which weights are best",
+	  .kind = FIELD_STRING,
+	  .offset = T(monitor),
+	  .def_text = "valid_loss" },
+	{ .name = "mode",
+	  .help = "is a lower or a higher monitor better",
+	  .kind = FIELD_ENUM,
+	  .offset = T(mode),
+	  .names = mode_names },
+	MAP("early_stopping", "patience, min_delta, min_epochs, restore_best",
+	    T(early_stopping)),
 	MAP("checkpoint", "when to save, how many to keep", T(checkpoint)),
-	COUNT("seed", "of weights, order and dropout", T(seed), 0, 9007199254740991., 42),
-	{ .name = "deterministic", .help = "the same bits for any number of threads (always so)",
-	  .kind = FIELD_BOOL, .offset = T(deterministic), .def = 1 },
+	COUNT("seed", "of weights, order and dropout", T(seed), 0,
+	      9007199254740991., 42),
+	{ .name = "deterministic",
+	  .help = "the same bits for any number of threads (always so)",
+	  .kind = FIELD_BOOL,
+	  .offset = T(deterministic),
+	  .def = 1 },
 	{ 0 },
 };
 
 static const struct field clipping_fields[] = {
-	{ .name = "max_norm", .help = "scale the gradient down to this norm; 0: never",
-	  .kind = FIELD_DOUBLE, .offset = offsetof(struct clipping_spec, max_norm), .min = 0, .max = 1e30 },
-	{ .name = "max_value", .help = "cut each element to this; 0: never",
-	  .kind = FIELD_DOUBLE, .offset = offsetof(struct clipping_spec, max_value), .min = 0, .max = 1e30 },
+	{ .name = "max_norm",
+	  .help = "scale the gradient down to this norm; 0: never",
+	  .kind = FIELD_DOUBLE,
+	  .offset = offsetof(struct clipping_spec, max_norm),
+	  .min = 0,
+	  .max = 1e30 },
+	{ .name = "max_value",
+	  .help = "cut each element to this; 0: never",
+	  .kind = FIELD_DOUBLE,
+	  .offset = offsetof(struct clipping_spec, max_value),
+	  .min = 0,
+	  .max = 1e30 },
 	{ 0 },
 };
 
 #define E(member) offsetof(struct early_stopping_spec, member)
 static const struct field early_fields[] = {
-	COUNT("patience", "evaluations without improvement; -1: never stop", E(patience), -1, 1e6, -1),
-	{ .name = "min_delta", .help = "what counts as improvement", .kind = FIELD_DOUBLE,
-	  .offset = E(min_delta), .min = 0, .max = 1e9 },
+	COUNT("patience", "evaluations without improvement; -1: never stop",
+	      E(patience), -1, 1e6, -1),
+	{ .name = "min_delta",
+	  .help = "what counts as improvement",
+	  .kind = FIELD_DOUBLE,
+	  .offset = E(min_delta),
+	  .min = 0,
+	  .max = 1e9 },
 	COUNT("min_epochs", "never stop before", E(min_epochs), 0, 1e6, 0),
-	{ .name = "restore_best", .help = "the best weights are what is kept and published",
-	  .kind = FIELD_BOOL, .offset = E(restore_best), .def = 1 },
+	{ .name = "restore_best",
+	  .help = "the best weights are what is kept and published",
+	  .kind = FIELD_BOOL,
+	  .offset = E(restore_best),
+	  .def = 1 },
 	{ 0 },
 };
 
 #define C(member) offsetof(struct checkpoint_spec, member)
 static const struct field checkpoint_fields[] = {
 	COUNT("every_n_steps", "0: not by steps", C(every_n_steps), 0, 1e12, 0),
-	COUNT("every_n_epochs", "0: not by epochs", C(every_n_epochs), 0, 1e6, 1),
-	{ .name = "every_n_seconds", .help = "0: not by time", .kind = FIELD_SECONDS,
-	  .offset = C(every_n_seconds), .min = 0, .max = 1e9, .def = 60 },
+	COUNT("every_n_epochs", "0: not by epochs", C(every_n_epochs), 0, 1e6,
+	      1),
+	{ .name = "every_n_seconds",
+	  .help = "0: not by time",
+	  .kind = FIELD_SECONDS,
+	  .offset = C(every_n_seconds),
+	  .min = 0,
+	  .max = 1e9,
+	  .def = 60 },
 	COUNT("keep_last", "newest checkpoints kept", C(keep_last), 1, 1000, 2),
-	COUNT("keep_best", "1: the best weights are in every checkpoint; restore_best needs them anyway", C(keep_best), 0, 1, 1),
+	COUNT("keep_best",
+	      "1: the best weights are in every checkpoint; restore_best needs "
+	      "them anyway",
+	      C(keep_best), 0, 1, 1),
 	{ 0 },
 };
 
 #define R(member) offsetof(struct resources_spec, member)
 static const struct field resources_fields[] = {
-	COUNT("threads", "of the worker; 0: all that the daemon may use", R(threads), 0, 1024, 0),
-	COUNT("nice", "0 to 19; 19 gives way to everything", R(nice), 0, 19, 19),
-	{ .name = "memory_limit", .help = "of the job's own data, such as 2GiB; 0: none", .kind = FIELD_BYTES,
-	  .offset = R(memory_limit), .min = 0, .max = 1e15 },
+	COUNT("threads", "of the worker; 0: all that the daemon may use",
+	      R(threads), 0, 1024, 0),
+	COUNT("nice", "0 to 19; 19 gives way to everything", R(nice), 0, 19,
+	      19),
+	{ .name = "memory_limit",
+	  .help = "of the job's own data, such as 2GiB; 0: none",
+	  .kind = FIELD_BYTES,
+	  .offset = R(memory_limit),
+	  .min = 0,
+	  .max = 1e15 },
 	COUNT("priority", "higher starts earlier", R(priority), -1000, 1000, 0),
 	{ 0 },
 };
 
 #define P(member) offsetof(struct publish_spec, member)
 static const struct field publish_fields[] = {
-	{ .name = "model", .help = "name in the model repository", .kind = FIELD_STRING,
-	  .offset = P(model), .flags = FIELD_REQUIRED },
-	{ .name = "when", .help = "such as valid_accuracy >= 0.9; left out: always",
-	  .kind = FIELD_STRING, .offset = P(when) },
-	{ .name = "set_default", .help = "the new version answers from then on",
-	  .kind = FIELD_BOOL, .offset = P(set_default), .def = 1 },
+	{ .name = "model",
+	  .help = "name in the model repository",
+	  .kind = FIELD_STRING,
+	  .offset = P(model),
+	  .flags = FIELD_REQUIRED },
+	{ .name = "when",
+	  .help = "such as valid_accuracy >= 0.9; left out: always",
+	  .kind = FIELD_STRING,
+	  .offset = P(when) },
+	{ .name = "set_default",
+	  .help = "the new version answers from then on",
+	  .kind = FIELD_BOOL,
+	  .offset = P(set_default),
+	  .def = 1 },
 	{ 0 },
 };
-/* clang-format on */
 
 static const struct doc *map_or_null(const struct doc *doc)
 {

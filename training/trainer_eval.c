@@ -93,7 +93,7 @@ static enum err_code measure(struct trainer *trainer, int64_t epoch,
 	*eval = (struct trainer_eval){ .epoch = epoch,
 				       .step = step,
 				       .name = trainer->spec->metrics };
-	for (size_t i = 0; i < 3 * METRIC_MAX; i++)
+	for (size_t i = 0; i < (size_t)3 * METRIC_MAX; i++)
 		eval->value[i] = (double)NAN;
 	fill_eval(trainer, PART_TRAIN, train);
 	return evaluate_part(trainer, PART_VALID, ORDER_PAUSE, ret_order, err);

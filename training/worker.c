@@ -179,16 +179,16 @@ static enum err_code prepare_blas(struct err *err)
 		.ldc = WARM,
 		.alpha = 1,
 	};
+	const size_t area = (size_t)WARM * WARM;
 	float *block;
 	enum err_code rc = blas_init(err);
 
 	if (rc)
 		return rc;
-	block = mem_array((size_t)3 * WARM * WARM, sizeof(*block));
+	block = mem_array(3 * area, sizeof(*block));
 	if (!block)
 		return err_set(err, ERR_NO_MEMORY, "worker: out of memory");
-	blas_product_f32(&product, block, block + WARM * WARM,
-			 block + 2 * WARM * WARM);
+	blas_product_f32(&product, block, block + area, block + 2 * area);
 	mem_free(block);
 	return ERR_NONE;
 }

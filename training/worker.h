@@ -11,7 +11,8 @@
  *     samples_seen, samples_per_second, eta_seconds},
  *     "latest":{train_loss, learning_rate, momentum, grad_norm}} at most 1 a
  * second, and at each epoch's end
- *   {"type":"eval","epoch":1,"step":938,"metrics":{"train_loss":..,"valid_loss":..,"valid_accuracy":..}}
+ *   {"type":"eval","epoch":1,"step":938,
+ *     "metrics":{"train_loss":..,"valid_loss":..,"valid_accuracy":..}}
  *   {"type":"checkpoint","step":..,"path":"ckpt-000000938"}
  *   {"type":"warning","code":"no_space|diverging|...","message":".."}
  *   {"type":"published","model":"fashion","version":3,"set_default":true}

@@ -9,6 +9,7 @@
  * part; `imagenet` takes ImageNet's; `none` leaves 0 to 1. Pictures of
  * another size are resized; arrays must have the declared shape.
  */
+#include <assert.h>
 #include <math.h>
 #include <stddef.h>
 
@@ -16,6 +17,7 @@
 #include "data/feature.h"
 #include "data/features/picture.h"
 
+enum { CHANNELS_MAX = 3 };
 enum { NORMALIZE_DATASET, NORMALIZE_IMAGENET, NORMALIZE_NONE };
 static const char *const normalize_names[] = { "dataset", "imagenet", "none",
 					       NULL };
@@ -94,6 +96,7 @@ static enum err_code set_statistics(struct feature *feature, const double *mean,
 	image->std.v = arena_array(feature->arena, n, sizeof(double));
 	if (!image->mean.v || !image->std.v)
 		return no_memory(feature, err);
+	assert(n <= CHANNELS_MAX); /* image_create() has seen to it */
 	image->mean.n = image->std.n = n;
 	for (size_t c = 0; c < n; c++) {
 		image->mean.v[c] = mean[c];

@@ -16,9 +16,11 @@ static const struct loop *find(const struct loop *table, const char *op)
 #ifdef LOOPS_X86_LEVELS
 unsigned loop_levels(void)
 {
+	/* NOLINTBEGIN(clang-diagnostic-error): names that gcc knows */
 	if (__builtin_cpu_supports("x86-64-v4"))
 		return 3;
 	return __builtin_cpu_supports("x86-64-v3") ? 2 : 1;
+	/* NOLINTEND(clang-diagnostic-error) */
 }
 
 static const struct loop *table_of(unsigned level)

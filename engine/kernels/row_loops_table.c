@@ -155,7 +155,7 @@ static void rmsprop(struct row_update *u)
 	float *restrict b = u->momentum ? u->moment[1] : NULL;
 	float *restrict a = u->centered ? u->moment[u->momentum ? 2 : 1] : NULL;
 	float *restrict g = u->grad;
-	float root[ROW_BLOCK];
+	float root[ROW_BLOCK] = { 0 };
 
 	for (int64_t i = 0; i < u->n; i++)
 		root[i] = s[i] = alpha * s[i] + fresh * g[i] * g[i];

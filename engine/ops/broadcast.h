@@ -22,7 +22,7 @@ struct broadcast {
 };
 
 /** in[k] must broadcast to out. */
-void broadcast_init(struct broadcast *broadcast, const struct shape *out,
+void broadcast_init(struct broadcast *b, const struct shape *out,
 		    const struct shape *const *in, unsigned n_in);
 
 /** A part of one row: n elements of the output from `at`. */
@@ -34,8 +34,8 @@ struct broadcast_row {
 };
 
 /** Elements first to last - 1 of the output. */
-void broadcast_first(const struct broadcast *broadcast, int64_t first,
-		     int64_t last, struct broadcast_row *row);
+void broadcast_first(const struct broadcast *b, int64_t first, int64_t last,
+		     struct broadcast_row *row);
 /** True while there is a row; call it before each, the first one too. */
 bool broadcast_next(const struct broadcast *broadcast,
 		    struct broadcast_row *row);

@@ -13,7 +13,7 @@ static enum err_code infer_clip(struct infer *infer, struct err *err)
 	static const char *const name[] = { "input", "min", "max" };
 	char got[64];
 
-	for (unsigned i = 1; i < infer->n_in; i++) {
+	for (unsigned i = 1; i < infer->n_in && i < 3; i++) {
 		const struct fact *limit = &infer->in[i];
 
 		if (limit->type.elem != DTYPE_NONE &&
@@ -45,7 +45,7 @@ static enum err_code clip_vjp(struct vjp *vjp, struct err *err)
 	if (vjp->wanted[0])
 		vjp->grad_in[0] =
 		    where_holds(vjp, "Equal", vjp->in[0], vjp->out[0]);
-	for (int32_t i = 1; i < vjp->node->n_in; i++)
+	for (int32_t i = 1; i < vjp->node->n_in && i < 3; i++)
 		if (vjp->in[i] != VALUE_NONE && vjp->wanted[i])
 			vjp->grad_in[i] = build_2(
 			    vjp->build, "SumTo",

@@ -30,7 +30,8 @@ static enum err_code kernel_extents(const struct conv_attrs *attrs,
 	if (!w)
 		return ERR_NONE;
 	if (w->rank < 3 || (ret->n && ret->n != w->rank - 2) ||
-	    (ret->n && memcmp(ret->v, w->dim + 2, ret->n * sizeof(ret->v[0]))))
+	    (ret->n &&
+	     memcmp(ret->v, w->dim + 2, ret->n * sizeof(ret->v[0])) != 0))
 		return infer_fail(err,
 				  "input 'W': expected [channels out, channels "
 				  "in, %s], got %s",
@@ -108,6 +109,7 @@ void conv_query(const struct kernel_query *query, struct conv *ret)
 	struct shape x;
 	enum err_code rc;
 
+	*ret = (struct conv){ 0 };
 	if (!strcmp(query->op->name, "Conv")) {
 		rc = conv_init(attrs, first, second, NULL, ret, NULL);
 	} else if (!strcmp(query->op->name, "ConvTranspose")) {

@@ -47,7 +47,7 @@ static enum err_code check_lists(const struct conv_transpose_attrs *attrs,
 				  "input 'X', got %lld",
 				  (long long)x->dim[1], (long long)w->dim[0]);
 	for (int i = 0; i < 5; i++) {
-		const size_t n = (x->rank - 2) * (i == 4 ? 2 : 1);
+		const size_t n = (size_t)(x->rank - 2) * (i == 4 ? 2 : 1);
 
 		if (list[i]->n && list[i]->n != n)
 			return infer_fail(err,

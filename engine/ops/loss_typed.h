@@ -15,6 +15,7 @@ static double NAME(log_sum)(const T *x, int64_t c, int64_t step, T *ret_max)
 	for (int64_t k = 0; k < c; k++)
 		sum += (double)EXP(x[k * step] - max);
 	*ret_max = max;
+	/* cppcheck-suppress invalidFunctionArg ; c is 1 or more */
 	return log(sum);
 }
 

@@ -335,19 +335,20 @@ static enum err_code grad_infer(struct infer *infer, struct err *err)
 }
 
 /* indices: of the node, or VALUE_NONE to find them again */
-static enum err_code build_grad(struct vjp *vjp, struct pool_attrs *attrs,
+static enum err_code build_grad(struct vjp *vjp, const struct pool_attrs *of,
 				int32_t indices, struct err *err)
 {
 	struct build *build = vjp->build;
 	const struct shape x = build_fact(build, vjp->in[0])->shape;
 	int32_t out[2] = { VALUE_NONE, indices }, in[2];
+	struct pool_attrs attrs = *of;
 
 	if (indices == VALUE_NONE)
-		build_nodes(build, "MaxPool", attrs, vjp->in, 1, out, 2);
-	attrs->shape = (struct attr_ints){ x.rank, x.dim };
+		build_nodes(build, "MaxPool", &attrs, vjp->in, 1, out, 2);
+	attrs.shape = (struct attr_ints){ x.rank, x.dim };
 	in[0] = vjp->grad_out[0];
 	in[1] = out[1];
-	vjp->grad_in[0] = build_node(build, "MaxPoolGrad", attrs, in, 2);
+	vjp->grad_in[0] = build_node(build, "MaxPoolGrad", &attrs, in, 2);
 	return build_check(build, err);
 }
 

@@ -68,7 +68,7 @@ static enum reduction find_reduction(const char *name)
 {
 	unsigned i = 0;
 
-	while (i < REDUCE_COUNT && strcmp(name ? name : "", reductions[i]))
+	while (i < REDUCE_COUNT && strcmp(name ? name : "", reductions[i]) != 0)
 		i++;
 	return (enum reduction)i;
 }

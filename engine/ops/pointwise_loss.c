@@ -60,7 +60,7 @@ static unsigned find_kind(const char *name)
 {
 	unsigned kind = 0;
 
-	while (kind < N_KINDS && (!name || strcmp(name, kind_names[kind])))
+	while (kind < N_KINDS && (!name || strcmp(name, kind_names[kind]) != 0))
 		kind++;
 	return kind;
 }

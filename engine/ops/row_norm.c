@@ -116,13 +116,13 @@ static void backward_row(const struct row_norm *g,
 		.dy = (const float *)call->in[0] + row * g->n,
 		.x = (const float *)call->in[1] + row * g->n,
 		.scale = call->in[2],
-		.dscale = dscale,
-		.dbias = dbias,
 		.dx = call->out[0],
 	};
 	double mean, rstd;
 
 	statistics_f32(g, back.x, &mean, &rstd);
+	back.dscale = dscale;
+	back.dbias = dbias;
 	back.mean = (float)mean;
 	back.rstd = (float)rstd;
 	if (back.dx)

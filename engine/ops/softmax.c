@@ -46,6 +46,7 @@ static struct rows query_rows(const struct kernel_query *query)
 }
 
 /* What is done to one row; b is NULL where a row has one input. */
+/* f64: NULL for a kernel of one type */
 struct row_rule {
 	void (*f32)(const float *a, const float *b, float *y, int64_t n,
 		    int64_t step);
@@ -56,7 +57,8 @@ struct row_rule {
 static void run(const struct kernel_call *call, unsigned slice,
 		const struct row_rule *rule)
 {
-	const bool is_f64 = call->query->in[0].type.elem == DTYPE_F64;
+	const bool is_f64 =
+	    rule->f64 && call->query->in[0].type.elem == DTYPE_F64;
 	const size_t size = is_f64 ? sizeof(double) : sizeof(float);
 	const char *a = call->in[0];
 	const char *b = call->query->n_in > 1 ? call->in[1] : NULL;

@@ -38,6 +38,7 @@ static void NAME(log_softmax)(const T *x, const T *none, T *y, int64_t n,
 	(void)none;
 	for (int64_t i = 0; i < n; i++)
 		sum += (double)EXP(x[i * step] - max);
+	/* cppcheck-suppress invalidFunctionArg ; n is 1 or more */
 	shift = (T)log(sum);
 	for (int64_t i = 0; i < n; i++)
 		y[i * step] = x[i * step] - max - shift;

@@ -2,17 +2,15 @@
 /* A row of Where, of elements that T is as large as. Operands lie on any
  * address that is a multiple of their element's size. */
 
-static void NAME(where)(const struct where_row *row)
+/* One or both of the operands are a single element. */
+static void NAME(where_still)(const struct where_row *row)
 {
 	const T *x = (const void *)row->x, *y = (const void *)row->y;
 	T *out = (void *)row->out;
 	const bool *c = row->c;
 	const int64_t n = row->n;
 
-	if (row->c_step && row->x_step && row->y_step) {
-		for (int64_t i = 0; i < n; i++)
-			out[i] = c[i] ? x[i] : y[i];
-	} else if (row->c_step && row->x_step) {
+	if (row->c_step && row->x_step) {
 		const T still = y[0];
 
 		for (int64_t i = 0; i < n; i++)
@@ -27,4 +25,17 @@ static void NAME(where)(const struct where_row *row)
 			out[i] = c[i * row->c_step] ? x[i * row->x_step]
 						    : y[i * row->y_step];
 	}
+}
+
+static void NAME(where)(const struct where_row *row)
+{
+	const T *x = (const void *)row->x, *y = (const void *)row->y;
+	T *out = (void *)row->out;
+
+	if (!row->c_step || !row->x_step || !row->y_step) {
+		NAME(where_still)(row);
+		return;
+	}
+	for (int64_t i = 0; i < row->n; i++)
+		out[i] = row->c[i] ? x[i] : y[i];
 }

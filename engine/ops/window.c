@@ -28,17 +28,16 @@ static enum err_code pad_mode(const char *name, enum pad_mode *ret,
 		       name);
 }
 
-/* n numbers from the list, or n times `absent` where the list is empty */
+/* n numbers from the list, or n times `min` where the list is empty */
 static enum err_code take(const struct attr_ints *list, const char *name,
-			  size_t n, int64_t min, int64_t absent, int64_t *to,
-			  struct err *err)
+			  size_t n, int64_t min, int64_t *to, struct err *err)
 {
 	if (list->n && list->n != n)
 		return err_set(err, ERR_SHAPE,
 			       "attribute '%s': expected %zu numbers, got %zu",
 			       name, n, list->n);
 	for (size_t i = 0; i < n; i++) {
-		to[i] = list->n ? list->v[i] : absent;
+		to[i] = list->n ? list->v[i] : min;
 		if (to[i] < min || to[i] > SHAPE_MAX_EXTENT)
 			return err_set(err, ERR_INVALID,
 				       "attribute '%s': expected %lld or more, "
@@ -61,15 +60,15 @@ static enum err_code read_attrs(const struct window_attrs *attrs,
 			       "attribute 'kernel_shape': expected %u numbers, "
 			       "got none",
 			       n);
-	rc = take(kernel, "kernel_shape", n, 1, 1, w->kernel + at, err);
+	rc = take(kernel, "kernel_shape", n, 1, w->kernel + at, err);
 	if (!rc)
-		rc = take(&attrs->strides, "strides", n, 1, 1, w->stride + at,
-			  err);
+		rc =
+		    take(&attrs->strides, "strides", n, 1, w->stride + at, err);
 	if (!rc)
-		rc = take(&attrs->dilations, "dilations", n, 1, 1,
+		rc = take(&attrs->dilations, "dilations", n, 1,
 			  w->dilation + at, err);
 	if (!rc)
-		rc = take(&attrs->pads, "pads", 2 * (size_t)n, 0, 0, pads, err);
+		rc = take(&attrs->pads, "pads", 2 * (size_t)n, 0, pads, err);
 	if (rc)
 		return rc;
 	memcpy(w->begin + at, pads, n * sizeof(pads[0]));

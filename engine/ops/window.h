@@ -48,8 +48,7 @@ MUST_USE enum err_code window_shape(const struct window *window, int64_t first,
 				    int64_t second, struct shape *ret,
 				    struct err *err);
 /** Tap number `tap` in row-major order. */
-void window_tap(const struct window *window, int64_t tap,
-		struct window_tap *ret);
+void window_tap(const struct window *w, int64_t tap, struct window_tap *ret);
 
 /** Row number `row` of a tap's box: its first output and the source of that
  * output, as offsets in their planes. The row has hi[2] - lo[2] outputs, whose

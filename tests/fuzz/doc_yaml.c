@@ -25,16 +25,16 @@ static const char *const kinds[] = { "one", "two", NULL };
 #define AT(member) .offset = offsetof(struct options, member)
 /* clang-format off */
 static const struct field table[] = {
-	{ "count", "", FIELD_INT, AT(count), .min = 1, .max = 9 },
-	{ "bytes", "", FIELD_BYTES, AT(bytes) },
-	{ "rate", "", FIELD_DOUBLE, AT(rate) },
-	{ "seconds", "", FIELD_SECONDS, AT(seconds) },
-	{ "name", "", FIELD_STRING, AT(name) },
-	{ "kind", "", FIELD_ENUM, AT(kind), .names = kinds },
-	{ "ints", "", FIELD_INTS, AT(ints), .min = -5, .max = 5 },
-	{ "doubles", "", FIELD_DOUBLES, AT(doubles) },
-	{ "strings", "", FIELD_STRINGS, AT(strings) },
-	{ "doc", "", FIELD_DOC, AT(doc) },
+	{ "count", "", AT(count), .kind = FIELD_INT, .min = 1, .max = 9 },
+	{ "bytes", "", AT(bytes), .kind = FIELD_BYTES },
+	{ "rate", "", AT(rate), .kind = FIELD_DOUBLE },
+	{ "seconds", "", AT(seconds), .kind = FIELD_SECONDS },
+	{ "name", "", AT(name), .kind = FIELD_STRING },
+	{ "kind", "", AT(kind), .kind = FIELD_ENUM, .names = kinds },
+	{ "ints", "", AT(ints), .kind = FIELD_INTS, .min = -5, .max = 5 },
+	{ "doubles", "", AT(doubles), .kind = FIELD_DOUBLES },
+	{ "strings", "", AT(strings), .kind = FIELD_STRINGS },
+	{ "doc", "", AT(doc), .kind = FIELD_DOC },
 	{ 0 },
 };
 /* clang-format on */
