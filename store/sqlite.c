@@ -19,15 +19,15 @@ static const char schema[] =
     "PRAGMA synchronous=FULL;"
     "PRAGMA foreign_keys=ON;"
     "CREATE TABLE IF NOT EXISTS job("
-    " id TEXT PRIMARY KEY, name TEXT, state TEXT NOT NULL,"
+    " number INTEGER PRIMARY KEY," /* the order they came in */
+    " id TEXT NOT NULL UNIQUE, name TEXT, state TEXT NOT NULL,"
     " stop_reason TEXT, error TEXT, spec TEXT NOT NULL, progress TEXT,"
     " result TEXT, published_model TEXT, published_version INTEGER"
     " NOT NULL DEFAULT 0, created_ms INTEGER NOT NULL, started_ms INTEGER"
     " NOT NULL DEFAULT 0, finished_ms INTEGER NOT NULL DEFAULT 0,"
     " priority INTEGER NOT NULL DEFAULT 0, attempts INTEGER NOT NULL"
     " DEFAULT 0, last_seq INTEGER NOT NULL DEFAULT 0) STRICT;"
-    "CREATE INDEX IF NOT EXISTS job_by_state ON job(state, created_ms);"
-    "CREATE INDEX IF NOT EXISTS job_by_age ON job(created_ms, id);"
+    "CREATE INDEX IF NOT EXISTS job_by_state ON job(state);"
     "CREATE TABLE IF NOT EXISTS event("
     " job TEXT NOT NULL REFERENCES job(id) ON DELETE CASCADE,"
     " seq INTEGER NOT NULL, time_ms INTEGER NOT NULL, type TEXT NOT NULL,"
@@ -307,7 +307,7 @@ enum err_code store_job_next(struct store *store, struct arena *arena,
 	(void)pthread_mutex_lock(&store->lock);
 	rc = prepare(store,
 		     "SELECT " JOB_COLUMNS " FROM job WHERE state='queued'"
-		     " ORDER BY priority DESC, created_ms, id LIMIT 1",
+		     " ORDER BY priority DESC, number LIMIT 1",
 		     &s, err);
 	if (!rc) {
 		rc = take_job(store, s, arena, ret_job, err);
@@ -349,9 +349,9 @@ enum err_code store_job_list(struct store *store,
 	(void)pthread_mutex_lock(&store->lock);
 	rc = prepare(store,
 		     "SELECT " JOB_COLUMNS " FROM job WHERE (?1 IS NULL OR"
-		     " state=?1) AND (?2 IS NULL OR (created_ms, id) <"
-		     " (SELECT created_ms, id FROM job WHERE id=?2))"
-		     " ORDER BY created_ms DESC, id DESC LIMIT ?3",
+		     " state=?1) AND (?2 IS NULL OR number <"
+		     " (SELECT number FROM job WHERE id=?2))"
+		     " ORDER BY number DESC LIMIT ?3",
 		     &s, err);
 	if (!rc) {
 		bind_text(s, 1, query->state);

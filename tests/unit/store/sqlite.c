@@ -90,7 +90,9 @@ Test(store, a_job_reads_back_after_a_restart)
 	end(&b);
 }
 
-Test(store, the_next_job_is_the_oldest_of_the_highest_priority)
+/* Whatever the clock says: many come within its millisecond, and it may be set
+ * back. */
+Test(store, the_next_job_is_the_first_that_came_of_the_highest_priority)
 {
 	struct bench b;
 	struct store_job job;
@@ -99,14 +101,15 @@ Test(store, the_next_job_is_the_oldest_of_the_highest_priority)
 	cr_assert_eq(store_job_next(b.store, b.arena, &job, &b.err),
 		     ERR_NOT_FOUND);
 	add(&b, "low", 1, 0);
-	add(&b, "high-late", 3, 5);
 	add(&b, "high-early", 2, 5);
+	add(&b, "high-a", 2, 5);
+	add(&b, "high-late", 1, 5);
 	cr_assert_eq(store_job_next(b.store, b.arena, &job, &b.err), 0);
 	cr_assert_str_eq(job.id, "high-early");
 	job.state = "running";
 	cr_assert_eq(store_job_update(b.store, &job, NULL, NULL, &b.err), 0);
 	cr_assert_eq(store_job_next(b.store, b.arena, &job, &b.err), 0);
-	cr_assert_str_eq(job.id, "high-late");
+	cr_assert_str_eq(job.id, "high-a");
 	end(&b);
 }
 
