@@ -132,7 +132,7 @@ static enum err_code spell(const struct feature *feature,
 	    shape_count(&value->tensor.shape) == 1)
 		number = raw_value_element(&value->tensor, 0);
 	else if (value->kind != RAW_NUMBER)
-		number = NAN;
+		number = (double)NAN;
 	if (!isfinite(number))
 		return err_set(err, ERR_INVALID,
 			       "feature '%s': expected a label (a text of less "

@@ -72,7 +72,7 @@ static enum err_code read_number(const struct feature *feature,
 {
 	char text[128];
 
-	*ret = NAN;
+	*ret = (double)NAN;
 	if (value->kind == RAW_NUMBER)
 		*ret = value->number;
 	else if (value->kind == RAW_TENSOR &&
@@ -83,7 +83,7 @@ static enum err_code read_number(const struct feature *feature,
 		memcpy(text, value->bytes, value->len);
 		text[value->len] = '\0';
 		if (!str_parse_double(text, ret))
-			*ret = NAN;
+			*ret = (double)NAN;
 	}
 	if (isfinite(*ret))
 		return ERR_NONE;

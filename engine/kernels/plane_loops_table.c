@@ -4,6 +4,7 @@
 #include <stddef.h>
 #include <string.h>
 
+#include "engine/kernels/loops_priv.h"
 #include "engine/kernels/plane_loops_priv.h"
 
 enum { LANES = 32, BLOCK = 4096, CHUNK = 8 };
@@ -50,12 +51,12 @@ static void blend(int64_t n, const float *u, const float *v, float *y,
 		    add = by->add;
 
 	if (!u) {
-#pragma GCC ivdep
+		LOOPS_INDEPENDENT
 		for (int64_t i = 0; i < n; i++)
 			y[i] = at_v * (v[i] - mean) + add;
 		return;
 	}
-#pragma GCC ivdep
+	LOOPS_INDEPENDENT
 	for (int64_t i = 0; i < n; i++)
 		y[i] = at_u * u[i] + (at_v * (v[i] - mean) + add);
 }

@@ -56,6 +56,7 @@ static void touch(const struct inference *inference)
 				sum ^= (unsigned char)s->bytes[j];
 		}
 	}
+	(void)sum;
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)

@@ -32,7 +32,7 @@
 
 static struct schedule_value plain(double rate)
 {
-	return (struct schedule_value){ .rate = rate, .momentum = NAN };
+	return (struct schedule_value){ .rate = rate, .momentum = (double)NAN };
 }
 
 static struct schedule_value constant_at(const struct schedule_params *p,

@@ -57,7 +57,7 @@ static struct schedule_value one_cycle_at(const struct schedule_params *p,
 	int n = fill_phases(p, p->max_lr > 0 ? p->max_lr : base_rate,
 			    time->total_steps, phase);
 	double start = 0;
-	struct schedule_value value = { .momentum = NAN };
+	struct schedule_value value = { .momentum = (double)NAN };
 	int i = 0;
 
 	(void)epochs;
