@@ -38,7 +38,7 @@ struct parts {
 	struct onnx_attr *attr;
 	uint64_t type;
 	uint32_t seen; /* bit n: field n is there */
-	struct wire_field f, i, s, t;
+	struct wire_field f, i, s, t, g;
 };
 
 static enum err_code parse_field(const struct onnx_reader *reader,
@@ -69,6 +69,10 @@ static enum err_code parse_field(const struct onnx_reader *reader,
 		parts->t = *field;
 		return wire_expect(&parts->message, field, WIRE_BYTES,
 				   "an attribute's tensor", err);
+	case ATTR_FIELD_G:
+		parts->g = *field;
+		return wire_expect(&parts->message, field, WIRE_BYTES,
+				   "an attribute's graph", err);
 	case ATTR_FIELD_TYPE:
 		parts->type = field->value;
 		return wire_expect(&parts->message, field, WIRE_VARINT,
@@ -269,9 +273,9 @@ static enum err_code read_value(const struct onnx_reader *reader,
 	case TYPE_STRINGS:
 		return read_strings(reader, parts, value, err);
 	case TYPE_GRAPH:
-	case TYPE_GRAPHS:
 		attr->is_graph = true;
-		return ERR_NONE;
+		return wire_enter(&parts->message, &parts->g,
+				  "an attribute's graph", &attr->graph, err);
 	default:
 		attr->is_other = true;
 		return ERR_NONE;
