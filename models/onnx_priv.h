@@ -85,6 +85,10 @@ struct onnx_port {
 	struct signature_dim dim[SHAPE_MAX_RANK];
 };
 
+/** A TypeProto: fills all of a port but its name. */
+MUST_USE enum err_code onnx_parse_type(const struct onnx_reader *reader,
+				       struct wire message,
+				       struct onnx_port *port, struct err *err);
 /** Names and symbols land in `keep`. */
 MUST_USE enum err_code onnx_parse_port(const struct onnx_reader *reader,
 				       struct wire message,

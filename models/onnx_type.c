@@ -167,9 +167,9 @@ static enum err_code parse_wrapped(const struct onnx_reader *reader,
 	return rc;
 }
 
-static enum err_code parse_type(const struct onnx_reader *reader,
-				struct wire message, struct onnx_port *port,
-				struct err *err)
+enum err_code onnx_parse_type(const struct onnx_reader *reader,
+			      struct wire message, struct onnx_port *port,
+			      struct err *err)
 {
 	struct wire_field field;
 	struct wire child;
@@ -237,7 +237,7 @@ enum err_code onnx_parse_port(const struct onnx_reader *reader,
 	if (type.number) {
 		rc = wire_enter(&message, &type, "a type", &child, err);
 		if (!rc)
-			rc = parse_type(reader, child, &port, err);
+			rc = onnx_parse_type(reader, child, &port, err);
 	}
 	if (!rc)
 		*ret = port;
