@@ -25,6 +25,19 @@ enum err_code graph_create(size_t max_bytes, struct graph **ret_graph,
 	return ERR_NONE;
 }
 
+enum err_code graph_create_body(struct graph *graph, struct graph **ret_body,
+				struct err *err)
+{
+	struct graph *body = arena_alloc(graph->arena, sizeof(*body));
+
+	if (!body)
+		return err_set(err, ERR_NO_MEMORY, "graph: out of memory");
+	body->arena = graph->arena;
+	body->max_bytes = graph->max_bytes;
+	*ret_body = body;
+	return ERR_NONE;
+}
+
 void graph_destroy(struct graph *graph)
 {
 	if (graph)
@@ -268,7 +281,8 @@ enum err_code graph_add_node(struct graph *graph, const struct op *op,
 			       (struct graph_value){ .origin = ORIGIN_NODE,
 						     .source = graph->n_node },
 			       &graph->edge[node.first_out + i], err);
-	if (!rc)
+	/* bodies come later, and types with them */
+	if (!rc && !op->bodies)
 		rc = type_outputs(graph, &node, err);
 	if (rc) {
 		graph->n_value = n_value;
@@ -280,6 +294,22 @@ enum err_code graph_add_node(struct graph *graph, const struct op *op,
 	graph->n_edge += n_in + n_out;
 	graph->node[graph->n_node++] = node;
 	return ERR_NONE;
+}
+
+enum err_code graph_set_bodies(struct graph *graph, struct graph *const *body,
+			       int32_t n_captured, struct err *err)
+{
+	struct graph_node *node = &graph->node[graph->n_node - 1];
+	unsigned n = 0;
+
+	while (node->op->bodies && node->op->bodies[n])
+		n++;
+	node->body = arena_copy(graph->arena, body, n * sizeof(struct graph *));
+	if (!node->body)
+		return full(err);
+	node->n_body = n;
+	node->n_captured = n_captured;
+	return type_outputs(graph, node, err);
 }
 
 enum err_code graph_add_output(struct graph *graph, int32_t value,

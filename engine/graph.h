@@ -47,6 +47,7 @@ struct graph_node {
 	int32_t first_in, n_in, first_out, n_out; /**< ranges of graph->edge */
 	struct graph **body;			  /**< If, Loop, Scan */
 	unsigned n_body;
+	int32_t n_captured; /**< last inputs, of the node and every body */
 	unsigned epoch; /**< recomputed clones differ: CSE leaves them apart */
 };
 
@@ -112,6 +113,15 @@ MUST_USE enum err_code graph_add_node(struct graph *graph, const struct op *op,
 				      const int32_t *in, int32_t n_in,
 				      int32_t *out, int32_t n_out,
 				      struct err *err);
+/** Gives the node made last its bodies, in the order of op->bodies, and types
+ * its outputs. The bodies live in the graph's arena (graph_create_body). */
+MUST_USE enum err_code graph_set_bodies(struct graph *graph,
+					struct graph *const *body,
+					int32_t n_captured, struct err *err);
+/** An empty graph in the arena of another, with which it ends. */
+MUST_USE enum err_code graph_create_body(struct graph *graph,
+					 struct graph **ret_body,
+					 struct err *err);
 MUST_USE enum err_code graph_add_output(struct graph *graph, int32_t value,
 					struct err *err);
 MUST_USE enum err_code graph_add_assign(struct graph *graph, int32_t variable,

@@ -13,6 +13,9 @@
 
 enum { HUGE_FROM = 4 << 20 };
 
+/** Of the values of a tail at once, where the plan says nothing. */
+#define TAIL_BYTES_MAX ((size_t)4 << 30)
+
 /** Below this much predicted work a run is over before helpers are awake. */
 #define TEAM_FROM_US 150.0
 /** Below this much a step is not worth the way of its data to other cores. */
@@ -28,7 +31,7 @@ struct instance {
 	int32_t *fault;			  /* by step; 0: none */
 	size_t n_bound;			  /* steps that are bound */
 	bool poisons, calls_always;	  /* for tests */
-	struct interpreter_result result; /* of the last interpreted run */
+	struct interpreter_result result; /* of the last run's tail */
 };
 
 static enum err_code no_memory(struct err *err)
@@ -166,16 +169,28 @@ struct tensor_view instance_input(struct instance *instance, unsigned i)
 		    plan_input(instance->plan, i));
 }
 
-struct tensor_view instance_output(struct instance *instance, unsigned i)
+/* Output number i of the steps. */
+static struct tensor_view steps_output(struct instance *instance, int32_t i)
 {
 	const struct plan *plan = instance->plan;
 
-	if (!plan->is_interpreted)
-		return view(address(instance, &plan->output[i]),
-			    plan_output(plan, i));
+	return view(address(instance, &plan->output[i]),
+		    &plan->facts->fact[plan->graph->output[i]]);
+}
+
+struct tensor_view instance_output(struct instance *instance, unsigned i)
+{
+	const struct plan *plan = instance->plan;
+	const struct tail_place *place;
+
+	if (!plan->tail)
+		return steps_output(instance, (int32_t)i);
+	place = &plan->place[i];
+	if (place->from == TAIL_FROM_STEPS)
+		return steps_output(instance, place->index);
 	if (!instance->result.value)
 		return view(NULL, plan_output(plan, i));
-	return instance->result.value[plan->graph->output[i]];
+	return instance->result.value[plan->tail->output[place->index]];
 }
 
 struct plan *instance_plan(const struct instance *instance)
@@ -302,22 +317,35 @@ static enum err_code run_steps(struct instance *instance, struct team *team,
 	return check_faults(instance, err);
 }
 
-static enum err_code run_interpreted(struct instance *instance, struct err *err)
+/* What only a run can shape, with what the steps made. */
+static enum err_code run_tail(struct instance *instance, struct err *err)
 {
 	const struct plan *plan = instance->plan;
 	const struct interpreter_options options = {
-		.max_bytes = plan->options.memory_limit,
+		.max_bytes = plan->options.memory_limit
+				 ? plan->options.memory_limit
+				 : TAIL_BYTES_MAX,
+		.frees = true,
 	};
-	const unsigned n = plan_n_inputs(plan);
+	const size_t n = (size_t)plan->tail->n_input;
 	struct tensor_view *input = mem_array(n + 1, sizeof(*input));
 	enum err_code rc;
+	uint64_t old;
 
 	if (!input)
 		return no_memory(err);
-	for (unsigned i = 0; i < n; i++)
-		input[i] = instance_input(instance, i);
+	for (size_t i = 0; i < n; i++) {
+		const struct tail_place *place = &plan->tail_input[i];
+
+		input[i] =
+		    place->from == TAIL_FROM_INPUT
+			? instance_input(instance, (unsigned)place->index)
+			: steps_output(instance, place->index);
+	}
 	interpreter_result_finish(&instance->result);
-	rc = interpret(plan->graph, input, &options, &instance->result, err);
+	old = flush_begin();
+	rc = interpret(plan->tail, input, &options, &instance->result, err);
+	flush_end(old);
 	mem_free(input);
 	return rc;
 }
@@ -325,7 +353,7 @@ static enum err_code run_interpreted(struct instance *instance, struct err *err)
 enum err_code instance_run(struct instance *instance, struct team *team,
 			   struct err *err)
 {
-	if (instance->plan->is_interpreted)
-		return run_interpreted(instance, err);
-	return run_steps(instance, team, err);
+	enum err_code rc = run_steps(instance, team, err);
+
+	return rc || !instance->plan->tail ? rc : run_tail(instance, err);
 }

@@ -3,18 +3,55 @@
 
 #include <string.h>
 
+#include "base/mem.h"
+#include "engine/evaluate.h"
 #include "engine/node_call.h"
 
+/* What all frames of one run share. */
 struct run {
-	const struct graph *graph;
 	const struct interpreter_options *options;
-	struct arena *arena;
-	struct fact *fact; /* by value; `value` is where the elements lie */
+	struct run_heap heap;
+	uint64_t n_steps;
+};
+
+struct frame {
+	struct run *run;
+	const struct graph *graph;
+	unsigned depth; /* bodies around it */
+	bool frees;
+	/* by value */
+	struct fact *fact; /* `value` is where the elements lie */
+	struct run_block **owner;
+	int32_t *last; /* number of the last node that reads it */
 };
 
 static enum err_code no_memory(struct err *err)
 {
 	return err_set(err, ERR_NO_MEMORY, "interpreter: out of memory");
+}
+
+/* ---- values -------------------------------------------------------------- */
+
+static struct item item_of(const struct frame *frame, int32_t value)
+{
+	if (value == VALUE_NONE)
+		return (struct item){ 0 };
+	return (struct item){ frame->fact[value], frame->owner[value] };
+}
+
+static void drop(struct frame *frame, int32_t value)
+{
+	struct item item = item_of(frame, value);
+
+	item_drop(&frame->run->heap, &item);
+	frame->fact[value] = (struct fact){ 0 };
+	frame->owner[value] = NULL;
+}
+
+static void put(struct frame *frame, int32_t value, const struct item *item)
+{
+	frame->fact[value] = item->fact;
+	frame->owner[value] = item->owner;
 }
 
 static struct fact view_fact(const struct tensor_view *view)
@@ -28,44 +65,73 @@ static struct fact view_fact(const struct tensor_view *view)
 	};
 }
 
-static enum err_code
-know_inputs(struct run *run, const struct tensor_view *input, struct err *err)
+static void know_sources(struct frame *frame)
 {
-	const struct graph *graph = run->graph;
+	const struct graph *graph = frame->graph;
 
-	for (int32_t i = 0; i < graph->n_input; i++) {
-		const struct graph_value *value =
-		    &graph->value[graph->input[i]];
-
-		if (value->type.elem != DTYPE_NONE &&
-		    value->type.elem != input[i].dtype)
-			return err_set(
-			    err, ERR_INVALID, "input '%s': expected %s, got %s",
-			    value->name, dtype_info(value->type.elem)->name,
-			    dtype_info(input[i].dtype)->name);
-		run->fact[graph->input[i]] = view_fact(&input[i]);
-	}
 	for (int32_t i = 0; i < graph->n_value; i++) {
 		const struct graph_value *value = &graph->value[i];
 
 		if (value->origin == ORIGIN_CONST)
-			run->fact[i] =
+			frame->fact[i] =
 			    view_fact(&graph->constant[value->source]);
 		else if (value->origin == ORIGIN_VARIABLE)
-			run->fact[i] =
+			frame->fact[i] =
 			    view_fact(&graph->variable[value->source].view);
 	}
-	return ERR_NONE;
 }
 
-static enum err_code run_call(struct run *run, struct node_call *call,
-			      struct err *err)
+/* Outputs are read by the caller, constants for ever. */
+static void find_last(struct frame *frame)
 {
+	const struct graph *graph = frame->graph;
+
+	for (int32_t i = 0; i < graph->n_value; i++)
+		frame->last[i] = -1;
+	for (int32_t i = 0; i < graph->n_node; i++) {
+		const struct graph_node *node = &graph->node[i];
+
+		for (int32_t j = 0; node->op && j < node->n_in; j++)
+			if (graph_in(graph, node)[j] != VALUE_NONE)
+				frame->last[graph_in(graph, node)[j]] = i;
+		for (int32_t j = 0; node->op && j < node->n_out; j++)
+			if (graph_out(graph, node)[j] != VALUE_NONE)
+				frame->last[graph_out(graph, node)[j]] = i;
+	}
+	for (int32_t i = 0; i < graph->n_output; i++)
+		frame->last[graph->output[i]] = -1;
+	for (int32_t i = 0; i < graph->n_value; i++)
+		if (graph->value[i].origin == ORIGIN_CONST ||
+		    graph->value[i].origin == ORIGIN_VARIABLE)
+			frame->last[i] = -1;
+}
+
+static void free_dead(struct frame *frame, int32_t number)
+{
+	const struct graph *graph = frame->graph;
+	const struct graph_node *node = &graph->node[number];
+
+	for (int32_t i = 0; i < node->n_in + node->n_out; i++) {
+		const int32_t value =
+		    i < node->n_in ? graph_in(graph, node)[i]
+				   : graph_out(graph, node)[i - node->n_in];
+
+		if (value != VALUE_NONE && frame->last[value] == number)
+			drop(frame, value);
+	}
+}
+
+/* ---- nodes --------------------------------------------------------------- */
+
+static enum err_code run_call(struct frame *frame, struct node_call *call,
+			      struct item *out, struct err *err)
+{
+	struct run *run = frame->run;
 	const struct node_call_options options = {
 		.reference = run->options && run->options->reference,
-		.arena = run->arena,
+		.arena = run->heap.text,
 	};
-	void **data = arena_array(run->arena, call->n_out + 1, sizeof(*data));
+	void **data = mem_array(call->n_out + 1, sizeof(*data));
 	bool known;
 	enum err_code rc;
 
@@ -79,67 +145,287 @@ static enum err_code run_call(struct run *run, struct node_call *call,
 	for (unsigned i = 0; i < call->n_out && !rc; i++) {
 		if (call->out[i].type.elem == DTYPE_NONE)
 			continue;
-		data[i] = arena_aligned(run->arena,
-					fact_data_bytes(&call->out[i]) + 1);
-		if (!data[i])
-			rc = no_memory(err);
-		call->out[i].value = data[i];
+		out[i].fact = call->out[i];
+		rc = item_alloc(&run->heap, &out[i], err);
+		data[i] = item_data(&out[i]);
+		call->out[i].value = out[i].fact.value;
 	}
-	return rc ? rc : node_call_run(call, data, &options, err);
+	if (!rc)
+		rc = node_call_run(call, data, &options, err);
+	mem_free(data);
+	return rc;
 }
 
-static enum err_code run_node(struct run *run, const struct graph_node *node,
-			      struct err *err)
+static enum err_code run_kernels(struct frame *frame,
+				 const struct graph_node *node,
+				 struct item *out, struct err *err)
 {
-	const int32_t *out = graph_out(run->graph, node);
 	struct node_call call;
-	enum err_code rc;
+	enum err_code rc =
+	    node_call_init(&call, frame->graph, node, frame->fact, err);
 
-	if (node->n_body > 0)
-		return err_set(err, ERR_UNSUPPORTED,
-			       NODE_TEXT ": bodies are not interpreted",
-			       NODE_ARGS(node));
-	rc = node_call_init(&call, run->graph, node, run->fact, err);
 	if (!rc)
-		rc = run_call(run, &call, err);
-	for (unsigned i = 0; i < call.n_out && !rc; i++)
-		if (out[i] != VALUE_NONE)
-			run->fact[out[i]] = call.out[i];
+		rc = run_call(frame, &call, out, err);
 	node_call_finish(&call);
 	return rc;
 }
 
-/* A copy that assignments do not reach. */
-static enum err_code keep(struct run *run, int32_t value, struct err *err)
+/* in: room for all operands */
+static enum err_code evaluate(struct frame *frame,
+			      const struct graph_node *node, struct item *in,
+			      struct item *out, struct err *err)
 {
-	struct fact *fact = &run->fact[value];
-	const size_t bytes = fact_data_bytes(fact);
-	void *copy = arena_aligned(run->arena, bytes + 1);
+	const struct graph *graph = frame->graph;
+	struct evaluate call = {
+		.run = frame->run,
+		.heap = &frame->run->heap,
+		.depth = frame->depth,
+		.node = node,
+		.in = in,
+		.out = out,
+		.n_in = (unsigned)node->n_in,
+		.n_out = (unsigned)node->n_out,
+	};
+	enum err_code rc;
 
-	if (!copy)
+	for (int32_t i = 0; i < node->n_in; i++)
+		in[i] = item_of(frame, graph_in(graph, node)[i]);
+	for (int32_t i = 0; i < node->n_out; i++)
+		if (graph_out(graph, node)[i] != VALUE_NONE)
+			out[i].fact.type =
+			    graph->value[graph_out(graph, node)[i]].type;
+	rc = node->op->evaluate(&call, err);
+	return rc ? err_prefix(err, NODE_TEXT, NODE_ARGS(node)) : ERR_NONE;
+}
+
+static bool is_wrapped(const struct frame *frame, int32_t value)
+{
+	return value != VALUE_NONE && (frame->fact[value].type.is_sequence ||
+				       frame->fact[value].type.is_optional);
+}
+
+/* Identity of a sequence: kernels see tensors only. */
+static enum err_code pass_on(struct frame *frame, const struct graph_node *node,
+			     struct item *out, struct err *err)
+{
+	const int32_t value = graph_in(frame->graph, node)[0];
+	const struct item item = item_of(frame, value);
+
+	if (!(node->op->flags & OP_VIEW) || node->n_out != 1)
+		return err_set(err, ERR_UNSUPPORTED,
+			       NODE_TEXT ": it takes no sequences",
+			       NODE_ARGS(node));
+	out[0] = item_share(&item);
+	return ERR_NONE;
+}
+
+static enum err_code count_step(struct run *run, struct err *err)
+{
+	if (run->n_steps++ < EVALUATE_MAX_STEPS)
+		return ERR_NONE;
+	return err_set(err, ERR_TOO_LARGE,
+		       "a run takes more than %d steps; does a loop end?",
+		       EVALUATE_MAX_STEPS);
+}
+
+static enum err_code run_node(struct frame *frame, int32_t number,
+			      struct err *err)
+{
+	const struct graph_node *node = &frame->graph->node[number];
+	const size_t n = (size_t)node->n_in + (size_t)node->n_out;
+	const int32_t *value = graph_out(frame->graph, node);
+	struct item few[NODE_CALL_FEW], *item = few, *out;
+	enum err_code rc = count_step(frame->run, err);
+
+	if (rc)
+		return rc;
+	memset(few, 0, sizeof(few));
+	if (n > NODE_CALL_FEW)
+		item = mem_array(n, sizeof(*item));
+	if (!item)
 		return no_memory(err);
-	if (bytes)
-		memcpy(copy, fact->value, bytes);
-	fact->value = copy;
+	out = item + node->n_in;
+	if (node->op->evaluate)
+		rc = evaluate(frame, node, item, out, err);
+	else if (node->n_in &&
+		 is_wrapped(frame, graph_in(frame->graph, node)[0]))
+		rc = pass_on(frame, node, out, err);
+	else
+		rc = run_kernels(frame, node, out, err);
+	for (int32_t i = 0; i < node->n_out; i++) {
+		if (!rc && value[i] != VALUE_NONE)
+			put(frame, value[i], &out[i]);
+		else
+			item_drop(&frame->run->heap, &out[i]);
+	}
+	if (item != few)
+		mem_free(item);
+	if (!rc && frame->frees)
+		free_dead(frame, number);
+	return rc;
+}
+
+static enum err_code run_nodes(struct frame *frame, struct err *err)
+{
+	const struct graph *graph = frame->graph;
+	enum err_code rc = ERR_NONE;
+
+	for (int32_t i = 0; i < graph->n_node && !rc; i++)
+		if (graph->node[i].op)
+			rc = run_node(frame, i, err);
+	return rc;
+}
+
+/* ---- frames -------------------------------------------------------------- */
+
+static enum err_code frame_new(struct run *run, const struct graph *graph,
+			       struct frame **ret_frame, struct err *err)
+{
+	const size_t n = (size_t)graph->n_value + 1;
+	struct frame *frame = mem_zero(sizeof(*frame));
+
+	if (frame) {
+		frame->run = run;
+		frame->graph = graph;
+		frame->fact = mem_array(n, sizeof(*frame->fact));
+		frame->owner = mem_array(n, sizeof(struct run_block *));
+		frame->last = mem_array(n, sizeof(*frame->last));
+	}
+	if (!frame || !frame->fact || !frame->owner || !frame->last) {
+		frame_destroy(frame);
+		return no_memory(err);
+	}
+	know_sources(frame);
+	find_last(frame);
+	*ret_frame = frame;
+	return ERR_NONE;
+}
+
+enum err_code frame_create(const struct evaluate *call,
+			   const struct graph *body, struct frame **ret_frame,
+			   struct err *err)
+{
+	enum err_code rc;
+
+	if (call->depth >= EVALUATE_MAX_DEPTH)
+		return err_set(err, ERR_TOO_LARGE, "bodies nest deeper than %d",
+			       EVALUATE_MAX_DEPTH);
+	rc = frame_new(call->run, body, ret_frame, err);
+	if (rc)
+		return rc;
+	(*ret_frame)->depth = call->depth + 1;
+	(*ret_frame)->frees = true;
+	return ERR_NONE;
+}
+
+static void drop_all(struct frame *frame)
+{
+	for (int32_t i = 0; frame->owner && i < frame->graph->n_value; i++)
+		if (frame->owner[i])
+			drop(frame, i);
+}
+
+void frame_destroy(struct frame *frame)
+{
+	if (!frame)
+		return;
+	if (frame->owner)
+		drop_all(frame);
+	mem_free(frame->fact);
+	mem_free(frame->owner);
+	mem_free(frame->last);
+	mem_free(frame);
+}
+
+static enum err_code check_input(const struct graph_value *value,
+				 struct type type, struct err *err)
+{
+	if (value->type.elem == DTYPE_NONE ||
+	    (value->type.elem == type.elem &&
+	     value->type.is_sequence == type.is_sequence &&
+	     value->type.is_optional == type.is_optional))
+		return ERR_NONE;
+	return err_set(err, ERR_INVALID, "input '%s': expected %s%s, got %s%s",
+		       value->name, value->type.is_sequence ? "seq of " : "",
+		       dtype_info(value->type.elem)->name,
+		       type.is_sequence ? "seq of " : "",
+		       dtype_info(type.elem)->name);
+}
+
+enum err_code frame_run(struct frame *frame, const struct item *in,
+			struct item *out, struct err *err)
+{
+	const struct graph *graph = frame->graph;
+	enum err_code rc = count_step(frame->run, err);
+
+	for (int32_t i = 0; i < graph->n_input && !rc; i++) {
+		const int32_t value = graph->input[i];
+		const struct item item = item_share(&in[i]);
+
+		put(frame, value, &item);
+		rc = check_input(&graph->value[value], in[i].fact.type, err);
+	}
+	if (!rc)
+		rc = run_nodes(frame, err);
+	for (int32_t i = 0; i < graph->n_output && !rc; i++) {
+		const struct item item = item_of(frame, graph->output[i]);
+
+		out[i] = item_share(&item);
+	}
+	drop_all(frame);
+	return rc;
+}
+
+/* ---- the whole ----------------------------------------------------------- */
+
+static enum err_code know_inputs(struct frame *frame,
+				 const struct tensor_view *input,
+				 struct err *err)
+{
+	const struct graph *graph = frame->graph;
+	enum err_code rc = ERR_NONE;
+
+	for (int32_t i = 0; i < graph->n_input && !rc; i++) {
+		struct fact *fact = &frame->fact[graph->input[i]];
+
+		*fact = view_fact(&input[i]);
+		rc = check_input(&graph->value[graph->input[i]], fact->type,
+				 err);
+	}
+	return rc;
+}
+
+/* A copy that assignments do not reach. */
+static enum err_code keep(struct frame *frame, int32_t value, struct err *err)
+{
+	struct item copy = { .fact = frame->fact[value] };
+	const void *from = copy.fact.value;
+	enum err_code rc = item_alloc(&frame->run->heap, &copy, err);
+
+	if (rc)
+		return rc;
+	if (fact_data_bytes(&copy.fact))
+		memcpy(item_data(&copy), from, fact_data_bytes(&copy.fact));
+	put(frame, value, &copy);
 	return ERR_NONE;
 }
 
 /* Values that are variables are read before any variable is written. */
-static enum err_code write_variables(struct run *run, struct err *err)
+static enum err_code write_variables(struct frame *frame, struct err *err)
 {
-	const struct graph *graph = run->graph;
+	const struct graph *graph = frame->graph;
 	enum err_code rc = ERR_NONE;
 
 	if (graph->n_assign == 0)
 		return ERR_NONE;
 	for (int32_t i = 0; i < graph->n_value && !rc; i++)
 		if (graph->value[i].origin == ORIGIN_VARIABLE)
-			rc = keep(run, i, err);
+			rc = keep(frame, i, err);
 	for (int32_t i = 0; i < graph->n_assign && !rc; i++) {
 		const struct assign *assign = &graph->assign[i];
 		const struct tensor_view *to =
 		    &graph->variable[assign->variable].view;
-		const struct fact *from = &run->fact[assign->value];
+		const struct fact *from = &frame->fact[assign->value];
 
 		if (from->type.elem != to->dtype ||
 		    !shape_equal(&from->shape, &to->shape))
@@ -154,16 +440,20 @@ static enum err_code write_variables(struct run *run, struct err *err)
 	return rc;
 }
 
-static enum err_code run_graph(struct run *run, const struct tensor_view *input,
-			       struct err *err)
+static enum err_code run_graph(struct frame *frame,
+			       const struct tensor_view *input,
+			       struct tensor_view *value, struct err *err)
 {
-	const struct graph *graph = run->graph;
-	enum err_code rc = know_inputs(run, input, err);
+	const struct graph *graph = frame->graph;
+	enum err_code rc = know_inputs(frame, input, err);
 
-	for (int32_t i = 0; i < graph->n_node && !rc; i++)
-		if (graph->node[i].op)
-			rc = run_node(run, &graph->node[i], err);
-	return rc ? rc : write_variables(run, err);
+	if (!rc)
+		rc = run_nodes(frame, err);
+	if (!rc)
+		rc = write_variables(frame, err);
+	for (int32_t i = 0; i < graph->n_value && !rc; i++)
+		value[i] = fact_view(&frame->fact[i]);
+	return rc;
 }
 
 enum err_code interpret(const struct graph *graph,
@@ -171,34 +461,42 @@ enum err_code interpret(const struct graph *graph,
 			const struct interpreter_options *options,
 			struct interpreter_result *ret, struct err *err)
 {
-	const size_t max = options ? options->max_bytes : 0;
-	const size_t n = (size_t)graph->n_value + 1;
-	struct run run = { .graph = graph, .options = options };
-	struct tensor_view *value = NULL;
-	enum err_code rc = ERR_NO_MEMORY;
+	struct interpreter_result result = { 0 };
+	enum err_code rc;
 
-	run.arena = arena_create(max ? max : SIZE_MAX / 2);
-	if (run.arena) {
-		run.fact = arena_array(run.arena, n, sizeof(*run.fact));
-		value = arena_array(run.arena, n, sizeof(*value));
-	}
-	if (!run.fact || !value)
+	result.run = mem_zero(sizeof(*result.run));
+	result.value =
+	    mem_array((size_t)graph->n_value + 1, sizeof(*result.value));
+	if (!result.run || !result.value) {
 		rc = no_memory(err);
-	else
-		rc = run_graph(&run, input, err);
-	if (rc) {
-		arena_destroy(run.arena);
-		return rc;
+		goto out;
 	}
-	for (int32_t i = 0; i < graph->n_value; i++)
-		value[i] = fact_view(&run.fact[i]);
-	ret->arena = run.arena;
-	ret->value = value;
+	result.run->options = options;
+	rc = run_heap_init(&result.run->heap, options ? options->max_bytes : 0,
+			   err);
+	if (!rc)
+		rc = frame_new(result.run, graph, &result.frame, err);
+	if (rc)
+		goto out;
+	result.frame->frees = options && options->frees && graph->n_assign == 0;
+	rc = run_graph(result.frame, input, result.value, err);
+	/* the caller's options end with the call */
+	result.run->options = NULL;
+	if (rc)
+		goto out;
+	*ret = result;
 	return ERR_NONE;
+out:
+	interpreter_result_finish(&result);
+	return rc;
 }
 
 void interpreter_result_finish(struct interpreter_result *result)
 {
-	arena_destroy(result->arena);
-	*result = (struct interpreter_result){ NULL, NULL };
+	frame_destroy(result->frame);
+	if (result->run)
+		run_heap_finish(&result->run->heap);
+	mem_free(result->run);
+	mem_free(result->value);
+	*result = (struct interpreter_result){ 0 };
 }

@@ -3,11 +3,12 @@
  * Interpreter: the naive executor, and the oracle of all tests.
  *
  * Node by node: infer, the last (reference) kernel or the best QUICK one, a
- * fresh buffer a value. No plan, no reuse, no threads. Also runs what only a
- * run can shape.
+ * fresh block of the run heap a value. No plan, no reuse, no threads. Also
+ * runs what only a run can shape: bodies, sequences, optionals
+ * (engine/evaluate.h).
  *
- * Ownership: outputs live in the result's arena until
- * interpreter_result_destroy. Threads:   any number of interpreters at once.
+ * Ownership: values live until interpreter_result_finish().
+ * Threads:   any number of interpreters at once.
  */
 #ifndef ENGINE_INTERPRETER_H
 #define ENGINE_INTERPRETER_H
@@ -15,13 +16,17 @@
 #include "engine/facts.h"
 
 struct interpreter_result {
-	struct arena *arena;
-	struct tensor_view *value; /**< [graph->n_value]; data NULL: not made */
+	struct run *run;     /**< its heap */
+	struct frame *frame; /**< who holds the values */
+	/** [graph->n_value]; data NULL: not made, or freed. That of a sequence
+	 * or optional is its struct sequence (engine/run_heap.h). */
+	struct tensor_view *value;
 };
 
 struct interpreter_options {
-	bool reference; /**< reference kernels only */
-	size_t max_bytes;
+	bool reference;	  /**< reference kernels only */
+	bool frees;	  /**< what nobody reads any more: outputs stay */
+	size_t max_bytes; /**< of all values at once; 0: no bound */
 };
 
 /** input[i] is graph input i. Assigns are written to the variables at the

@@ -67,6 +67,8 @@ static bool can_infer(const struct node_call *call)
 {
 	const struct op *op = call->node->op;
 
+	if (op->evaluate)
+		return false;
 	for (unsigned i = 0; i < call->n_in; i++) {
 		const struct fact *in = &call->in[i];
 		const bool decides = op->flags & OP_DYNAMIC ||
@@ -74,6 +76,8 @@ static bool can_infer(const struct node_call *call)
 
 		if (!is_absent(in) &&
 		    (!in->has_shape || (decides && !in->value)))
+			return false;
+		if (in->type.is_sequence || in->type.is_optional)
 			return false;
 	}
 	return true;

@@ -94,6 +94,7 @@ enum op_flag {
 
 struct kernel;
 struct vjp;
+struct evaluate;
 
 struct op {
 	const char *domain; /**< "", "com.microsoft"; "predictd" is ours */
@@ -107,7 +108,15 @@ struct op {
 	enum err_code (*infer)(struct infer *infer, struct err *err);
 	/** Best first, the reference last, then NULL. */
 	const struct kernel *const *kernels;
-	const char *body; /**< graph text: runs without kernels */
+	/** In place of kernels: see engine/evaluate.h. */
+	enum err_code (*evaluate)(struct evaluate *call, struct err *err);
+	/** Types of outputs where ports cannot tell; ports of outputs are then
+	 * for their number only. */
+	enum err_code (*type)(const struct graph_node *node,
+			      const struct type *in, struct type *out,
+			      unsigned n_out, struct err *err);
+	const char *const *bodies; /**< attributes that are graphs, or NULL */
+	const char *body;	   /**< graph text: runs without kernels */
 	const char *grad; /**< graph text: "dA = SumTo(Mul(dC, B), A); ..." */
 	enum err_code (*vjp)(struct vjp *vjp, struct err *err);
 	const struct op_case *cases; /**< end with a NULL name */

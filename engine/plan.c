@@ -35,49 +35,6 @@ static enum err_code copy_signature(struct plan *plan,
 	return ERR_NONE;
 }
 
-/** True when a value that is needed has no shape before a run, or a node has
- * a body to be run under control. */
-static bool needs_a_run(const struct plan *plan)
-{
-	const struct graph *graph = plan->graph;
-
-	for (int32_t i = 0; i < graph->n_node; i++) {
-		const struct graph_node *node = &graph->node[i];
-
-		if (node->n_body)
-			return true;
-		for (int32_t j = 0; j < node->n_out; j++) {
-			int32_t v = graph_out(graph, node)[j];
-
-			if (v != VALUE_NONE && !plan->facts->fact[v].has_shape)
-				return true;
-		}
-	}
-	return false;
-}
-
-/** A block with nothing but the inputs: the interpreter makes the rest. */
-static enum err_code plan_interpreted(struct plan *plan, struct err *err)
-{
-	const struct graph *graph = plan->graph;
-	size_t offset = 0;
-
-	plan->is_interpreted = true;
-	plan->input = arena_array(plan->arena, (size_t)graph->n_input + 1,
-				  sizeof(*plan->input));
-	if (!plan->input)
-		return err_set(err, ERR_NO_MEMORY, "plan: out of memory");
-	for (int32_t i = 0; i < graph->n_input; i++) {
-		const struct fact *fact = plan_input(plan, (unsigned)i);
-
-		plan->input[i].offset = offset;
-		offset +=
-		    plan_round(tensor_bytes(fact->type.elem, &fact->shape));
-	}
-	plan->report.arena = plan->report.arena_lower_bound = offset;
-	return ERR_NONE;
-}
-
 static enum err_code place(struct planner *p, struct err *err)
 {
 	const bool shares = !p->plan->options.keep_all;
@@ -129,17 +86,18 @@ static enum err_code fill(struct plan *plan, const struct graph *graph,
 	enum err_code rc = graph_clone(graph, &plan->graph, err);
 
 	if (!rc)
+		rc = copy_signature(plan, signature, &input, err);
+	if (!rc)
+		rc = plan_branches(plan->graph, input, err);
+	if (!rc)
 		rc = graph_widen(plan->graph, err);
 	if (!rc)
 		rc = graph_tidy(plan->graph, err);
 	if (!rc)
-		rc = copy_signature(plan, signature, &input, err);
-	if (!rc)
 		rc = facts_create(plan->graph, input, &plan->facts, err);
-	if (rc)
-		return rc;
-	return needs_a_run(plan) ? plan_interpreted(plan, err)
-				 : plan_static(plan, err);
+	if (!rc && plan_needs_tail(plan))
+		rc = plan_cut_tail(plan, err);
+	return rc ? rc : plan_static(plan, err);
 }
 
 enum err_code plan_create(const struct graph *graph,
@@ -188,6 +146,7 @@ void plan_unref(struct plan *plan)
 			step->kernel->finish(step->state);
 	}
 	facts_destroy(plan->facts);
+	graph_destroy(plan->tail);
 	graph_destroy(plan->graph);
 	arena_destroy(plan->arena);
 	mem_free(plan);
@@ -205,7 +164,8 @@ const struct fact *plan_input(const struct plan *plan, unsigned i)
 
 const struct fact *plan_output(const struct plan *plan, unsigned i)
 {
-	return &plan->facts->fact[plan->graph->output[i]];
+	return &plan->facts->fact[plan->tail ? plan->output_value[i]
+					     : plan->graph->output[i]];
 }
 
 unsigned plan_n_inputs(const struct plan *plan)
@@ -215,7 +175,7 @@ unsigned plan_n_inputs(const struct plan *plan)
 
 unsigned plan_n_outputs(const struct plan *plan)
 {
-	return (unsigned)plan->graph->n_output;
+	return (unsigned)(plan->tail ? plan->n_output : plan->graph->n_output);
 }
 
 static void print_step(const struct plan_step *step, struct buf *buf)
@@ -235,8 +195,10 @@ static void print_step(const struct plan_step *step, struct buf *buf)
 
 void plan_print(const struct plan *plan, struct buf *buf)
 {
-	if (plan->is_interpreted)
-		buf_puts(buf, "only a run can shape it: interpreted\n");
 	for (size_t i = 0; i < plan->report.n_steps; i++)
 		print_step(&plan->step[i], buf);
+	for (int32_t i = 0; plan->tail && i < plan->tail->n_node; i++)
+		buf_printf(buf, "%-24s %-24s only a run can shape it\n",
+			   plan->tail->node[i].op->name,
+			   plan->tail->node[i].name);
 }

@@ -11,9 +11,10 @@
  * that any more, under whatever name, and copied there at the end of a run
  * elsewhere. Outputs never share bytes with inputs, constants or variables.
  *
- * A graph with a value that only a run can shape, or with bodies that a run
- * controls (If, Loop, Scan), is not planned: its instances hand the whole of
- * it to the interpreter, which allocates. plan_output() then knows no shape.
+ * An If whose condition is known is replaced by its branch. Nodes that only a
+ * run can shape, or whose bodies a run controls (If, Loop, Scan), are the
+ * plan's tail: the interpreter runs them after the steps and allocates.
+ * plan_output() knows no shape of what the tail makes.
  *
  * Ownership: counted; holds its own graph copy. The source graph and the
  *            memory of its constants and variables must outlive it.

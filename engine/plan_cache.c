@@ -28,41 +28,92 @@ struct plan_cache {
 	struct plan_cache_stats stats;
 };
 
+/* Shape and Size read no element; what a run shapes stays so. */
+static bool hides_values(const struct op *op)
+{
+	return !strcmp(op->name, "Shape") || !strcmp(op->name, "Size") ||
+	       op->flags & OP_DYNAMIC;
+}
+
+static enum err_code mark_wanted(const struct graph *graph, bool *wanted,
+				 struct err *err);
+
+/** An If may become its branch, which reads captured values. */
+/* NOLINTNEXTLINE(misc-no-recursion): bodies nest to a bounded depth */
+static enum err_code mark_branches(const struct graph *graph,
+				   const struct graph_node *node, bool *wanted,
+				   struct err *err)
+{
+	const int32_t *in = graph_in(graph, node);
+	enum err_code rc = ERR_NONE;
+
+	if (strcmp(node->op->name, "If") != 0)
+		return ERR_NONE;
+	wanted[in[0]] = true;
+	for (unsigned i = 0; i < node->n_body && !rc; i++) {
+		const struct graph *body = node->body[i];
+		bool *inner =
+		    mem_array((size_t)body->n_value + 1, sizeof(bool));
+
+		if (!inner)
+			return err_set(err, ERR_NO_MEMORY,
+				       "plan cache: out of memory");
+		rc = mark_wanted(body, inner, err);
+		for (int32_t j = 0; j < body->n_input && !rc; j++)
+			if (inner[body->input[j]])
+				wanted[in[1 + j]] = true;
+		mem_free(inner);
+	}
+	return rc;
+}
+
 /** Marks the values that shapes depend on, from the ports that say so back to
  * the inputs. */
-static enum err_code find_wanted(struct plan_cache *cache, struct err *err)
+/* NOLINTNEXTLINE(misc-no-recursion): bodies nest to a bounded depth */
+static enum err_code mark_wanted(const struct graph *graph, bool *wanted,
+				 struct err *err)
 {
-	const struct graph *graph = cache->graph;
-	bool *wanted = mem_array((size_t)graph->n_value + 1, sizeof(bool));
+	enum err_code rc = ERR_NONE;
 
-	if (!wanted)
-		return err_set(err, ERR_NO_MEMORY, "plan cache: out of memory");
-	for (int32_t i = graph->n_node - 1; i >= 0; i--) {
+	for (int32_t i = graph->n_node - 1; i >= 0 && !rc; i--) {
 		const struct graph_node *node = &graph->node[i];
-		bool passes_on = false, only_shape;
+		bool passes_on = false;
 
 		if (!node->op)
 			continue;
-		only_shape = !strcmp(node->op->name, "Shape") ||
-			     !strcmp(node->op->name, "Size");
 		for (int32_t j = 0; j < node->n_out; j++) {
 			int32_t v = graph_out(graph, node)[j];
 
 			passes_on = passes_on || (v != VALUE_NONE && wanted[v]);
 		}
+		passes_on = passes_on && !hides_values(node->op);
 		for (int32_t j = 0; j < node->n_in; j++) {
 			int32_t v = graph_in(graph, node)[j];
 
 			if (v != VALUE_NONE &&
-			    ((passes_on && !only_shape) ||
+			    (passes_on ||
 			     (j < 32 && node->op->value_inputs >> j & 1)))
 				wanted[v] = true;
 		}
+		if (node->n_body)
+			rc = mark_branches(graph, node, wanted, err);
 	}
-	for (int32_t i = 0; i < graph->n_input; i++)
+	return rc;
+}
+
+static enum err_code find_wanted(struct plan_cache *cache, struct err *err)
+{
+	const struct graph *graph = cache->graph;
+	bool *wanted = mem_array((size_t)graph->n_value + 1, sizeof(bool));
+	enum err_code rc;
+
+	if (!wanted)
+		return err_set(err, ERR_NO_MEMORY, "plan cache: out of memory");
+	rc = mark_wanted(graph, wanted, err);
+	for (int32_t i = 0; i < graph->n_input && !rc; i++)
 		cache->wants_value[i] = wanted[graph->input[i]];
 	mem_free(wanted);
-	return ERR_NONE;
+	return rc;
 }
 
 enum err_code plan_cache_create(const struct graph *graph,

@@ -47,13 +47,29 @@ struct plan_freed {
 	size_t step, offset, bytes;
 };
 
+/** Where an output of the plan, or an input of its tail, comes from. */
+struct tail_place {
+	enum {
+		TAIL_FROM_STEPS, /* output `index` of the static part */
+		TAIL_FROM_INPUT, /* input `index` of the plan */
+		TAIL_FROM_TAIL,	 /* output `index` of the tail */
+	} from;
+	int32_t index;
+};
+
 struct plan {
 	atomic_uint refs;
 	struct plan_options options;
 	struct arena *arena; /**< all below but graph and facts */
 	struct graph *graph; /**< own, changed by planning */
 	struct facts *facts;
-	bool is_interpreted; /**< only a run can shape it: no steps */
+	/** What only a run can shape, run by the interpreter after the steps;
+	 * NULL: nothing. Then the static part's outputs are not the plan's. */
+	struct graph *tail;
+	struct tail_place *tail_input; /**< by input of the tail */
+	struct tail_place *place;      /**< by output of the plan */
+	const int32_t *output_value;   /**< by output of the plan: its id */
+	int32_t n_output;	       /**< of the plan, when it has a tail */
 	struct plan_step *step;
 	struct spot *input, *output;
 	struct plan_freed *freed;
@@ -64,6 +80,14 @@ struct plan {
 static inline size_t plan_round(size_t bytes)
 {
 	return (bytes + PLAN_ALIGN - 1) / PLAN_ALIGN * PLAN_ALIGN;
+}
+
+/** Bytes that stay read only, as a view wants them. */
+static inline void *plan_bytes(const void *value)
+{
+	/* a view has no const in its type
+	 * NOLINTNEXTLINE(performance-no-int-to-ptr) */
+	return (void *)(uintptr_t)value;
 }
 
 struct instance;

@@ -82,6 +82,14 @@ static inline bool op_is(const struct op *op, const char *name)
 	return !op->domain[0] && !strcmp(op->name, name);
 }
 
+/* plan_branch.c: an If whose condition is known becomes its branch. */
+MUST_USE enum err_code plan_branches(struct graph *graph,
+				     const struct fact *input, struct err *err);
+
+/* plan_tail.c: what only a run can shape */
+bool plan_needs_tail(const struct plan *plan);
+MUST_USE enum err_code plan_cut_tail(struct plan *plan, struct err *err);
+
 /* plan_lower.c: nodes without kernels become their bodies. */
 MUST_USE enum err_code plan_expand(struct planner *p, struct err *err);
 

@@ -374,6 +374,12 @@ enum err_code port_unify(const struct op *op, const struct graph_node *node,
 			       "node '%s' (%s) has %u outputs; it makes %d to "
 			       "%d",
 			       node_name, op->name, n_out, (int)min, (int)max);
+	if (op->type) {
+		rc = op->type(node, in, out, n_out, err);
+		return rc ? err_prefix(err, "node '%s' (%s)", node_name,
+				       op->name)
+			  : ERR_NONE;
+	}
 	for (unsigned i = 0; i < n_out && !rc; i++) {
 		const struct port *port = port_at(op->out, (int32_t)i);
 

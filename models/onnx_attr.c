@@ -14,6 +14,7 @@ enum {
 	ATTR_FIELD_STRINGS = 9,
 	ATTR_FIELD_TENSORS = 10,
 	ATTR_FIELD_GRAPHS = 11,
+	ATTR_FIELD_TYPE_PROTO = 14,
 	ATTR_FIELD_TYPE = 20,
 	ATTR_FIELD_REF = 21
 };
@@ -30,15 +31,19 @@ enum {
 	TYPE_INTS,
 	TYPE_STRINGS,
 	TYPE_TENSORS,
-	TYPE_GRAPHS
+	TYPE_GRAPHS,
+	TYPE_TYPE_PROTO = 13
 };
+
+/* How a type is told as a number: this much more for a sequence. */
+enum { SEQUENCE_OF = 256 };
 
 struct parts {
 	struct wire message;
 	struct onnx_attr *attr;
 	uint64_t type;
 	uint32_t seen; /* bit n: field n is there */
-	struct wire_field f, i, s, t;
+	struct wire_field f, i, s, t, g, type_proto;
 };
 
 static enum err_code parse_field(const struct onnx_reader *reader,
@@ -69,6 +74,14 @@ static enum err_code parse_field(const struct onnx_reader *reader,
 		parts->t = *field;
 		return wire_expect(&parts->message, field, WIRE_BYTES,
 				   "an attribute's tensor", err);
+	case ATTR_FIELD_G:
+		parts->g = *field;
+		return wire_expect(&parts->message, field, WIRE_BYTES,
+				   "an attribute's graph", err);
+	case ATTR_FIELD_TYPE_PROTO:
+		parts->type_proto = *field;
+		return wire_expect(&parts->message, field, WIRE_BYTES,
+				   "an attribute's type", err);
 	case ATTR_FIELD_TYPE:
 		parts->type = field->value;
 		return wire_expect(&parts->message, field, WIRE_VARINT,
@@ -239,6 +252,26 @@ static enum err_code read_tensor(const struct onnx_reader *reader,
 	return ERR_NONE;
 }
 
+/* Of an Optional, the type of what it may hold. */
+static enum err_code read_type(const struct onnx_reader *reader,
+			       const struct parts *parts, struct err *err)
+{
+	struct onnx_port port = { .name = parts->attr->name };
+	struct attr_value *value = &parts->attr->value;
+	struct wire message;
+	enum err_code rc = wire_enter(&parts->message, &parts->type_proto,
+				      "an attribute's type", &message, err);
+
+	if (!rc)
+		rc = onnx_parse_type(reader, message, &port, err);
+	if (port.is_other)
+		parts->attr->is_other = true;
+	value->kind = ATTR_INT;
+	value->i =
+	    (int64_t)port.type.elem + (port.type.is_sequence ? SEQUENCE_OF : 0);
+	return rc;
+}
+
 /* The value by its type; a field that is left out has protobuf's default. */
 static enum err_code read_value(const struct onnx_reader *reader,
 				const struct parts *parts,
@@ -268,10 +301,12 @@ static enum err_code read_value(const struct onnx_reader *reader,
 		return read_ints(reader, parts, value, err);
 	case TYPE_STRINGS:
 		return read_strings(reader, parts, value, err);
+	case TYPE_TYPE_PROTO:
+		return read_type(reader, parts, err);
 	case TYPE_GRAPH:
-	case TYPE_GRAPHS:
 		attr->is_graph = true;
-		return ERR_NONE;
+		return wire_enter(&parts->message, &parts->g,
+				  "an attribute's graph", &attr->graph, err);
 	default:
 		attr->is_other = true;
 		return ERR_NONE;

@@ -311,8 +311,8 @@ static enum err_code parse_function(const struct onnx_reader *reader,
 	return rc;
 }
 
-static enum err_code parse_graph(const struct onnx_reader *reader,
-				 struct onnx_file *file, struct err *err)
+enum err_code onnx_parse_graph(const struct onnx_reader *reader,
+			       struct onnx_file *file, struct err *err)
 {
 	struct rows rows[] = {
 		{ GRAPH_NODE, "a node", sizeof(*file->node), parse_node, NULL,
@@ -381,9 +381,8 @@ static enum err_code parse_model(const struct onnx_reader *reader,
 	return ERR_NONE;
 }
 
-/* Every node's operator set by its domain. */
-static enum err_code set_opsets(const struct onnx_reader *reader,
-				struct onnx_file *file, struct err *err)
+enum err_code onnx_set_opsets(const struct onnx_reader *reader,
+			      struct onnx_file *file, struct err *err)
 {
 	for (int32_t i = 0; i < file->n_node; i++) {
 		struct onnx_node *node = &file->node[i];
@@ -433,9 +432,11 @@ enum err_code onnx_parse_file(const struct onnx_reader *reader,
 			     "%s: %d operator sets; at most %d are read",
 			     reader->name, file.n_import, IMPORTS_MAX);
 	if (!rc)
-		rc = parse_graph(reader, &file, err);
+		rc = onnx_parse_graph(reader, &file, err);
 	if (!rc)
-		rc = set_opsets(reader, &file, err);
+		rc = onnx_set_opsets(reader, &file, err);
+	if (!rc)
+		rc = onnx_parse_bodies(reader, &file, 0, err);
 	if (!rc)
 		*ret = file;
 	return rc;

@@ -30,12 +30,19 @@ struct onnx_node {
 	struct onnx_attr *attr;
 	struct onnx_def **def; /**< by input; NULL: left out */
 	unsigned opset;
+	/** By attribute, NULL for one that is no graph. Names of the outer
+	 * graph that bodies read are the last n_captured inputs, of the node
+	 * and of every body. */
+	struct onnx_file **body;
+	int32_t n_captured;
 };
 
 struct onnx_import {
 	const char *domain;
 	int64_t version;
 };
+
+enum { ONNX_MAX_DEPTH = 16 }; /* bodies in bodies */
 
 struct onnx_function {
 	const char *domain, *name;
@@ -57,6 +64,18 @@ struct onnx_file {
 MUST_USE enum err_code onnx_parse_file(const struct onnx_reader *reader,
 				       const void *bytes, size_t len,
 				       struct onnx_file *ret, struct err *err);
+
+/** The lists of a GraphProto, without its bodies: file->graph. */
+MUST_USE enum err_code onnx_parse_graph(const struct onnx_reader *reader,
+					struct onnx_file *file,
+					struct err *err);
+/** Every node's operator set by its domain. */
+MUST_USE enum err_code onnx_set_opsets(const struct onnx_reader *reader,
+				       struct onnx_file *file, struct err *err);
+/** The bodies of all nodes, to any depth, and what they capture. */
+MUST_USE enum err_code onnx_parse_bodies(const struct onnx_reader *reader,
+					 struct onnx_file *file, unsigned depth,
+					 struct err *err);
 
 /** Every name that the file defines, sorted. */
 struct onnx_names {

@@ -6,9 +6,12 @@ static enum err_code attr_at(const void *ctx, size_t i, const char **ret_name,
 			     struct attr_value *ret, struct err *err)
 {
 	const struct onnx_node *node = ctx;
-	const struct onnx_attr *attr = &node->attr[i];
+	const struct onnx_attr *attr = node->attr;
 
-	if (attr->is_graph || attr->is_other)
+	/* bodies are no attributes of the row */
+	for (; attr->is_graph || i > 0; attr++)
+		i -= !attr->is_graph;
+	if (attr->is_other)
 		return err_set(err, ERR_UNSUPPORTED,
 			       "node '%s' (%s): attribute '%s' is of a kind "
 			       "that is not supported",
@@ -16,6 +19,15 @@ static enum err_code attr_at(const void *ctx, size_t i, const char **ret_name,
 	*ret_name = attr->name;
 	*ret = attr->value;
 	return ERR_NONE;
+}
+
+static size_t count_attrs(const struct onnx_node *node)
+{
+	size_t n = 0;
+
+	for (int32_t i = 0; i < node->n_attr; i++)
+		n += !node->attr[i].is_graph;
+	return n;
 }
 
 /* A tensor's elements are the graph's already: they need no copy. */
@@ -32,7 +44,7 @@ enum err_code onnx_lower_node(const struct onnx_reader *reader,
 			      const int32_t *in, int32_t *out, struct err *err)
 {
 	const struct attr_source source = { .ctx = node,
-					    .n = (size_t)node->n_attr,
+					    .n = count_attrs(node),
 					    .at = attr_at };
 	const struct spelling_node spelled = {
 		.domain = node->domain,

@@ -32,7 +32,8 @@ static void add_def(struct onnx_names *names, const char *name,
 static void gather_defs(const struct onnx_file *file, struct onnx_names *names)
 {
 	for (int32_t i = 0; i < file->n_input; i++)
-		add_def(names, file->input[i].name, ONNX_DEF_INPUT, i);
+		if (*file->input[i].name)
+			add_def(names, file->input[i].name, ONNX_DEF_INPUT, i);
 	for (int32_t i = 0; i < file->n_init; i++)
 		add_def(names, file->init[i].name, ONNX_DEF_INIT, i);
 	for (int32_t i = 0; i < file->n_node; i++) {

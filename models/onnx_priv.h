@@ -2,8 +2,8 @@
 /** @file
  * ONNX's messages, parsed one at a time: what onnx_file.c puts together.
  *
- * Field numbers are those of onnx.proto. Nothing here descends into
- * subgraphs, so no depth of nesting costs stack.
+ * Field numbers are those of onnx.proto. Bodies are left as bytes here;
+ * onnx_body.c descends into them.
  *
  * Ownership: what the graph keeps lands in `keep`, the rest in `scratch`,
  *            which ends with the read.
@@ -63,8 +63,9 @@ MUST_USE enum err_code onnx_read_external(const struct onnx_external *external,
 struct onnx_attr {
 	const char *name;
 	struct attr_value value;
-	bool is_graph; /**< a subgraph or several */
-	bool is_other; /**< sparse tensors, types, references: not read */
+	bool is_graph;	   /**< a GraphProto: a body */
+	struct wire graph; /**< its bytes */
+	bool is_other;	   /**< sparse tensors, references: not read */
 };
 
 /** An AttributeProto; everything lands in the scratch arena, but the elements
@@ -84,6 +85,10 @@ struct onnx_port {
 	struct signature_dim dim[SHAPE_MAX_RANK];
 };
 
+/** A TypeProto: fills all of a port but its name. */
+MUST_USE enum err_code onnx_parse_type(const struct onnx_reader *reader,
+				       struct wire message,
+				       struct onnx_port *port, struct err *err);
 /** Names and symbols land in `keep`. */
 MUST_USE enum err_code onnx_parse_port(const struct onnx_reader *reader,
 				       struct wire message,

@@ -8,7 +8,7 @@
 #define ARENA_EXTERNAL ((size_t)8 << 30) /* the size of a model, as limited */
 enum { ARENA_PER_BYTE = 16, SCRATCH_PER_BYTE = 64, PORTS_MAX = 4096 };
 
-/* One file on its way to a graph. */
+/* A file, or a body in it, on its way to a graph. */
 struct importer {
 	struct onnx_reader reader;
 	struct onnx_file file;
@@ -17,6 +17,10 @@ struct importer {
 	struct build build;
 	const int *role; /* by initializer; NULL: all are constants */
 	bool trainable;
+	/* of a body: the node's operands in the graph around it */
+	const struct graph *outer;
+	const struct onnx_node *node;
+	const int32_t *operand;
 };
 
 static size_t ceiling(size_t len, size_t per_byte, size_t least)
@@ -112,6 +116,163 @@ static enum err_code name_outputs(struct importer *im,
 	return rc;
 }
 
+/* --- bodies --- */
+
+/* The operand that input i of a body takes its type from; VALUE_NONE: none. */
+static int32_t body_operand(const struct importer *im, int32_t i)
+{
+	const struct onnx_node *node = im->node;
+	const int32_t own = im->file.n_input - node->n_captured;
+	const int32_t own_in = node->n_in - node->n_captured;
+
+	if (i >= own)
+		return im->operand[own_in + i - own];
+	return i < own_in ? im->operand[i] : VALUE_NONE;
+}
+
+/* As declared, or like the operand. */
+static struct type body_input_type(const struct importer *im, int32_t i)
+{
+	const struct onnx_port *port = &im->file.input[i];
+	const int32_t operand = body_operand(im, i);
+	const bool is_captured = i >= im->file.n_input - im->node->n_captured;
+	struct type type = { .elem = DTYPE_NONE };
+
+	if (port->type.elem != DTYPE_NONE && !port->is_other && !is_captured)
+		return port->type;
+	if (operand != VALUE_NONE)
+		type = im->outer->value[operand].type;
+	if (!is_captured && !strcmp(im->node->op, "SequenceMap"))
+		type.is_sequence = false;
+	if (is_captured || strcmp(im->node->op, "Loop") != 0 || i > 1)
+		return type;
+	return (struct type){ .elem = i ? DTYPE_BOOL : DTYPE_I64 };
+}
+
+/* Constants of the graph around it are the body's own. */
+static enum err_code add_body_input(struct importer *im, int32_t i,
+				    struct err *err)
+{
+	const struct onnx_port *port = &im->file.input[i];
+	const char *name = *port->name ? port->name : NULL;
+	struct onnx_def *def = name ? onnx_find_name(&im->names, name) : NULL;
+	const int32_t operand = body_operand(im, i);
+	const struct graph *outer = im->outer;
+	int32_t value = VALUE_NONE;
+	enum err_code rc;
+
+	if (i >= im->file.n_input - im->node->n_captured &&
+	    operand != VALUE_NONE &&
+	    outer->value[operand].origin == ORIGIN_CONST)
+		rc = graph_add_constant(
+		    im->graph, name,
+		    &outer->constant[outer->value[operand].source], &value,
+		    err);
+	else
+		rc = graph_add_input(im->graph, name, body_input_type(im, i),
+				     &value, err);
+	if (def && def->kind == ONNX_DEF_INPUT)
+		def->value = value;
+	return rc;
+}
+
+static enum err_code lower_nodes(struct importer *im, struct err *err);
+static enum err_code add_outputs(struct importer *im, struct err *err);
+
+/* NOLINTNEXTLINE(misc-no-recursion): at most ONNX_MAX_DEPTH deep */
+static enum err_code import_body(struct importer *im,
+				 const struct onnx_node *node,
+				 const struct onnx_file *file,
+				 const int32_t *operand,
+				 struct graph **ret_body, struct err *err)
+{
+	struct importer body = { .reader = im->reader,
+				 .file = *file,
+				 .outer = im->graph,
+				 .node = node,
+				 .operand = operand };
+	enum err_code rc = graph_create_body(im->graph, &body.graph, err);
+
+	if (rc)
+		return rc;
+	build_init(&body.build, body.graph, NULL);
+	rc = onnx_resolve_names(&body.reader, &body.file, &body.names, err);
+	for (int32_t i = 0; i < body.file.n_input && !rc; i++)
+		rc = add_body_input(&body, i, err);
+	if (!rc)
+		rc = lower_nodes(&body, err);
+	if (!rc && body.file.n_output)
+		rc = add_outputs(&body, err);
+	if (!rc)
+		rc = facts_type_graph(body.graph, err);
+	*ret_body = body.graph;
+	return rc;
+}
+
+enum { BODIES_MAX = 4 };
+
+/* NOLINTNEXTLINE(misc-no-recursion): at most ONNX_MAX_DEPTH deep */
+static enum err_code import_bodies(struct importer *im,
+				   const struct onnx_node *node,
+				   const int32_t *operand,
+				   struct graph *body[BODIES_MAX],
+				   struct err *err)
+{
+	const struct op *row = op_find(node->domain, node->op);
+	enum err_code rc = ERR_NONE;
+
+	for (size_t b = 0; row && row->bodies[b] && !rc; b++) {
+		int32_t i = 0;
+
+		while (i < node->n_attr &&
+		       (!node->attr[i].is_graph ||
+			strcmp(node->attr[i].name, row->bodies[b]) != 0))
+			i++;
+		if (i == node->n_attr)
+			return err_set(err, ERR_FORMAT,
+				       "%s: node '%s' (%s): the body '%s' is "
+				       "missing",
+				       im->reader.name, onnx_node_name(node),
+				       node->op, row->bodies[b]);
+		rc = import_body(im, node, node->body[i], operand, &body[b],
+				 err);
+	}
+	return rc;
+}
+
+/* Captured constants went into the bodies: the node needs them no more. */
+static int32_t drop_constants(const struct graph *graph, struct onnx_node *node,
+			      int32_t *in)
+{
+	const int32_t own = node->n_in - node->n_captured;
+	int32_t n = own;
+
+	for (int32_t i = own; i < node->n_in; i++)
+		if (in[i] == VALUE_NONE ||
+		    graph->value[in[i]].origin != ORIGIN_CONST)
+			in[n++] = in[i];
+	return n;
+}
+
+/* NOLINTNEXTLINE(misc-no-recursion): at most ONNX_MAX_DEPTH deep */
+static enum err_code lower_control(struct importer *im, struct onnx_node *node,
+				   int32_t *in, int32_t *out, struct err *err)
+{
+	struct graph *body[BODIES_MAX] = { NULL };
+	struct onnx_node own = *node;
+	enum err_code rc = import_bodies(im, node, in, body, err);
+
+	if (rc)
+		return rc;
+	own.n_in = drop_constants(im->graph, node, in);
+	own.n_captured -= node->n_in - own.n_in;
+	rc = onnx_lower_node(&im->reader, &im->build, &own, in, out, err);
+	if (!rc)
+		rc = graph_set_bodies(im->graph, body, own.n_captured, err);
+	return rc ? err_prefix(err, "%s", im->reader.name) : ERR_NONE;
+}
+
+/* NOLINTNEXTLINE(misc-no-recursion): at most ONNX_MAX_DEPTH deep */
 static enum err_code lower_node(struct importer *im, struct onnx_node *node,
 				struct err *err)
 {
@@ -131,12 +292,15 @@ static enum err_code lower_node(struct importer *im, struct onnx_node *node,
 	if (rc)
 		return rc;
 	first_new = im->graph->n_value;
-	rc = onnx_lower_node(&im->reader, &im->build, node, in, out, err);
+	rc = node->body
+		 ? lower_control(im, node, in, out, err)
+		 : onnx_lower_node(&im->reader, &im->build, node, in, out, err);
 	if (!rc)
 		rc = name_outputs(im, node, out, first_new, err);
 	return rc;
 }
 
+/* NOLINTNEXTLINE(misc-no-recursion): at most ONNX_MAX_DEPTH deep */
 static enum err_code lower_nodes(struct importer *im, struct err *err)
 {
 	int32_t *order = NULL;

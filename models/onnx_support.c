@@ -31,8 +31,10 @@ static const char *refusal(const struct onnx_file *file,
 {
 	const struct onnx_function key = { node->domain, node->op };
 
+	const struct op *row = op_find(node->domain, node->op);
+
 	for (int32_t i = 0; i < node->n_attr; i++) {
-		if (node->attr[i].is_graph)
+		if (node->attr[i].is_graph && row && !row->bodies)
 			return "with a subgraph, ";
 	}
 	if (file->n_function &&
@@ -104,6 +106,22 @@ static enum err_code print_report(const struct onnx_reader *reader,
 	return rc;
 }
 
+/* NOLINTNEXTLINE(misc-no-recursion): at most ONNX_MAX_DEPTH deep */
+static void check_nodes(const struct onnx_file *functions,
+			const struct onnx_file *file, struct report *report)
+{
+	for (int32_t i = 0; i < file->n_node; i++) {
+		const struct onnx_node *node = &file->node[i];
+		const char *why = refusal(functions, node);
+
+		if (why)
+			add_to_report(report, node, why);
+		for (int32_t j = 0; node->body && j < node->n_attr; j++)
+			if (node->body[j])
+				check_nodes(functions, node->body[j], report);
+	}
+}
+
 enum err_code onnx_check_support(const struct onnx_reader *reader,
 				 const struct onnx_file *file, struct err *err)
 {
@@ -112,12 +130,7 @@ enum err_code onnx_check_support(const struct onnx_reader *reader,
 	if (file->n_function)
 		qsort(file->function, (size_t)file->n_function,
 		      sizeof(*file->function), compare_functions);
-	for (int32_t i = 0; i < file->n_node; i++) {
-		const char *why = refusal(file, &file->node[i]);
-
-		if (why)
-			add_to_report(&report, &file->node[i], why);
-	}
+	check_nodes(file, file, &report);
 	return report.n ? print_report(reader, &report, err) : ERR_NONE;
 }
 

@@ -113,7 +113,28 @@ static enum err_code parse_tensor_type(const struct onnx_reader *reader,
 	}
 }
 
-/* A sequence or optional of tensors; deeper ones are nothing that runs. */
+/* Inside of an optional: on to the type of the sequence's tensors. */
+static enum err_code enter_sequence(struct wire *message,
+				    struct wire_field *field,
+				    struct onnx_port *port, struct err *err)
+{
+	struct wire child = { 0 };
+	enum err_code rc;
+
+	port->type.is_sequence = true;
+	rc = wire_enter(message, field, "a sequence type", &child, err);
+	if (!rc)
+		rc = wire_next(&child, field, err);
+	if (rc || field->number != 1) {
+		field->number = 0;
+		return rc;
+	}
+	rc = wire_enter(&child, field, "an element type", message, err);
+	return rc ? rc : wire_next(message, field, err);
+}
+
+/* A sequence or optional of tensors, or an optional sequence; deeper ones are
+ * nothing that runs. */
 static enum err_code parse_wrapped(const struct onnx_reader *reader,
 				   struct wire message, bool is_sequence,
 				   struct onnx_port *port, struct err *err)
@@ -132,6 +153,8 @@ static enum err_code parse_wrapped(const struct onnx_reader *reader,
 	rc = wire_enter(&message, &field, "an element type", &child, err);
 	if (!rc)
 		rc = wire_next(&child, &field, err);
+	if (!rc && !is_sequence && field.number == TYPE_SEQUENCE)
+		rc = enter_sequence(&child, &field, port, err);
 	if (rc)
 		return rc;
 	if (field.number != TYPE_TENSOR) {
@@ -144,9 +167,9 @@ static enum err_code parse_wrapped(const struct onnx_reader *reader,
 	return rc;
 }
 
-static enum err_code parse_type(const struct onnx_reader *reader,
-				struct wire message, struct onnx_port *port,
-				struct err *err)
+enum err_code onnx_parse_type(const struct onnx_reader *reader,
+			      struct wire message, struct onnx_port *port,
+			      struct err *err)
 {
 	struct wire_field field;
 	struct wire child;
@@ -214,7 +237,7 @@ enum err_code onnx_parse_port(const struct onnx_reader *reader,
 	if (type.number) {
 		rc = wire_enter(&message, &type, "a type", &child, err);
 		if (!rc)
-			rc = parse_type(reader, child, &port, err);
+			rc = onnx_parse_type(reader, child, &port, err);
 	}
 	if (!rc)
 		*ret = port;

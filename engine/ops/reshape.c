@@ -243,7 +243,7 @@ static enum err_code unsqueeze_infer(struct infer *infer, struct err *err)
 	return ERR_NONE;
 }
 
-static const struct port identity_in[] = { { "input", "T:any", 0 }, { 0 } };
+static const struct port identity_in[] = { { "input", "T:all", 0 }, { 0 } };
 static const struct port identity_out[] = { { "output", "T", 0 }, { 0 } };
 static const struct port reshape_in[] = {
 	{ "data", "T:any", 0 },

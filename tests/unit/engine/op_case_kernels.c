@@ -358,7 +358,8 @@ static void check_nodes(struct case_test *test, const struct case_graph *graph,
 		if (node->op != test->op)
 			continue;
 		found = true;
-		if (ask(graph, node, result, question))
+		/* what has no kernels is compared by its outputs alone */
+		if (!node->op->evaluate && ask(graph, node, result, question))
 			check_question(test, question);
 	}
 	if (!found)

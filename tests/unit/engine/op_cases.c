@@ -176,10 +176,11 @@ static void check_attrs(const struct op *op)
 static void check_form(const struct op *op)
 {
 	cr_expect(op->help && op->help[0], "%s has no help", op->name);
-	cr_expect(op->infer, "%s has no infer", op->name);
+	cr_expect(op->infer || op->evaluate, "%s has no infer", op->name);
 	cr_expect(op->since > 0, "%s has no first opset", op->name);
-	cr_expect(op->cases && op->cases[0].name, "%s has no case", op->name);
-	cr_expect((op->kernels && op->kernels[0]) || op->body,
+	cr_expect(op->bodies || (op->cases && op->cases[0].name),
+		  "%s has no case", op->name);
+	cr_expect((op->kernels && op->kernels[0]) || op->body || op->evaluate,
 		  "%s has neither kernels nor body", op->name);
 	check_ports(op, op->in);
 	check_ports(op, op->out);

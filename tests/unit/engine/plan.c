@@ -358,7 +358,7 @@ Test(plan, a_node_that_frees_more_than_it_makes_goes_early)
 	bench_finish(&bench);
 }
 
-Test(plan, what_only_a_run_can_shape_is_interpreted)
+Test(plan, what_only_a_run_can_shape_is_its_tail)
 {
 	struct bench bench;
 	struct tensor_view y;
@@ -379,6 +379,31 @@ Test(plan, what_only_a_run_can_shape_is_interpreted)
 	shape[0] = 6;
 	shape[1] = 1;
 	bench_compare(&bench, NULL);
+	bench_finish(&bench);
+}
+
+Test(plan, only_what_is_behind_an_unknown_shape_is_the_tail)
+{
+	struct bench bench;
+	struct tensor_view z;
+
+	bench_parse(&bench, "a = Relu(x:float[2,3]); p = NonZero(a)\n"
+			    "q = Add(Transpose<perm=[1,0]>(p), one:int64[]={1})\n"
+			    "s = Shape(a); r = Mul(Sigmoid(a), a)\n"
+			    "return q, r, s, x, p");
+	bench_plan(&bench, NULL);
+	cr_assert_not_null(bench.plan->tail);
+	cr_assert_eq(bench.plan->tail->n_node, 3);
+	cr_assert_eq(steps(&bench), 5); /* three nodes, s and x copied */
+	cr_assert(!plan_output(bench.plan, 0)->has_shape);
+	cr_assert(plan_output(bench.plan, 1)->has_shape);
+	bench_fill(&bench, 9);
+	bench_compare(&bench, NULL);
+	bench_fill(&bench, 10);
+	bench_compare(&bench, NULL);
+	z = instance_output(bench.instance, 4);
+	cr_assert_eq(z.shape.rank, 2);
+	cr_assert_eq(z.shape.dim[0], 2);
 	bench_finish(&bench);
 }
 

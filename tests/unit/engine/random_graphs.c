@@ -119,7 +119,7 @@ static bool run_plan(struct trial *trial, struct plan *plan, const char *what,
 	struct err err;
 	char text[256];
 
-	if (!plan->is_interpreted && !plan_check(plan, text, sizeof(text)))
+	if (!plan_check(plan, text, sizeof(text)))
 		return fail(trial, what, text);
 	if (instance_create(plan, &instance, &err))
 		return fail(trial, what, err.msg);

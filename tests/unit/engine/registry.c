@@ -66,10 +66,13 @@ Test(registry, every_row_can_run_and_has_cases)
 
 		cr_assert(op->help && op->help[0], "%s", op->name);
 		cr_assert(op->since > 0, "%s", op->name);
-		cr_assert(op->body || (op->kernels && op->kernels[0]), "%s",
+		cr_assert(op->body || op->evaluate ||
+			      (op->kernels && op->kernels[0]),
+			  "%s", op->name);
+		cr_assert(op->infer || op->body || op->evaluate, "%s",
 			  op->name);
-		cr_assert(op->infer || op->body, "%s", op->name);
-		cr_assert(op->cases && op->cases[0].name, "%s", op->name);
+		cr_assert(op->cases && (op->cases[0].name || op->bodies), "%s",
+			  op->name);
 		for (const struct op_case *c = op->cases; c->name; c++)
 			cr_assert_not_null(c->graph, "%s: %s", op->name,
 					   c->name);

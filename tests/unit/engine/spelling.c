@@ -572,10 +572,14 @@ static bool is_tested(const struct spelling *spelling)
 
 Test(spelling, every_spelling_has_a_row_here)
 {
-	for (size_t i = 0; spelling_at(i); i++)
-		cr_assert(is_tested(spelling_at(i)), "%s, opset %u to %u",
-			  spelling_at(i)->name, spelling_at(i)->from,
-			  spelling_at(i)->to);
+	for (size_t i = 0; spelling_at(i); i++) {
+		const struct spelling *row = spelling_at(i);
+		const struct op *op = op_find(row->domain, row->name);
+
+		/* bodies have no notation: tests/unit/models/onnx_body.c */
+		cr_assert(is_tested(row) || (op && op->bodies),
+			  "%s, opset %u to %u", row->name, row->from, row->to);
+	}
 }
 
 Test(spelling, ranges_of_one_operator_do_not_meet)

@@ -185,7 +185,7 @@ Test(onnx_read, lists_every_operator_that_is_missing)
 	make_node(&f.m, "Frobnicate", "x", "a");
 	make_node(&f.m, "Frobnicate", "a", "b");
 	make_node(&f.m, "com.example:Other", "b", "c");
-	make_node_open(&f.m, "If", "c", "d");
+	make_node_open(&f.m, "Relu", "c", "d");
 	make_attr_graph(&f.m, "then_branch");
 	make_node_close(&f.m);
 	make_node(&f.m, "predictd:SumTo", "d x", "y");
@@ -195,7 +195,7 @@ Test(onnx_read, lists_every_operator_that_is_missing)
 		  "%s", f.err.msg);
 	cr_expect(strstr(f.err.msg, "com.example.Other (node 'c')") != NULL,
 		  "%s", f.err.msg);
-	cr_expect(strstr(f.err.msg, "If (with a subgraph, node 'd')") != NULL,
+	cr_expect(strstr(f.err.msg, "Relu (with a subgraph, node 'd')") != NULL,
 		  "%s", f.err.msg);
 	expect_refusal(&f, ERR_UNSUPPORTED, "predictd.SumTo", "the last");
 }
