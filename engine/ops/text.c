@@ -23,8 +23,8 @@ static size_t decode(const unsigned char *from, size_t len, int32_t *ret_code)
 {
 	static const int32_t least[] = { 0, 0, 0x80, 0x800, 0x10000 };
 	const unsigned char first = from[0];
-	size_t n = 1;
-	int32_t code = first;
+	size_t n;
+	int32_t code;
 
 	*ret_code = first < 0x80 ? first : -1 - (int32_t)first;
 	if (first < 0xC2 || first > 0xF4)
