@@ -30,6 +30,7 @@ struct instance {
 	struct kernel_call *call;	  /* by step */
 	int32_t *fault;			  /* by step; 0: none */
 	size_t n_bound;			  /* steps that are bound */
+	struct text_heap *heap;		  /* NULL: no step makes strings */
 	bool poisons, calls_always;	  /* for tests */
 	struct interpreter_result result; /* of the last run's tail */
 };
@@ -87,6 +88,13 @@ static enum err_code bind(struct instance *instance, size_t i, struct err *err)
 		in[j] = address(instance, &step->in[j]);
 	for (size_t j = 0; j < n_out; j++)
 		out[j] = address(instance, &step->out[j]);
+	if (step->kernel->flags & KERNEL_TEXT && !instance->heap) {
+		enum err_code rc =
+		    text_heap_create(TEXT_HEAP_MAX, &instance->heap, err);
+
+		if (rc)
+			return rc;
+	}
 	*call = (struct kernel_call){
 		.query = query,
 		.state = step->state,
@@ -94,6 +102,7 @@ static enum err_code bind(struct instance *instance, size_t i, struct err *err)
 		.out = out,
 		.n_slices = step->n_slices,
 		.fault = &instance->fault[i],
+		.heap = instance->heap,
 	};
 	instance->n_bound = i + 1;
 	return step->kernel->bind ? step->kernel->bind(call, err) : ERR_NONE;
@@ -147,6 +156,7 @@ void instance_destroy(struct instance *instance)
 			kernel->unbind(instance->call[i].bound);
 	}
 	interpreter_result_finish(&instance->result);
+	text_heap_destroy(instance->heap);
 	arena_destroy(instance->arena);
 	mem_free(instance->block);
 	plan_unref(instance->plan);
@@ -289,6 +299,9 @@ static enum err_code check_faults(struct instance *instance, struct err *err)
 		if (!fault)
 			continue;
 		instance->fault[i] = 0;
+		if (!rc && instance->call[i].heap &&
+		    text_heap_is_full(instance->heap))
+			rc = text_heap_refuse(instance->heap, step->name, err);
 		if (!rc)
 			rc = err_set(err, ERR_INVALID,
 				     "node '%s' (%s): bad value at element %d",
@@ -306,6 +319,8 @@ static enum err_code run_steps(struct instance *instance, struct team *team,
 
 	if (plan->report.cost_us < TEAM_FROM_US && !instance->calls_always)
 		team = NULL;
+	if (instance->heap)
+		text_heap_reset(instance->heap);
 	if (instance->poisons)
 		poison_all(instance);
 	for (size_t i = 0; i < plan->report.n_steps; i++) {

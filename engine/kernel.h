@@ -10,6 +10,11 @@
  * is its plain reference: QUICK, one slice, any layout PLAIN, and, where the
  * operator is arithmetic, float and double at least.
  *
+ * A kernel that makes strings (KERNEL_TEXT) takes their bytes with
+ * kernel_text() from a bounded heap of the run, engine/text_heap.h: they live
+ * until the instance runs again. Strings that an input, a constant or an
+ * attribute has already are borrowed: the element is copied, not its bytes.
+ *
  * Ownership: `state` belongs to the plan, which calls finish(); `bound` to the
  *            instance, which calls unbind().
  * Threads:   a state is read only and shared by all instances; bound memory
@@ -19,13 +24,15 @@
 #define ENGINE_KERNEL_H
 
 #include "engine/op.h"
+#include "engine/text_heap.h"
 
 enum kernel_flag {
 	KERNEL_QUICK = 1,      /**< prepare neither allocates nor makes code */
 	KERNEL_SLICE_FREE = 2, /**< the same bits for any number of slices */
 	KERNEL_IN_PLACE = 4,   /**< out 0 may be in 0 (same bytes) */
 	KERNEL_IN_PLACE_ALL =
-	    8, /**< out i may be in i, where sizes are equal */
+	    8,		  /**< out i may be in i, where sizes are equal */
+	KERNEL_TEXT = 16, /**< makes strings: call->heap is there */
 };
 
 enum numerics {
@@ -63,6 +70,7 @@ struct kernel_call {
 	unsigned n_slices;
 	int32_t *
 	    fault; /**< set to 1 + element on a bad value, atomically relaxed */
+	struct text_heap *heap; /**< NULL but for KERNEL_TEXT */
 };
 
 struct kernel {
@@ -109,6 +117,18 @@ static inline void kernel_fault(const struct kernel_call *call, int64_t element)
 	    element < INT32_MAX - 1 ? (int32_t)element + 1 : INT32_MAX;
 
 	__atomic_store_n(call->fault, mark, __ATOMIC_RELAXED);
+}
+
+/** Bytes of a string made for that element; NULL: there is no more room, and
+ * the fault is reported. */
+static inline char *kernel_text(const struct kernel_call *call, int64_t element,
+				size_t len)
+{
+	char *bytes = text_heap_take(call->heap, len);
+
+	if (!bytes)
+		kernel_fault(call, element);
+	return bytes;
 }
 
 #endif

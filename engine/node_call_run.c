@@ -64,23 +64,29 @@ static enum err_code run_bound(const struct node_call *node,
 			       const struct node_call_options *options,
 			       struct err *err)
 {
+	const bool makes_text = kernel->flags & KERNEL_TEXT;
 	void *scratch = mem_aligned(scratch_bytes + 1);
 	enum err_code rc = ERR_NONE;
 
 	if (!scratch)
 		return err_set(err, ERR_NO_MEMORY, "no memory for %zu bytes",
 			       scratch_bytes);
-	if (kernel->bind)
+	if (makes_text)
+		rc = text_heap_create(TEXT_HEAP_MAX, &call->heap, err);
+	if (!rc && kernel->bind)
 		rc = kernel->bind(call, err);
 	for (unsigned i = 0; i < call->n_slices && !rc; i++)
 		kernel->run(call, i, scratch);
+	if (!rc && *call->fault && makes_text && text_heap_is_full(call->heap))
+		rc = text_heap_refuse(call->heap, node->name, err);
 	if (!rc && *call->fault)
 		rc = err_set(err, ERR_INVALID, "bad value at element %d",
 			     *call->fault - 1);
-	if (!rc && kernel->bind)
+	if (!rc && (kernel->bind || makes_text))
 		rc = keep_text(node, call->out, options->arena, err);
 	if (kernel->unbind && call->bound)
 		kernel->unbind(call->bound);
+	text_heap_destroy(call->heap);
 	mem_free(scratch);
 	return rc;
 }

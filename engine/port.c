@@ -11,8 +11,9 @@ enum { LETTERS_MAX = 8, WORD_MAX = 32, TYPE_TEXT_MAX = 64 };
 /* "T:float,double" cut into letter and list; either may be empty. */
 struct pattern {
 	char letter[WORD_MAX];
-	char attr[WORD_MAX]; /* of "@to" */
-	const char *list;    /* comma-separated, to the end; "" when bare */
+	const char *attr; /* "to" of "@to", "a@b" of "@a@b"; length 0: none */
+	size_t attr_len;
+	const char *list; /* comma-separated, to the end; "" when bare */
 	size_t list_len;
 	bool is_sequence, is_optional;
 };
@@ -69,7 +70,8 @@ static struct pattern pattern_read(const char *text)
 	colon = memchr(text, ':', len);
 	word = colon ? (size_t)(colon - text) : len;
 	if (*text == '@') {
-		copy_word(pattern.attr, text + 1, word - 1);
+		pattern.attr = text + 1;
+		pattern.attr_len = word - 1;
 		text = colon ? colon + 1 : text + len;
 		len -= colon ? word + 1 : len;
 		colon = NULL;
@@ -323,11 +325,39 @@ static enum dtype attr_dtype(const struct unify *unify, const char *name)
 	if (!row || !unify->node->attrs ||
 	    !op_attr_get(row, unify->node->attrs, &value))
 		return DTYPE_NONE;
-	if (row->kind == ATTR_TENSOR)
+	switch (row->kind) {
+	case ATTR_TENSOR:
 		return value.t->dtype;
-	if (value.i <= 0 || value.i >= DTYPE_COUNT)
+	case ATTR_STRINGS:
+		return value.strings.n ? DTYPE_STRING : DTYPE_NONE;
+	case ATTR_INTS:
+		return value.ints.n ? DTYPE_I64 : DTYPE_NONE;
+	case ATTR_FLOATS:
+		return value.floats.n ? DTYPE_F32 : DTYPE_NONE;
+	case ATTR_INT:
+		return value.i > 0 && value.i < DTYPE_COUNT
+			   ? (enum dtype)value.i
+			   : DTYPE_NONE;
+	default:
 		return DTYPE_NONE;
-	return (enum dtype)value.i;
+	}
+}
+
+/* The next name of "@a@b", or false at its end. */
+static bool next_attr(struct pattern *pattern, char word[WORD_MAX])
+{
+	const char *end = pattern->attr_len
+			      ? memchr(pattern->attr, '@', pattern->attr_len)
+			      : NULL;
+	const size_t n =
+	    end ? (size_t)(end - pattern->attr) : pattern->attr_len;
+
+	if (!pattern->attr_len)
+		return false;
+	copy_word(word, pattern->attr, n);
+	pattern->attr += end ? n + 1 : n;
+	pattern->attr_len -= end ? n + 1 : n;
+	return true;
 }
 
 static enum err_code set_output(struct unify *unify, const struct port *port,
@@ -338,8 +368,8 @@ static enum err_code set_output(struct unify *unify, const struct port *port,
 	char word[WORD_MAX];
 
 	*out = (struct type){ 0 };
-	if (pattern.attr[0])
-		out->elem = attr_dtype(unify, pattern.attr);
+	while (out->elem == DTYPE_NONE && next_attr(&pattern, word))
+		out->elem = attr_dtype(unify, word);
 	if (out->elem == DTYPE_NONE && pattern.letter[0] && bound)
 		*out = bound->type;
 	else if (out->elem == DTYPE_NONE && pattern.list_len) {
@@ -404,12 +434,13 @@ static enum err_code check_row_port(const struct op *op,
 	struct pattern pattern = port_pattern(op, port);
 	char word[WORD_MAX];
 
-	if (!pattern.list_len && !pattern.attr[0])
+	if (!pattern.list_len && !pattern.attr_len)
 		return err_set(err, ERR_INVALID, "%s: '%s' has no types",
 			       op->name, port->name);
-	if (pattern.attr[0] && !op_attr_find(op->attrs, pattern.attr))
-		return err_set(err, ERR_INVALID, "%s: no attribute '%s'",
-			       op->name, pattern.attr);
+	while (next_attr(&pattern, word))
+		if (!op_attr_find(op->attrs, word))
+			return err_set(err, ERR_INVALID,
+				       "%s: no attribute '%s'", op->name, word);
 	while (next_word(&pattern.list, &pattern.list_len, word))
 		if (!is_group(word) && dtype_find(word) == DTYPE_NONE)
 			return err_set(err, ERR_INVALID,

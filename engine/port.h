@@ -15,8 +15,9 @@
  *
  * Output types follow from letters or from the one type that a port allows.
  * "@to" is the type that an attribute gives (an ONNX type number, or a
- * tensor's type); "@dtype:T" and "@value:float" say what holds when it gives
- * none.
+ * tensor's type, or the kind of a list that is not empty: string, int64,
+ * float); "@a@b" asks one after the other; "@dtype:T" and "@value:float" say
+ * what holds when none gives one.
  *
  * Threads: pure functions over const rows.
  */

@@ -25,6 +25,7 @@ struct answer {
 	void *out[MAX_OPERANDS]; /* NULL: not wanted */
 	size_t bytes[MAX_OPERANDS];
 	void *bound;
+	struct text_heap *heap;
 	const struct kernel *kernel;
 	unsigned n_slices;
 };
@@ -44,6 +45,7 @@ static void answer_finish(struct answer *answer)
 {
 	if (answer->kernel && answer->kernel->unbind && answer->bound)
 		answer->kernel->unbind(answer->bound);
+	text_heap_destroy(answer->heap);
 	for (unsigned i = 0; i < MAX_OPERANDS; i++)
 		mem_free(answer->block[i]);
 	memset(answer, 0, sizeof(*answer));
@@ -161,7 +163,10 @@ static bool run_way(struct case_test *test, const struct kernel *kernel,
 	call.out = answer->out;
 	call.n_slices = setup.n_slices;
 	call.fault = &fault;
-	if (kernel->bind)
+	if (kernel->flags & KERNEL_TEXT)
+		rc = text_heap_create(1 << 20, &answer->heap, &err);
+	call.heap = answer->heap;
+	if (!rc && kernel->bind)
 		rc = kernel->bind(&call, &err);
 	if (rc)
 		case_fail(test, "%s does not bind: %s", kernel->name, err.msg);

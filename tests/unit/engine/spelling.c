@@ -562,6 +562,8 @@ Test(spelling, shapes_of_lowered_nodes_are_known_without_a_run)
 
 static bool is_tested(const struct spelling *spelling)
 {
+	if (!strcmp(spelling->domain, "ai.onnx.ml"))
+		return true; /* by spelling_ml.c */
 	for (size_t i = 0; i < N_ROWS; i++)
 		if (!strcmp(rows[i].name, spelling->name) &&
 		    rows[i].opset >= spelling->from &&
