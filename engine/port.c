@@ -11,8 +11,9 @@ enum { LETTERS_MAX = 8, WORD_MAX = 32, TYPE_TEXT_MAX = 64 };
 /* "T:float,double" cut into letter and list; either may be empty. */
 struct pattern {
 	char letter[WORD_MAX];
-	char attr[WORD_MAX]; /* of "@to" */
-	const char *list;    /* comma-separated, to the end; "" when bare */
+	char other[WORD_MAX]; /* of "S|T": T */
+	char attr[WORD_MAX];  /* of "@to" */
+	const char *list;     /* comma-separated, to the end; "" when bare */
 	size_t list_len;
 	bool is_sequence, is_optional;
 };
@@ -74,6 +75,10 @@ static struct pattern pattern_read(const char *text)
 		len -= colon ? word + 1 : len;
 		colon = NULL;
 		word = len;
+	}
+	if (len == 3 && is_letter(text) && text[1] == '|') {
+		copy_word(pattern.other, text + 2, 1);
+		word = len = 1;
 	}
 	if (len && is_letter(text)) {
 		copy_word(pattern.letter, text, word);
@@ -337,6 +342,8 @@ static enum err_code set_output(struct unify *unify, const struct port *port,
 	const struct binding *bound = find_bound(unify, pattern.letter);
 	char word[WORD_MAX];
 
+	if (!bound && pattern.other[0])
+		bound = find_bound(unify, pattern.other);
 	*out = (struct type){ 0 };
 	if (pattern.attr[0])
 		out->elem = attr_dtype(unify, pattern.attr);
