@@ -185,7 +185,8 @@ static const struct op_attr attrs[] = {
 };
 
 static const struct op_case cases[] = {
-	{ .name = "no past", .graph = "y, s = CausalConvWithState(x:float[2,3,7], w:float[3,1,4])" },
+	{ .name = "no past",
+	  .graph = "y, s = CausalConvWithState(x:float[2,3,7], w:float[3,1,4])" },
 	{ .name = "past and bias",
 	  .graph = "y, s = CausalConvWithState(x:float[2,3,7], w:float[3,1,4], b:float[3], "
 		   "p:float[2,3,3])" },
@@ -196,14 +197,17 @@ static const struct op_case cases[] = {
 	  .graph = "y, s = CausalConvWithState<activation=\"swish\">(x:float[2,3,1], "
 		   "w:float[3,1,4], , p:float[2,3,3])" },
 	{ .name = "shorter than the kernel",
-	  .graph = "y, s = CausalConvWithState(x:float[1,2,2], w:float[2,1,6], , p:float[1,2,5])" },
+	  .graph = "y, s = CausalConvWithState(x:float[1,2,2], w:float[2,1,6], , "
+		   "p:float[1,2,5])" },
 	{ .name = "kernel of one",
 	  .graph = "y, s = CausalConvWithState(x:float[1,2,5], w:float[2,1,1])" },
-	{ .name = "double", .graph = "y = CausalConvWithState(x:double[2,3,7], w:double[3,1,4])" },
+	{ .name = "double",
+	  .graph = "y = CausalConvWithState(x:double[2,3,7], w:double[3,1,4])" },
 	{ .name = "many rows",
 	  .graph = "y, s = CausalConvWithState(x:float[3,40,300], w:float[40,1,4])" },
 	{ .name = "no steps",
-	  .graph = "y, s = CausalConvWithState(x:float[1,2,0], w:float[2,1,3], , p:float[1,2,2])" },
+	  .graph = "y, s = CausalConvWithState(x:float[1,2,0], w:float[2,1,3], , "
+		   "p:float[1,2,2])" },
 	{ .name = "no kernel", .graph = "y = CausalConvWithState(x:float[1,2,3], w:float[2,1,0])",
 	  .want = ERR_SHAPE },
 	{ .name = "rank 2", .graph = "y = CausalConvWithState(x:float[2,3], w:float[2,1,2])",

@@ -45,9 +45,9 @@ static void NAME(row)(const struct causal *g, const struct kernel_call *call,
 
 	if (call->out[0])
 		NAME(channel)
-		(g, x, past, (const T *)call->in[1] + c * g->k,
-		 g->has_bias ? ((const T *)call->in[2])[c] : 0,
-		 (T *)call->out[0] + item * g->length);
+	(g, x, past, (const T *)call->in[1] + c * g->k,
+	 g->has_bias ? ((const T *)call->in[2])[c] : 0,
+	 (T *)call->out[0] + item * g->length);
 	if (call->query->n_out > 1 && call->out[1])
 		NAME(state)(g, x, past, (T *)call->out[1] + item * n_past);
 }
