@@ -11,6 +11,7 @@ enum { LETTERS_MAX = 8, WORD_MAX = 32, TYPE_TEXT_MAX = 64 };
 /* "T:float,double" cut into letter and list; either may be empty. */
 struct pattern {
 	char letter[WORD_MAX];
+	char other[WORD_MAX]; /* of "S|T": T */
 	const char *attr; /* "to" of "@to", "a@b" of "@a@b"; length 0: none */
 	size_t attr_len;
 	const char *list; /* comma-separated, to the end; "" when bare */
@@ -76,6 +77,10 @@ static struct pattern pattern_read(const char *text)
 		len -= colon ? word + 1 : len;
 		colon = NULL;
 		word = len;
+	}
+	if (len == 3 && is_letter(text) && text[1] == '|') {
+		copy_word(pattern.other, text + 2, 1);
+		word = len = 1;
 	}
 	if (len && is_letter(text)) {
 		copy_word(pattern.letter, text, word);
@@ -367,6 +372,8 @@ static enum err_code set_output(struct unify *unify, const struct port *port,
 	const struct binding *bound = find_bound(unify, pattern.letter);
 	char word[WORD_MAX];
 
+	if (!bound && pattern.other[0])
+		bound = find_bound(unify, pattern.other);
 	*out = (struct type){ 0 };
 	while (out->elem == DTYPE_NONE && next_attr(&pattern, word))
 		out->elem = attr_dtype(unify, word);

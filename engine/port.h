@@ -13,7 +13,8 @@
  * bfloat16), floats (float, double, float16, bfloat16 and the four float8),
  * ints (8 to 64 bits, signed or not).
  *
- * Output types follow from letters or from the one type that a port allows.
+ * Output types follow from letters or from the one type that a port allows;
+ * "S|T" is the type of S or, where no operand has it, that of T.
  * "@to" is the type that an attribute gives (an ONNX type number, or a
  * tensor's type, or the kind of a list that is not empty: string, int64,
  * float); "@a@b" asks one after the other; "@dtype:T" and "@value:float" say

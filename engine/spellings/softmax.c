@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /** @file
- * Softmax and LogSoftmax before opset 13: the input is seen as a matrix, cut
- * before `axis`, and each row of that matrix is one distribution.
+ * Hardmax, Softmax and LogSoftmax before opset 13: the input is seen as a
+ * matrix, cut before `axis`, and each row of that matrix is one distribution.
  */
 #include <stddef.h>
 
@@ -22,6 +22,10 @@ static const struct op_attr attrs[] = {
 
 /* clang-format off */
 const struct spelling spellings_softmax[] = {
+	{ .domain = "", .name = "Hardmax", .from = 1, .to = 12,
+	  .attrs = attrs, .attrs_size = sizeof(struct softmax_attrs),
+	  .text = "y0 = Reshape<allowzero=1>("
+		  "Hardmax<axis=1>(Flatten<axis=@axis>(x0)), Shape(x0))" },
 	{ .domain = "", .name = "LogSoftmax", .from = 1, .to = 12,
 	  .attrs = attrs, .attrs_size = sizeof(struct softmax_attrs),
 	  .text = "y0 = Reshape<allowzero=1>("
