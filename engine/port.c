@@ -72,8 +72,8 @@ static struct pattern pattern_read(const char *text)
 		copy_word(pattern.attr, text + 1, word - 1);
 		text = colon ? colon + 1 : text + len;
 		len -= colon ? word + 1 : len;
-		colon = NULL;
-		word = len;
+		colon = memchr(text, ':', len);
+		word = colon ? (size_t)(colon - text) : len;
 	}
 	if (len && is_letter(text)) {
 		copy_word(pattern.letter, text, word);

@@ -16,7 +16,7 @@
  * Output types follow from letters or from the one type that a port allows.
  * "@to" is the type that an attribute gives (an ONNX type number, or a
  * tensor's type); "@dtype:T" and "@value:float" say what holds when it gives
- * none.
+ * none, "@dtype:T:uint8" what holds when T has no operand either.
  *
  * Threads: pure functions over const rows.
  */
