@@ -75,8 +75,8 @@ static struct pattern pattern_read(const char *text)
 		pattern.attr_len = word - 1;
 		text = colon ? colon + 1 : text + len;
 		len -= colon ? word + 1 : len;
-		colon = NULL;
-		word = len;
+		colon = memchr(text, ':', len);
+		word = colon ? (size_t)(colon - text) : len;
 	}
 	if (len == 3 && is_letter(text) && text[1] == '|') {
 		copy_word(pattern.other, text + 2, 1);

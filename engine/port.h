@@ -18,7 +18,8 @@
  * "@to" is the type that an attribute gives (an ONNX type number, or a
  * tensor's type, or the kind of a list that is not empty: string, int64,
  * float); "@a@b" asks one after the other; "@dtype:T" and "@value:float" say
- * what holds when none gives one.
+ * what holds when none gives one, "@dtype:T:uint8" what holds when T has no
+ * operand either.
  *
  * Threads: pure functions over const rows.
  */

@@ -52,7 +52,7 @@ static enum err_code infer_product(const struct shape *a, const struct shape *b,
 	return shape_check(ret, "output 'Y'", err);
 }
 
-static enum err_code matmul_infer(struct infer *infer, struct err *err)
+enum err_code matmul_infer(struct infer *infer, struct err *err)
 {
 	const struct matmul_attrs none = { 0 };
 	struct shape a = infer->in[0].shape, b = infer->in[1].shape;

@@ -33,6 +33,8 @@ struct gemm_attrs {
 	int64_t transA, transB;
 };
 
+/** Of MatMul: inputs 0 and 1 by numpy's rules. */
+MUST_USE enum err_code matmul_infer(struct infer *infer, struct err *err);
 /** The product of a MatMul, MatMulT or Gemm that infer() let pass. */
 void product_query(const struct kernel_query *query, struct product *ret);
 /** First elements of a and b in batch i. */
