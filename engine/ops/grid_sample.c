@@ -237,7 +237,8 @@ static enum err_code read_modes(const struct grid_attrs *attrs,
 	while (mode < 3 && strcmp(attrs->mode, modes[mode][0]) != 0 &&
 	       strcmp(attrs->mode, modes[mode][1]) != 0)
 		mode++;
-	while (padding < 3 && strcmp(attrs->padding_mode, paddings[padding]))
+	while (padding < 3 &&
+	       strcmp(attrs->padding_mode, paddings[padding]) != 0)
 		padding++;
 	if (mode == 3)
 		return err_set(err, ERR_INVALID,
