@@ -356,14 +356,19 @@ static const struct row rows[] = {
 
 enum { N_ROWS = sizeof(rows) / sizeof(rows[0]) };
 
-/* Row i of both tables; NULL past the end. */
+/* Row i of all tables; NULL past the end. */
 static const struct row *row_at(size_t i)
 {
+	static const struct row *const tables[] = { spelling_more_rows,
+						    spelling_image_rows };
+
 	if (i < N_ROWS)
 		return &rows[i];
-	for (const struct row *row = spelling_more_rows; row->name; row++)
-		if (i-- == N_ROWS)
-			return row;
+	i -= N_ROWS;
+	for (size_t t = 0; t < sizeof(tables) / sizeof(tables[0]); t++)
+		for (const struct row *row = tables[t]; row->name; row++)
+			if (i-- == 0)
+				return row;
 	return NULL;
 }
 

@@ -40,6 +40,16 @@ struct row {
 			.kind = ATTR_STRING, .s = { text, sizeof(text) - 1 } \
 		}                                                            \
 	}
+#define FLOATS(label, ...)                                            \
+	{                                                             \
+		label,                                                \
+		{                                                     \
+			.kind = ATTR_FLOATS, .floats = {              \
+				sizeof((float[]){ __VA_ARGS__ }) / 4, \
+				(const float[]){ __VA_ARGS__ }        \
+			}                                             \
+		}                                                     \
+	}
 #define INTS(label, ...)                                                \
 	{                                                               \
 		label,                                                  \
@@ -51,7 +61,7 @@ struct row {
 		}                                                       \
 	}
 
-/** Those of spelling_rows.c; the last has no name. */
-extern const struct row spelling_more_rows[];
+/** Those of spelling_rows.c and spelling_image.c; the last has no name. */
+extern const struct row spelling_more_rows[], spelling_image_rows[];
 
 #endif
