@@ -7,49 +7,9 @@
 #include "base/mem.h"
 #include "engine/graph_text.h"
 #include "engine/interpreter.h"
+#include "spelling_rows.h"
 
-enum { ATTRS_MAX = 4, VALUES_MAX = 8 };
-
-/* An old node and the graph text that means the same. `inputs` declares the
- * node's inputs in order; a '-' in `holes` at place i leaves input i out. */
-struct row {
-	const char *name;
-	unsigned opset;
-	struct attr_named attr[ATTRS_MAX];
-	const char *inputs, *canonical;
-};
-
-#define INT(label, number)                              \
-	{                                               \
-		label,                                  \
-		{                                       \
-			.kind = ATTR_INT, .i = (number) \
-		}                                       \
-	}
-#define FLOAT(label, number)                              \
-	{                                                 \
-		label,                                    \
-		{                                         \
-			.kind = ATTR_FLOAT, .f = (number) \
-		}                                         \
-	}
-#define TEXT(label, text)                                                    \
-	{                                                                    \
-		label,                                                       \
-		{                                                            \
-			.kind = ATTR_STRING, .s = { text, sizeof(text) - 1 } \
-		}                                                            \
-	}
-#define INTS(label, ...)                                                \
-	{                                                               \
-		label,                                                  \
-		{                                                       \
-			.kind = ATTR_INTS, .ints = {                    \
-				sizeof((int64_t[]){ __VA_ARGS__ }) / 8, \
-				(const int64_t[]){ __VA_ARGS__ }        \
-			}                                               \
-		}                                                       \
-	}
+enum { VALUES_MAX = 8 };
 
 static const struct row rows[] = {
 	{ "Squeeze",
@@ -386,6 +346,11 @@ static const struct row rows[] = {
 
 enum { N_ROWS = sizeof(rows) / sizeof(rows[0]) };
 
+static const struct row *row_at(size_t i)
+{
+	return i < N_ROWS ? &rows[i] : spelling_row(i - N_ROWS);
+}
+
 static size_t count_attrs(const struct attr_named *attr)
 {
 	size_t n = 0;
@@ -538,15 +503,15 @@ static void check_row(const struct row *row)
 
 Test(spelling, old_forms_compute_what_their_canonical_text_does)
 {
-	for (size_t i = 0; i < N_ROWS; i++)
-		check_row(&rows[i]);
+	for (size_t i = 0; row_at(i); i++)
+		check_row(row_at(i));
 }
 
 Test(spelling, shapes_of_lowered_nodes_are_known_without_a_run)
 {
-	for (size_t i = 0; i < N_ROWS; i++) {
+	for (size_t i = 0; row_at(i); i++) {
 		struct fact *input = NULL;
-		struct graph *graph = lower_row(&rows[i], &input);
+		struct graph *graph = lower_row(row_at(i), &input);
 		struct facts *facts = NULL;
 		struct err err = { 0 };
 
@@ -554,7 +519,7 @@ Test(spelling, shapes_of_lowered_nodes_are_known_without_a_run)
 			     "%s", err.msg);
 		for (int32_t j = 0; j < graph->n_output; j++)
 			cr_assert(facts->fact[graph->output[j]].has_shape, "%s",
-				  rows[i].name);
+				  row_at(i)->name);
 		facts_destroy(facts);
 		graph_destroy(graph);
 	}
@@ -562,10 +527,10 @@ Test(spelling, shapes_of_lowered_nodes_are_known_without_a_run)
 
 static bool is_tested(const struct spelling *spelling)
 {
-	for (size_t i = 0; i < N_ROWS; i++)
-		if (!strcmp(rows[i].name, spelling->name) &&
-		    rows[i].opset >= spelling->from &&
-		    rows[i].opset <= spelling->to)
+	for (size_t i = 0; row_at(i); i++)
+		if (!strcmp(row_at(i)->name, spelling->name) &&
+		    row_at(i)->opset >= spelling->from &&
+		    row_at(i)->opset <= spelling->to)
 			return true;
 	return false;
 }

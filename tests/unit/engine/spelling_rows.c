@@ -1,0 +1,26 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "spelling_rows.h"
+
+static const struct row rows[] = {
+	{ "Scatter",
+	  9,
+	  { INT("axis", 1) },
+	  "x:float[2,3]; i:int64[1,2]={2,0}; u:float[1,2]",
+	  "y = ScatterElements<axis=1>(x:float[2,3], i:int64[1,2]={2,0}, "
+	  "u:float[1,2])" },
+	{ "TopK",
+	  1,
+	  { INT("k", 2), INT("axis", 0) },
+	  "x:float[5,3]",
+	  "y, i = TopK<axis=0>(x:float[5,3], k:int64[1]={2})" },
+	{ "TopK",
+	  10,
+	  { { 0 } },
+	  "x:float[5,3]; k:int64[1]={2}",
+	  "y, i = TopK(x:float[5,3], k:int64[1]={2})" },
+};
+
+const struct row *spelling_row(size_t i)
+{
+	return i < sizeof(rows) / sizeof(rows[0]) ? &rows[i] : NULL;
+}
