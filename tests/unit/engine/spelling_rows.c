@@ -18,6 +18,23 @@ static const struct row rows[] = {
 	  { { 0 } },
 	  "x:float[5,3]; k:int64[1]={2}",
 	  "y, i = TopK(x:float[5,3], k:int64[1]={2})" },
+	{ "Einsum",
+	  12,
+	  { TEXT("equation", "ab, bc, ...cd -> ...da") },
+	  "a:float[2,3]; b:float[3,4]; c:float[2,4,5]",
+	  "y = Einsum<equation=\"ab,bc,...cd->...da\">(a:float[2,3], "
+	  "b:float[3,4], c:float[2,4,5])" },
+	{ "Einsum",
+	  12,
+	  { TEXT("equation", "ab,bc,cc,ae") },
+	  "a:float[2,3]; b:float[3,4]; c:float[4,4]; d:float[2,5]",
+	  "y = Einsum<equation=\"ab,bc,cc,ae->e\">(a:float[2,3], "
+	  "b:float[3,4], c:float[4,4], d:float[2,5])" },
+	{ "Einsum",
+	  12,
+	  { TEXT("equation", "ba") },
+	  "x:float[2,3]",
+	  "y = Transpose(x:float[2,3])" },
 };
 
 const struct row *spelling_row(size_t i)
