@@ -35,6 +35,16 @@ static const struct row rows[] = {
 	  { TEXT("equation", "ba") },
 	  "x:float[2,3]",
 	  "y = Transpose(x:float[2,3])" },
+	{ "DFT",
+	  17,
+	  { INT("inverse", 1) },
+	  "x:float[2,5,3,2]",
+	  "y = DFT<inverse=1>(x:float[2,5,3,2], , a:int64[]={1})" },
+	{ "DFT",
+	  19,
+	  { INT("axis", 0), INT("onesided", 1) },
+	  "x:float[5,1]; n:int64[]={7}",
+	  "y = DFT<onesided=1>(x:float[5,1], n:int64[]={7}, a:int64[]={0})" },
 };
 
 const struct row *spelling_row(size_t i)
