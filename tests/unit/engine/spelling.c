@@ -9,7 +9,7 @@
 #include "engine/interpreter.h"
 #include "spelling_rows.h"
 
-enum { VALUES_MAX = 8 };
+enum { VALUES_MAX = 12 };
 
 static const struct row rows[] = {
 	{ "Squeeze",
@@ -360,6 +360,15 @@ static size_t count_attrs(const struct attr_named *attr)
 	return n;
 }
 
+/* Of the old form with that name; "" where there is none. */
+static const char *domain_of(const char *name)
+{
+	for (size_t i = 0; spelling_at(i); i++)
+		if (!strcmp(spelling_at(i)->name, name))
+			return spelling_at(i)->domain;
+	return "";
+}
+
 static enum err_code lower(const char *name, unsigned opset,
 			   const struct attr_named *attr, struct graph *graph,
 			   int32_t *out, unsigned n_out, struct err *err)
@@ -369,7 +378,7 @@ static enum err_code lower(const char *name, unsigned opset,
 	int32_t in[VALUES_MAX];
 	struct build build;
 	struct spelling_node node = {
-		.domain = "",
+		.domain = domain_of(name),
 		.name = name,
 		.opset = opset,
 		.node_name = "old",

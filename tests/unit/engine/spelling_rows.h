@@ -7,7 +7,7 @@
 
 #include "engine/spelling.h"
 
-enum { ATTRS_MAX = 4 };
+enum { ATTRS_MAX = 5 };
 
 /* An old node and the graph text that means the same. `inputs` declares the
  * node's inputs in order; a '-' in `holes` at place i leaves input i out. */
