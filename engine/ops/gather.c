@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "engine/autodiff.h"
+#include "engine/ops/index.h"
 #include "engine/ops/move.h"
 
 struct gather_attrs {
@@ -30,25 +31,6 @@ struct elements {
 	int64_t stride[SHAPE_MAX_RANK]; /* of data; 0 on the axis */
 	int64_t pitch, extent, n;	/* of the axis; n: elements */
 };
-
-/* Index number i, 0 to extent - 1; -1 when it is out of range. */
-static int64_t index_at(const void *index, bool wide, int64_t i, int64_t extent)
-{
-	int64_t k =
-	    wide ? ((const int64_t *)index)[i] : ((const int32_t *)index)[i];
-
-	if (k < -extent || k >= extent)
-		return -1;
-	return k < 0 ? k + extent : k;
-}
-
-static void set_fault(const struct kernel_call *call, int64_t i)
-{
-	const int32_t at = i < INT32_MAX - 1 ? (int32_t)i + 1 : INT32_MAX;
-
-	if (call->fault)
-		__atomic_store_n(call->fault, at, __ATOMIC_RELAXED);
-}
 
 static void elements_next(const struct elements *e, int64_t *at)
 {
@@ -161,7 +143,7 @@ static void gather_run(const struct kernel_call *call, unsigned slice,
 			       bytes);
 		} else {
 			memset(y + (size_t)r * bytes, 0, bytes);
-			set_fault(call, r % s.n);
+			kernel_fault(call, r % s.n);
 		}
 	}
 }
@@ -288,7 +270,7 @@ static void gather_grad_run(const struct kernel_call *call, unsigned slice,
 		scatter_add_f64(&s, call->in[0], call->out[0]);
 	for (int64_t i = 0; slice == 0 && i < s.n; i++)
 		if (index_at(s.index, s.wide, i, s.extent) < 0)
-			set_fault(call, i);
+			kernel_fault(call, i);
 }
 
 static bool is_float_or_double(const struct kernel_query *query)
@@ -392,7 +374,7 @@ static void gather_elements_run(const struct kernel_call *call, unsigned slice,
 			       size);
 		} else {
 			memset(y + (size_t)i * size, 0, size);
-			set_fault(call, i);
+			kernel_fault(call, i);
 		}
 		elements_next(&e, at);
 	}
@@ -449,7 +431,7 @@ static void gather_elements_grad_run(const struct kernel_call *call,
 		scatter_add_elements_f64(&e, call->in[0], call->out[0]);
 	for (int64_t i = 0; i < e.n; i++)
 		if (index_at(e.index, e.wide, i, e.extent) < 0)
-			set_fault(call, i);
+			kernel_fault(call, i);
 }
 
 static const struct kernel gather_elements_grad_kernel = {

@@ -360,7 +360,8 @@ enum { N_ROWS = sizeof(rows) / sizeof(rows[0]) };
 static const struct row *row_at(size_t i)
 {
 	static const struct row *const tables[] = { spelling_more_rows,
-						    spelling_image_rows };
+						    spelling_image_rows,
+						    spelling_index_rows };
 
 	if (i < N_ROWS)
 		return &rows[i];

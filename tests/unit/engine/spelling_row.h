@@ -61,7 +61,8 @@ struct row {
 		}                                                       \
 	}
 
-/** Those of spelling_rows.c and spelling_image.c; the last has no name. */
-extern const struct row spelling_more_rows[], spelling_image_rows[];
+/** One table a file; the last row has no name. */
+extern const struct row spelling_more_rows[], spelling_image_rows[],
+    spelling_index_rows[];
 
 #endif
