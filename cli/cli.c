@@ -58,8 +58,9 @@ static void print_flags(FILE *out, const struct args_flag *flags)
 
 static void print_command_help(const struct cli_command *command, FILE *out)
 {
-	(void)fprintf(out, "usage: predictctl %s %s\n\n%s\n", command->name,
-		      command->usage, command->help);
+	(void)fprintf(out, "usage: predictctl %s%s%s\n\n%s\n", command->name,
+		      *command->usage ? " " : "", command->usage,
+		      command->help);
 	if (command->flags && command->flags->name) {
 		(void)fputs("\nflags:\n", out);
 		print_flags(out, command->flags);
@@ -193,7 +194,7 @@ static int run_command(struct cli *cli, int argc, const char *const *argv)
 		return CLI_OK;
 	}
 	if (args.n_words < command->min_words)
-		return cli_wrong_usage(cli, "something is missing");
+		return cli_wrong_usage(cli, "a word is missing");
 	if (args.n_words > command->max_words)
 		return cli_wrong_usage(cli, "unexpected word '%s'",
 				       args.word[command->max_words]);

@@ -258,6 +258,23 @@ Test(cli, orders_are_posted)
 	}
 }
 
+Test(cli, metrics_are_a_row_for_each_evaluation)
+{
+	struct peer peer;
+
+	cr_assert_eq(RUN_WITH(&peer,
+			      json("{\"eval\":{\"epoch\":[1,2],"
+				   "\"valid_loss\":[0.5,null]},"
+				   "\"train\":{\"step\":[7]}}"),
+			      "jobs", "metrics", "j1"),
+		     CLI_OK);
+	peer_stop(&peer);
+	fflush(stdout);
+	cr_assert_stdout_eq_str("epoch  valid_loss\n"
+				"1      0.5\n"
+				"2      -\n");
+}
+
 Test(cli, models_are_listed_loaded_and_unloaded)
 {
 	struct peer peer;
