@@ -89,9 +89,8 @@ static void note_failure(struct load *load, struct model_slot *slot,
 		return;
 	}
 	slot->state = MODEL_UNAVAILABLE;
-	log_write(LOG_LEVEL_WARNING, "models",
-		  "model '%s' version %lld cannot be served: %s", name,
-		  (long long)slot->version, err->msg);
+	/* the sentence begins with model and version */
+	log_write(LOG_LEVEL_WARNING, "models", "not served: %s", err->msg);
 }
 
 /* Loads the slot's version, unless its files are those that are loaded. */
