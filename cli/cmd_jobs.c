@@ -229,7 +229,8 @@ static int order(struct cli *cli, const char *method, const char *id,
 	else if (!answer.body.len ||
 		 doc_parse_json(answer.body.data, answer.body.len, "answer",
 				cli->arena, &doc, NULL))
-		cli_note(cli, COLOUR_GREEN, "%s: done", id);
+		cli_note(cli, COLOUR_GREEN, "%s: %s", id,
+			 str_equal(method, "DELETE") ? "deleted" : "done");
 	else
 		cli_note(cli, COLOUR_GREEN, "%s: %s", id,
 			 cli_text(doc, "state", "done"));
