@@ -507,8 +507,8 @@ static enum err_code read_artifact(struct api_request *request,
 	if (!rc)
 		rc = file_root_openat(root, name, 0, &fd, err);
 	file_root_close(root);
-	if (rc == ERR_NOT_FOUND)
-		return err_set(err, rc,
+	if (rc == ERR_NOT_FOUND || rc == ERR_FORBIDDEN)
+		return err_set(err, ERR_NOT_FOUND,
 			       "job '%.64s' has no artifact '%.64s' (a "
 			       "finished job has model.onnx, model.yaml and "
 			       "config.resolved.json)",

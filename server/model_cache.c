@@ -305,6 +305,8 @@ enum err_code model_cache_find_only(struct model_cache *cache,
 		}
 	if (n == 1)
 		rc = find(cache, only->name, 0, ret_model, err);
+	else if (n == 0)
+		rc = err_set(err, ERR_NOT_FOUND, "no model is loaded");
 	else
 		rc = err_set(err, ERR_INVALID,
 			     "\"model\" must say which: %zu models are loaded",
