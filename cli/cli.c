@@ -11,7 +11,7 @@ enum { COMMANDS_MAX = 64, TOKEN_FILE_MAX = 64 << 10, NAME_WIDTH = 12 };
 #define ARENA_MAX ((size_t)1 << 30)
 #define TIMEOUT_DEFAULT 60.0
 
-static const char default_server[] = "http://127.0.0.1:8080";
+#define PORT_DEFAULT 8080
 
 #define COMMAND(name) extern const struct cli_command cli_##name;
 #include "cli/cmds.def"
@@ -26,7 +26,8 @@ static const struct cli_command *const commands[] = {
 
 static const struct args_flag common[] = {
 	{ "server", "URL",
-	  "where predictd is (PREDICTD_SERVER; http://127.0.0.1:8080)" },
+	  "where predictd is (PREDICTD_SERVER; http://127.0.0.1:8080, or "
+	  "PREDICTD_PORT)" },
 	{ "token-file", "FILE", "file of the token (PREDICTD_TOKEN_FILE)" },
 	{ "timeout", "S", "seconds to wait for an answer (60)" },
 	{ "json", NULL, "print the server's JSON as it is" },
@@ -58,8 +59,9 @@ static void print_flags(FILE *out, const struct args_flag *flags)
 
 static void print_command_help(const struct cli_command *command, FILE *out)
 {
-	(void)fprintf(out, "usage: predictctl %s %s\n\n%s\n", command->name,
-		      command->usage, command->help);
+	(void)fprintf(out, "usage: predictctl %s%s%s\n\n%s\n", command->name,
+		      *command->usage ? " " : "", command->usage,
+		      command->help);
 	if (command->flags && command->flags->name) {
 		(void)fputs("\nflags:\n", out);
 		print_flags(out, command->flags);
@@ -153,13 +155,28 @@ static enum err_code read_token(struct cli *cli, const char *path,
 	return err_set(err, ERR_INVALID, "'%s': there is no token in it", path);
 }
 
+/* On this machine, at the port that the daemon of this environment has: so a
+ * container's health check needs no second variable. */
+static const char *default_server(struct cli *cli)
+{
+	const char *text = terminal_variable("PREDICTD_PORT");
+	uint64_t port = PORT_DEFAULT;
+
+	if (!text || !str_parse_uint64(text, &port) || port < 1 || port > 65535)
+		port = PORT_DEFAULT;
+	return arena_printf(cli->arena, "http://127.0.0.1:%u", (unsigned)port);
+}
+
 static enum err_code read_common(struct cli *cli, const struct args *args,
 				 struct err *err)
 {
 	const char *server = terminal_variable("PREDICTD_SERVER");
 	const char *tokens = terminal_variable("PREDICTD_TOKEN_FILE");
 
-	server = args_text(args, "server", server ? server : default_server);
+	server =
+	    args_text(args, "server", server ? server : default_server(cli));
+	if (!server)
+		return err_set(err, ERR_NO_MEMORY, "out of memory");
 	tokens = args_text(args, "token-file", tokens);
 	cli->json = args_has(args, "json");
 	cli->out = terminal_of(stdout, args_has(args, "no-color"));
@@ -193,7 +210,7 @@ static int run_command(struct cli *cli, int argc, const char *const *argv)
 		return CLI_OK;
 	}
 	if (args.n_words < command->min_words)
-		return cli_wrong_usage(cli, "something is missing");
+		return cli_wrong_usage(cli, "a word is missing");
 	if (args.n_words > command->max_words)
 		return cli_wrong_usage(cli, "unexpected word '%s'",
 				       args.word[command->max_words]);

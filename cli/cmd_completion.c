@@ -12,7 +12,8 @@ static void print_flags(const struct args_flag *flags)
 		(void)printf(" --%s", f->name);
 }
 
-/* "list show cancel" from "[list | show ID | ...]": the words in lower case */
+/* "list show cancel" from "[list | show ID | ...]": the words in lower case,
+ * but for those behind a dot, which end the name of a file */
 static void print_words(const char *usage)
 {
 	while (*usage) {
@@ -21,7 +22,8 @@ static void print_words(const char *usage)
 		if (n > 1)
 			(void)printf(" %.*s", (int)n, usage);
 		usage += n;
-		usage += *usage == '-' ? strcspn(usage, " ]|") : *usage != '\0';
+		usage += *usage == '-' || *usage == '.' ? strcspn(usage, " ]|")
+							: *usage != '\0';
 	}
 }
 

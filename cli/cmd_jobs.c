@@ -152,9 +152,57 @@ static int show(struct cli *cli, const char *id)
 	return print(cli, id, "");
 }
 
+/* --- curves --- */
+
+/* Columns of equal length become rows; more than a table has are left out. */
+static enum err_code print_columns(struct cli *cli, const struct doc *columns,
+				   struct err *err)
+{
+	const char *head[TABLE_COLUMNS + 1] = { NULL }, *cell[TABLE_COLUMNS];
+	const struct doc *at[TABLE_COLUMNS];
+	enum err_code rc = ERR_NONE;
+	struct table table;
+	size_t n = 0;
+
+	for (const struct doc *c = columns->first; c && n < TABLE_COLUMNS;
+	     c = c->next) {
+		head[n] = c->key;
+		at[n++] = c->first;
+	}
+	table_init(&table, cli->arena, head);
+	while (n && at[0] && !rc) {
+		for (size_t i = 0; i < n; i++) {
+			cell[i] = at[i] ? show_value(at[i], cli->arena) : "";
+			at[i] = at[i] ? at[i]->next : NULL;
+		}
+		rc = table_add(&table, cell, err);
+	}
+	table_print(&table, &cli->out);
+	return rc;
+}
+
+/* What evaluations measured, a row each; what steps did stands in --json. */
 static int metrics(struct cli *cli, const char *id)
 {
-	return print(cli, id, "/metrics");
+	struct client_answer answer;
+	struct err err = { 0 };
+	const struct doc *evals;
+	const char *path;
+	struct doc *doc;
+	enum err_code rc;
+
+	rc = cli_path(cli, "/jobs", id, "/metrics", &path, &err);
+	if (!rc)
+		rc = cli_get(cli, "GET", path, &doc, &answer, &err);
+	if (rc)
+		return cli_fail(cli, &err);
+	evals = doc_find(doc, "eval");
+	if (cli->json)
+		cli_print_raw(cli, &answer);
+	else if (evals)
+		rc = print_columns(cli, evals, &err);
+	buf_finish(&answer.body);
+	return rc ? cli_fail(cli, &err) : CLI_OK;
 }
 
 static int checkpoints(struct cli *cli, const char *id)
@@ -181,7 +229,8 @@ static int order(struct cli *cli, const char *method, const char *id,
 	else if (!answer.body.len ||
 		 doc_parse_json(answer.body.data, answer.body.len, "answer",
 				cli->arena, &doc, NULL))
-		cli_note(cli, COLOUR_GREEN, "%s: done", id);
+		cli_note(cli, COLOUR_GREEN, "%s: %s", id,
+			 str_equal(method, "DELETE") ? "deleted" : "done");
 	else
 		cli_note(cli, COLOUR_GREEN, "%s: %s", id,
 			 cli_text(doc, "state", "done"));

@@ -194,6 +194,7 @@ static int tell_end(struct follow *f, const struct doc *job,
 		    const struct client_answer *answer)
 {
 	const char *state = cli_text(job, "state", "");
+	const char *error = cli_text(job, "error", NULL);
 
 	clear_bar(f);
 	if (f->is_raw)
@@ -207,8 +208,7 @@ static int tell_end(struct follow *f, const struct doc *job,
 	}
 	cli_note(f->cli, COLOUR_RED, "job %s %s%s%s", f->id,
 		 str_equal(state, "failed") ? "failed" : "was cancelled",
-		 doc_find(job, "error") ? ": " : "",
-		 cli_text(job, "error", ""));
+		 error ? ": " : "", error ? error : "");
 	return CLI_FAILED;
 }
 

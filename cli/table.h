@@ -12,7 +12,7 @@
 #include "base/arena.h"
 #include "cli/terminal.h"
 
-enum { TABLE_COLUMNS = 8 };
+enum { TABLE_COLUMNS = 12 };
 
 struct table_row;
 

@@ -348,8 +348,12 @@ static enum err_code check(const struct doc *map, const char *where,
 			   struct arena *arena, struct err *err)
 {
 	struct config scratch;
+	enum err_code rc =
+	    field_read(fields, map, "", NULL, &scratch, arena, err);
 
-	return field_read(fields, map, where, NULL, &scratch, arena, err);
+	if (rc)
+		(void)err_prefix(err, "%s", where);
+	return rc;
 }
 
 enum err_code config_read(int argc, const char *const *argv,

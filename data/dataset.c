@@ -101,11 +101,30 @@ static enum err_code check_shares(struct dataset_spec *spec,
 	return ERR_NONE;
 }
 
+static enum err_code refuse_format(const char *format, struct arena *arena,
+				   struct err *err)
+{
+	const char *const *name = reader_names();
+	const char *near = field_nearest(format, name), *all = "";
+
+	for (; *name && all; name++)
+		all =
+		    arena_printf(arena, "%s%s%s", all, *all ? ", " : "", *name);
+	return err_set(err, ERR_INVALID,
+		       near ? "data.format: there is no format '%s', did you "
+			      "mean '%s'?"
+			    : "data.format: there is no format '%s' (there are "
+			      "%s)",
+		       format,
+		       near  ? near
+		       : all ? all
+			     : "others");
+}
+
 enum err_code dataset_spec_read(const struct doc *map, struct dataset_spec *ret,
 				struct arena *arena, struct err *err)
 {
 	struct dataset_spec spec = { 0 };
-	const char *near;
 	enum err_code rc;
 
 	rc = field_read(spec_fields, map, "data", NULL, &spec, arena, err);
@@ -125,13 +144,8 @@ enum err_code dataset_spec_read(const struct doc *map, struct dataset_spec *ret,
 			       "data.source: expected path:FOLDER or "
 			       "synthetic, got '%s'",
 			       spec.source);
-	if (spec.format && !reader_find(spec.format)) {
-		near = field_nearest(spec.format, reader_names());
-		return err_set(err, ERR_INVALID,
-			       "data.format: there is no format '%s'%s%s%s",
-			       spec.format, near ? ", did you mean '" : "",
-			       near ? near : "", near ? "'?" : "");
-	}
+	if (spec.format && !reader_find(spec.format))
+		return refuse_format(spec.format, arena, err);
 	*ret = spec;
 	return ERR_NONE;
 }

@@ -2,12 +2,16 @@
 #include "main/daemon.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <signal.h>
 #include <stdlib.h>
+#include <sys/file.h>
 #include <sys/prctl.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "base/clock.h"
+#include "base/doc.h"
 #include "base/file.h"
 #include "base/log.h"
 #include "base/mem.h"
@@ -42,21 +46,55 @@ struct daemon {
 	struct supervisor *supervisor;
 	struct jobs_api jobs;
 	struct server *server;
+	int lock_fd; /* of the state folder; -1: not ours yet */
 };
 
 /* --- what jobs tell --- */
 
-static void log_event_of_job(void *ctx, const char *job_id, int64_t seq,
-			     const char *type, const char *json)
+/* Members of events that a line of the log shows. */
+static const char *const told[] = { "state", "stop_reason", "error",
+				    "code",  "message",	    "model" };
+enum { N_TOLD = sizeof(told) / sizeof(told[0]) };
+
+static void log_event_of_job(const char *job_id, const char *type,
+			     const char *json)
+{
+	struct log_field fields[N_TOLD + 2] = { { "job", job_id } };
+	struct arena *arena = arena_create((size_t)1 << 20);
+	struct doc *event = NULL;
+	const struct doc *member;
+	size_t n = 1;
+
+	if (!arena ||
+	    doc_parse_json(json, strlen(json), "event", arena, &event, NULL))
+		event = NULL;
+	for (size_t i = 0; i < N_TOLD; i++) {
+		member = doc_find(event, told[i]);
+		if (member && member->kind == DOC_STRING)
+			fields[n++] =
+			    (struct log_field){ told[i], member->text };
+	}
+	member = doc_find(event, "version");
+	if (member && member->kind == DOC_INT)
+		fields[n++] = (struct log_field){
+			"version",
+			arena_printf(arena, "%lld", (long long)member->integer)
+		};
+	log_event(str_equal(type, "warning") ? LOG_LEVEL_WARNING
+					     : LOG_LEVEL_INFO,
+		  "jobs", type, fields, n);
+	arena_destroy(arena);
+}
+
+static void take_event(void *ctx, const char *job_id, int64_t seq,
+		       const char *type, const char *json)
 {
 	struct daemon *daemon = ctx;
-	const struct log_field fields[] = { { "job", job_id },
-					    { "event", json } };
 
 	(void)seq;
 	if (str_equal(type, "state") || str_equal(type, "done") ||
 	    str_equal(type, "published") || str_equal(type, "warning"))
-		log_event(LOG_LEVEL_INFO, "jobs", type, fields, 2);
+		log_event_of_job(job_id, type, json);
 	event_hub_announce(daemon->hub, job_id);
 }
 
@@ -102,6 +140,29 @@ static enum err_code make_it_answer(void *ctx, const char *model,
 
 /* --- birth --- */
 
+/* Two daemons on one state folder would take each other's jobs for left
+ * behind. The lock ends with the process, however that ends. */
+static enum err_code lock_state(struct daemon *daemon, struct err *err)
+{
+	const char *state = daemon->paths.state;
+	const char *path = arena_printf(daemon->arena, "%s/lock", state);
+
+	if (!path)
+		return err_set(err, ERR_NO_MEMORY, "daemon: out of memory");
+	daemon->lock_fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0640);
+	if (daemon->lock_fd < 0)
+		return file_err(err, errno, "open", path);
+	if (!flock(daemon->lock_fd, LOCK_EX | LOCK_NB))
+		return ERR_NONE;
+	if (errno != EWOULDBLOCK)
+		return file_err(err, errno, "lock", path);
+	return err_set(
+	    err, ERR_CONFLICT,
+	    "another predictd uses the state folder '%s': end it, or "
+	    "give this one its own --state-dir",
+	    state);
+}
+
 static enum err_code make_ground(struct daemon *daemon, struct err *err)
 {
 	const struct config *config = daemon->config;
@@ -112,6 +173,8 @@ static enum err_code make_ground(struct daemon *daemon, struct err *err)
 	daemon->threads =
 	    config->threads ? (unsigned)config->threads : pool_cpus();
 	rc = paths_init(config, daemon->arena, &daemon->paths, err);
+	if (!rc)
+		rc = lock_state(daemon, err);
 	if (!rc && config->token_file)
 		rc = file_read_all(config->token_file, TOKENS_MAX,
 				   &daemon->tokens, &len, err);
@@ -167,7 +230,7 @@ static enum err_code make_jobs(struct daemon *daemon, struct err *err)
 		.threads =
 		    c->job_threads ? (unsigned)c->job_threads : daemon->threads,
 		.max_workers = (unsigned)c->max_jobs,
-		.hooks = { daemon, log_event_of_job, make_it_answer },
+		.hooks = { daemon, take_event, make_it_answer },
 	};
 	enum err_code rc;
 
@@ -202,6 +265,7 @@ enum err_code daemon_create(const struct config *config,
 		goto out;
 	}
 	daemon->config = config;
+	daemon->lock_fd = -1;
 	rc = make_ground(daemon, err);
 	if (!rc)
 		rc = make_jobs(daemon, err);
@@ -228,6 +292,8 @@ void daemon_destroy(struct daemon *daemon)
 	repository_destroy(daemon->repository);
 	pool_destroy(daemon->helpers);
 	mem_free(daemon->tokens);
+	if (daemon->lock_fd >= 0)
+		(void)close(daemon->lock_fd);
 	arena_destroy(daemon->arena);
 	mem_free(daemon);
 }

@@ -5,6 +5,7 @@
 
 #include "base/clock.h"
 #include "base/doc.h"
+#include "base/field.h"
 #include "base/file.h"
 #include "base/json_write.h"
 #include "base/mem.h"
@@ -15,6 +16,7 @@
 #include "server/run_pool.h"
 #include "server/server_priv.h"
 #include "store/store.h"
+#include "training/job.h"
 #include "training/supervisor.h"
 
 enum { PAGE_DEFAULT = 50, PAGE_MAX = 1000, EVENTS_MAX = 100000 };
@@ -224,6 +226,20 @@ static enum err_code read_limit(struct api_request *request, size_t *ret,
 	return ERR_NONE;
 }
 
+static enum err_code check_state(const char *state, struct err *err)
+{
+	const char *names[JOB_STATE_COUNT + 1] = { NULL }, *near;
+
+	if (!state || job_state_find(state) != JOB_STATE_COUNT)
+		return ERR_NONE;
+	for (size_t i = 0; i < JOB_STATE_COUNT; i++)
+		names[i] = job_state_name((enum job_state)i);
+	near = field_nearest(state, names);
+	return err_set(err, ERR_INVALID, "state: a job is never '%.32s'%s%s%s",
+		       state, near ? ", did you mean '" : "", near ? near : "",
+		       near ? "'?" : "");
+}
+
 enum err_code api_jobs_list(struct api_request *request, struct err *err)
 {
 	struct store_job_query query = {
@@ -237,6 +253,8 @@ enum err_code api_jobs_list(struct api_request *request, struct err *err)
 	rc = check_jobs(request, err);
 	if (!rc)
 		rc = read_limit(request, &query.limit, err);
+	if (!rc)
+		rc = check_state(query.state, err);
 	if (!rc)
 		rc = store_job_list(jobs_of(request)->store, &query,
 				    request->arena, &jobs, err);
@@ -489,8 +507,8 @@ static enum err_code read_artifact(struct api_request *request,
 	if (!rc)
 		rc = file_root_openat(root, name, 0, &fd, err);
 	file_root_close(root);
-	if (rc == ERR_NOT_FOUND)
-		return err_set(err, rc,
+	if (rc == ERR_NOT_FOUND || rc == ERR_FORBIDDEN)
+		return err_set(err, ERR_NOT_FOUND,
 			       "job '%.64s' has no artifact '%.64s' (a "
 			       "finished job has model.onnx, model.yaml and "
 			       "config.resolved.json)",

@@ -2,6 +2,7 @@
 #include "server/model_cache.h"
 
 #include "base/mem.h"
+#include "base/str.h"
 #include "server/model_cache_priv.h"
 
 enum { LISTING_BYTES_MAX = 64 << 20 };
@@ -157,7 +158,11 @@ enum err_code model_cache_load(struct model_cache *cache, const char *name,
 			if (strcmp(listing.model[i].name, name) == 0)
 				listed = &listing.model[i];
 		if (!listed)
-			rc = not_found(name, err);
+			rc = err_set(err, ERR_NOT_FOUND,
+				     "model '%.128s' is not in the repository: "
+				     "there is no %.128s/1/model.onnx, nor a "
+				     "higher version",
+				     name, name);
 		else if (!listed->n_versions)
 			rc = err_set(err, ERR_NOT_FOUND,
 				     "model '%s' has no version folder with a "
@@ -222,6 +227,19 @@ static struct model_slot *default_slot(const struct model_entry *entry)
 	return NULL;
 }
 
+/* A reason most often begins with model and version, which its reader knows. */
+static const char *bare_reason(const struct model_entry *entry,
+			       const struct model_slot *slot)
+{
+	const char *reason = slot->reason ? slot->reason : "";
+	char start[256];
+
+	(void)snprintf(start, sizeof(start),
+		       "model '%s' version %lld: ", entry->name,
+		       (long long)slot->version);
+	return reason + (str_starts_with(reason, start) ? strlen(start) : 0);
+}
+
 static enum err_code not_ready(const struct model_entry *entry,
 			       const struct model_slot *slot, struct err *err)
 {
@@ -234,7 +252,7 @@ static enum err_code not_ready(const struct model_entry *entry,
 	return err_set(err, ERR_NOT_READY, "model '%s' version %lld is %s%s%s",
 		       entry->name, (long long)slot->version,
 		       model_state_name(slot->state), slot->reason ? ": " : "",
-		       slot->reason ? slot->reason : "");
+		       bare_reason(entry, slot));
 }
 
 static enum err_code find(struct model_cache *cache, const char *name,
@@ -287,6 +305,8 @@ enum err_code model_cache_find_only(struct model_cache *cache,
 		}
 	if (n == 1)
 		rc = find(cache, only->name, 0, ret_model, err);
+	else if (n == 0)
+		rc = err_set(err, ERR_NOT_FOUND, "no model is loaded");
 	else
 		rc = err_set(err, ERR_INVALID,
 			     "\"model\" must say which: %zu models are loaded",
@@ -313,7 +333,7 @@ static bool list_entry(const struct model_entry *entry, struct arena *arena,
 					.reason = "no version can be served" };
 	for (size_t i = 0; i < entry->n; i++) {
 		const struct model_slot *slot = &entry->slot[i];
-		const char *reason = slot->reason ? slot->reason : "";
+		const char *reason = bare_reason(entry, slot);
 		struct model_row *row = &rows[*n];
 
 		row->reason = arena_strdup(arena, reason);

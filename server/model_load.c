@@ -89,12 +89,23 @@ static void note_failure(struct load *load, struct model_slot *slot,
 		return;
 	}
 	slot->state = MODEL_UNAVAILABLE;
-	log_write(LOG_LEVEL_WARNING, "models",
-		  "model '%s' version %lld cannot be served: %s", name,
-		  (long long)slot->version, err->msg);
+	/* the sentence begins with model and version */
+	log_write(LOG_LEVEL_WARNING, "models", "not served: %s", err->msg);
 }
 
-/* Loads the slot's version, unless its files are those that are loaded. */
+/* A version is loaded anew when its files have changed, or how it is served. */
+static uint64_t mix_config(uint64_t stamp, const struct model_config *config)
+{
+	const int64_t number[] = { config->max_batch_size,
+				   config->max_queue_delay_us,
+				   config->instances, config->max_queue_size };
+
+	for (size_t i = 0; i < sizeof(number) / sizeof(number[0]); i++)
+		stamp = (stamp ^ (uint64_t)number[i]) * 0x100000001b3u;
+	return stamp;
+}
+
+/* Loads the slot's version, unless it is loaded already. */
 static void load_slot(struct load *load, struct model_slot *slot)
 {
 	const int64_t start = clock_monotonic_ns();
@@ -106,6 +117,7 @@ static void load_slot(struct load *load, struct model_slot *slot)
 
 	rc = repository_stamp(repository, load->entry->name, slot->version,
 			      &stamp, &err);
+	stamp = mix_config(stamp, &load->config);
 	if (!rc && slot->model && stamp == slot->stamp && !slot->reason)
 		return;
 	if (!rc)

@@ -273,6 +273,9 @@ static enum err_code train_epoch(struct trainer *trainer, bool *ret_over,
 	struct checkpoint_state *s = &trainer->state;
 	enum err_code rc;
 
+	/* speed and ETA are those of steps, not of what came before them */
+	trainer->event_ns = clock_monotonic_ns();
+	trainer->event_samples = s->samples;
 	batch_shuffle(dataset_rows(trainer->options.dataset, PART_TRAIN),
 		      trainer->n_train, (uint64_t)trainer->spec->trainer.seed,
 		      (uint32_t)s->epoch, trainer->order);

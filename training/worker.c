@@ -377,7 +377,11 @@ static enum err_code publish(struct worker *worker,
 	}
 	if (spec->condition && !condition_holds(spec->condition, metric_value,
 						&worker->result.last)) {
-		worker_link_warning(worker->link, "not_published", spec->when);
+		const char *why = arena_printf(
+		    worker->arena, "it does not hold that %s", spec->when);
+
+		worker_link_warning(worker->link, "not_published",
+				    why ? why : spec->when);
 		return ERR_NONE;
 	}
 	rc = publish_once(&request, worker->arena, &worker->published_version,

@@ -411,6 +411,20 @@ Test(api_v2, counts_exactly)
 	loopback_end(&l);
 }
 
+Test(api_v2, a_load_takes_a_changed_configuration)
+{
+	struct loopback l;
+
+	loopback_begin(&l);
+	scratch_file(&l.scratch, "linear/config.yaml", "max_batch_size: 8\n",
+		     18);
+	loopback_post(&l, "/v2/repository/models/linear/load", "{}");
+	cr_assert_eq(l.status, 200, "%s", l.body);
+	loopback_get(&l, "/v2/models/linear/config");
+	expect_has(&l, "\"max_batch_size\":8,");
+	loopback_end(&l);
+}
+
 Test(api_v2, gives_up_at_the_deadline_of_the_request)
 {
 	struct loopback l;

@@ -16,6 +16,7 @@ static void setup(void)
 	doc_init();
 	(void)unsetenv("PREDICTD_SERVER");
 	(void)unsetenv("PREDICTD_TOKEN_FILE");
+	(void)unsetenv("PREDICTD_PORT");
 	cr_redirect_stdout();
 	cr_redirect_stderr();
 	folder_enter(folder);
@@ -105,6 +106,17 @@ Test(cli, a_server_that_is_not_there_has_its_own_status)
 		     CLI_UNAVAILABLE);
 	cr_assert_eq(RUN("predictctl", "--server", "nonsense", "health"),
 		     CLI_FAILED);
+}
+
+Test(cli, the_port_is_that_of_the_environment)
+{
+	(void)setenv("PREDICTD_PORT", "1", 1);
+	cr_assert_eq(RUN("predictctl", "health"), CLI_UNAVAILABLE);
+	(void)unsetenv("PREDICTD_PORT");
+	fflush(stderr);
+	cr_assert_stderr_eq_str(
+	    "predictctl health: cannot connect to http://127.0.0.1:1: "
+	    "Connection refused\n");
 }
 
 Test(cli, health_tells_ready_from_not_ready)
@@ -256,6 +268,23 @@ Test(cli, orders_are_posted)
 			  peer.request[0].data);
 		peer_stop(&peer);
 	}
+}
+
+Test(cli, metrics_are_a_row_for_each_evaluation)
+{
+	struct peer peer;
+
+	cr_assert_eq(RUN_WITH(&peer,
+			      json("{\"eval\":{\"epoch\":[1,2],"
+				   "\"valid_loss\":[0.5,null]},"
+				   "\"train\":{\"step\":[7]}}"),
+			      "jobs", "metrics", "j1"),
+		     CLI_OK);
+	peer_stop(&peer);
+	fflush(stdout);
+	cr_assert_stdout_eq_str("epoch  valid_loss\n"
+				"1      0.5\n"
+				"2      -\n");
 }
 
 Test(cli, models_are_listed_loaded_and_unloaded)

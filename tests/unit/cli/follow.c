@@ -129,6 +129,20 @@ Test(follow, what_happens_is_told_on_standard_error)
 	peer_stop(&peer);
 }
 
+Test(follow, a_cancelled_job_has_no_error_to_tell)
+{
+	const struct peer_step steps[] = {
+		{ .answer = STREAM ": nothing\n\n" },
+		{ .answer = json("{\"state\":\"cancelled\",\"error\":null}") },
+	};
+	struct peer peer;
+
+	peer_start(&peer, steps, 2);
+	cr_assert_eq(follow(&peer, "follow"), CLI_FAILED);
+	cr_assert_stderr_eq_str("job j1 was cancelled\n");
+	peer_stop(&peer);
+}
+
 Test(follow, events_are_printed_as_they_are)
 {
 	const struct peer_step steps[] = {

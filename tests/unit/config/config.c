@@ -91,7 +91,7 @@ Test(config, what_is_wrong_is_said_with_its_source)
 		{ { "--port", "x" }, NULL, "command line" },
 		{ { "--port", "70000" }, NULL, "65535" },
 		{ { "serve" }, NULL, "'serve' is no option" },
-		{ { NULL }, "PREDICTD_PORT=x", "environment" },
+		{ { NULL }, "PREDICTD_PORT=x", "environment: port: expected" },
 		{ { "--log-format", "xml" }, NULL, "log_format" },
 		{ { "--config", "/no/such/file.yaml" },
 		  NULL,

@@ -142,6 +142,8 @@ Test(dataset, what_is_not_there_is_named)
 		{ "{source: 'http://x'}", "/tmp", "path:FOLDER" },
 		{ "{source: synthetic, formt: idx}", NULL, "format" },
 		{ "{source: 'path:/tmp', format: idxx}", "/tmp", "'idx'" },
+		{ "{source: 'path:/tmp', format: parquet}", "/tmp",
+		  "there are idx" },
 		{ "{source: synthetic, split: {type: fixed}}", NULL,
 		  "type random" },
 		{ "{source: synthetic, split: {probabilities: [0.5, 0.1]}}",

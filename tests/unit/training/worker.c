@@ -433,6 +433,8 @@ Test(worker, a_model_is_published_once_and_only_when_it_is_good)
 	cr_expect_str_eq(text(end_of(b), "state"), "succeeded");
 	cr_expect_null(find(b, "published", 0));
 	cr_expect_str_eq(text(find(b, "warning", 0), "code"), "not_published");
+	cr_expect(
+	    strstr(text(find(b, "warning", 0), "message"), "does not hold"));
 	cr_expect_not(has_file(b, "models/m"));
 	finish(b);
 }
