@@ -259,12 +259,32 @@ static enum err_code differentiate_range(struct build *build,
 
 /* NOLINTEND(misc-no-recursion) */
 
+/* The first node whose results have no shape before a run, or NULL. */
+static const struct graph_node *find_late(const struct build *build)
+{
+	const struct graph *graph = build->graph;
+
+	for (int32_t i = 0; build->facts && i < graph->n_node; i++) {
+		const struct graph_node *node = &graph->node[i];
+
+		for (int32_t j = 0; node->op && j < node->n_out; j++) {
+			const int32_t value = graph_out(graph, node)[j];
+
+			if (value != VALUE_NONE &&
+			    !build_fact(build, value)->has_shape)
+				return node;
+		}
+	}
+	return NULL;
+}
+
 /* 1, in the loss's own type and shape. */
 static enum err_code one(struct build *build, int32_t loss, int32_t *ret,
 			 struct err *err)
 {
 	const struct fact *fact = build_fact(build, loss);
 	const double value = 1.0;
+	const struct graph_node *late;
 	char text[64], bytes[sizeof(double)] = { 0 };
 	struct tensor_view view = {
 		.data = bytes,
@@ -277,6 +297,14 @@ static enum err_code one(struct build *build, int32_t loss, int32_t *ret,
 			       "loss '%s': expected a float, got %s",
 			       build->graph->value[loss].name,
 			       dtype_info(fact->type.elem)->name);
+	late = fact->has_shape ? NULL : find_late(build);
+	if (late)
+		return err_set(err, ERR_UNSUPPORTED,
+			       "loss '%s': only a run can tell its shape, "
+			       "because of node '%s' (%s), which cannot be "
+			       "trained through",
+			       build->graph->value[loss].name, late->name,
+			       late->op->name);
 	if (!fact->has_shape || shape_count(&fact->shape) != 1)
 		return err_set(err, ERR_SHAPE,
 			       "loss '%s': expected a scalar, got %s",

@@ -352,6 +352,27 @@ static enum err_code check_input(const struct graph_value *value,
 		       dtype_info(type.elem)->name);
 }
 
+/* A loop may begin with an optional and go on with what it holds. */
+static enum err_code make_optional(struct frame *frame, struct item *item,
+				   struct err *err)
+{
+	struct item wrapped = { .fact.type = item->fact.type };
+	struct sequence *sequence = NULL;
+	enum err_code rc;
+
+	wrapped.fact.type.is_optional = true;
+	if (item->fact.type.is_optional || item->fact.type.is_sequence) {
+		item->fact.type.is_optional = true;
+		return ERR_NONE;
+	}
+	rc = item_sequence(&frame->run->heap, 1, &wrapped, &sequence, err);
+	if (rc)
+		return rc;
+	sequence->item[0] = *item;
+	*item = wrapped;
+	return ERR_NONE;
+}
+
 enum err_code frame_run(struct frame *frame, const struct item *in,
 			struct item *out, struct err *err)
 {
@@ -360,10 +381,14 @@ enum err_code frame_run(struct frame *frame, const struct item *in,
 
 	for (int32_t i = 0; i < graph->n_input && !rc; i++) {
 		const int32_t value = graph->input[i];
-		const struct item item = item_share(&in[i]);
+		struct item item = item_share(&in[i]);
 
+		if (graph->value[value].type.is_optional)
+			rc = make_optional(frame, &item, err);
 		put(frame, value, &item);
-		rc = check_input(&graph->value[value], in[i].fact.type, err);
+		if (!rc)
+			rc = check_input(&graph->value[value], item.fact.type,
+					 err);
 	}
 	if (!rc)
 		rc = run_nodes(frame, err);
@@ -387,8 +412,11 @@ static enum err_code know_inputs(struct frame *frame,
 
 	for (int32_t i = 0; i < graph->n_input && !rc; i++) {
 		struct fact *fact = &frame->fact[graph->input[i]];
+		const struct type type = graph->value[graph->input[i]].type;
 
 		*fact = view_fact(&input[i]);
+		fact->type.is_sequence = type.is_sequence;
+		fact->type.is_optional = type.is_optional;
 		rc = check_input(&graph->value[graph->input[i]], fact->type,
 				 err);
 	}

@@ -29,7 +29,8 @@ struct interpreter_options {
 	size_t max_bytes; /**< of all values at once; 0: no bound */
 };
 
-/** input[i] is graph input i. Assigns are written to the variables at the
+/** input[i] is graph input i; the data of a sequence or optional is its
+ * struct sequence. Assigns are written to the variables at the
  * end. A bad value gives ERR_INVALID that names the node. */
 MUST_USE enum err_code interpret(const struct graph *graph,
 				 const struct tensor_view *input,

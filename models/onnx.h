@@ -31,6 +31,9 @@ struct onnx_options {
 	size_t max_bytes; /**< ceiling of the graph's arena; 0: default */
 	/** Copy every element: the bytes may end before the graph does. */
 	bool copy;
+	/** Sequences and optionals as inputs and outputs, too: for the
+	 * interpreter. Otherwise they are refused. */
+	bool any_values;
 };
 
 /** Signature strings live in the graph's arena. */
@@ -57,6 +60,13 @@ MUST_USE enum err_code onnx_read_tensor(const void *bytes, size_t len,
 					const char *name, struct arena *arena,
 					struct tensor_view *ret_view,
 					const char **ret_name, struct err *err);
+/** One value of that type; a sequence or optional has its struct sequence
+ * (engine/run_heap.h) in the arena as the view's data. */
+MUST_USE enum err_code onnx_read_value(const void *bytes, size_t len,
+				       const char *name, struct type type,
+				       struct arena *arena,
+				       struct tensor_view *ret_view,
+				       struct err *err);
 MUST_USE enum err_code onnx_write_tensor(const struct tensor_view *view,
 					 const char *name, struct buf *buf,
 					 struct err *err);

@@ -16,7 +16,7 @@ struct importer {
 	struct graph *graph;
 	struct build build;
 	const int *role; /* by initializer; NULL: all are constants */
-	bool trainable;
+	bool trainable, any_values;
 	/* of a body: the node's operands in the graph around it */
 	const struct graph *outer;
 	const struct onnx_node *node;
@@ -42,8 +42,9 @@ static enum err_code add_input(struct importer *im, int32_t i, struct err *err)
 
 	if (!def || def->kind != ONNX_DEF_INPUT)
 		return ERR_NONE; /* an initializer: its value is known */
-	if (port->is_other || port->type.is_sequence ||
-	    port->type.is_optional || port->type.elem == DTYPE_NONE)
+	if (port->is_other || port->type.elem == DTYPE_NONE ||
+	    (!im->any_values &&
+	     (port->type.is_sequence || port->type.is_optional)))
 		return err_set(err, ERR_UNSUPPORTED,
 			       "%s: input '%s' is no tensor of a known element "
 			       "type",
@@ -344,7 +345,8 @@ static enum err_code fill_port(const struct importer *im,
 {
 	struct type type = im->graph->value[value].type;
 
-	if (type.is_sequence || type.is_optional || type.elem == DTYPE_NONE)
+	if (type.elem == DTYPE_NONE ||
+	    (!im->any_values && (type.is_sequence || type.is_optional)))
 		return err_set(err, ERR_UNSUPPORTED,
 			       "%s: output '%s' is no tensor", im->reader.name,
 			       from->name);
@@ -454,7 +456,8 @@ enum err_code onnx_read(const void *bytes, size_t len, const char *name,
 	struct importer im = { .reader = { .name = name,
 					   .folder = options->folder,
 					   .copy = options->copy },
-			       .trainable = options->trainable };
+			       .trainable = options->trainable,
+			       .any_values = options->any_values };
 	size_t max_bytes = options->max_bytes;
 	struct model_signature signature;
 	enum err_code rc;

@@ -123,6 +123,24 @@ void make_attr_graph(struct make *m, const char *name)
 	wire_end(&m->buf, at);
 }
 
+struct make_body make_body_open(struct make *m, const char *name)
+{
+	struct make_body body = { .node = m->node };
+
+	body.attr = wire_begin(&m->buf, 5);
+	wire_put_text(&m->buf, 1, name);
+	wire_put_varint(&m->buf, 20, 5);
+	body.graph = wire_begin(&m->buf, 6);
+	return body;
+}
+
+void make_body_close(struct make *m, struct make_body body)
+{
+	wire_end(&m->buf, body.graph);
+	wire_end(&m->buf, body.attr);
+	m->node = body.node;
+}
+
 static void put_init(struct make *m, const char *name, const char *dims,
 		     enum dtype dtype, const void *raw, size_t len)
 {

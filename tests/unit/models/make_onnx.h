@@ -45,6 +45,13 @@ void make_attr_ints(struct make *m, const char *name, const int64_t *v,
 		    size_t n);
 void make_attr_float(struct make *m, const char *name, float value);
 void make_attr_graph(struct make *m, const char *name);
+/** A body of the open node: nodes, initializers and ports between the two are
+ * its own. */
+struct make_body {
+	size_t attr, graph, node;
+};
+struct make_body make_body_open(struct make *m, const char *name);
+void make_body_close(struct make *m, struct make_body body);
 
 /** dims: "2 3", "" for a scalar. */
 void make_floats(struct make *m, const char *name, const char *dims,
