@@ -92,6 +92,9 @@ static const struct form forms[] = {
 	{ "QLinearLeakyRelu",
 	  "y0 = QuantizeLinear(LeakyRelu<alpha=@alpha>("
 	  "DequantizeLinear(x0, x1, $2)), x3, #4)" },
+	{ "QLinearWhere",
+	  "y0 = QuantizeLinear(Where(x0, DequantizeLinear(x1, x2, $3), "
+	  "DequantizeLinear(x4, x5, $6)), x7, x8)" },
 	{ NULL, NULL },
 };
 /* clang-format on */
@@ -488,6 +491,7 @@ const struct spelling spellings_quantized[] = {
 	FORM("QLinearMul"),
 	FORM("QLinearSigmoid"),
 	CODE("QLinearSoftmax", lower_softmax, softmax_attrs),
+	FORM("QLinearWhere"),
 	{ 0 },
 };
 /* clang-format on */

@@ -73,6 +73,22 @@
 	  "1]>(DequantizeLinear(w, s:float[]={0.5}, z:int8[]={1})); rf = Transpose<perm=[0,2,"
 	  "1]>(Mul(Sub(Cast<to=float>(r), Cast<to=float>(v)), t)); y = LSTM(x, wf, rf, b, "
 	  "l:int32[2]={3,2}, h, c, p); return y" },
+	{ "com.microsoft.QLinearWhere", 1, { { 0 } },
+	  "k:bool[2,3]; a:uint8[2,3]; s:float[]={0.5}; z:uint8[]={1}; b:uint8[3]; "
+	  "t:float[]={0.25}; w:uint8[]={2}; u:float[]={0.75}; v:uint8[]={3}",
+	  "y = QuantizeLinear(Where(k:bool[2,3], DequantizeLinear(a:uint8[2,3], "
+	  "s:float[]={0.5}, z:uint8[]={1}), DequantizeLinear(b:uint8[3], t:float[]={0.25}, "
+	  "w:uint8[]={2})), u:float[]={0.75}, v:uint8[]={3})" },
+	{ "com.microsoft.QAttention", 1, { INT("num_heads", 2), FLOAT("scale", 0.5) },
+	  "x:uint8[1,3,4]; w:int8[4,12]; b:float[12]; s:float[]={0.5}; t:float[]={0.25}; "
+	  "m:int32[1,3]={1,1,0}",
+	  "x:uint8[1,3,4]; w:int8[4,12]; b:float[12]; heads:int64[4]={0,0,2,2}; "
+	  "back:int64[3]={0,0,4}; p = Add(Mul(Cast<to=float>(MatMulInteger(x, w)), 0.125), "
+	  "b); q0, k0, v0 = Split<axis=2, num_outputs=3>(p); q = Transpose<perm=[0,2,1,"
+	  "3]>(Reshape(q0, heads)); k = Transpose<perm=[0,2,3,1]>(Reshape(k0, heads)); v = "
+	  "Transpose<perm=[0,2,1,3]>(Reshape(v0, heads)); s = Add(Mul(MatMul(q, k), 0.5), "
+	  "m:float[1,1,1,3]={0,0,-10000}); y = Reshape(Transpose<perm=[0,2,1,"
+	  "3]>(MatMul(Softmax(s), v)), back); return y" },
 	{ "DequantizeLinear", 10, { { 0 } }, "x:uint8[3]; s:float[]={0.5}",
 	  "y = DequantizeLinear(x:uint8[3], s:float[]={0.5})" },
 	{ "GRU", 7, { INT("hidden_size", 2) }, "x:float[3,2,4]; w:float[1,6,4]; r:float[1,6,2]",
