@@ -36,6 +36,7 @@ static enum err_code find_scale(const struct lower *lower, double *ret_scale,
 {
 	const struct attention_attrs *own = lower->attrs;
 	const struct tensor_view *bias = lower->in_const[QA_BIAS];
+	double width;
 
 	*ret_scale = own->scale;
 	if (own->scale != 0)
@@ -46,8 +47,8 @@ static enum err_code find_scale(const struct lower *lower, double *ret_scale,
 		    "input 'bias' must be a constant of three numbers "
 		    "a head at least",
 		    err);
-	*ret_scale = 1 / sqrt((double)(shape_count(&bias->shape) / 3) /
-			      (double)own->num_heads);
+	width = (double)shape_count(&bias->shape) / 3 / (double)own->num_heads;
+	*ret_scale = 1 / sqrt(width);
 	return ERR_NONE;
 }
 
