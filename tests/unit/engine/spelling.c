@@ -22,16 +22,6 @@ static const struct row rows[] = {
 	  { { 0 } },
 	  "x:float[1,3,1]",
 	  "y = Squeeze(x:float[1,3,1])" },
-	{ "DequantizeLinear",
-	  10,
-	  { { 0 } },
-	  "x:uint8[3]; s:float[]={0.5}",
-	  "y = DequantizeLinear(x:uint8[3], s:float[]={0.5})" },
-	{ "QuantizeLinear",
-	  13,
-	  { INT("axis", 0) },
-	  "x:float[2,3]; s:float[2]={0.5,0.25}",
-	  "y = QuantizeLinear<axis=0>(x:float[2,3], s:float[2]={0.5,0.25})" },
 	{ "Unsqueeze",
 	  7,
 	  { INTS("axes", 0, 3) },
@@ -361,7 +351,8 @@ static const struct row *row_at(size_t i)
 {
 	static const struct row *const tables[] = { spelling_more_rows,
 						    spelling_image_rows,
-						    spelling_index_rows };
+						    spelling_index_rows,
+						    spelling_quantized_rows };
 
 	if (i < N_ROWS)
 		return &rows[i];

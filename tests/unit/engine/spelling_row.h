@@ -63,6 +63,6 @@ struct row {
 
 /** One table a file; the last row has no name. */
 extern const struct row spelling_more_rows[], spelling_image_rows[],
-    spelling_index_rows[];
+    spelling_index_rows[], spelling_quantized_rows[];
 
 #endif

@@ -1,0 +1,275 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/** @file
+ * RNN, GRU and LSTM, in one or both directions. recurrent.h has the formulas.
+ */
+#include "engine/ops/recurrent.h"
+
+static enum err_code recurrent_infer(const char *op, struct infer *infer,
+				     struct err *err)
+{
+	struct recurrent r;
+	enum err_code rc =
+	    recurrent_init(op, infer->attrs, infer->in, infer->n_in, &r, err);
+
+	for (unsigned i = 0; i < infer->n_out && !rc; i++) {
+		const int64_t d = r.n_directions, b = r.n_batch;
+		const int64_t t = r.n_steps, h = r.n_hidden;
+		struct shape *y = &infer->out[i].shape;
+
+		if (i == 0 && r.batch_first)
+			*y = (struct shape){ 4, { b, t, d, h } };
+		else if (i == 0)
+			*y = (struct shape){ 4, { t, d, b, h } };
+		else
+			*y = (struct shape){ 3,
+					     { r.batch_first ? b : d,
+					       r.batch_first ? d : b, h } };
+		infer->out[i].has_shape = true;
+		rc = shape_check(y, i ? "output 'Y_h'" : "output 'Y'", err);
+	}
+	return rc;
+}
+
+static enum err_code rnn_infer(struct infer *infer, struct err *err)
+{
+	return recurrent_infer("RNN", infer, err);
+}
+
+static enum err_code gru_infer(struct infer *infer, struct err *err)
+{
+	return recurrent_infer("GRU", infer, err);
+}
+
+static enum err_code lstm_infer(struct infer *infer, struct err *err)
+{
+	return recurrent_infer("LSTM", infer, err);
+}
+
+static const struct kernel *const recurrent_kernels[] = { &recurrent_blas,
+							  &recurrent_plain,
+							  NULL };
+
+/* clang-format off */
+static const struct port lstm_in[] = {
+	{ "X", "T:float,double,float16,bfloat16", 0 },
+	{ "W", "T", 0 },
+	{ "R", "T", 0 },
+	{ "B", "T", PORT_OPTIONAL },
+	{ "sequence_lens", "T1:int32", PORT_OPTIONAL },
+	{ "initial_h", "T", PORT_OPTIONAL },
+	{ "initial_c", "T", PORT_OPTIONAL },
+	{ "P", "T", PORT_OPTIONAL },
+	{ 0 },
+};
+static const struct port rnn_in[] = {
+	{ "X", "T:float,double,float16,bfloat16", 0 },
+	{ "W", "T", 0 },
+	{ "R", "T", 0 },
+	{ "B", "T", PORT_OPTIONAL },
+	{ "sequence_lens", "T1:int32", PORT_OPTIONAL },
+	{ "initial_h", "T", PORT_OPTIONAL },
+	{ 0 },
+};
+static const struct port lstm_out[] = {
+	{ "Y", "T", PORT_OPTIONAL },
+	{ "Y_h", "T", PORT_OPTIONAL },
+	{ "Y_c", "T", PORT_OPTIONAL },
+	{ 0 },
+};
+static const struct port rnn_out[] = {
+	{ "Y", "T", PORT_OPTIONAL },
+	{ "Y_h", "T", PORT_OPTIONAL },
+	{ 0 },
+};
+
+#define MEMBER(m) offsetof(struct recurrent_attrs, m)
+#define COMMON_ATTRS                                                                  \
+	{ .name = "activation_alpha", .help = "of the activations that have one, in order", \
+	  .offset = MEMBER(alpha), .kind = ATTR_FLOATS },                             \
+	{ .name = "activation_beta", .help = "of the activations that have one, in order", \
+	  .offset = MEMBER(beta), .kind = ATTR_FLOATS },                              \
+	{ .name = "activations", .help = "names, by direction",                       \
+	  .offset = MEMBER(activations), .kind = ATTR_STRINGS },                      \
+	{ .name = "clip", .help = "bound of what activations get; 0: none",           \
+	  .offset = MEMBER(clip), .kind = ATTR_FLOAT, .max = 1e300 },                 \
+	{ .name = "direction", .help = "forward, reverse or bidirectional",           \
+	  .offset = MEMBER(direction), .kind = ATTR_STRING, .def_text = "forward" },  \
+	{ .name = "hidden_size", .help = "elements of the state; 0: as in R",         \
+	  .offset = MEMBER(hidden_size), .kind = ATTR_INT, .max = INT32_MAX },        \
+	{ .name = "layout", .help = "1: the batch is the first axis",                 \
+	  .offset = MEMBER(layout), .kind = ATTR_INT, .max = 1 }
+
+static const struct op_attr lstm_attrs[] = {
+	COMMON_ATTRS,
+	{ .name = "input_forget", .help = "1: the forget gate is 1 - the input gate",
+	  .offset = MEMBER(input_forget), .kind = ATTR_INT, .max = 1 },
+	{ 0 },
+};
+static const struct op_attr gru_attrs[] = {
+	COMMON_ATTRS,
+	{ .name = "linear_before_reset", .help = "not 0: the reset gate multiplies a product",
+	  .offset = MEMBER(linear_before_reset), .kind = ATTR_INT },
+	{ 0 },
+};
+static const struct op_attr rnn_attrs[] = { COMMON_ATTRS, { 0 } };
+
+static const struct op_case lstm_cases[] = {
+	{ .name = "plain",
+	  .graph = "y, h, c = LSTM(x:float[5,3,4], w:float[1,8,4], r:float[1,8,2])" },
+	{ .name = "everything",
+	  .graph = "y, h, c = LSTM<direction=\"bidirectional\", clip=0.7>(x:float[5,3,4], "
+		   "w:float[2,8,4], r:float[2,8,2], b:float[2,16], l:int32[3]={5,0,3}, "
+		   "h0:float[2,3,2], c0:float[2,3,2], p:float[2,6])" },
+	{ .name = "batch first",
+	  .graph = "y, h, c = LSTM<layout=1, direction=\"bidirectional\">(x:float[3,5,4], "
+		   "w:float[2,8,4], r:float[2,8,2], b:float[2,16], l:int32[3]={5,1,3}, "
+		   "h0:float[3,2,2], c0:float[3,2,2])" },
+	{ .name = "reverse, coupled gates",
+	  .graph = "y, h, c = LSTM<direction=\"reverse\", input_forget=1>(x:float[5,3,4], "
+		   "w:float[1,8,4], r:float[1,8,2], b:float[1,16])" },
+	{ .name = "other activations",
+	  .graph = "y, h, c = LSTM<activations=[\"HardSigmoid\",\"ScaledTanh\",\"affine\"], "
+		   "activation_alpha=[0.3,1.5,0.5], activation_beta=[0.4,0.7,0.1]>(x:float[5,3,4], "
+		   "w:float[1,8,4], r:float[1,8,2])" },
+	{ .name = "large",
+	  .graph = "y, h, c = LSTM(x:float[9,40,33], w:float[1,68,33], r:float[1,68,17], "
+		   "b:float[1,136])" },
+	{ .name = "one row",
+	  .graph = "y, h, c = LSTM(x:float[600,1,3], w:float[1,20,3], r:float[1,20,5], "
+		   "b:float[1,40])" },
+	{ .name = "only the last state",
+	  .graph = "y, h = LSTM(x:float[5,3,4], w:float[1,8,4], r:float[1,8,2])" },
+	{ .name = "double",
+	  .graph = "y, h, c = LSTM(x:double[5,3,4], w:double[1,8,4], r:double[1,8,2])" },
+	{ .name = "float16",
+	  .graph = "y, h, c = LSTM(x:float16[5,3,4], w:float16[1,8,4], r:float16[1,8,2])",
+	  .tolerance = 5e-3 },
+	{ .name = "no steps",
+	  .graph = "y, h, c = LSTM(x:float[0,3,4], w:float[1,8,4], r:float[1,8,2], , , "
+		   "h0:float[1,3,2])" },
+	{ .name = "no batch",
+	  .graph = "y, h, c = LSTM(x:float[5,0,4], w:float[1,8,4], r:float[1,8,2])" },
+	{ .name = "no input",
+	  .graph = "y, h, c = LSTM(x:float[5,3,0], w:float[1,8,0], r:float[1,8,2])" },
+	{ .name = "W of another size",
+	  .graph = "y, h, c = LSTM(x:float[5,3,4], w:float[1,8,3], r:float[1,8,2])",
+	  .want = ERR_SHAPE },
+	{ .name = "R of another size",
+	  .graph = "y, h, c = LSTM(x:float[5,3,4], w:float[1,8,4], r:float[1,8,3])",
+	  .want = ERR_SHAPE },
+	{ .name = "another hidden_size",
+	  .graph = "y, h, c = LSTM<hidden_size=3>(x:float[5,3,4], w:float[1,8,4], r:float[1,8,2])",
+	  .want = ERR_SHAPE },
+	{ .name = "X of rank 2",
+	  .graph = "y, h, c = LSTM(x:float[5,3], w:float[1,8,4], r:float[1,8,2])",
+	  .want = ERR_SHAPE },
+	{ .name = "an unknown direction",
+	  .graph = "y, h, c = LSTM<direction=\"up\">(x:float[5,3,4], w:float[1,8,4], "
+		   "r:float[1,8,2])", .want = ERR_INVALID },
+	{ .name = "too few activations",
+	  .graph = "y, h, c = LSTM<activations=[\"Tanh\"]>(x:float[5,3,4], w:float[1,8,4], "
+		   "r:float[1,8,2])", .want = ERR_INVALID },
+	{ .name = "an unknown activation",
+	  .graph = "y, h, c = LSTM<activations=[\"Tanh\",\"Wave\",\"Tanh\"]>(x:float[5,3,4], "
+		   "w:float[1,8,4], r:float[1,8,2])", .want = ERR_UNSUPPORTED },
+	{ 0 },
+};
+static const struct op_case gru_cases[] = {
+	{ .name = "plain", .graph = "y, h = GRU(x:float[5,3,4], w:float[1,6,4], r:float[1,6,2])" },
+	{ .name = "everything",
+	  .graph = "y, h = GRU<direction=\"bidirectional\", clip=0.7>(x:float[5,3,4], "
+		   "w:float[2,6,4], r:float[2,6,2], b:float[2,12], l:int32[3]={5,0,3}, "
+		   "h0:float[2,3,2])" },
+	{ .name = "linear before reset",
+	  .graph = "y, h = GRU<linear_before_reset=1, layout=1>(x:float[3,5,4], w:float[1,6,4], "
+		   "r:float[1,6,2], b:float[1,12], , h0:float[3,1,2])" },
+	{ .name = "linear, without bias",
+	  .graph = "y, h = GRU<linear_before_reset=1>(x:float[3,5,4], w:float[1,6,4], "
+		   "r:float[1,6,2])" },
+	{ .name = "large",
+	  .graph = "y, h = GRU(x:float[9,40,33], w:float[1,51,33], r:float[1,51,17], "
+		   "b:float[1,102])" },
+	{ .name = "large, linear before reset",
+	  .graph = "y, h = GRU<linear_before_reset=1>(x:float[9,40,33], w:float[1,51,33], "
+		   "r:float[1,51,17], b:float[1,102])" },
+	{ .name = "other activations",
+	  .graph = "y, h = GRU<activations=[\"Softsign\",\"ThresholdedRelu\"], "
+		   "activation_alpha=[0.2]>(x:float[5,3,4], w:float[1,6,4], r:float[1,6,2])" },
+	{ .name = "double",
+	  .graph = "y, h = GRU<direction=\"reverse\">(x:double[5,3,4], w:double[1,6,4], "
+		   "r:double[1,6,2])" },
+	{ .name = "bias of another size",
+	  .graph = "y, h = GRU(x:float[5,3,4], w:float[1,6,4], r:float[1,6,2], b:float[1,6])",
+	  .want = ERR_SHAPE },
+	{ 0 },
+};
+static const struct op_case rnn_cases[] = {
+	{ .name = "plain", .graph = "y, h = RNN(x:float[5,3,4], w:float[1,2,4], r:float[1,2,2])" },
+	{ .name = "everything",
+	  .graph = "y, h = RNN<direction=\"bidirectional\", clip=0.7, "
+		   "activations=[\"LeakyRelu\",\"Elu\"], activation_alpha=[0.3]>(x:float[5,3,4], "
+		   "w:float[2,2,4], r:float[2,2,2], b:float[2,4], l:int32[3]={5,0,3}, "
+		   "h0:float[2,3,2])" },
+	{ .name = "batch first",
+	  .graph = "y, h = RNN<layout=1, direction=\"reverse\">(x:float[3,5,4], w:float[1,2,4], "
+		   "r:float[1,2,2])" },
+	{ .name = "large",
+	  .graph = "y, h = RNN<activations=[\"Softplus\"]>(x:float[9,40,33], w:float[1,17,33], "
+		   "r:float[1,17,17])", .tolerance = 1e-4 },
+	{ .name = "double",
+	  .graph = "y, h = RNN<activations=[\"Relu\"]>(x:double[5,3,4], w:double[1,2,4], "
+		   "r:double[1,2,2])" },
+	{ .name = "lengths of another batch",
+	  .graph = "y, h = RNN(x:float[5,3,4], w:float[1,2,4], r:float[1,2,2], , l:int32[2])",
+	  .want = ERR_SHAPE },
+	{ .name = "a state of another size",
+	  .graph = "y, h = RNN(x:float[5,3,4], w:float[1,2,4], r:float[1,2,2], , , "
+		   "h0:float[3,1,2])", .want = ERR_SHAPE },
+	{ 0 },
+};
+/* clang-format on */
+
+extern const struct op op_gru;
+const struct op op_gru = {
+	.domain = "",
+	.name = "GRU",
+	.help = "Gated recurrent units over sequences.",
+	.since = 14,
+	.in = rnn_in,
+	.out = rnn_out,
+	.attrs = gru_attrs,
+	.attrs_size = sizeof(struct recurrent_attrs),
+	.infer = gru_infer,
+	.kernels = recurrent_kernels,
+	.cases = gru_cases,
+};
+
+extern const struct op op_lstm;
+const struct op op_lstm = {
+	.domain = "",
+	.name = "LSTM",
+	.help = "Long short-term memory over sequences.",
+	.since = 14,
+	.in = lstm_in,
+	.out = lstm_out,
+	.attrs = lstm_attrs,
+	.attrs_size = sizeof(struct recurrent_attrs),
+	.infer = lstm_infer,
+	.kernels = recurrent_kernels,
+	.cases = lstm_cases,
+};
+
+extern const struct op op_rnn;
+const struct op op_rnn = {
+	.domain = "",
+	.name = "RNN",
+	.help = "A simple recurrent layer over sequences.",
+	.since = 14,
+	.in = rnn_in,
+	.out = rnn_out,
+	.attrs = rnn_attrs,
+	.attrs_size = sizeof(struct recurrent_attrs),
+	.infer = rnn_infer,
+	.kernels = recurrent_kernels,
+	.cases = rnn_cases,
+};

@@ -1,0 +1,69 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/** @file
+ * Recurrent layers: what RNN, GRU and LSTM ask of a kernel.
+ *
+ * With the products of all gates of one step, a = X W^T + h R^T + biases:
+ *   RNN   h = f(a)
+ *   GRU   z, r = f(a), n = g(x W^T + (r h) R^T + b), h = (1 - z) n + z h
+ *         linear_before_reset: n = g(x W^T + b + r (h R^T + rb))
+ *   LSTM  i, f = f(a + p c), n = g(a), c = f c + i n, o = f(a + p c),
+ *         h = o h(c)
+ * Gates lie as ONNX has them: z r n, and i o f n. A direction that goes
+ * backwards reads each sequence from its own end.
+ *
+ * Threads: plain data and pure functions.
+ */
+#ifndef ENGINE_OPS_RECURRENT_H
+#define ENGINE_OPS_RECURRENT_H
+
+#include "engine/kernel.h"
+
+struct recurrent_attrs {
+	struct attr_floats alpha, beta;
+	struct attr_strings activations;
+	double clip; /**< 0: none */
+	const char *direction;
+	int64_t hidden_size, input_forget, layout, linear_before_reset;
+};
+
+enum recurrent_kind { RECURRENT_RNN, RECURRENT_GRU, RECURRENT_LSTM };
+enum recurrent_input {
+	RECURRENT_X,
+	RECURRENT_W,
+	RECURRENT_R,
+	RECURRENT_B,
+	RECURRENT_LENGTHS,
+	RECURRENT_H0,
+	RECURRENT_C0,
+	RECURRENT_P
+};
+enum bend_form { BEND_LOOP, BEND_AFFINE, BEND_SCALED_TANH, BEND_THRESHOLD };
+enum { RECURRENT_DIRECTIONS = 2, RECURRENT_BENDS = 3 };
+
+/** An activation: a loop by that name with alpha and beta, but for the forms
+ * that no loop has. */
+struct bend {
+	enum bend_form form;
+	const char *loop;
+	double param[2];
+};
+
+struct recurrent {
+	enum recurrent_kind kind;
+	int64_t n_gates, n_steps, n_batch, n_in, n_hidden;
+	unsigned n_directions;
+	bool is_reverse[RECURRENT_DIRECTIONS];
+	bool batch_first, input_forget, linear_before_reset;
+	double clip;
+	struct bend bend[RECURRENT_DIRECTIONS][RECURRENT_BENDS];
+};
+
+/** Checks everything that kernels rely on. in: n_in facts with shapes. */
+MUST_USE enum err_code recurrent_init(const char *op,
+				      const struct recurrent_attrs *attrs,
+				      const struct fact *in, unsigned n_in,
+				      struct recurrent *ret, struct err *err);
+
+extern const struct kernel recurrent_blas, recurrent_plain;
+
+#endif
