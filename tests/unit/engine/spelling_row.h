@@ -40,6 +40,16 @@ struct row {
 			.kind = ATTR_STRING, .s = { text, sizeof(text) - 1 } \
 		}                                                            \
 	}
+#define FLOATS(label, ...)                                            \
+	{                                                             \
+		label,                                                \
+		{                                                     \
+			.kind = ATTR_FLOATS, .floats = {              \
+				sizeof((float[]){ __VA_ARGS__ }) / 4, \
+				(const float[]){ __VA_ARGS__ }        \
+			}                                             \
+		}                                                     \
+	}
 #define INTS(label, ...)                                                \
 	{                                                               \
 		label,                                                  \
