@@ -65,6 +65,55 @@ const struct row spelling_more_rows[] = {
 	{ "com.microsoft.SkipSimplifiedLayerNormalization", 1, { { 0 } },
 	  "x:float[2,6]; s:float[2,6]; g:float[6]",
 	  "y = RMSNormalization<epsilon=1e-12>(Add(x:float[2,6], s:float[2,6]), g:float[6])" },
+	{ "com.microsoft.MultiHeadAttention", 1, { INT("num_heads", 2) },
+	  "q:float[1,3,8]; k:float[1,4,8]; v:float[1,4,8]; b:float[24]; m:int32[1,4]",
+	  "q:float[1,3,8]; k:float[1,4,8]; v:float[1,4,8]; b:float[24]; "
+	  "bq, bk, bv = Split<num_outputs=3>(b); "
+	  "h = Mul(Sub(1, CastLike(m:int32[1,4], q)), -10000); "
+	  "y = Attention<q_num_heads=2, kv_num_heads=2>(Add(q, bq), Add(k, bk), Add(v, bv), h)" },
+	{ "com.microsoft.MultiHeadAttention", 1,
+	  { INT("num_heads", 2), INT("unidirectional", 1), FLOAT("scale", 0.25) },
+	  "x:float[1,3,2,3,4]",
+	  "t = Transpose<perm=[3,0,2,1,4]>(x:float[1,3,2,3,4]); q, k, v = Split<num_outputs=3>(t); "
+	  "a:int64[1]={0}; "
+	  "z = Attention<is_causal=1, scale=0.25>(Squeeze(q, a), Squeeze(k, a), Squeeze(v, a)); "
+	  "y = Reshape(Transpose<perm=[0,2,1,3]>(z), s:int64[3]={1,3,8})" },
+	{ "com.microsoft.MultiHeadAttention", 1, { INT("num_heads", 2) },
+	  "q:float[1,3,8]; kv:float[1,4,2,2,4]; holev:float[1]; holeb:float[1]; holem:float[1]; "
+	  "b:float[1,2,3,4]",
+	  "q:float[1,3,8]; kv:float[1,4,2,2,4]; holev:float[1]; holeb:float[1]; holem:float[1]; "
+	  "b:float[1,2,3,4]; k, v = Split<axis=3, num_outputs=2>(kv); s:int64[3]={1,4,8}; "
+	  "y, k1, v1 = Attention<q_num_heads=2, kv_num_heads=2>(q, Reshape(k, s), Reshape(v, s), b); "
+	  "return y, k1, v1" },
+	{ "com.microsoft.Attention", 1, { INT("num_heads", 2), INT("unidirectional", 1) },
+	  "x:float[1,3,5]; w:float[5,24]; b:float[24]",
+	  "q, k, v = Split<axis=2, num_outputs=3>("
+	  "Add(MatMul(x:float[1,3,5], w:float[5,24]), b:float[24])); "
+	  "y = Attention<q_num_heads=2, kv_num_heads=2, is_causal=1>(q, k, v)" },
+	{ "com.microsoft.Attention", 1, { INT("num_heads", 2), INTS("qkv_hidden_sizes", 8, 8, 6) },
+	  "x:float[1,3,5]; w:float[5,22]",
+	  "q, k, v = Split<axis=2>("
+	  "MatMul(x:float[1,3,5], w:float[5,22]), s:int64[3]={8,8,6}); "
+	  "y = Attention<q_num_heads=2, kv_num_heads=2>(q, k, v)" },
+	{ "com.microsoft.EmbedLayerNormalization", 1, { { 0 } },
+	  "i:int32[1,3]; holes:int32[1,3]; w:float[4,6]; p:float[5,6]; holet:float[2,6]; "
+	  "g:float[6]; b:float[6]",
+	  "i:int32[1,3]; holes:int32[1,3]; w:float[4,6]; p:float[5,6]; holet:float[2,6]; "
+	  "s = Add(Gather(w, i), Slice(p, f:int64[1]={0}, e:int64[1]={3})); "
+	  "y = LayerNormalization<epsilon=1e-12>(s, g:float[6], b:float[6])" },
+	{ "com.microsoft.GroupQueryAttention", 1, { INT("num_heads", 2), INT("kv_num_heads", 1) },
+	  "x:float[1,3,16]; holek:float[1]; holev:float[1]; holea:float[1]; holeb:float[1]; "
+	  "n:int32[1]={2}; t:int32[]={3}",
+	  "x:float[1,3,16]; holek:float[1]; holev:float[1]; holea:float[1]; holeb:float[1]; "
+	  "q, k, v = Split<axis=2>(x, s:int64[3]={8,4,4}); "
+	  "y = Attention<q_num_heads=2, kv_num_heads=1, is_causal=1>(q, k, v)" },
+	{ "com.microsoft.GroupQueryAttention", 1,
+	  { INT("num_heads", 2), INT("kv_num_heads", 1), INT("local_window_size", 2) },
+	  "q:float[1,1,8]; k:float[1,1,4]; v:float[1,1,4]; a:float[1,1,3,4]; b:float[1,1,3,4]; "
+	  "n:int32[1]={3}; t:int32[]={4}",
+	  "q:float[1,1,8]; k:float[1,1,4]; v:float[1,1,4]; a:float[1,1,3,4]; b:float[1,1,3,4]; "
+	  "y, k1, v1 = Attention<q_num_heads=2, kv_num_heads=1, left_window_size=1>"
+	  "(q, k, v, , a, b); return y, k1, v1" },
 	{ 0 },
 };
 /* clang-format on */
