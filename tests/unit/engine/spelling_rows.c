@@ -83,7 +83,8 @@ const struct row spelling_more_rows[] = {
 	  "b:float[1,2,3,4]",
 	  "q:float[1,3,8]; kv:float[1,4,2,2,4]; holev:float[1]; holeb:float[1]; holem:float[1]; "
 	  "b:float[1,2,3,4]; k, v = Split<axis=3, num_outputs=2>(kv); s:int64[3]={1,4,8}; "
-	  "y, k1, v1 = Attention<q_num_heads=2, kv_num_heads=2>(q, Reshape(k, s), Reshape(v, s), b); "
+	  "y, k1, v1 = Attention<q_num_heads=2, kv_num_heads=2>"
+	  "(q, Reshape(k, s), Reshape(v, s), b); "
 	  "return y, k1, v1" },
 	{ "com.microsoft.Attention", 1, { INT("num_heads", 2), INT("unidirectional", 1) },
 	  "x:float[1,3,5]; w:float[5,24]; b:float[24]",
