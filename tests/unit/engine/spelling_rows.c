@@ -65,6 +65,9 @@ const struct row spelling_more_rows[] = {
 	{ "com.microsoft.SkipSimplifiedLayerNormalization", 1, { { 0 } },
 	  "x:float[2,6]; s:float[2,6]; g:float[6]",
 	  "y = RMSNormalization<epsilon=1e-12>(Add(x:float[2,6], s:float[2,6]), g:float[6])" },
+	{ "ai.onnx.preview.FlexAttention", 1, { FLOAT("scale", 0.5) },
+	  "q:float[1,2,3,4]; k:float[1,1,5,4]; v:float[1,1,5,6]",
+	  "y = Attention<scale=0.5>(q:float[1,2,3,4], k:float[1,1,5,4], v:float[1,1,5,6])" },
 	{ "com.microsoft.MultiHeadAttention", 1, { INT("num_heads", 2) },
 	  "q:float[1,3,8]; k:float[1,4,8]; v:float[1,4,8]; b:float[24]; m:int32[1,4]",
 	  "q:float[1,3,8]; k:float[1,4,8]; v:float[1,4,8]; b:float[24]; "
