@@ -7,9 +7,10 @@
  *
  * FlexAttention of ai.onnx.preview is the same without its two subgraphs.
  *
- * Masks of numbers 0 and 1 become what is added to scores, `mask_filter_value`
- * where they are 0. Masks that are lengths (rank 1) are refused when shapes
- * are known; so are rotations and shared buffers where they need more inputs.
+ * Masks become what is added to scores, `mask_filter_value` where they hide a
+ * key. Not supported: masks of starts and ends (rank 1, more than one number a
+ * batch), rotation inside of Attention, buffers that past and present share,
+ * and what is refused by name.
  *
  * Source: the operators' documents of ONNX Runtime (ContribOperators.md).
  */
@@ -63,33 +64,38 @@ static enum err_code refuse_inputs(const struct lower *lower, unsigned from,
 	return ERR_NONE;
 }
 
-/* m = what input `mask` (0 and 1, of rank 2 to 4) and `bias` add to scores:
- * the mask's first axis is the batch, its last ones are queries and keys */
-static const char *put_mask(const struct lower *lower, const char *mask,
+/* m = what input `mask` and `bias` add to scores. A mask of rank 2 to 4 holds
+ * 0 and 1: its first axis is the batch, its last ones are queries and keys.
+ * One of rank 1 holds how many keys of `k`, and of `past` at its axis, count;
+ * only a run tells which it is, so both are made. */
+static const char *put_mask(const char *mask, const char *past,
 			    const char *bias, char text[TEXT_MAX])
 {
-	if (mask) {
-		put(text, "shape = Shape(");
-		put(text, mask);
-		put(text, ")\nfirst:int64[1]={0}\nsecond:int64[1]={1}\n"
-			  "third:int64[1]={2}\nend:int64[1]={9}\n"
-			  "ones = ConstantOfShape<value=int64[1]{1}>("
-			  "Sub(four:int64[1]={4}, Shape(shape)))\n"
-			  "wide = Concat<axis=0>(Gather(shape, first), ones, "
-			  "Gather(shape, second), Slice(shape, third, end))\n"
-			  "seen = CastLike(Reshape(");
-		put(text, mask);
-		put(text, ", wide), x0)\n"
-			  "hidden = Mul(Sub(1, seen), @mask_filter_value)\n");
-	}
-	if (mask && bias) {
-		put(text, "m = Add(hidden, ");
-		put(text, bias);
-		put(text, ")\n");
-		return "m";
-	}
-	(void)lower;
-	return mask ? "hidden" : bias ? bias : "";
+	if (!mask)
+		return bias ? bias : "";
+	put(text, "none:int64[]={0}\none:int64[]={1}\nfirst:int64[1]={0}\n"
+		  "second:int64[1]={1}\nend:int64[1]={9}\nshape = Shape(");
+	put(text, mask);
+	put(text, ")\nrank = Shape(shape)\n"
+		  "ones = ConstantOfShape<value=int64[1]{1}>(Sub(4, rank))\n"
+		  "wide = Concat<axis=0>(Gather(shape, first), ones, "
+		  "Slice(shape, second, end))\n"
+		  "given = Cast<to=int64>(Reshape(");
+	put(text, mask);
+	put(text, ", wide))\nfresh = Gather(Shape(k), one)\n"
+		  "keys = Range(none, ");
+	put(text, past ? past : "fresh");
+	put(text, ", one)\n"
+		  "seen = Where(Equal(rank, second), Less(keys, given), "
+		  "Cast<to=bool>(given))\n"
+		  "hidden = Mul(Sub(1, CastLike(seen, x0)), "
+		  "@mask_filter_value)\n");
+	if (!bias)
+		return "hidden";
+	put(text, "m = Add(hidden, ");
+	put(text, bias);
+	put(text, ")\n");
+	return "m";
 }
 
 /* ---- MultiHeadAttention -------------------------------------------------- */
@@ -132,7 +138,10 @@ static enum err_code lower_heads(struct lower *lower, struct err *err)
 	if (has(lower, 1) != has(lower, 2) && !has(lower, 1))
 		return refuse(lower, "a value without a key", err);
 	put_operands(lower, text);
-	mask = put_mask(lower, has(lower, 4) ? "x4" : NULL,
+	mask = put_mask(has(lower, 4) ? "x4" : NULL,
+			has(lower, 6)
+			    ? "Add(fresh, Gather(Shape(x6), two:int64[]={2}))"
+			    : NULL,
 			has(lower, 5) ? "x5" : NULL, text);
 	put(text, lower->node->n_out > 3   ? "y0, y1, y2, y3"
 		  : lower->node->n_out > 2 ? "y0, y1, y2"
@@ -182,7 +191,10 @@ static enum err_code lower_attention(struct lower *lower, struct err *err)
 	if (rc)
 		return rc;
 	put_projection(lower, text);
-	mask = put_mask(lower, has(lower, 3) ? "x3" : NULL,
+	mask = put_mask(has(lower, 3) ? "x3" : NULL,
+			has(lower, 4)
+			    ? "Add(fresh, Gather(Shape(x4), three:int64[]={3}))"
+			    : NULL,
 			has(lower, 5) ? "x5" : NULL, text);
 	put(text, lower->node->n_out > 1 ? "y0, k1, v1" : "y0");
 	put(text, " = Attention<q_num_heads=@num_heads, "

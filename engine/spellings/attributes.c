@@ -53,6 +53,7 @@ const struct spelling spellings_attributes[] = {
 	{ .domain = "", .name = "Clip", .from = 6, .to = 10, .moves = clip },
 	{ .domain = "", .name = "Dropout", .from = 12, .to = 12, .moves = same },
 	{ .domain = "", .name = "Gemm", .from = 6, .to = 6, .moves = gemm },
+	{ .domain = "", .name = "LayerNormalization", .from = 1, .to = 16, .moves = same },
 	{ .domain = "", .name = "Max", .from = 6, .to = 7, .moves = same },
 	{ .domain = "", .name = "MaxPool", .from = 1, .to = 9, .moves = same },
 	{ .domain = "", .name = "Min", .from = 6, .to = 7, .moves = same },

@@ -6,6 +6,7 @@
  *
  * Source: the operators' documents of ONNX Runtime (ContribOperators.md).
  */
+#include <math.h>
 #include <stddef.h>
 #include <stdio.h>
 #include <string.h>
@@ -18,6 +19,8 @@ struct fused_attrs {
 	double alpha, epsilon;
 	int64_t trans_a, trans_b, batch_a, batch_b;
 	int64_t axis, stash_type;
+	double beta, params[3]; /* of FusedGemm */
+	const char *activation;
 };
 
 struct fused_conv_attrs {
@@ -130,7 +133,8 @@ static enum err_code lower_simplified(struct lower *lower, struct err *err)
 	    err);
 }
 
-/* ---- FusedConv ----------------------------------------------------------- */
+/* ---- FusedConv and FusedGemm
+ * ----------------------------------------------------------- */
 
 enum params { NO_PARAMS, ONE_ATTRIBUTE, TWO_ATTRIBUTES, TWO_INPUTS };
 
@@ -172,44 +176,64 @@ static void put_params(const struct activation *a, const double param[2],
 	}
 }
 
-static enum err_code put_activation(const struct lower *lower, char *text,
-				    size_t room, struct err *err)
+/* Appends y0 = the activation of c; parameters that are no numbers are those
+ * of the activation. */
+static enum err_code put_activation(const struct lower *lower, const char *name,
+				    const double given[2], char text[TEXT_MAX],
+				    struct err *err)
 {
-	const struct fused_conv_attrs *own = lower->attrs;
 	const size_t n = sizeof(activations) / sizeof(activations[0]);
+	const size_t at = strlen(text);
 	double param[2];
 	size_t i = 0;
 
-	if (!own->activation || !own->activation[0]) {
-		(void)snprintf(text, room, "y0 = c");
+	if (!name || !name[0]) {
+		(void)snprintf(text + at, TEXT_MAX - at, "y0 = c");
 		return ERR_NONE;
 	}
-	while (i < n && strcmp(activations[i].name, own->activation) != 0)
+	while (i < n && strcmp(activations[i].name, name) != 0)
 		i++;
 	if (i == n)
 		return err_set(err, ERR_UNSUPPORTED,
-			       "node '%s' (FusedConv): activation '%.40s' is "
-			       "not supported",
-			       lower->node->node_name, own->activation);
+			       "node '%s' (%s): activation '%.40s' is not "
+			       "supported",
+			       lower->node->node_name, lower->node->name, name);
 	for (size_t j = 0; j < 2; j++)
-		param[j] = j < own->params.n ? (double)own->params.v[j]
-					     : activations[i].param[j];
-	put_params(&activations[i], param, text, room);
+		param[j] = isnan(given[j]) ? activations[i].param[j] : given[j];
+	put_params(&activations[i], param, text + at, TEXT_MAX - at);
 	return ERR_NONE;
 }
 
 static enum err_code lower_conv(struct lower *lower, struct err *err)
 {
+	const struct fused_conv_attrs *own = lower->attrs;
+	double param[2] = { NAN, NAN };
 	char text[TEXT_MAX];
-	const int n = snprintf(
+	enum err_code rc;
+
+	for (size_t i = 0; i < 2 && i < own->params.n; i++)
+		param[i] = (double)own->params.v[i];
+	(void)snprintf(
 	    text, TEXT_MAX,
 	    "b = Conv<auto_pad=@auto_pad, dilations=@dilations, group=@group, "
 	    "kernel_shape=@kernel_shape, pads=@pads, strides=@strides>"
 	    "(x0, x1%s)\nc = %s\n",
 	    has(lower, 2) ? ", x2" : "", has(lower, 3) ? "Add(b, x3)" : "b");
-	enum err_code rc =
-	    put_activation(lower, text + n, TEXT_MAX - (size_t)n, err);
+	rc = put_activation(lower, own->activation, param, text, err);
+	return rc ? rc : lower_text(lower, text, err);
+}
 
+static enum err_code lower_gemm(struct lower *lower, struct err *err)
+{
+	const struct fused_attrs *own = lower->attrs;
+	char text[TEXT_MAX];
+	enum err_code rc;
+
+	(void)snprintf(text, TEXT_MAX,
+		       "c = Gemm<alpha=@alpha, beta=@beta, transA=@transA, "
+		       "transB=@transB>(x0, x1%s)\n",
+		       has(lower, 2) ? ", x2" : "");
+	rc = put_activation(lower, own->activation, own->params, text, err);
 	return rc ? rc : lower_text(lower, text, err);
 }
 
@@ -233,6 +257,21 @@ static const struct op_attr product_attrs[] = {
 	  .kind = ATTR_INT, .max = 1 },
 	{ .name = "transBatchB", .help = "1 is not supported", AT(batch_b),
 	  .kind = ATTR_INT, .max = 1 },
+	{ 0 },
+};
+static const struct op_attr gemm_attrs[] = {
+	{ .name = "activation", .help = "what follows", AT(activation), .kind = ATTR_STRING },
+	{ .name = "activation_alpha", .help = "its first parameter", AT(params[0]),
+	  .kind = ATTR_FLOAT, .def = NAN },
+	{ .name = "activation_beta", .help = "its second parameter", AT(params[1]),
+	  .kind = ATTR_FLOAT, .def = NAN },
+	{ .name = "activation_gamma", .help = "its third parameter", AT(params[2]),
+	  .kind = ATTR_FLOAT, .def = NAN },
+	{ .name = "alpha", .help = "factor of the product", AT(alpha), .kind = ATTR_FLOAT,
+	  .def = 1 },
+	{ .name = "beta", .help = "factor of C", AT(beta), .kind = ATTR_FLOAT, .def = 1 },
+	{ .name = "transA", .help = "not 0: A is transposed", AT(trans_a), .kind = ATTR_INT },
+	{ .name = "transB", .help = "not 0: B is transposed", AT(trans_b), .kind = ATTR_INT },
 	{ 0 },
 };
 static const struct op_attr skip_attrs[] = {
@@ -273,6 +312,8 @@ static const struct op_attr conv_attrs[] = {
 const struct spelling spellings_fused[] = {
 	{ .domain = "", .name = "SimplifiedLayerNormalization", ALWAYS,
 	  .lower = lower_simplified, .attrs = simplified_attrs, FUSED },
+	{ .domain = "com.microsoft", .name = "BiasAdd", ALWAYS,
+	  .text = "y0 = Add(Add(x0, x1), x2)" },
 	{ .domain = "com.microsoft", .name = "BiasGelu", ALWAYS,
 	  .text = "y0 = Gelu(Add(x0, x1))" },
 	{ .domain = "com.microsoft", .name = "BiasSplitGelu", ALWAYS,
@@ -280,6 +321,8 @@ const struct spelling spellings_fused[] = {
 	{ .domain = "com.microsoft", .name = "FastGelu", ALWAYS, .lower = lower_fast_gelu },
 	{ .domain = "com.microsoft", .name = "FusedConv", ALWAYS, .lower = lower_conv,
 	  .attrs = conv_attrs, .attrs_size = sizeof(struct fused_conv_attrs) },
+	{ .domain = "com.microsoft", .name = "FusedGemm", ALWAYS, .lower = lower_gemm,
+	  .attrs = gemm_attrs, FUSED },
 	{ .domain = "com.microsoft", .name = "FusedMatMul", ALWAYS, .lower = lower_product,
 	  .attrs = product_attrs, FUSED },
 	{ .domain = "com.microsoft", .name = "Gelu", ALWAYS, .text = "y0 = Gelu(x0)" },
@@ -289,6 +332,8 @@ const struct spelling spellings_fused[] = {
 	  .lower = lower_skip_layer, .attrs = skip_attrs, FUSED },
 	{ .domain = "com.microsoft", .name = "SkipSimplifiedLayerNormalization", ALWAYS,
 	  .lower = lower_skip_simplified, .attrs = skip_attrs, FUSED },
+	{ .domain = "com.microsoft", .name = "TransposeMatMul", ALWAYS, .lower = lower_product,
+	  .attrs = product_attrs, FUSED },
 	{ 0 },
 };
 /* clang-format on */

@@ -7,6 +7,9 @@ const struct row spelling_more_rows[] = {
 	{ "Hardmax", 12, { { 0 } }, "x:float[2,3,2]",
 	  "y = Reshape(Hardmax(Reshape(x:float[2,3,2], f:int64[2]={2,6})), "
 	  "s:int64[3]={2,3,2})" },
+	{ "LayerNormalization", 1, { FLOAT("epsilon", 0.1) },
+	  "x:float[2,6]; s:float[6]; b:float[6]",
+	  "y = LayerNormalization<epsilon=0.1>(x:float[2,6], s:float[6], b:float[6])" },
 	{ "Mean", 13, { { 0 } }, "x:float[2,3]; y:float[3]; z:float[2,1]",
 	  "m = Mul(Add(Add(x:float[2,3], y:float[3]), z:float[2,1]), 0.3333333333)" },
 	{ "MeanVarianceNormalization", 9, { INTS("axes", 1) }, "x:float[3,5]",
@@ -18,6 +21,19 @@ const struct row spelling_more_rows[] = {
 	  "return y, r" },
 	{ "SimplifiedLayerNormalization", 1, { INT("axis", 0) }, "x:float[2,6]; s:float[6]",
 	  "y = RMSNormalization<axis=0>(x:float[2,6], s:float[6])" },
+	{ "com.microsoft.BiasAdd", 1, { { 0 } }, "x:float[1,2,6]; b:float[6]; s:float[1,2,6]",
+	  "y = Add(Add(x:float[1,2,6], b:float[6]), s:float[1,2,6])" },
+	{ "com.microsoft.FusedGemm", 1,
+	  { TEXT("activation", "LeakyRelu"), FLOAT("activation_alpha", 0.25), INT("transB", 1),
+	    FLOAT("beta", 0.5) },
+	  "a:float[3,4]; b:float[5,4]; c:float[5]",
+	  "y = LeakyRelu<alpha=0.25>(Gemm<transB=1, beta=0.5>("
+	  "a:float[3,4], b:float[5,4], c:float[5]))" },
+	{ "com.microsoft.FusedGemm", 1, { TEXT("activation", "HardSigmoid") },
+	  "a:float[3,4]; b:float[4,5]",
+	  "y = HardSigmoid(Gemm(a:float[3,4], b:float[4,5]))" },
+	{ "com.microsoft.TransposeMatMul", 1, { INT("transA", 1) }, "a:float[4,3]; b:float[4,5]",
+	  "y = MatMul(Transpose(a:float[4,3]), b:float[4,5])" },
 	{ "com.microsoft.BiasGelu", 1, { { 0 } }, "x:float[2,6]; b:float[6]",
 	  "y = Gelu(Add(x:float[2,6], b:float[6]))" },
 	{ "com.microsoft.BiasSplitGelu", 1, { { 0 } }, "x:float[1,2,6]; b:float[6]",
@@ -74,6 +90,11 @@ const struct row spelling_more_rows[] = {
 	  "bq, bk, bv = Split<num_outputs=3>(b); "
 	  "h = Mul(Sub(1, CastLike(m:int32[1,4], q)), -10000); "
 	  "y = Attention<q_num_heads=2, kv_num_heads=2>(Add(q, bq), Add(k, bk), Add(v, bv), h)" },
+	{ "com.microsoft.MultiHeadAttention", 1, { INT("num_heads", 2) },
+	  "q:float[2,3,8]; k:float[2,4,8]; v:float[2,4,8]; holeb:float[1]; n:int32[2]={2,4}",
+	  "q:float[2,3,8]; k:float[2,4,8]; v:float[2,4,8]; holeb:float[1]; "
+	  "y = Attention<q_num_heads=2, kv_num_heads=2>(q, k, v, "
+	  "m:float[2,1,1,4]={0,0,-10000,-10000,0,0,0,0})" },
 	{ "com.microsoft.MultiHeadAttention", 1,
 	  { INT("num_heads", 2), INT("unidirectional", 1), FLOAT("scale", 0.25) },
 	  "x:float[1,3,2,3,4]",
