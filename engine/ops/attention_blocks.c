@@ -195,6 +195,15 @@ static bool add_mask(const struct attention *a, const struct kernel_call *call,
 		}
 		return any;
 	}
+	if (elem == DTYPE_BOOL) {
+		const uint8_t *m = (const uint8_t *)mask + at;
+
+		for (int64_t j = w->lo; j < w->hi; j++) {
+			any |= m[j * step] != 0;
+			row[j] = m[j * step] ? row[j] : -INFINITY;
+		}
+		return any;
+	}
 	for (int64_t j = w->lo; j < w->hi; j++) {
 		const double m = attention_number(mask, elem, at + j * step);
 

@@ -6,11 +6,15 @@
  *   y[t] = f(bias + sum over j < k of w[j] e[t + j]),   e = past, then x
  * where past holds k - 1 elements (zeros when it is not given) and f is x or
  * silu(x) = x / (1 + exp(-x)). The second result is the last k - 1 of e.
+ * The gradient is that of a Conv over e in groups of one channel.
  */
 #include <math.h>
 #include <string.h>
 
+#include "engine/autodiff.h"
 #include "engine/kernel.h"
+#include "engine/ops/conv.h"
+#include "engine/ops/reshape.h"
 
 enum { MAX_SLICES = 16, SLICE_PRODUCTS = 1 << 14 };
 
@@ -154,6 +158,125 @@ static enum err_code causal_infer(struct infer *infer, struct err *err)
 	return rc ? rc : infer_same(infer, err);
 }
 
+struct causal_grad {
+	struct vjp *vjp;
+	struct shape x, w, e;
+	int32_t whole, dz; /* e, and the gradient of what f is given */
+};
+
+static int32_t make_whole(const struct causal_grad *g)
+{
+	struct build *build = g->vjp->build;
+	const bool has_past =
+	    g->vjp->node->n_in > 3 && g->vjp->in[3] != VALUE_NONE;
+	const struct shape past = {
+		3, { g->x.dim[0], g->x.dim[1], g->w.dim[2] - 1 }
+	};
+	struct build_name in[2] = { { "p", VALUE_NONE },
+				    { "x", g->vjp->in[0] } };
+	struct build_name out = { "e", VALUE_NONE };
+
+	in[0].value =
+	    has_past
+		? g->vjp->in[3]
+		: build_2(build, "Expand",
+			  build_scalar(
+			      build,
+			      build_fact(build, g->vjp->in[0])->type.elem, 0),
+			  build_ints(build, past.dim, 3));
+	build_text(build, "e = Concat<axis=2>(p, x)", in, 2, NULL, &out, 1);
+	return out.value;
+}
+
+/* dy, or through silu: dy s (1 + z (1 - s)), s = sigmoid(z) */
+static int32_t make_dz(const struct causal_grad *g,
+		       const struct conv_attrs *conv)
+{
+	const struct causal_attrs *attrs = g->vjp->attrs;
+	struct build *build = g->vjp->build;
+	const bool has_bias =
+	    g->vjp->node->n_in > 2 && g->vjp->in[2] != VALUE_NONE;
+	const int32_t conv_in[3] = { g->whole, g->vjp->in[1],
+				     has_bias ? g->vjp->in[2] : VALUE_NONE };
+	struct build_name in[2] = { { "dy", g->vjp->grad_out[0] },
+				    { "z", VALUE_NONE } };
+	struct build_name out = { "dz", VALUE_NONE };
+
+	if (!strcmp(attrs->activation, "none"))
+		return g->vjp->grad_out[0];
+	in[1].value =
+	    build_node(build, "Conv", conv, conv_in, has_bias ? 3 : 2);
+	build_text(build,
+		   "s = Sigmoid(z); "
+		   "t = Add(Mul(z, Sub(1, s)), 1); dz = Mul(dy, Mul(s, t))",
+		   in, 2, NULL, &out, 1);
+	return out.value;
+}
+
+/* rows `from` to `to` of de */
+static int32_t cut(struct build *build, int32_t de, int64_t from, int64_t to)
+{
+	const int64_t axis = 2;
+	const int32_t in[4] = { de, build_ints(build, &from, 1),
+				build_ints(build, &to, 1),
+				build_ints(build, &axis, 1) };
+
+	return build_node(build, "Slice", NULL, in, 4);
+}
+
+static void make_grads(const struct causal_grad *g, struct conv_attrs *conv)
+{
+	struct vjp *vjp = g->vjp;
+	struct build *build = vjp->build;
+	const int64_t n_past = g->w.dim[2] - 1;
+	const int32_t to_data[2] = { g->dz, vjp->in[1] };
+	const int32_t to_weights[2] = { g->dz, g->whole };
+	const struct shape channels = { 3, { 1, g->x.dim[1], 1 } };
+	int32_t de;
+
+	if (vjp->wanted[1])
+		vjp->grad_in[1] =
+		    build_node(build, "ConvGradWeights", conv, to_weights, 2);
+	conv->shape = (struct attr_ints){ 3, g->e.dim };
+	de = build_node(build, "ConvGradData", conv, to_data, 2);
+	if (vjp->wanted[0])
+		vjp->grad_in[0] = cut(build, de, n_past, g->e.dim[2]);
+	if (vjp->node->n_in > 2 && vjp->in[2] != VALUE_NONE && vjp->wanted[2])
+		vjp->grad_in[2] = build_reshape_like(
+		    build,
+		    build_2(build, "SumTo", g->dz,
+			    build_reshape(build, vjp->in[2], &channels)),
+		    vjp->in[2]);
+	if (vjp->node->n_in > 3 && vjp->in[3] != VALUE_NONE && vjp->wanted[3])
+		vjp->grad_in[3] = cut(build, de, 0, n_past);
+}
+
+static enum err_code causal_vjp(struct vjp *vjp, struct err *err)
+{
+	struct causal_grad g = {
+		.vjp = vjp,
+		.x = build_fact(vjp->build, vjp->in[0])->shape,
+		.w = build_fact(vjp->build, vjp->in[1])->shape,
+	};
+	struct conv_attrs conv = { .group = g.x.dim[1] };
+
+	if (vjp->node->n_out > 1 && vjp->grad_out[1] != VALUE_NONE)
+		return err_set(err, ERR_UNSUPPORTED,
+			       "CausalConvWithState: only its first result has "
+			       "a gradient");
+	/* nothing depends on anything */
+	if (vjp->grad_out[0] == VALUE_NONE || !shape_count(&g.x))
+		return ERR_NONE;
+	g.e = g.x;
+	g.e.dim[2] += g.w.dim[2] - 1;
+	conv.window.auto_pad = "NOTSET";
+	conv.window.kernel_shape = (struct attr_ints){ 1, &g.w.dim[2] };
+	g.whole = make_whole(&g);
+	g.dz = make_dz(&g, &conv);
+	make_grads(&g, &conv);
+	return build_check(vjp->build, err);
+}
+
 static const struct kernel causal_kernel = {
 	.name = "causal_conv.plain",
 	.flags = KERNEL_QUICK | KERNEL_SLICE_FREE,
@@ -208,6 +331,8 @@ static const struct op_case cases[] = {
 	{ .name = "no steps",
 	  .graph = "y, s = CausalConvWithState(x:float[1,2,0], w:float[2,1,3], , "
 		   "p:float[1,2,2])" },
+	{ .name = "no channels",
+	  .graph = "y, s = CausalConvWithState(x:float[1,0,3], w:float[0,1,2])" },
 	{ .name = "no kernel", .graph = "y = CausalConvWithState(x:float[1,2,3], w:float[2,1,0])",
 	  .want = ERR_SHAPE },
 	{ .name = "rank 2", .graph = "y = CausalConvWithState(x:float[2,3], w:float[2,1,2])",
@@ -239,5 +364,6 @@ const struct op op_causal_conv_with_state = {
 	.attrs_size = sizeof(struct causal_attrs),
 	.infer = causal_infer,
 	.kernels = kernels,
+	.vjp = causal_vjp,
 	.cases = cases,
 };

@@ -170,8 +170,9 @@ static enum err_code check_pairs(const struct infer *infer,
 	const struct shape *sin = &infer->in[g->in_cos + 1].shape;
 	char text[2][64];
 
+	/* com.microsoft: caches tell how much turns */
 	if (turned == 0)
-		turned = g->size;
+		turned = g->in_cos == 2 ? 2 * g->n_pairs : g->size;
 	if (turned % 2 || turned > g->size)
 		return infer_fail(err,
 				  "input 'X': expected heads of an even size, "

@@ -56,6 +56,7 @@ const struct spelling spellings_attributes[] = {
 	{ .domain = "", .name = "GRU", .from = 7, .to = 13, .moves = same },
 	{ .domain = "", .name = "Gemm", .from = 6, .to = 6, .moves = gemm },
 	{ .domain = "", .name = "LSTM", .from = 7, .to = 13, .moves = same },
+	{ .domain = "", .name = "LayerNormalization", .from = 1, .to = 16, .moves = same },
 	{ .domain = "", .name = "Max", .from = 6, .to = 7, .moves = same },
 	{ .domain = "", .name = "MaxPool", .from = 1, .to = 9, .moves = same },
 	{ .domain = "", .name = "Min", .from = 6, .to = 7, .moves = same },
