@@ -13,7 +13,9 @@
 
 #include "engine/ops/move.h"
 
-enum { GRID_DIMS = 3, GRID_TAPS = 64, FAR = 8, SLICE_PLACES = 256 };
+enum { GRID_DIMS = 3, GRID_TAPS = 64, FAR = 8 };
+/* places whose taps are found at once, and those of a slice at least */
+enum { BLOCK_PLACES = 64, SLICE_PLACES = 256 };
 enum grid_mode { GRID_NEAREST, GRID_LINEAR, GRID_CUBIC };
 enum grid_padding { GRID_ZEROS, GRID_BORDER, GRID_REFLECTION };
 
@@ -39,6 +41,7 @@ struct taps {
 /* channels: how many, and from one to the next */
 struct planes {
 	int64_t n, in, out;
+	int64_t n_places;
 };
 
 /* the same on one axis; at -1: nothing is there */
@@ -184,8 +187,12 @@ static void axis_taps(const struct grid *g, int64_t len, double v,
 static void add_axis(struct taps *taps, const struct axis_taps *axis,
 		     int64_t len)
 {
-	struct taps old = *taps;
+	struct taps old;
 
+	/* few of them: not the whole struct */
+	old.n = taps->n;
+	memcpy(old.at, taps->at, old.n * sizeof(old.at[0]));
+	memcpy(old.weight, taps->weight, old.n * sizeof(old.weight[0]));
 	taps->n = 0;
 	for (unsigned i = 0; i < old.n; i++) {
 		for (unsigned t = 0; t < axis->n; t++) {
@@ -335,29 +342,41 @@ static void sample(const struct kernel_call *call, const struct taps *taps,
 	}
 }
 
+/* Places first to last - 1, all of one image. */
+static void run_block(const struct grid *grid, const struct kernel_call *call,
+		      int64_t first, int64_t last, struct taps *taps)
+{
+	const struct planes planes = { .n = call->query->in[0].shape.dim[1],
+				       .in = grid->n_in,
+				       .out = grid->n_out,
+				       .n_places = last - first };
+	const int64_t n = first / grid->n_out * planes.n;
+
+	for (int64_t i = first; i < last; i++)
+		find_taps(grid, call, i, &taps[i - first]);
+	sample(call, taps, &planes, n * grid->n_in,
+	       n * grid->n_out + first % grid->n_out);
+}
+
 static void grid_run(const struct kernel_call *call, unsigned slice,
 		     void *scratch)
 {
 	const struct infer infer = query_infer(call->query);
-	struct planes planes = { .n = call->query->in[0].shape.dim[1] };
 	int64_t first, last;
 	struct grid grid;
-	struct taps taps;
 
-	(void)scratch;
 	if (!shape_count(&call->query->out[0].shape) ||
 	    grid_read(&infer, &grid, NULL))
 		return;
-	planes.in = grid.n_in;
-	planes.out = grid.n_out;
 	kernel_slice(grid.n_batch * grid.n_out, call->n_slices, slice, &first,
 		     &last);
-	for (int64_t i = first; i < last; i++) {
-		const int64_t n = i / grid.n_out * planes.n;
+	while (first < last) {
+		int64_t end = (first / grid.n_out + 1) * grid.n_out;
 
-		find_taps(&grid, call, i, &taps);
-		sample(call, &taps, &planes, n * grid.n_in,
-		       n * grid.n_out + i % grid.n_out);
+		end = end < last ? end : last;
+		end = end < first + BLOCK_PLACES ? end : first + BLOCK_PLACES;
+		run_block(&grid, call, first, end, scratch);
+		first = end;
 	}
 }
 
@@ -368,6 +387,7 @@ static enum err_code grid_prepare(const struct kernel_query *query,
 	const int64_t n = shape_range(at, 0, at->rank - 1) / SLICE_PLACES;
 
 	(void)err;
+	ret->scratch_bytes = BLOCK_PLACES * sizeof(struct taps);
 	ret->n_slices = n < 1			 ? 1
 			: n < query->want_slices ? (unsigned)n
 						 : query->want_slices;

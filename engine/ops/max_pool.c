@@ -472,6 +472,9 @@ static const struct op_case max_cases[] = {
 	{ .name = "ceil mode, no window in the padding",
 	  .graph = "y = MaxPool<kernel_shape=[1,1], strides=[2,2], "
 		   "ceil_mode=1>(x:float[1,1,2,2])" },
+	{ .name = "ceil mode, wider than the input",
+	  .graph = "y, i = MaxPool<kernel_shape=[4,2], strides=[2,1], "
+		   "ceil_mode=1>(x:float[1,2,3,3])" },
 	{ .name = "same upper",
 	  .graph = "y = MaxPool<kernel_shape=[2,2], "
 		   "auto_pad=\"SAME_UPPER\">(x:float[1,3,5,4])" },

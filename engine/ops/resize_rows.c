@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /** @file
  * Resize by rows: taps of every axis are tabled once. A row of the result is
- * first mixed from the input's rows, then made across by the last axis' taps,
- * so that an image costs (in + out) * taps a row and no plane in between. The
- * gradient goes the same way back.
+ * first mixed from the input's rows, then made across by the last changing
+ * axis' taps, so that an image costs (in + out) * taps a row and no plane in
+ * between. What lies behind that axis (channels) moves as one. The gradient
+ * goes the same way back.
  */
 #include <math.h>
 #include <string.h>
@@ -23,7 +24,10 @@ struct taps {
 
 struct rows {
 	struct resize r;
-	int64_t n_rows; /* of the result */
+	unsigned across; /* the axis of rows */
+	int64_t inner;	 /* elements behind it */
+	int64_t n_rows;	 /* of the result */
+	int64_t row_in, row_out;
 	struct taps taps[SHAPE_MAX_RANK];
 	enum dtype elem, work; /* work: the type of sums */
 };
@@ -39,7 +43,7 @@ static void mix_locate(const struct rows *rows, struct mix *mix)
 {
 	mix->from = 0;
 	mix->weight = 1;
-	for (unsigned k = 0; k + 1 < rows->r.rank; k++) {
+	for (unsigned k = 0; k < rows->across; k++) {
 		const struct taps *taps = &rows->taps[k];
 		const int64_t i = mix->place[k] * taps->n + mix->tap[k];
 
@@ -52,7 +56,7 @@ static void mix_locate(const struct rows *rows, struct mix *mix)
 static bool mix_start(const struct rows *rows, int64_t i, struct mix *mix)
 {
 	*mix = (struct mix){ 0 };
-	for (unsigned k = rows->r.rank - 1; k-- > 0;) {
+	for (unsigned k = rows->across; k-- > 0;) {
 		const int64_t out = rows->r.axis[k].out;
 
 		mix->place[k] = i % out;
@@ -67,7 +71,7 @@ static bool mix_start(const struct rows *rows, int64_t i, struct mix *mix)
 
 static bool mix_next(const struct rows *rows, struct mix *mix)
 {
-	for (unsigned k = rows->r.rank - 1; k-- > 0;) {
+	for (unsigned k = rows->across; k-- > 0;) {
 		if (++mix->tap[k] < rows->taps[k].n) {
 			mix_locate(rows, mix);
 			return true;
@@ -86,8 +90,8 @@ static const void *row_of(const struct rows *rows, const void *x, int64_t from,
 
 	if (rows->elem == rows->work)
 		return row;
-	dtype_convert(rows->elem, row, rows->work, room,
-		      (size_t)rows->r.axis[rows->r.rank - 1].in, true);
+	dtype_convert(rows->elem, row, rows->work, room, (size_t)rows->row_in,
+		      true);
 	return room;
 }
 
@@ -149,7 +153,7 @@ static void fill_place(const struct resize *r, unsigned k, int64_t j,
 	}
 }
 
-/* An axis without change needs a table all the same, but for the last one. */
+/* Among rows an axis without change needs a table all the same. */
 static bool fill_axis(struct rows *rows, unsigned k, int64_t stride)
 {
 	const struct resize_axis *axis = &rows->r.axis[k];
@@ -158,7 +162,7 @@ static bool fill_axis(struct rows *rows, unsigned k, int64_t stride)
 	size_t n;
 
 	taps->n = most_taps(&rows->r, k);
-	if (axis->same && k + 1 == rows->r.rank)
+	if (axis->same && k >= rows->across)
 		return true;
 	n = (size_t)axis->out * (size_t)taps->n;
 	taps->at = mem_array(n + 1, sizeof(*taps->at));
@@ -184,6 +188,24 @@ static enum dtype work_type(enum dtype elem)
 							 : DTYPE_F64;
 }
 
+static void cut_rows(struct rows *rows)
+{
+	const struct resize *r = &rows->r;
+	const struct resize_axis *last = &r->axis[r->rank - 1];
+
+	rows->across = r->rank - 1;
+	rows->inner = 1;
+	if (last->same && rows->across) {
+		rows->inner = last->in;
+		rows->across--;
+	}
+	rows->n_rows = 1;
+	for (unsigned k = 0; k < rows->across; k++)
+		rows->n_rows *= r->axis[k].out;
+	rows->row_in = r->axis[rows->across].in * rows->inner;
+	rows->row_out = r->axis[rows->across].out * rows->inner;
+}
+
 static enum err_code rows_create(const struct resize *r, enum dtype elem,
 				 struct rows **ret_rows, struct err *err)
 {
@@ -195,9 +217,7 @@ static enum err_code rows_create(const struct resize *r, enum dtype elem,
 		rows->r = *r;
 		rows->elem = elem;
 		rows->work = work_type(elem);
-		rows->n_rows = 1;
-		for (unsigned k = 0; k + 1 < r->rank; k++)
-			rows->n_rows *= r->axis[k].out;
+		cut_rows(rows);
 	}
 	for (unsigned k = r->rank; ok && k-- > 0;) {
 		ok = fill_axis(rows, k, stride);
@@ -214,11 +234,9 @@ static enum err_code rows_create(const struct resize *r, enum dtype elem,
 /* ---- forward ------------------------------------------------------------- */
 
 /* mixed, wide and a row of the result, in the type of sums */
-static size_t room_bytes(const struct resize *r)
+static size_t room_bytes(const struct rows *rows)
 {
-	const struct resize_axis *last = &r->axis[r->rank - 1];
-
-	return (size_t)(2 * last->in + last->out) * sizeof(double);
+	return (size_t)(2 * rows->row_in + rows->row_out) * sizeof(double);
 }
 
 static enum err_code rows_prepare(const struct kernel_query *query,
@@ -237,13 +255,13 @@ static enum err_code rows_prepare(const struct kernel_query *query,
 	if (rc)
 		return rc;
 	ret->state = rows;
-	ret->scratch_bytes = r.mode == RESIZE_NEAREST ? 0 : room_bytes(&r);
+	ret->scratch_bytes = r.mode == RESIZE_NEAREST ? 0 : room_bytes(rows);
 	ret->n_slices = move_slices(query, rows->n_rows,
 				    tensor_bytes(y->type.elem, &y->shape));
 	return ERR_NONE;
 }
 
-/* One element of the extrapolation value; text has the empty one. */
+/* Elements of the extrapolation value; text has the empty one. */
 static void fill_value(const struct rows *rows, char *y, int64_t n)
 {
 	const size_t size = dtype_info(rows->elem)->size;
@@ -262,61 +280,72 @@ static void pick_4(const int64_t *at, int64_t n, const char *x, char *y)
 		memcpy(y + 4 * j, x + 4 * at[j], 4);
 }
 
-static void pick(const int64_t *at, int64_t n, const char *x, char *y,
-		 size_t size)
+/* bytes: of what moves as one; size: of an element */
+static void pick(const struct taps *taps, int64_t n, const char *x, char *y,
+		 size_t bytes, size_t size)
 {
-	if (size == 4) {
-		pick_4(at, n, x, y);
+	if (bytes == 4 && size == 4) {
+		pick_4(taps->at, n, x, y);
 		return;
 	}
 	for (int64_t j = 0; j < n; j++)
-		memcpy(y + (size_t)j * size, x + (size_t)at[j] * size, size);
+		memcpy(y + (size_t)j * bytes, x + (size_t)taps->at[j] * size,
+		       bytes);
 }
 
-static void nearest_row(const struct rows *rows, int64_t i, const char *x,
-			char *y)
+/* Returns where its source row begins; -1: nowhere. `before` is that of the
+ * row before, which is copied where it is the same. */
+static int64_t nearest_row(const struct rows *rows, int64_t i, const char *x,
+			   char *y, int64_t before)
 {
-	const struct resize_axis *axis = &rows->r.axis[rows->r.rank - 1];
-	const struct taps *last = &rows->taps[rows->r.rank - 1];
+	const struct resize_axis *axis = &rows->r.axis[rows->across];
+	const struct taps *last = &rows->taps[rows->across];
 	const size_t size = dtype_info(rows->elem)->size;
+	const size_t row = (size_t)rows->row_out * size;
+	const size_t bytes = (size_t)rows->inner * size;
 	struct mix mix;
 
-	y += (size_t)(i * axis->out) * size;
+	y += (size_t)i * row;
 	if (!mix_start(rows, i, &mix)) {
-		fill_value(rows, y, axis->out);
-		return;
+		fill_value(rows, y, rows->row_out);
+		return -1;
+	}
+	if (mix.from == before) {
+		memcpy(y, y - row, row);
+		return before;
 	}
 	x += (size_t)mix.from * size;
 	if (axis->same)
-		memcpy(y, x, (size_t)axis->out * size);
+		memcpy(y, x, row);
 	else
-		pick(last->at, axis->out, x, y, size);
+		pick(last, axis->out, x, y, bytes, size);
 	for (int64_t j = 0; last->outside && j < axis->out; j++)
 		if (last->outside[j])
-			fill_value(rows, y + (size_t)j * size, 1);
+			fill_value(rows, y + (size_t)j * bytes, rows->inner);
+	return mix.from;
 }
 
 static void linear_row(const struct rows *rows, int64_t i, const void *x,
 		       void *scratch, char *y)
 {
-	const struct resize_axis *axis = &rows->r.axis[rows->r.rank - 1];
 	const size_t size = dtype_info(rows->elem)->size;
-	double *wide = scratch, *row = wide + 2 * axis->in;
+	double *wide = scratch, *row = wide + 2 * rows->row_in;
 	float *narrow = scratch;
-	void *to = rows->elem == rows->work
-		       ? (void *)(y + (size_t)(i * axis->out) * size)
-		       : (void *)row;
+	void *to = row;
 
+	y += (size_t)(i * rows->row_out) * size;
+	if (rows->elem == rows->work)
+		to = y;
 	if (rows->work == DTYPE_F32)
-		linear_row_f32(rows, i, x, narrow, narrow + axis->in, to);
+		linear_row_f32(rows, i, x, narrow, narrow + rows->row_in, to);
 	else
-		linear_row_f64(rows, i, x, wide, wide + axis->in, to);
+		linear_row_f64(rows, i, x, wide, wide + rows->row_in, to);
 	if (rows->elem == rows->work)
 		return;
-	for (int64_t j = 0; !dtype_is_float(rows->elem) && j < axis->out; j++)
+	for (int64_t j = 0; !dtype_is_float(rows->elem) && j < rows->row_out;
+	     j++)
 		row[j] = rint(row[j]);
-	dtype_convert(rows->work, to, rows->elem,
-		      y + (size_t)(i * axis->out) * size, (size_t)axis->out,
+	dtype_convert(rows->work, to, rows->elem, y, (size_t)rows->row_out,
 		      true);
 }
 
@@ -324,14 +353,15 @@ static void rows_run(const struct kernel_call *call, unsigned slice,
 		     void *scratch)
 {
 	const struct rows *rows = call->state;
-	int64_t first, last;
+	int64_t first, last, from = -1;
 
 	if (!shape_count(&call->query->out[0].shape))
 		return;
 	kernel_slice(rows->n_rows, call->n_slices, slice, &first, &last);
 	for (int64_t i = first; i < last; i++) {
 		if (rows->r.mode == RESIZE_NEAREST)
-			nearest_row(rows, i, call->in[0], call->out[0]);
+			from = nearest_row(rows, i, call->in[0], call->out[0],
+					   from);
 		else
 			linear_row(rows, i, call->in[0], scratch, call->out[0]);
 	}
@@ -374,8 +404,8 @@ static enum err_code grad_prepare(const struct kernel_query *query,
 	if (rc)
 		return rc;
 	ret->state = rows;
-	ret->scratch_bytes = room_bytes(&r);
-	if (r.rank > 1 && r.axis[0].same)
+	ret->scratch_bytes = room_bytes(rows);
+	if (rows->across && r.axis[0].same)
 		ret->n_slices =
 		    move_slices(query, r.axis[0].in,
 				tensor_bytes(dx->type.elem, &dx->shape));

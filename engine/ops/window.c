@@ -100,6 +100,11 @@ static enum err_code place(struct window *w, unsigned i, bool ceil_mode,
 {
 	const int64_t room = w->in[i] + w->begin[i] + w->end[i] - covers(w, i);
 
+	/* one that covers more than there is: cut short, too */
+	if (room < 0 && room > -w->stride[i] && ceil_mode && w->in[i]) {
+		w->out[i] = 1;
+		return ERR_NONE;
+	}
 	if (room < 0)
 		return infer_fail(err,
 				  "input 'X': a window that covers %lld does "
