@@ -77,6 +77,33 @@ static const struct row rows[] = {
 	  "r:float[]={2}; t:int64[]={0}; x:float[1]={1}; g:float[1]={3}; "
 	  "v:float[1]={2}",
 	  "x = Add(a:float[1]={-12}, 0); v = Add(b:float[1]={5}, 0)" },
+	{ "PRelu",
+	  6,
+	  { { 0 } },
+	  "x:float[2,3,4]; s:float[3]",
+	  "y = PRelu(x:float[2,3,4], Reshape(s:float[3], n:int64[2]={3,1}))" },
+	{ "PRelu",
+	  6,
+	  { { 0 } },
+	  "x:float[2,3]; s:float[1]",
+	  "y = PRelu(x:float[2,3], s:float[1])" },
+	{ "GroupNormalization",
+	  18,
+	  { INT("num_groups", 2), FLOAT("epsilon", 0.25) },
+	  "x:float[2,6,5]; s:float[2]={1,2}; b:float[2]={3,4}",
+	  "y = GroupNormalization<num_groups=2, epsilon=0.25>(x:float[2,6,5], "
+	  "s:float[6]={1,1,1,2,2,2}, b:float[6]={3,3,3,4,4,4})" },
+	{ "NegativeLogLikelihoodLoss",
+	  12,
+	  { TEXT("reduction", "sum") },
+	  "x:float[3,2]; t:int64[3]",
+	  "y = NegativeLogLikelihoodLoss<reduction=\"sum\">(x:float[3,2], "
+	  "t:int64[3])" },
+	{ "SoftmaxCrossEntropyLoss",
+	  12,
+	  { { 0 } },
+	  "x:float[3,2]; t:int64[3]",
+	  "y = SoftmaxCrossEntropyLoss(x:float[3,2], t:int64[3])" },
 };
 
 const struct row *spelling_row(size_t i)
