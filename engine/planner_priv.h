@@ -82,6 +82,9 @@ static inline bool op_is(const struct op *op, const char *name)
 	return !op->domain[0] && !strcmp(op->name, name);
 }
 
+/* plan_gradient.c: Gradient nodes become what autodiff appends. */
+MUST_USE enum err_code plan_gradients(struct planner *p, struct err *err);
+
 /* plan_lower.c: nodes without kernels become their bodies. */
 MUST_USE enum err_code plan_expand(struct planner *p, struct err *err);
 
