@@ -67,7 +67,9 @@ static enum err_code plan_static(struct plan *plan, struct err *err)
 	p.arena = arena_create(SIZE_MAX / 2);
 	if (!p.arena)
 		return err_set(err, ERR_NO_MEMORY, "plan: out of memory");
-	rc = plan_expand(&p, err);
+	rc = plan_gradients(&p, err);
+	if (!rc)
+		rc = plan_expand(&p, err);
 	if (!rc)
 		rc = plan_fold(&p, err);
 	if (!rc)

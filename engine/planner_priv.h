@@ -89,6 +89,8 @@ MUST_USE enum err_code plan_branches(struct graph *graph,
 /* plan_tail.c: what only a run can shape */
 bool plan_needs_tail(const struct plan *plan);
 MUST_USE enum err_code plan_cut_tail(struct plan *plan, struct err *err);
+/* plan_gradient.c: Gradient nodes become what autodiff appends. */
+MUST_USE enum err_code plan_gradients(struct planner *p, struct err *err);
 
 /* plan_lower.c: nodes without kernels become their bodies. */
 MUST_USE enum err_code plan_expand(struct planner *p, struct err *err);

@@ -83,6 +83,12 @@ struct onnx_names {
 	size_t n;
 };
 
+/** A Gradient node gets what its attribute y names as its last input; other
+ * nodes stay as they are. */
+MUST_USE enum err_code onnx_name_target(const struct onnx_reader *reader,
+					struct onnx_node *node,
+					struct err *err);
+
 /** Refuses names that are defined twice; an initializer that is an input too
  * is an initializer. Gives every input of every node its definition, and
  * refuses names that nothing defines. */

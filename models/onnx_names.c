@@ -131,6 +131,8 @@ enum err_code onnx_resolve_names(const struct onnx_reader *reader,
 	qsort(names.def, names.n, sizeof(*names.def), compare_defs);
 	rc = refuse_duplicates(reader, &names, err);
 	for (int32_t i = 0; i < file->n_node && !rc; i++)
+		rc = onnx_name_target(reader, &file->node[i], err);
+	for (int32_t i = 0; i < file->n_node && !rc; i++)
 		rc = resolve_inputs(reader, &file->node[i], &names, err);
 	if (!rc)
 		*ret = names;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /** @file
- * Range: start, start + delta, ... short of limit.
+ * Range: start, start + delta, ... short of limit. float16 and bfloat16 are
+ * computed in float, as their attribute stash_type asks by default.
  */
 #include <math.h>
 
@@ -38,6 +39,12 @@
 #undef NAME
 #undef U
 
+enum { BLOCK = 256 };
+
+struct range_attrs {
+	int64_t stash_type;
+};
+
 struct range_type {
 	double (*steps)(const void *start, const void *limit,
 			const void *delta);
@@ -52,11 +59,40 @@ static const struct range_type types[DTYPE_COUNT] = {
 	[DTYPE_I64] = { steps_i64, range_i64 },
 };
 
+static bool is_half(enum dtype elem)
+{
+	return elem == DTYPE_F16 || elem == DTYPE_BF16;
+}
+
+/* How many numbers there are, before it is known to be a count. */
+static double count_steps(const struct infer *infer)
+{
+	const enum dtype elem = infer->in[0].type.elem;
+	const void *value[3];
+	float wide[3];
+
+	for (unsigned i = 0; i < 3; i++) {
+		value[i] = infer->in[i].value;
+		if (!is_half(elem))
+			continue;
+		dtype_convert(elem, value[i], DTYPE_F32, &wide[i], 1, false);
+		value[i] = &wide[i];
+	}
+	return types[is_half(elem) ? DTYPE_F32 : elem].steps(value[0], value[1],
+							     value[2]);
+}
+
 static enum err_code range_infer(struct infer *infer, struct err *err)
 {
 	static const char *const names[] = { "start", "limit", "delta" };
+	const struct range_attrs *attrs = infer->attrs;
 	double n;
 
+	if (is_half(infer->in[0].type.elem) && attrs->stash_type != DTYPE_F32)
+		return err_set(err, ERR_UNSUPPORTED,
+			       "attribute 'stash_type': expected 1 (float), "
+			       "got %lld",
+			       (long long)attrs->stash_type);
 	for (unsigned i = 0; i < 3; i++) {
 		if (shape_count(&infer->in[i].shape) != 1)
 			return infer_fail(
@@ -69,8 +105,7 @@ static enum err_code range_infer(struct infer *infer, struct err *err)
 				       "input '%s' is not known before a run",
 				       names[i]);
 	}
-	n = types[infer->in[0].type.elem].steps(
-	    infer->in[0].value, infer->in[1].value, infer->in[2].value);
+	n = count_steps(infer);
 	if (!(n < (double)SHAPE_MAX_EXTENT))
 		return infer_fail(err,
 				  "inputs 'start', 'limit' and 'delta' "
@@ -81,6 +116,26 @@ static enum err_code range_infer(struct infer *infer, struct err *err)
 	return ERR_NONE;
 }
 
+static void half_run(const struct kernel_call *call)
+{
+	const struct fact *y = &call->query->out[0];
+	const size_t size = dtype_info(y->type.elem)->size;
+	const int64_t count = y->shape.dim[0];
+	float start, delta, block[BLOCK];
+
+	dtype_convert(y->type.elem, call->in[0], DTYPE_F32, &start, 1, false);
+	dtype_convert(y->type.elem, call->in[2], DTYPE_F32, &delta, 1, false);
+	for (int64_t first = 0; first < count; first += BLOCK) {
+		const int64_t n = count - first < BLOCK ? count - first : BLOCK;
+
+		for (int64_t i = 0; i < n; i++)
+			block[i] = start + (float)(first + i) * delta;
+		dtype_convert(DTYPE_F32, block, y->type.elem,
+			      (char *)call->out[0] + (size_t)first * size,
+			      (size_t)n, false);
+	}
+}
+
 static void range_run(const struct kernel_call *call, unsigned slice,
 		      void *scratch)
 {
@@ -88,6 +143,10 @@ static void range_run(const struct kernel_call *call, unsigned slice,
 
 	(void)slice;
 	(void)scratch;
+	if (is_half(q->in[0].type.elem)) {
+		half_run(call);
+		return;
+	}
 	types[q->in[0].type.elem].run(call->in[0], call->in[2],
 				      q->out[0].shape.dim[0], call->out[0]);
 }
@@ -100,12 +159,21 @@ static const struct kernel range_kernel = {
 static const struct kernel *const range_kernels[] = { &range_kernel, NULL };
 
 static const struct port range_in[] = {
-	{ "start", "T:float,double,int16,int32,int64", 0 },
+	{ "start", "T:float,double,int16,int32,int64,float16,bfloat16", 0 },
 	{ "limit", "T", 0 },
 	{ "delta", "T", 0 },
 	{ 0 },
 };
 static const struct port range_out[] = { { "output", "T", 0 }, { 0 } };
+
+static const struct op_attr range_attrs[] = {
+	{ .name = "stash_type",
+	  .help = "element type in which float16 and bfloat16 are computed",
+	  .offset = offsetof(struct range_attrs, stash_type),
+	  .kind = ATTR_INT,
+	  .def = DTYPE_F32 },
+	{ 0 },
+};
 
 static const struct op_case range_cases[] = {
 	{ .name = "up",
@@ -119,6 +187,16 @@ static const struct op_case range_cases[] = {
 	      "y = Range(a:double[]={0}, b:double[]={1}, d:double[]={0.3})" },
 	{ .name = "short",
 	  .graph = "y = Range(a:int16[]={0}, b:int16[]={5}, d:int16[]={1})" },
+	{ .name = "half",
+	  .graph = "y = Range(a:float16[]={1}, b:float16[]={3}, "
+		   "d:float16[]={0.3})" },
+	{ .name = "bfloat16",
+	  .graph = "y = Range(a:bfloat16[]={0}, b:bfloat16[]={600}, "
+		   "d:bfloat16[]={2})" },
+	{ .name = "stashed otherwise",
+	  .graph = "y = Range<stash_type=10>(a:float16[]={1}, b:float16[]={3}, "
+		   "d:float16[]={0.3})",
+	  .want = ERR_UNSUPPORTED },
 	{ .name = "nothing",
 	  .graph = "y = Range(a:int64[]={5}, b:int64[]={2}, d:int64[]={1})" },
 	{ .name = "no step",
@@ -144,6 +222,8 @@ const struct op op_range = {
 	.value_inputs = 7u,
 	.in = range_in,
 	.out = range_out,
+	.attrs = range_attrs,
+	.attrs_size = sizeof(struct range_attrs),
 	.infer = range_infer,
 	.kernels = range_kernels,
 	.cases = range_cases,

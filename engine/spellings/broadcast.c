@@ -3,7 +3,7 @@
  * Binary operators before opset 7: B is broadcast to A only when `broadcast`
  * says so, and `axis` tells which axis of A the first one of B meets. B gets
  * ones for the axes behind, as many as its rank leaves: the later rule of
- * aligned last axes then means the same.
+ * aligned last axes then means the same. PRelu's slope begins at the channels.
  */
 #include <stddef.h>
 #include <stdio.h>
@@ -54,6 +54,19 @@ static enum err_code lower_binary(struct lower *lower, struct err *err)
 	return lower_text(lower, text, err);
 }
 
+static enum err_code lower_slope(struct lower *lower, struct err *err)
+{
+	return lower_text(lower,
+			  "two:int64[1]={2}\n"
+			  "zero:int64[1]={0}\n"
+			  "behind = Max(Sub(Shape(Shape(x0)), two), zero)\n"
+			  "ones = ConstantOfShape<value=int64[1]{1}>(behind)\n"
+			  "slope = Reshape<allowzero=1>("
+			  "x1, Concat<axis=0>(Shape(x1), ones))\n"
+			  "y0 = PRelu(x0, slope)",
+			  err);
+}
+
 #define BINARY(op)                                              \
 	{                                                       \
 		.domain = "", .name = (op), .from = 1, .to = 6, \
@@ -62,7 +75,21 @@ static enum err_code lower_binary(struct lower *lower, struct err *err)
 	}
 
 const struct spelling spellings_broadcast[] = {
-	BINARY("Add"),	BINARY("And"),	   BINARY("Div"), BINARY("Equal"),
-	BINARY("Less"), BINARY("Greater"), BINARY("Mul"), BINARY("Or"),
-	BINARY("Pow"),	BINARY("Sub"),	   BINARY("Xor"), { 0 },
+	BINARY("Add"),
+	BINARY("And"),
+	BINARY("Div"),
+	BINARY("Equal"),
+	BINARY("Less"),
+	BINARY("Greater"),
+	BINARY("Mul"),
+	BINARY("Or"),
+	BINARY("Pow"),
+	BINARY("Sub"),
+	BINARY("Xor"),
+	{ .domain = "",
+	  .name = "PRelu",
+	  .from = 1,
+	  .to = 6,
+	  .lower = lower_slope },
+	{ 0 },
 };
