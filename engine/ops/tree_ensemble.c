@@ -401,6 +401,7 @@ static void run(const struct kernel_call *call, unsigned slice, void *scratch)
 			.has_score = has,
 			.n_targets = e->n_targets,
 			.sum = e->sum,
+			.is_single = rows.elem != DTYPE_F64,
 		};
 
 		for (int64_t j = 0; j < n; j++)
