@@ -149,6 +149,27 @@ static enum err_code lower_nodes(struct importer *im, struct err *err)
 	return rc;
 }
 
+/* How many keys a map has: one label a column, of one kind or the other. */
+static int64_t n_labels(const struct graph *graph, int32_t keys)
+{
+	static const char *const names[] = { "classlabels_strings",
+					     "classlabels_int64s" };
+	const struct graph_node *node = graph_producer(graph, keys);
+	int64_t n = 0;
+
+	for (unsigned i = 0; i < 2; i++) {
+		const struct op_attr *row =
+		    op_attr_find(node->op->attrs, names[i]);
+		struct attr_value value;
+
+		if (row && op_attr_get(row, node->attrs, &value))
+			n +=
+			    (int64_t)(row->kind == ATTR_INTS ? value.ints.n
+							     : value.strings.n);
+	}
+	return n;
+}
+
 /* The keys of a value that is made as maps, or VALUE_NONE. */
 static int32_t keys_of(const struct graph *graph, int32_t value)
 {
@@ -257,7 +278,8 @@ static void fill_map_ports(const struct importer *im, struct model_signature *s)
 		port->has_rank = true;
 		port->rank = 2;
 		port->dim[0] = (struct signature_dim){ -1, symbol };
-		port->dim[1] = (struct signature_dim){ .extent = -1 };
+		port->dim[1] =
+		    (struct signature_dim){ n_labels(im->graph, keys), NULL };
 		s->output[s->n_outputs] = *port;
 		s->output[s->n_outputs].name = im->graph->value[keys].name;
 		s->output[s->n_outputs].dtype =
