@@ -22,7 +22,7 @@
 struct str;
 struct regex;
 
-enum { REGEX_SCRATCH_BYTES = 1 << 16, REGEX_PATTERN_MAX = 1 << 15 };
+enum { REGEX_SCRATCH_BYTES = 1 << 14, REGEX_PATTERN_MAX = 1 << 15 };
 enum regex_answer { REGEX_NO, REGEX_YES, REGEX_TOO_HARD };
 
 /** is_whole: all of a string has to match. ERR_INVALID tells what is wrong

@@ -77,7 +77,7 @@ Test(regex, gives_up_where_states_abound)
 	memset(text, 'a', sizeof(text) - 1);
 	text[sizeof(text) - 2] = 'b';
 	text[sizeof(text) - 1] = '\0';
-	cr_assert_eq(ask("(.*a.{1500}){2}(.*a.{1500}){2}b", text),
+	cr_assert_eq(ask("(?:a?|b?){2000}b", text),
 		     REGEX_TOO_HARD);
 }
 
