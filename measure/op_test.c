@@ -5,7 +5,8 @@
  * A test is a folder with model.onnx and test_data_set_N/input_M.pb and
  * output_M.pb, wherever it lies beneath the folder given. What has sequences
  * or optional values as inputs or outputs is run by the interpreter, maps are
- * skipped: predictd serves tensors.
+ * skipped: predictd serves tensors. Where a list of maps is served as tensors
+ * (ZipMap), only the values are compared.
  */
 #include <dirent.h>
 #include <limits.h>
@@ -71,6 +72,16 @@ static enum err_code read_inputs(const char *dir, struct trial *trial,
 	return rc;
 }
 
+/* The keys of an output of maps, which files do not have (models/onnx.h). */
+static bool is_keys(const char *dir, const char *name, unsigned i)
+{
+	const char *const keys = strrchr(name, '_');
+	char file[32];
+
+	(void)snprintf(file, sizeof(file), "output_%u.pb", i);
+	return keys && strcmp(keys, "_keys") == 0 && !exists(dir, file);
+}
+
 static enum err_code check_outputs(const char *dir, struct trial *trial,
 				   struct arena *arena, struct err *err)
 {
@@ -82,6 +93,8 @@ static enum err_code check_outputs(const char *dir, struct trial *trial,
 		struct tensor_view want;
 		enum err_code rc;
 
+		if (is_keys(dir, s->output[i].name, i))
+			continue;
 		rc = tensor_file_read(dir, &name, arena, &want, err);
 		if (rc)
 			return rc;

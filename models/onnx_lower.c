@@ -39,6 +39,14 @@ static bool is_constant(const struct onnx_node *node)
 	       !strcmp(node->attr->name, "value");
 }
 
+/* A list of maps is served as two tensors: the node is given room for its keys
+ * beside the values. */
+static bool makes_maps(const struct onnx_node *node)
+{
+	return !strcmp(node->domain, "ai.onnx.ml") &&
+	       !strcmp(node->op, "ZipMap") && node->n_out == 1;
+}
+
 enum err_code onnx_lower_node(const struct onnx_reader *reader,
 			      struct build *build, const struct onnx_node *node,
 			      const int32_t *in, int32_t *out, struct err *err)
@@ -46,7 +54,7 @@ enum err_code onnx_lower_node(const struct onnx_reader *reader,
 	const struct attr_source source = { .ctx = node,
 					    .n = count_attrs(node),
 					    .at = attr_at };
-	const struct spelling_node spelled = {
+	struct spelling_node spelled = {
 		.domain = node->domain,
 		.name = node->op,
 		.opset = node->opset,
@@ -57,11 +65,18 @@ enum err_code onnx_lower_node(const struct onnx_reader *reader,
 		.out = out,
 		.n_out = (unsigned)node->n_out,
 	};
+	int32_t map[2] = { VALUE_NONE, VALUE_NONE };
 	enum err_code rc;
 
 	if (is_constant(node))
 		return graph_add_constant(build->graph, node->out[0],
 					  node->attr->value.t, out, err);
+	if (makes_maps(node)) {
+		spelled.out = map;
+		spelled.n_out = 2;
+	}
 	rc = spelling_lower(build, &spelled, err);
+	if (makes_maps(node))
+		out[0] = map[0];
 	return rc ? err_prefix(err, "%s", reader->name) : ERR_NONE;
 }

@@ -15,6 +15,7 @@ struct importer {
 	struct onnx_names names;
 	struct graph *graph;
 	struct build build;
+	int32_t *keys;	 /* by output: keys of its maps, or VALUE_NONE */
 	const int *role; /* by initializer; NULL: all are constants */
 	bool trainable, any_values;
 	/* of a body: the node's operands in the graph around it */
@@ -313,6 +314,67 @@ static enum err_code lower_nodes(struct importer *im, struct err *err)
 	return rc;
 }
 
+/* How many keys a map has: one label a column, of one kind or the other. */
+static int64_t n_labels(const struct graph *graph, int32_t keys)
+{
+	static const char *const names[] = { "classlabels_strings",
+					     "classlabels_int64s" };
+	const struct graph_node *node = graph_producer(graph, keys);
+	int64_t n = 0;
+
+	for (unsigned i = 0; i < 2; i++) {
+		const struct op_attr *row =
+		    op_attr_find(node->op->attrs, names[i]);
+		struct attr_value value;
+
+		if (row && op_attr_get(row, node->attrs, &value))
+			n +=
+			    (int64_t)(row->kind == ATTR_INTS ? value.ints.n
+							     : value.strings.n);
+	}
+	return n;
+}
+
+/* The keys of a value that is made as maps, or VALUE_NONE. */
+static int32_t keys_of(const struct graph *graph, int32_t value)
+{
+	const struct graph_node *node = graph_producer(graph, value);
+
+	if (!node || strcmp(node->op->domain, "ai.onnx.ml") != 0 ||
+	    strcmp(node->op->name, "ZipMap") != 0 || node->n_out < 2)
+		return VALUE_NONE;
+	return graph_out(graph, node)[1];
+}
+
+/* An output of maps is two: NAME has the values, and behind all of the file's
+ * outputs NAME_keys has the keys, row by row. */
+static enum err_code add_keys(struct importer *im, struct err *err)
+{
+	struct graph *graph = im->graph;
+	enum err_code rc = ERR_NONE;
+
+	im->keys =
+	    arena_array(im->reader.scratch, (size_t)im->file.n_output + 1,
+			sizeof(*im->keys));
+	if (!im->keys)
+		return onnx_no_memory(im->reader.name, err);
+	for (int32_t i = 0; i < im->file.n_output && !rc; i++) {
+		char *name;
+
+		im->keys[i] = keys_of(graph, graph->output[i]);
+		if (im->keys[i] == VALUE_NONE)
+			continue;
+		name = arena_printf(im->reader.keep, "%s_keys",
+				    im->file.output[i].name);
+		if (!name)
+			return onnx_no_memory(im->reader.name, err);
+		rc = graph_rename(graph, im->keys[i], name, err);
+		if (!rc)
+			rc = graph_add_output(graph, im->keys[i], err);
+	}
+	return rc;
+}
+
 static enum err_code add_outputs(struct importer *im, struct err *err)
 {
 	enum err_code rc = ERR_NONE;
@@ -334,7 +396,7 @@ static enum err_code add_outputs(struct importer *im, struct err *err)
 		if (!rc)
 			rc = graph_add_output(im->graph, value, err);
 	}
-	return rc;
+	return rc ? rc : add_keys(im, err);
 }
 
 /* --- signature --- */
@@ -364,6 +426,32 @@ static enum err_code fill_port(const struct importer *im,
 	port->rank = from->rank;
 	memcpy(port->dim, from->dim, sizeof(port->dim));
 	return ERR_NONE;
+}
+
+/* Shapes of maps are not written down: a row for each of the inputs' rows. */
+static void fill_map_ports(const struct importer *im, struct model_signature *s)
+{
+	const struct signature_port *in = s->input;
+	const char *symbol =
+	    s->n_inputs && in->has_rank && in->rank ? in->dim[0].symbol : NULL;
+
+	for (int32_t i = 0; i < im->file.n_output; i++) {
+		struct signature_port *port = &s->output[i];
+		const int32_t keys = im->keys[i];
+
+		if (keys == VALUE_NONE)
+			continue;
+		port->has_rank = true;
+		port->rank = 2;
+		port->dim[0] = (struct signature_dim){ -1, symbol };
+		port->dim[1] =
+		    (struct signature_dim){ n_labels(im->graph, keys), NULL };
+		s->output[s->n_outputs] = *port;
+		s->output[s->n_outputs].name = im->graph->value[keys].name;
+		s->output[s->n_outputs].dtype =
+		    im->graph->value[keys].type.elem;
+		s->n_outputs++;
+	}
 }
 
 static enum err_code refuse_equal_outputs(const struct importer *im,
@@ -411,6 +499,7 @@ static enum err_code fill_signature(struct importer *im,
 			       &s.output[s.n_outputs++], err);
 	if (rc)
 		return rc;
+	fill_map_ports(im, &s);
 	s.may_batch = signature_may_batch(&s);
 	*ret = s;
 	return ERR_NONE;

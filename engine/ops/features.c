@@ -5,8 +5,8 @@
  * Binarizer: 1 where x > threshold, else 0. Imputer: the imputed value of the
  * column where x equals the replaced value (NaN equals NaN), else x. Scaler:
  * (x - offset) scale, by column or with one number for all. Normalizer: each
- * row over its largest magnitude (MAX), its sum of magnitudes (L1) or its
- * length (L2); a row of zeros stays.
+ * row over its largest element (MAX), its sum of magnitudes (L1) or its length
+ * (L2); where that is 0, the row stays.
  */
 #include <math.h>
 #include <string.h>
@@ -282,14 +282,14 @@ static enum err_code normalizer_infer(struct infer *infer, struct err *err)
 
 static double row_norm(const struct ml_rows *rows, int64_t row, enum norm norm)
 {
-	double sum = 0;
+	double sum = norm == NORM_MAX ? -(double)INFINITY : 0;
 
 	for (int64_t j = 0; j < rows->width; j++) {
 		const double x =
 		    ml_number(rows->elem, rows->data, row * rows->width + j);
 
 		if (norm == NORM_MAX)
-			sum = fabs(x) > sum ? fabs(x) : sum;
+			sum = x > sum ? x : sum;
 		else
 			sum += norm == NORM_L1 ? fabs(x) : x * x;
 	}

@@ -287,7 +287,10 @@ static void add_votes(const struct forest *forest, int32_t leaf,
 				       : weight > score[target];
 
 		if (tile->sum == FOREST_SUM || tile->sum == FOREST_AVERAGE)
-			score[target] += weight;
+			score[target] =
+			    tile->is_single
+				? (double)(float)(score[target] + weight)
+				: score[target] + weight;
 		else if (takes || !has[target])
 			score[target] = weight;
 		has[target] = true;

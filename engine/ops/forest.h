@@ -80,6 +80,8 @@ struct forest_tile {
 	bool *has_score; /**< the same: whether any vote came */
 	int64_t n_targets;
 	enum forest_sum sum;
+	bool is_single; /**< sums are rounded to single precision, as float
+			   inputs have them elsewhere: ties stay ties */
 };
 /** Scores of each row; 0 where no vote came. */
 void forest_walk(const struct forest *forest, const struct forest_tile *tile);

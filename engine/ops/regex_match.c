@@ -4,6 +4,8 @@
  * syntax (engine/kernels/regex.h). A string that is too hard to judge within
  * the bounds is a bad value.
  */
+#include <string.h>
+
 #include "engine/kernel.h"
 #include "engine/kernels/regex.h"
 
@@ -19,11 +21,18 @@ static const struct op_attr regex_attr_rows[] = {
 	{ 0 },
 };
 
+static enum err_code make_regex(const struct regex_attrs *attrs,
+				struct regex **ret, struct err *err)
+{
+	const struct str pattern = { attrs->pattern, strlen(attrs->pattern) };
+
+	return regex_create(&pattern, true, "pattern", ret, err);
+}
+
 static enum err_code regex_infer(struct infer *infer, struct err *err)
 {
-	const struct regex_attrs *attrs = infer->attrs;
 	struct regex *regex;
-	enum err_code rc = regex_create(attrs->pattern, &regex, err);
+	enum err_code rc = make_regex(infer->attrs, &regex, err);
 
 	if (rc)
 		return rc;
@@ -42,9 +51,8 @@ static enum err_code regex_prepare(const struct kernel_query *query,
 
 static enum err_code regex_bind(struct kernel_call *call, struct err *err)
 {
-	const struct regex_attrs *attrs = call->query->attrs;
 	struct regex *regex;
-	enum err_code rc = regex_create(attrs->pattern, &regex, err);
+	enum err_code rc = make_regex(call->query->attrs, &regex, err);
 
 	if (!rc)
 		call->bound = regex;

@@ -10,18 +10,24 @@
 /* a score nearer to 0 counts as none (SOFTMAX_ZERO) */
 #define ZERO_SCORE 1e-7
 
-enum err_code scores_find_post(const char *name, enum post *ret,
-			       struct err *err)
+enum post scores_post(const char *name)
 {
 	static const char *const names[POST_COUNT] = {
 		"NONE", "SOFTMAX", "LOGISTIC", "SOFTMAX_ZERO", "PROBIT"
 	};
+	unsigned i = 0;
 
-	for (unsigned i = 0; i < POST_COUNT; i++)
-		if (strcmp(name, names[i]) == 0) {
-			*ret = (enum post)i;
-			return ERR_NONE;
-		}
+	while (i < POST_COUNT && strcmp(name, names[i]) != 0)
+		i++;
+	return (enum post)i;
+}
+
+enum err_code scores_find_post(const char *name, enum post *ret,
+			       struct err *err)
+{
+	*ret = scores_post(name);
+	if (*ret != POST_COUNT)
+		return ERR_NONE;
 	return err_set(err, ERR_INVALID,
 		       "attribute 'post_transform': expected NONE, SOFTMAX, "
 		       "LOGISTIC, SOFTMAX_ZERO or PROBIT, got '%s'",

@@ -22,6 +22,8 @@ enum post { /* as TreeEnsemble numbers them */
 	    POST_COUNT
 };
 
+/** POST_COUNT for an unknown name. */
+enum post scores_post(const char *name);
 /** ERR_INVALID for an unknown name. */
 MUST_USE enum err_code scores_find_post(const char *name, enum post *ret,
 					struct err *err);

@@ -386,7 +386,7 @@ static void run(const struct kernel_call *call, unsigned slice, void *scratch)
 	const struct ml_rows rows = ml_rows_of(call->query, call->in[0]);
 	double *x = scratch;
 	double *score = x + FOREST_TILE * rows.width;
-	bool *has = (bool *)(score + FOREST_TILE * e->n_targets);
+	bool *has = (void *)(score + FOREST_TILE * e->n_targets);
 	int64_t first, last;
 
 	kernel_slice(rows.n, call->n_slices, slice, &first, &last);
@@ -401,6 +401,7 @@ static void run(const struct kernel_call *call, unsigned slice, void *scratch)
 			.has_score = has,
 			.n_targets = e->n_targets,
 			.sum = e->sum,
+			.is_single = rows.elem != DTYPE_F64,
 		};
 
 		for (int64_t j = 0; j < n; j++)

@@ -155,6 +155,9 @@ Test(command, wrong_usage_has_its_own_status)
 	cr_assert_eq(RUN("bench-model"), MEASURE_USAGE);
 	cr_assert_eq(RUN("bench-model", "a", "b"), MEASURE_USAGE);
 	cr_assert_eq(RUN("op-test", ".", "--onyl", "x"), MEASURE_USAGE);
+	cr_assert_eq(RUN("operators", "x"), MEASURE_USAGE);
 	cr_assert_eq(RUN("run-model", "--help"), MEASURE_OK);
+	cr_assert_eq(RUN("operators"), MEASURE_OK);
+	cr_assert_eq(RUN("operators", "--json"), MEASURE_OK);
 	cr_assert_eq(RUN("bench-model", "none.onnx"), MEASURE_FAILED);
 }

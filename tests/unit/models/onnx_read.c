@@ -525,3 +525,52 @@ Test(onnx_read, survives_every_failed_allocation)
 	graph_destroy(graph);
 	make_finish(&m);
 }
+
+/* An output of seq(map(int64, float)). */
+static void put_maps(struct make *m, const char *name)
+{
+	const size_t port = wire_begin(&m->buf, MAKE_OUTPUT);
+	size_t type, sequence, element;
+
+	wire_put_text(&m->buf, 1, name);
+	type = wire_begin(&m->buf, 2);
+	sequence = wire_begin(&m->buf, 4);
+	element = wire_begin(&m->buf, 1);
+	wire_put_bytes(&m->buf, 5, "", 0);
+	wire_end(&m->buf, element);
+	wire_end(&m->buf, sequence);
+	wire_end(&m->buf, type);
+	wire_end(&m->buf, port);
+}
+
+Test(onnx_read, gives_values_and_keys_of_maps)
+{
+	static const int64_t labels[] = { 7, 5 };
+	struct fixture f = { 0 };
+	size_t at;
+
+	make_begin(&f.m, 8, 17);
+	make_node_open(&f.m, "ai.onnx.ml:ZipMap", "x", "z");
+	make_attr_ints(&f.m, "classlabels_int64s", labels, 2);
+	make_node_close(&f.m);
+	make_node(&f.m, "Relu", "x", "y");
+	put_maps(&f.m, "z");
+	put_ports(&f.m);
+	make_end(&f.m);
+	at = wire_begin(&f.m.buf, 8);
+	wire_put_text(&f.m.buf, 1, "ai.onnx.ml");
+	wire_put_varint(&f.m.buf, 2, 1);
+	wire_end(&f.m.buf, at);
+	read_with(&f, &(struct onnx_options){ 0 });
+	cr_assert_eq(f.rc, ERR_NONE, "%s", f.err.msg);
+	cr_assert_eq(f.signature.n_outputs, 3);
+	cr_assert_str_eq(f.signature.output[0].name, "z");
+	cr_assert_eq(f.signature.output[0].dtype, DTYPE_F32);
+	cr_assert_str_eq(f.signature.output[1].name, "y");
+	cr_assert_str_eq(f.signature.output[2].name, "z_keys");
+	cr_assert_eq(f.signature.output[2].dtype, DTYPE_I64);
+	cr_assert_eq(f.signature.output[2].rank, 2);
+	cr_assert_eq(f.signature.output[2].dim[1].extent, 2);
+	cr_assert(f.signature.may_batch, "rows lead with the inputs' symbol");
+	end(&f);
+}
