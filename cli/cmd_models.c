@@ -74,6 +74,49 @@ static int show_model(struct cli *cli, const char *name)
 	return CLI_OK;
 }
 
+/* --- which version answers --- */
+
+static int move_default(struct cli *cli, const char *name, const char *how,
+			const char *version)
+{
+	struct client_request request = {
+		.method = "POST",
+		.content_type = "application/json",
+		.body = "{}",
+	};
+	struct client_answer answer;
+	struct err err = { 0 };
+	struct doc *doc;
+	int64_t number;
+	enum err_code rc;
+
+	if (version && (!str_parse_int64(version, &number) || number < 1))
+		return cli_wrong_usage(cli, "'%s' is no number of a version",
+				       version);
+	if (version)
+		request.body =
+		    arena_printf(cli->arena, "{\"version\":\"%s\"}", version);
+	if (!request.body)
+		return cli_wrong_usage(cli, "out of memory");
+	request.len = strlen(request.body);
+	rc = cli_path(cli, "/models", name, how, &request.path, &err);
+	if (!rc)
+		rc = cli_ask(cli, &request, &answer, &err);
+	if (rc)
+		return cli_fail(cli, &err);
+	if (cli->json)
+		cli_print_raw(cli, &answer);
+	else if (!doc_parse_json(answer.body.data ? answer.body.data : "",
+				 answer.body.len, "answer", cli->arena, &doc,
+				 NULL))
+		cli_note(cli, COLOUR_GREEN,
+			 "%s: version %s answers by default (was %s)", name,
+			 cli_text(doc, "default_version", "?"),
+			 cli_text(doc, "previous_version", "none"));
+	buf_finish(&answer.body);
+	return CLI_OK;
+}
+
 static int run_models(struct cli *cli, const struct args *args)
 {
 	const char *what = args->n_words ? args->word[0] : "list";
@@ -82,16 +125,25 @@ static int run_models(struct cli *cli, const struct args *args)
 		return list_models(cli);
 	if (str_equal(what, "show") && args->n_words == 2)
 		return show_model(cli, args->word[1]);
-	return cli_wrong_usage(cli, "expected 'list' or 'show NAME'");
+	if (str_equal(what, "promote") && args->n_words == 3)
+		return move_default(cli, args->word[1], "/promote",
+				    args->word[2]);
+	if (str_equal(what, "rollback") && args->n_words == 2)
+		return move_default(cli, args->word[1], "/rollback", NULL);
+	return cli_wrong_usage(cli, "expected 'list', 'show NAME', 'promote "
+				    "NAME VERSION' or 'rollback NAME'");
 }
 
 extern const struct cli_command cli_models;
 const struct cli_command cli_models = {
 	.name = "models",
-	.usage = "[list | show NAME]",
-	.help = "List models and their versions, or show one.",
+	.usage = "[list | show NAME | promote NAME VERSION | rollback NAME]",
+	.help = "List models and their versions, show one, or say which "
+		"answers.\n\n"
+		"Promote makes a version that is served the default one; "
+		"rollback goes back\nto the one before it.",
 	.flags = no_flags,
-	.max_words = 2,
+	.max_words = 3,
 	.run = run_models,
 };
 

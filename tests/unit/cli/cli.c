@@ -309,6 +309,25 @@ Test(cli, models_are_listed_loaded_and_unloaded)
 				"m      1        READY  \n");
 }
 
+Test(cli, a_default_is_promoted_and_rolled_back)
+{
+	static const char body[] = "{\"model\":\"m\",\"default_version\":\"2\","
+				   "\"previous_version\":\"3\"}";
+	struct peer peer;
+
+	cr_assert_eq(RUN("predictctl", "models", "promote", "m", "x"),
+		     CLI_USAGE);
+	cr_assert_eq(RUN_WITH(&peer, json(body), "models", "promote", "m", "2"),
+		     CLI_OK);
+	cr_assert(asked(&peer, "POST /models/m/promote HTTP/1.1\r\n"));
+	cr_assert(str_ends_with(peer.request[0].data, "{\"version\":\"2\"}"));
+	peer_stop(&peer);
+	cr_assert_eq(RUN_WITH(&peer, json(body), "models", "rollback", "m"),
+		     CLI_OK);
+	cr_assert(asked(&peer, "POST /models/m/rollback HTTP/1.1\r\n"));
+	peer_stop(&peer);
+}
+
 Test(cli, a_submitted_job_prints_its_id)
 {
 	struct peer peer;
