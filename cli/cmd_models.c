@@ -11,28 +11,49 @@ static const struct args_flag no_flags[] = { { 0 } };
 
 /* --- models --- */
 
-static enum err_code print_index(struct cli *cli, const struct doc *index,
-				 struct err *err)
+static enum err_code add_versions(const struct doc *model, struct table *table,
+				  struct err *err)
 {
-	static const char *const heads[] = { "MODEL", "VERSION", "STATE",
-					     "REASON", NULL };
-	struct table table;
+	const struct doc *versions = doc_find(model, "versions");
+	const char *name = cli_text(model, "name", "");
+	const char *none[] = { name, "", "UNAVAILABLE", "", "no version" };
 
-	table_init(&table, cli->arena, heads);
-	for (const struct doc *m = index->first; m; m = m->next) {
+	if (!versions || !versions->first)
+		return table_add(table, none, err);
+	for (const struct doc *v = versions->first; v; v = v->next) {
+		const struct doc *chosen = doc_find(v, "is_default");
 		const char *cells[] = {
-			cli_text(m, "name", ""),
-			cli_text(m, "version", ""),
-			cli_text(m, "state", ""),
-			cli_text(m, "reason", ""),
+			name,
+			cli_text(v, "version", ""),
+			cli_text(v, "state", ""),
+			chosen && chosen->kind == DOC_BOOL && chosen->boolean
+			    ? "yes"
+			    : "",
+			cli_text(v, "reason", ""),
 		};
-		enum err_code rc = table_add(&table, cells, err);
+		enum err_code rc = table_add(table, cells, err);
 
 		if (rc)
 			return rc;
 	}
-	table_print(&table, &cli->out);
 	return ERR_NONE;
+}
+
+static enum err_code print_models(struct cli *cli, const struct doc *answer,
+				  struct err *err)
+{
+	static const char *const heads[] = { "MODEL",	"VERSION", "STATE",
+					     "DEFAULT", "REASON",  NULL };
+	const struct doc *models = doc_find(answer, "models");
+	enum err_code rc = ERR_NONE;
+	struct table table;
+
+	table_init(&table, cli->arena, heads);
+	for (const struct doc *m = models ? models->first : NULL; m && !rc;
+	     m = m->next)
+		rc = add_versions(m, &table, err);
+	table_print(&table, &cli->out);
+	return rc;
 }
 
 static int list_models(struct cli *cli)
@@ -42,13 +63,13 @@ static int list_models(struct cli *cli)
 	struct doc *doc;
 	enum err_code rc;
 
-	rc = cli_get(cli, "POST", "/v2/repository/index", &doc, &answer, &err);
+	rc = cli_get(cli, "GET", "/models", &doc, &answer, &err);
 	if (rc)
 		return cli_fail(cli, &err);
 	if (cli->json)
 		cli_print_raw(cli, &answer);
 	else
-		rc = print_index(cli, doc, &err);
+		rc = print_models(cli, doc, &err);
 	buf_finish(&answer.body);
 	return rc ? cli_fail(cli, &err) : CLI_OK;
 }
