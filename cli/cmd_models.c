@@ -11,28 +11,49 @@ static const struct args_flag no_flags[] = { { 0 } };
 
 /* --- models --- */
 
-static enum err_code print_index(struct cli *cli, const struct doc *index,
-				 struct err *err)
+static enum err_code add_versions(const struct doc *model, struct table *table,
+				  struct err *err)
 {
-	static const char *const heads[] = { "MODEL", "VERSION", "STATE",
-					     "REASON", NULL };
-	struct table table;
+	const struct doc *versions = doc_find(model, "versions");
+	const char *name = cli_text(model, "name", "");
+	const char *none[] = { name, "", "UNAVAILABLE", "", "no version" };
 
-	table_init(&table, cli->arena, heads);
-	for (const struct doc *m = index->first; m; m = m->next) {
+	if (!versions || !versions->first)
+		return table_add(table, none, err);
+	for (const struct doc *v = versions->first; v; v = v->next) {
+		const struct doc *chosen = doc_find(v, "is_default");
 		const char *cells[] = {
-			cli_text(m, "name", ""),
-			cli_text(m, "version", ""),
-			cli_text(m, "state", ""),
-			cli_text(m, "reason", ""),
+			name,
+			cli_text(v, "version", ""),
+			cli_text(v, "state", ""),
+			chosen && chosen->kind == DOC_BOOL && chosen->boolean
+			    ? "yes"
+			    : "",
+			cli_text(v, "reason", ""),
 		};
-		enum err_code rc = table_add(&table, cells, err);
+		enum err_code rc = table_add(table, cells, err);
 
 		if (rc)
 			return rc;
 	}
-	table_print(&table, &cli->out);
 	return ERR_NONE;
+}
+
+static enum err_code print_models(struct cli *cli, const struct doc *answer,
+				  struct err *err)
+{
+	static const char *const heads[] = { "MODEL",	"VERSION", "STATE",
+					     "DEFAULT", "REASON",  NULL };
+	const struct doc *models = doc_find(answer, "models");
+	enum err_code rc = ERR_NONE;
+	struct table table;
+
+	table_init(&table, cli->arena, heads);
+	for (const struct doc *m = models ? models->first : NULL; m && !rc;
+	     m = m->next)
+		rc = add_versions(m, &table, err);
+	table_print(&table, &cli->out);
+	return rc;
 }
 
 static int list_models(struct cli *cli)
@@ -42,13 +63,13 @@ static int list_models(struct cli *cli)
 	struct doc *doc;
 	enum err_code rc;
 
-	rc = cli_get(cli, "POST", "/v2/repository/index", &doc, &answer, &err);
+	rc = cli_get(cli, "GET", "/models", &doc, &answer, &err);
 	if (rc)
 		return cli_fail(cli, &err);
 	if (cli->json)
 		cli_print_raw(cli, &answer);
 	else
-		rc = print_index(cli, doc, &err);
+		rc = print_models(cli, doc, &err);
 	buf_finish(&answer.body);
 	return rc ? cli_fail(cli, &err) : CLI_OK;
 }
@@ -74,6 +95,49 @@ static int show_model(struct cli *cli, const char *name)
 	return CLI_OK;
 }
 
+/* --- which version answers --- */
+
+static int move_default(struct cli *cli, const char *name, const char *how,
+			const char *version)
+{
+	struct client_request request = {
+		.method = "POST",
+		.content_type = "application/json",
+		.body = "{}",
+	};
+	struct client_answer answer;
+	struct err err = { 0 };
+	struct doc *doc;
+	int64_t number;
+	enum err_code rc;
+
+	if (version && (!str_parse_int64(version, &number) || number < 1))
+		return cli_wrong_usage(cli, "'%s' is no number of a version",
+				       version);
+	if (version)
+		request.body =
+		    arena_printf(cli->arena, "{\"version\":\"%s\"}", version);
+	if (!request.body)
+		return cli_wrong_usage(cli, "out of memory");
+	request.len = strlen(request.body);
+	rc = cli_path(cli, "/models", name, how, &request.path, &err);
+	if (!rc)
+		rc = cli_ask(cli, &request, &answer, &err);
+	if (rc)
+		return cli_fail(cli, &err);
+	if (cli->json)
+		cli_print_raw(cli, &answer);
+	else if (!doc_parse_json(answer.body.data ? answer.body.data : "",
+				 answer.body.len, "answer", cli->arena, &doc,
+				 NULL))
+		cli_note(cli, COLOUR_GREEN,
+			 "%s: version %s answers by default (was %s)", name,
+			 cli_text(doc, "default_version", "?"),
+			 cli_text(doc, "previous_version", "none"));
+	buf_finish(&answer.body);
+	return CLI_OK;
+}
+
 static int run_models(struct cli *cli, const struct args *args)
 {
 	const char *what = args->n_words ? args->word[0] : "list";
@@ -82,16 +146,25 @@ static int run_models(struct cli *cli, const struct args *args)
 		return list_models(cli);
 	if (str_equal(what, "show") && args->n_words == 2)
 		return show_model(cli, args->word[1]);
-	return cli_wrong_usage(cli, "expected 'list' or 'show NAME'");
+	if (str_equal(what, "promote") && args->n_words == 3)
+		return move_default(cli, args->word[1], "/promote",
+				    args->word[2]);
+	if (str_equal(what, "rollback") && args->n_words == 2)
+		return move_default(cli, args->word[1], "/rollback", NULL);
+	return cli_wrong_usage(cli, "expected 'list', 'show NAME', 'promote "
+				    "NAME VERSION' or 'rollback NAME'");
 }
 
 extern const struct cli_command cli_models;
 const struct cli_command cli_models = {
 	.name = "models",
-	.usage = "[list | show NAME]",
-	.help = "List models and their versions, or show one.",
+	.usage = "[list | show NAME | promote NAME VERSION | rollback NAME]",
+	.help = "List models and their versions, show one, or say which "
+		"answers.\n\n"
+		"Promote makes a version that is served the default one; "
+		"rollback goes back\nto the one before it.",
 	.flags = no_flags,
-	.max_words = 2,
+	.max_words = 3,
 	.run = run_models,
 };
 

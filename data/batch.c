@@ -126,6 +126,7 @@ static void *loader_main(void *arg)
 {
 	struct loader *loader = arg;
 
+	(void)pthread_setname_np(pthread_self(), "loader");
 	(void)pthread_mutex_lock(&loader->lock);
 	while (!loader->stop) {
 		struct slot *slot = find_work(loader);

@@ -330,6 +330,23 @@ static enum err_code write_port(const struct daemon *daemon, struct err *err)
 				 err);
 }
 
+/* The policy may have left it out: a load takes what was chosen. */
+static enum err_code hold_default(struct model_cache *models,
+				  const struct store_version *version)
+{
+	struct served_model *model;
+	enum err_code rc;
+
+	rc = model_cache_set_default(models, version->model, version->version,
+				     NULL);
+	if (!rc && model_cache_find(models, version->model, version->version,
+				    &model, NULL))
+		return model_cache_load(models, version->model, NULL);
+	if (!rc)
+		served_model_unref(model);
+	return rc;
+}
+
 /* Versions that were published without becoming the default stay so. */
 static void hold_defaults(struct daemon *daemon)
 {
@@ -344,8 +361,7 @@ static void hold_defaults(struct daemon *daemon)
 		bool has_newer = str_equal(list[i].model, list[i + 1].model);
 
 		if (list[i].is_default && has_newer &&
-		    model_cache_set_default(models, list[i].model,
-					    list[i].version, NULL))
+		    hold_default(models, &list[i]))
 			log_write(LOG_LEVEL_WARNING, "models",
 				  "version %lld of '%s' was the default and is "
 				  "not there any more: the newest answers",

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "server/api_handlers.h"
+#include "server/api_jobs.h"
 #include "server/metrics.h"
+#include "server/metrics_jobs.h"
 #include "server/metrics_text.h"
 #include "server/model_cache.h"
 #include "server/server_priv.h"
@@ -237,6 +239,9 @@ enum err_code api_metrics(struct api_request *request, struct err *err)
 		write_families(body, &rows);
 		write_failures(body, &rows);
 		write_histograms(body, &rows);
+		if (context->jobs)
+			metrics_jobs_write(context->jobs->store, request->arena,
+					   body);
 	}
 	model_cache_list_free(listed, n);
 	return rc;

@@ -221,6 +221,7 @@ static void *hub_main(void *arg)
 {
 	struct event_hub *hub = arg;
 
+	(void)pthread_setname_np(pthread_self(), "event-hub");
 	(void)pthread_mutex_lock(&hub->lock);
 	while (!hub->stop) {
 		struct timespec until;

@@ -140,17 +140,24 @@ static void load_slot(struct load *load, struct model_slot *slot)
 		  model->max_batch ? ", batching" : "");
 }
 
-/* The versions to serve, each sharing what is loaded of it, and a view of them
+/* The versions to serve (what somebody chose as the default stays, however many
+ * newer ones come), each sharing what is loaded of it, and a view of them
  * for the index, where new ones are LOADING. */
 static enum err_code make_slots(struct load *load,
 				const struct repository_model *listed,
 				struct err *err)
 {
+	int64_t chosen;
+
 	load->slot = mem_array(listed->n_versions + 1, sizeof(*load->slot));
 	if (!load->slot)
 		return no_memory(listed->name, err);
+	(void)pthread_mutex_lock(&load->cache->lock);
+	chosen = load->entry->default_version;
+	(void)pthread_mutex_unlock(&load->cache->lock);
 	for (size_t i = 0; i < listed->n_versions; i++)
-		if (model_config_serves(&load->config, listed->version,
+		if (listed->version[i] == chosen ||
+		    model_config_serves(&load->config, listed->version,
 					listed->n_versions, i))
 			load->slot[load->n++] =
 			    share(load->entry, listed->version[i]);

@@ -563,6 +563,7 @@ void *supervisor_main(void *arg)
 {
 	struct supervisor *supervisor = arg;
 
+	(void)pthread_setname_np(pthread_self(), "supervisor");
 	(void)pthread_mutex_lock(&supervisor->lock);
 	recover(supervisor);
 	(void)pthread_mutex_unlock(&supervisor->lock);

@@ -105,6 +105,7 @@ static void read_orders(struct worker_link *link)
 
 static void *reader_main(void *arg)
 {
+	(void)pthread_setname_np(pthread_self(), "orders");
 	read_orders(arg);
 	return NULL;
 }

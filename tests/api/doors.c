@@ -280,3 +280,33 @@ Test(api_doors, refuses_what_the_memory_budget_does_not_hold)
 	loopback_expect_error(&l, 404, "does not train");
 	loopback_end(&l);
 }
+
+Test(api_doors, a_version_is_promoted_and_rolled_back)
+{
+	struct loopback l;
+
+	loopback_begin(&l);
+	loopback_post(&l, "/models/linear/rollback", "");
+	cr_assert_eq(l.status, 200, "%s", l.body);
+	cr_assert(strstr(l.body, "\"default_version\":\"1\""));
+	cr_assert(strstr(l.body, "\"previous_version\":\"2\""));
+	loopback_post(&l, "/predict/linear", "{\"inputs\":{\"x\":[1,0,0,0]}}");
+	cr_assert(strstr(l.body, "\"version\":\"1\""), "%s", l.body);
+	/* what was chosen goes on answering, however many newer ones come */
+	loopback_put_linear(&l, 3);
+	loopback_put_linear(&l, 4);
+	loopback_post(&l, "/v2/repository/models/linear/load", "");
+	loopback_post(&l, "/predict/linear", "{\"inputs\":{\"x\":[1,0,0,0]}}");
+	cr_assert(strstr(l.body, "\"version\":\"1\""), "%s", l.body);
+	loopback_post(&l, "/models/linear/rollback", "");
+	loopback_expect_error(&l, 409, "no lower one");
+	loopback_post(&l, "/models/linear/promote", "{\"version\":4}");
+	cr_assert_eq(l.status, 200, "%s", l.body);
+	loopback_post(&l, "/models/linear/promote", "{\"version\":\"9\"}");
+	loopback_expect_error(&l, 404, "version 9");
+	loopback_post(&l, "/models/linear/promote", "{}");
+	loopback_expect_error(&l, 400, "version");
+	loopback_post(&l, "/models/nope/rollback", "");
+	loopback_expect_error(&l, 404, "nope");
+	loopback_end(&l);
+}

@@ -289,14 +289,15 @@ Test(cli, metrics_are_a_row_for_each_evaluation)
 
 Test(cli, models_are_listed_loaded_and_unloaded)
 {
+	static const char body[] =
+	    "{\"models\":[{\"name\":\"m\",\"versions\":[{\"version\":\"1\","
+	    "\"state\":\"READY\",\"is_default\":true},{\"version\":\"2\","
+	    "\"state\":\"UNAVAILABLE\",\"is_default\":false,"
+	    "\"reason\":\"no\"}]},{\"name\":\"e\",\"versions\":[]}]}";
 	struct peer peer;
 
-	cr_assert_eq(RUN_WITH(&peer,
-			      json("[{\"name\":\"m\",\"version\":\"1\","
-				   "\"state\":\"READY\",\"reason\":\"\"}]"),
-			      "models"),
-		     CLI_OK);
-	cr_assert(asked(&peer, "POST /v2/repository/index HTTP/1.1\r\n"));
+	cr_assert_eq(RUN_WITH(&peer, json(body), "models"), CLI_OK);
+	cr_assert(asked(&peer, "GET /models HTTP/1.1\r\n"));
 	peer_stop(&peer);
 	cr_assert_eq(RUN_WITH(&peer, json(""), "load", "m"), CLI_OK);
 	cr_assert(asked(&peer, "POST /v2/repository/models/m/load HTTP"));
@@ -305,8 +306,30 @@ Test(cli, models_are_listed_loaded_and_unloaded)
 	cr_assert(asked(&peer, "POST /v2/repository/models/m/unload HTTP"));
 	peer_stop(&peer);
 	fflush(stdout);
-	cr_assert_stdout_eq_str("MODEL  VERSION  STATE  REASON\n"
-				"m      1        READY  \n");
+	cr_assert_stdout_eq_str(
+	    "MODEL  VERSION  STATE        DEFAULT  REASON\n"
+	    "m      1        READY        yes      \n"
+	    "m      2        UNAVAILABLE           no\n"
+	    "e               UNAVAILABLE           no version\n");
+}
+
+Test(cli, a_default_is_promoted_and_rolled_back)
+{
+	static const char body[] = "{\"model\":\"m\",\"default_version\":\"2\","
+				   "\"previous_version\":\"3\"}";
+	struct peer peer;
+
+	cr_assert_eq(RUN("predictctl", "models", "promote", "m", "x"),
+		     CLI_USAGE);
+	cr_assert_eq(RUN_WITH(&peer, json(body), "models", "promote", "m", "2"),
+		     CLI_OK);
+	cr_assert(asked(&peer, "POST /models/m/promote HTTP/1.1\r\n"));
+	cr_assert(str_ends_with(peer.request[0].data, "{\"version\":\"2\"}"));
+	peer_stop(&peer);
+	cr_assert_eq(RUN_WITH(&peer, json(body), "models", "rollback", "m"),
+		     CLI_OK);
+	cr_assert(asked(&peer, "POST /models/m/rollback HTTP/1.1\r\n"));
+	peer_stop(&peer);
 }
 
 Test(cli, a_submitted_job_prints_its_id)

@@ -148,6 +148,21 @@ Test(command, a_training_step_is_timed)
 	cr_assert_eq(RUN("bench-train", "job.yaml", "--seconds", "0.01"),
 		     MEASURE_OK);
 	cr_assert_eq(RUN("bench-train", "none.yaml"), MEASURE_FAILED);
+	folder_put(
+	    "job.yaml",
+	    "data: {source: 'path:/nowhere', format: idx, split: {type: "
+	    "fixed}}\n"
+	    "input_features: [{name: x, type: image, shape: [1, 4, 4]}]\n"
+	    "output_features: [{name: y, type: category, "
+	    "num_classes: 3}]\n"
+	    "model: {layers: [{type: flatten}, {type: linear, "
+	    "out_features: 3}]}\n"
+	    "trainer: {batch_size: 8, epochs: 1}\n");
+	/* without a data root: synthetic rows of the same shapes */
+	cr_assert_eq(RUN("bench-train", "job.yaml", "--seconds", "0.01"),
+		     MEASURE_OK);
+	cr_assert_eq(RUN("bench-train", "job.yaml", "--data-root", "/"),
+		     MEASURE_FAILED);
 }
 
 Test(command, wrong_usage_has_its_own_status)
