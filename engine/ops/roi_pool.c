@@ -141,7 +141,7 @@ static void point_sample(const struct span span[2], const int64_t bin[2],
 }
 
 static void align_bin(const struct kernel_call *call, const struct span span[2],
-		      struct roi_planes *planes, const char *x, int64_t i)
+		      struct roi_planes *planes, const void *x, int64_t i)
 {
 	const struct shape *y = &call->query->out[0].shape;
 	const int64_t plane = y->dim[2] * y->dim[3];
@@ -160,9 +160,9 @@ static void align_bin(const struct kernel_call *call, const struct span span[2],
 
 		point_sample(span, bin, k, &sample);
 		if (narrow)
-			add_sample_f32(&sample, planes, (const float *)x, to);
+			add_sample_f32(&sample, planes, x, to);
 		else
-			add_sample_f64(&sample, planes, (const double *)x, to);
+			add_sample_f64(&sample, planes, x, to);
 	}
 }
 
@@ -280,7 +280,7 @@ static void pool_span(double low, double high, int64_t bin, int64_t bins,
 }
 
 static void pool_bin(const struct kernel_call *call,
-		     const struct roi_planes *planes, const char *x, int64_t r,
+		     const struct roi_planes *planes, const void *x, int64_t r,
 		     int64_t i)
 {
 	const struct roi_attrs *attrs = call->query->attrs;
@@ -289,7 +289,7 @@ static void pool_bin(const struct kernel_call *call,
 	struct roi_box box = { .width = in->dim[3] };
 	int64_t rows[2], columns[2];
 	double edge[4];
-	char *to = (char *)call->out[0] +
+	void *to = (char *)call->out[0] +
 		   bytes_at(call, r * planes->n * planes->out + i);
 
 	for (int k = 0; k < 4; k++)
@@ -299,7 +299,7 @@ static void pool_bin(const struct kernel_call *call,
 		  columns);
 	if (rows[0] >= rows[1] || columns[0] >= columns[1]) {
 		for (int64_t c = 0; c < planes->n; c++)
-			memset(to + bytes_at(call, c * planes->out), 0,
+			memset((char *)to + bytes_at(call, c * planes->out), 0,
 			       bytes_at(call, 1));
 		return;
 	}
@@ -308,9 +308,9 @@ static void pool_bin(const struct kernel_call *call,
 	box.left = columns[0];
 	box.right = columns[1];
 	if (call->query->in[0].type.elem == DTYPE_F32)
-		max_box_f32(&box, planes, (const float *)x, (float *)to);
+		max_box_f32(&box, planes, x, to);
 	else
-		max_box_f64(&box, planes, (const double *)x, (double *)to);
+		max_box_f64(&box, planes, x, to);
 }
 
 static void pool_run(const struct kernel_call *call, unsigned slice,
