@@ -34,7 +34,7 @@ static const char *refusal(const struct onnx_file *file,
 	const struct op *row = op_find(node->domain, node->op);
 
 	for (int32_t i = 0; i < node->n_attr; i++) {
-		if (node->attr[i].is_graph && row && !row->bodies)
+		if (node->attr[i].is_graph && !(row && row->bodies))
 			return "with a subgraph, ";
 	}
 	if (file->n_function &&
