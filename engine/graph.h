@@ -71,9 +71,8 @@ struct graph {
 	struct tensor_view *constant;
 	struct variable *variable;
 	struct assign *assign;
-	int32_t *edge;	/**< value ids, VALUE_NONE for a hole */
-	int32_t *input; /**< value ids */
-	int32_t *output;
+	int32_t *edge;		 /**< value ids, VALUE_NONE for a hole */
+	int32_t *input, *output; /**< value ids */
 	int32_t n_value, n_node, n_constant, n_variable, n_assign, n_edge,
 	    n_input, n_output;
 	int32_t cap_value, cap_node, cap_constant, cap_variable, cap_assign,
@@ -113,15 +112,6 @@ MUST_USE enum err_code graph_add_node(struct graph *graph, const struct op *op,
 				      const int32_t *in, int32_t n_in,
 				      int32_t *out, int32_t n_out,
 				      struct err *err);
-/** Gives the node made last its bodies, in the order of op->bodies, and types
- * its outputs. The bodies live in the graph's arena (graph_create_body). */
-MUST_USE enum err_code graph_set_bodies(struct graph *graph,
-					struct graph *const *body,
-					int32_t n_captured, struct err *err);
-/** An empty graph in the arena of another, with which it ends. */
-MUST_USE enum err_code graph_create_body(struct graph *graph,
-					 struct graph **ret_body,
-					 struct err *err);
 MUST_USE enum err_code graph_add_output(struct graph *graph, int32_t value,
 					struct err *err);
 MUST_USE enum err_code graph_add_assign(struct graph *graph, int32_t variable,
@@ -129,7 +119,7 @@ MUST_USE enum err_code graph_add_assign(struct graph *graph, int32_t variable,
 MUST_USE enum err_code graph_rename(struct graph *graph, int32_t value,
 				    const char *name, struct err *err);
 
-/** VALUE_NONE: there is none. Walks all values. */
+/** VALUE_NONE: none. Walks all values. */
 int32_t graph_find_value(const struct graph *graph, const char *name);
 static inline const int32_t *graph_in(const struct graph *graph,
 				      const struct graph_node *node)
@@ -148,8 +138,8 @@ const struct graph_node *graph_producer(const struct graph *graph,
 void graph_count_readers(const struct graph *graph, int32_t *readers);
 /** Replaces every use of value `from` by `to` (edges, outputs, assigns). */
 void graph_replace_uses(struct graph *graph, int32_t from, int32_t to);
-/** The same for many at once: forward[value] is the value to use instead
- * (itself where nothing changes); chains are followed. forward[n_value]. */
+/** For many at once: forward[value] is the value to use instead (or itself);
+ * chains are followed. forward[n_value]. */
 void graph_forward_uses(struct graph *graph, int32_t *forward);
 /** Drops nodes marked dead and those that neither outputs nor assigns need,
  * and restores an order that can run (Kahn; the old order breaks ties). Values

@@ -15,35 +15,54 @@ struct linear_attrs {
 	const char *post_transform;
 	int64_t multi_class, targets;
 };
-/* clang-format off */
 #define AT(member) .offset = offsetof(struct linear_attrs, member)
-#define LINEAR_ROWS                                                            \
-	{ .name = "intercepts", .kind = ATTR_FLOATS, AT(intercepts),           \
-	  .help = "added to each score; none: 0" },                            \
-	{ .name = "post_transform", .kind = ATTR_STRING, AT(post_transform),   \
-	  .def_text = "NONE",                                                  \
-	  .help = "NONE, SOFTMAX, LOGISTIC, SOFTMAX_ZERO or PROBIT" }
+#define LINEAR_ROWS                                                       \
+	{ .name = "intercepts",                                           \
+	  .kind = ATTR_FLOATS,                                            \
+	  AT(intercepts),                                                 \
+	  .help = "added to each score; none: 0" },                       \
+	{                                                                 \
+		.name = "post_transform", .kind = ATTR_STRING,            \
+		AT(post_transform), .def_text = "NONE",                   \
+		.help = "NONE, SOFTMAX, LOGISTIC, SOFTMAX_ZERO or PROBIT" \
+	}
 static const struct op_attr classifier_rows[] = {
-	{ .name = "coefficients", .kind = ATTR_FLOATS, .flags = ATTR_REQUIRED,
-	  AT(coefficients), .help = "a row a class" },
+	{ .name = "coefficients",
+	  .kind = ATTR_FLOATS,
+	  .flags = ATTR_REQUIRED,
+	  AT(coefficients),
+	  .help = "a row a class" },
 	LINEAR_ROWS,
-	{ .name = "classlabels_ints", .kind = ATTR_INTS, AT(labels.ints),
+	{ .name = "classlabels_ints",
+	  .kind = ATTR_INTS,
+	  AT(labels.ints),
 	  .help = "labels of the classes" },
-	{ .name = "classlabels_strings", .kind = ATTR_STRINGS, AT(labels.strings),
+	{ .name = "classlabels_strings",
+	  .kind = ATTR_STRINGS,
+	  AT(labels.strings),
 	  .help = "labels of the classes" },
-	{ .name = "multi_class", .kind = ATTR_INT, .max = 1, AT(multi_class),
+	{ .name = "multi_class",
+	  .kind = ATTR_INT,
+	  .max = 1,
+	  AT(multi_class),
 	  .help = "how it was trained; not looked at" },
 	{ 0 },
 };
 static const struct op_attr regressor_rows[] = {
-	{ .name = "coefficients", .kind = ATTR_FLOATS, AT(coefficients),
+	{ .name = "coefficients",
+	  .kind = ATTR_FLOATS,
+	  AT(coefficients),
 	  .help = "a row a target" },
 	LINEAR_ROWS,
-	{ .name = "targets", .kind = ATTR_INT, .min = 1, .max = INT32_MAX,
-	  .def = 1, AT(targets), .help = "numbers a row gives" },
+	{ .name = "targets",
+	  .kind = ATTR_INT,
+	  .min = 1,
+	  .max = INT32_MAX,
+	  .def = 1,
+	  AT(targets),
+	  .help = "numbers a row gives" },
 	{ 0 },
 };
-/* clang-format on */
 
 static enum err_code check_linear(const struct linear_attrs *a, int64_t n,
 				  int64_t width, struct err *err)
@@ -210,32 +229,60 @@ static const struct kernel linear = {
 };
 static const struct kernel *const linear_kernels[] = { &linear, NULL };
 
-/* clang-format off */
 #define CLASSES(attrs) "y, z = ai.onnx.ml.LinearClassifier<" attrs ">"
 #define TARGETS(attrs) "y = ai.onnx.ml.LinearRegressor<" attrs ">"
 #define THREE "coefficients=[1,2,3,4,-5,-6], intercepts=[0.5,0.25,0], "
 static const struct op_case classifier_cases[] = {
-	{ .name = "three", .graph = CLASSES(THREE "classlabels_ints=[7,8,9]") "(x:float[37,2])" },
-	{ .name = "softmax of strings", .graph = CLASSES(THREE "classlabels_strings=[\"a\",\"b\",\"c\"], post_transform=\"SOFTMAX\"") "(x:double[5,2])" },
-	{ .name = "one score", .graph = CLASSES("coefficients=[1,-2], intercepts=[0.5], classlabels_ints=[7,8], post_transform=\"LOGISTIC\"") "(x:int64[5,2])" },
-	{ .name = "one score, no transform", .graph = CLASSES("coefficients=[1,-2], classlabels_ints=[7,8]") "(x:int32[5,2])" },
-	{ .name = "vector", .graph = CLASSES(THREE "classlabels_ints=[7,8,9]") "(x:float[2])" },
-	{ .name = "nothing", .graph = CLASSES(THREE "classlabels_ints=[7,8,9]") "(x:float[0,2])" },
-	{ .name = "too few columns", .graph = CLASSES(THREE "classlabels_ints=[7,8,9]") "(x:float[3,1])", .want = ERR_SHAPE },
-	{ .name = "an unknown transform", .graph = CLASSES(THREE "classlabels_ints=[7,8,9], post_transform=\"TANH\"") "(x:float[3,2])", .want = ERR_INVALID },
-	{ .name = "no labels", .graph = CLASSES("coefficients=[1,2]") "(x:float[3,2])", .want = ERR_INVALID },
+	{ .name = "three",
+	  .graph =
+	      CLASSES(THREE "classlabels_ints=[7,8,9]") "(x:float[37,2])" },
+	{ .name = "softmax of strings",
+	  .graph =
+	      CLASSES(THREE "classlabels_strings=[\"a\",\"b\",\"c\"], "
+			    "post_transform=\"SOFTMAX\"") "(x:double[5,2])" },
+	{ .name = "one score",
+	  .graph = CLASSES(
+	      "coefficients=[1,-2], intercepts=[0.5], classlabels_ints=[7,8], "
+	      "post_transform=\"LOGISTIC\"") "(x:int64[5,2])" },
+	{ .name = "one score, no transform",
+	  .graph = CLASSES(
+	      "coefficients=[1,-2], classlabels_ints=[7,8]") "(x:int32[5,2])" },
+	{ .name = "vector",
+	  .graph = CLASSES(THREE "classlabels_ints=[7,8,9]") "(x:float[2])" },
+	{ .name = "nothing",
+	  .graph = CLASSES(THREE "classlabels_ints=[7,8,9]") "(x:float[0,2])" },
+	{ .name = "too few columns",
+	  .graph = CLASSES(THREE "classlabels_ints=[7,8,9]") "(x:float[3,1])",
+	  .want = ERR_SHAPE },
+	{ .name = "an unknown transform",
+	  .graph = CLASSES(THREE "classlabels_ints=[7,8,9], "
+				 "post_transform=\"TANH\"") "(x:float[3,2])",
+	  .want = ERR_INVALID },
+	{ .name = "no labels",
+	  .graph = CLASSES("coefficients=[1,2]") "(x:float[3,2])",
+	  .want = ERR_INVALID },
 	{ 0 },
 };
 static const struct op_case regressor_cases[] = {
-	{ .name = "one", .graph = TARGETS("coefficients=[1,2], intercepts=[0.5]") "(x:float[37,2])" },
-	{ .name = "two", .graph = TARGETS("coefficients=[1,2,3,4], targets=2, post_transform=\"LOGISTIC\"") "(x:double[5,2])" },
-	{ .name = "integers", .graph = TARGETS("coefficients=[1,2]") "(x:int64[5,2])" },
-	{ .name = "nothing", .graph = TARGETS("coefficients=[1,2]") "(x:int32[0,2])" },
-	{ .name = "too many columns", .graph = TARGETS("coefficients=[1,2]") "(x:float[3,3])", .want = ERR_SHAPE },
-	{ .name = "too many intercepts", .graph = TARGETS("coefficients=[1,2], intercepts=[1,2]") "(x:float[3,2])", .want = ERR_INVALID },
+	{ .name = "one",
+	  .graph = TARGETS(
+	      "coefficients=[1,2], intercepts=[0.5]") "(x:float[37,2])" },
+	{ .name = "two",
+	  .graph = TARGETS("coefficients=[1,2,3,4], targets=2, "
+			   "post_transform=\"LOGISTIC\"") "(x:double[5,2])" },
+	{ .name = "integers",
+	  .graph = TARGETS("coefficients=[1,2]") "(x:int64[5,2])" },
+	{ .name = "nothing",
+	  .graph = TARGETS("coefficients=[1,2]") "(x:int32[0,2])" },
+	{ .name = "too many columns",
+	  .graph = TARGETS("coefficients=[1,2]") "(x:float[3,3])",
+	  .want = ERR_SHAPE },
+	{ .name = "too many intercepts",
+	  .graph =
+	      TARGETS("coefficients=[1,2], intercepts=[1,2]") "(x:float[3,2])",
+	  .want = ERR_INVALID },
 	{ 0 },
 };
-/* clang-format on */
 
 extern const struct op op_linear_classifier, op_linear_regressor;
 

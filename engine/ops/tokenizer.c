@@ -24,22 +24,36 @@ struct tokenizer_attrs {
 	struct attr_strings separators;
 	int64_t mark, mincharnum;
 };
-/* clang-format off */
 #define AT(member) .offset = offsetof(struct tokenizer_attrs, member)
 static const struct op_attr attr_rows[] = {
-	{ .name = "mark", .kind = ATTR_INT, .flags = ATTR_REQUIRED, .max = 1, AT(mark),
+	{ .name = "mark",
+	  .kind = ATTR_INT,
+	  .flags = ATTR_REQUIRED,
+	  .max = 1,
+	  AT(mark),
 	  .help = "1: \\x02 before and \\x03 behind the tokens" },
-	{ .name = "mincharnum", .kind = ATTR_INT, .flags = ATTR_REQUIRED, .min = 1,
-	  .max = INT32_MAX, AT(mincharnum), .help = "characters of the shortest token" },
-	{ .name = "pad_value", .kind = ATTR_STRING, .flags = ATTR_REQUIRED, AT(pad_value),
+	{ .name = "mincharnum",
+	  .kind = ATTR_INT,
+	  .flags = ATTR_REQUIRED,
+	  .min = 1,
+	  .max = INT32_MAX,
+	  AT(mincharnum),
+	  .help = "characters of the shortest token" },
+	{ .name = "pad_value",
+	  .kind = ATTR_STRING,
+	  .flags = ATTR_REQUIRED,
+	  AT(pad_value),
 	  .help = "what fills up shorter lists" },
-	{ .name = "separators", .kind = ATTR_STRINGS, AT(separators),
+	{ .name = "separators",
+	  .kind = ATTR_STRINGS,
+	  AT(separators),
 	  .help = "patterns of what lies between tokens" },
-	{ .name = "tokenexp", .kind = ATTR_STRING, AT(tokenexp),
+	{ .name = "tokenexp",
+	  .kind = ATTR_STRING,
+	  AT(tokenexp),
 	  .help = "pattern of a token" },
 	{ 0 },
 };
-/* clang-format on */
 
 struct tokenizer {
 	const struct tokenizer_attrs *attrs;
@@ -310,22 +324,45 @@ static const struct kernel tokenizer_kernel = {
 	.unbind = tokenizer_destroy,
 };
 
-/* clang-format off */
 #define TOKENS(attrs) "y = com.microsoft.Tokenizer<pad_value=\"#\", " attrs ">"
 static const struct op_case tokenizer_cases[] = {
-	{ .name = "between separators", .graph = TOKENS("mark=0, mincharnum=1, separators=[\"o\",\"r\"]") "(x:string[9])" },
-	{ .name = "marked", .graph = TOKENS("mark=1, mincharnum=2, separators=[\"[or]+\"]") "(x:string[3,3])" },
-	{ .name = "characters", .graph = TOKENS("mark=0, mincharnum=1, separators=[\"\"]") "(x:string[9])" },
-	{ .name = "expression", .graph = TOKENS("mark=0, mincharnum=1, tokenexp=\"[a-z3]+\"") "(x:string[3,3])" },
-	{ .name = "matches of nothing", .graph = TOKENS("mark=1, mincharnum=1, tokenexp=\"r*\"") "(x:string[9])" },
-	{ .name = "none", .graph = TOKENS("mark=1, mincharnum=9, tokenexp=\"a\"") "(x:string[9])" },
-	{ .name = "nothing", .graph = TOKENS("mark=0, mincharnum=1, tokenexp=\"a\"") "(x:string[0,3])" },
-	{ .name = "both", .graph = TOKENS("mark=0, mincharnum=1, tokenexp=\"a\", separators=[\"b\"]") "(x:string[3])", .want = ERR_INVALID },
-	{ .name = "no pattern", .graph = TOKENS("mark=0, mincharnum=1, tokenexp=\"(\"") "(x:string[3])", .want = ERR_INVALID },
-	{ .name = "rank", .graph = TOKENS("mark=0, mincharnum=1, tokenexp=\"a\"") "(x:string[])", .want = ERR_SHAPE },
+	{ .name = "between separators",
+	  .graph = TOKENS(
+	      "mark=0, mincharnum=1, separators=[\"o\",\"r\"]") "(x:string[9]"
+								")" },
+	{ .name = "marked",
+	  .graph = TOKENS(
+	      "mark=1, mincharnum=2, separators=[\"[or]+\"]") "(x:string[3,3]"
+							      ")" },
+	{ .name = "characters",
+	  .graph = TOKENS(
+	      "mark=0, mincharnum=1, separators=[\"\"]") "(x:string[9])" },
+	{ .name = "expression",
+	  .graph = TOKENS(
+	      "mark=0, mincharnum=1, tokenexp=\"[a-z3]+\"") "(x:string[3,3])" },
+	{ .name = "matches of nothing",
+	  .graph =
+	      TOKENS("mark=1, mincharnum=1, tokenexp=\"r*\"") "(x:string[9])" },
+	{ .name = "none",
+	  .graph =
+	      TOKENS("mark=1, mincharnum=9, tokenexp=\"a\"") "(x:string[9])" },
+	{ .name = "nothing",
+	  .graph = TOKENS(
+	      "mark=0, mincharnum=1, tokenexp=\"a\"") "(x:string[0,3])" },
+	{ .name = "both",
+	  .graph = TOKENS("mark=0, mincharnum=1, tokenexp=\"a\", "
+			  "separators=[\"b\"]") "(x:string[3])",
+	  .want = ERR_INVALID },
+	{ .name = "no pattern",
+	  .graph =
+	      TOKENS("mark=0, mincharnum=1, tokenexp=\"(\"") "(x:string[3])",
+	  .want = ERR_INVALID },
+	{ .name = "rank",
+	  .graph =
+	      TOKENS("mark=0, mincharnum=1, tokenexp=\"a\"") "(x:string[])",
+	  .want = ERR_SHAPE },
 	{ 0 },
 };
-/* clang-format on */
 
 extern const struct op op_tokenizer;
 

@@ -15,119 +15,16 @@
 #include "base/mem.h"
 #include "engine/ops/tree_ensemble.h"
 
-#define AT(member) .offset = offsetof(struct votes_attrs, member)
-/* clang-format off */
-#define NODE_ROWS                                                              \
-	{ .name = "nodes_treeids", .kind = ATTR_INTS, AT(treeids),             \
-	  .help = "tree of each node" },                                       \
-	{ .name = "nodes_nodeids", .kind = ATTR_INTS, AT(nodeids),             \
-	  .help = "its number in that tree" },                                 \
-	{ .name = "nodes_featureids", .kind = ATTR_INTS, AT(featureids),       \
-	  .help = "the column it looks at" },                                  \
-	{ .name = "nodes_modes", .kind = ATTR_STRINGS, AT(modes),              \
-	  .help = "BRANCH_LEQ, _LT, _GTE, _GT, _EQ, _NEQ or LEAF" },           \
-	{ .name = "nodes_values", .kind = ATTR_FLOATS, AT(splits.floats),      \
-	  .help = "what the column is compared with" },                        \
-	{ .name = "nodes_values_as_tensor", .kind = ATTR_TENSOR,               \
-	  AT(splits.tensor), .help = "the same in double" },                   \
-	{ .name = "nodes_truenodeids", .kind = ATTR_INTS, AT(trueids),         \
-	  .help = "the node that follows where it holds" },                    \
-	{ .name = "nodes_falsenodeids", .kind = ATTR_INTS, AT(falseids),       \
-	  .help = "the node that follows where it does not" },                 \
-	{ .name = "nodes_missing_value_tracks_true", .kind = ATTR_INTS,        \
-	  AT(nan_is_yes), .help = "1: it holds for NaN" },                     \
-	{ .name = "nodes_hitrates", .kind = ATTR_FLOATS, AT(hitrates.floats),  \
-	  .help = "how often it is met; not looked at" },                      \
-	{ .name = "nodes_hitrates_as_tensor", .kind = ATTR_TENSOR,             \
-	  AT(hitrates.tensor), .help = "the same in double" },                 \
-	{ .name = "base_values", .kind = ATTR_FLOATS, AT(base.floats),         \
-	  .help = "added to each score" },                                     \
-	{ .name = "base_values_as_tensor", .kind = ATTR_TENSOR,                \
-	  AT(base.tensor), .help = "the same in double" },                     \
-	{ .name = "post_transform", .kind = ATTR_STRING, AT(post_transform),   \
-	  .def_text = "NONE",                                                  \
-	  .help = "NONE, SOFTMAX, LOGISTIC, SOFTMAX_ZERO or PROBIT" }
-#define VOTE_ROWS(kind_of)                                                     \
-	{ .name = kind_of "_treeids", .kind = ATTR_INTS, AT(vote_treeids),     \
-	  .help = "tree of each vote" },                                       \
-	{ .name = kind_of "_nodeids", .kind = ATTR_INTS, AT(vote_nodeids),     \
-	  .help = "its leaf" },                                                \
-	{ .name = kind_of "_ids", .kind = ATTR_INTS, AT(vote_ids),             \
-	  .help = "what it votes for" },                                       \
-	{ .name = kind_of "_weights", .kind = ATTR_FLOATS, AT(weights.floats), \
-	  .help = "with how much" },                                           \
-	{ .name = kind_of "_weights_as_tensor", .kind = ATTR_TENSOR,           \
-	  AT(weights.tensor), .help = "the same in double" }
-
-static const struct op_attr classifier_rows[] = {
-	NODE_ROWS,
-	VOTE_ROWS("class"),
-	{ .name = "classlabels_int64s", .kind = ATTR_INTS, AT(labels.ints),
-	  .help = "labels of the classes" },
-	{ .name = "classlabels_strings", .kind = ATTR_STRINGS, AT(labels.strings),
-	  .help = "labels of the classes" },
-	{ 0 },
-};
-static const struct op_attr regressor_rows[] = {
-	NODE_ROWS,
-	VOTE_ROWS("target"),
-	{ .name = "n_targets", .kind = ATTR_INT, AT(n_targets), .min = 1,
-	  .max = INT32_MAX, .def = 1, .help = "numbers a row gives" },
-	{ .name = "aggregate_function", .kind = ATTR_STRING,
-	  AT(aggregate_function), .def_text = "SUM",
-	  .help = "AVERAGE, SUM, MIN or MAX" },
-	{ 0 },
-};
-#undef AT
-#define AT(member) .offset = offsetof(struct leaves_attrs, member)
-static const struct op_attr ensemble_rows[] = {
-	{ .name = "tree_roots", .kind = ATTR_INTS, .flags = ATTR_REQUIRED,
-	  AT(roots), .help = "root of each tree" },
-	{ .name = "nodes_featureids", .kind = ATTR_INTS, .flags = ATTR_REQUIRED,
-	  AT(featureids), .help = "the column a node looks at" },
-	{ .name = "nodes_modes", .kind = ATTR_TENSOR, .flags = ATTR_REQUIRED,
-	  AT(modes), .help = "0 to 6: <=, <, >=, >, ==, !=, is a member" },
-	{ .name = "nodes_splits", .kind = ATTR_TENSOR, .flags = ATTR_REQUIRED,
-	  AT(splits), .help = "what the column is compared with" },
-	{ .name = "nodes_truenodeids", .kind = ATTR_INTS, .flags = ATTR_REQUIRED,
-	  AT(trueids), .help = "node or leaf that follows where it holds" },
-	{ .name = "nodes_falsenodeids", .kind = ATTR_INTS, .flags = ATTR_REQUIRED,
-	  AT(falseids), .help = "node or leaf that follows where it does not" },
-	{ .name = "nodes_trueleafs", .kind = ATTR_INTS, .flags = ATTR_REQUIRED,
-	  AT(true_leaves), .help = "1: a leaf follows where it holds" },
-	{ .name = "nodes_falseleafs", .kind = ATTR_INTS, .flags = ATTR_REQUIRED,
-	  AT(false_leaves), .help = "1: a leaf follows where it does not" },
-	{ .name = "nodes_missing_value_tracks_true", .kind = ATTR_INTS,
-	  AT(nan_is_yes), .help = "1: it holds for NaN" },
-	{ .name = "nodes_hitrates", .kind = ATTR_TENSOR, AT(hitrates),
-	  .help = "how often a node is met; not looked at" },
-	{ .name = "leaf_targetids", .kind = ATTR_INTS, .flags = ATTR_REQUIRED,
-	  AT(leaf_targets), .help = "what a leaf adds to" },
-	{ .name = "leaf_weights", .kind = ATTR_TENSOR, .flags = ATTR_REQUIRED,
-	  AT(leaf_weights), .help = "what it adds" },
-	{ .name = "membership_values", .kind = ATTR_TENSOR, AT(members),
-	  .help = "members of each node of mode 6, each list ended by NaN" },
-	{ .name = "n_targets", .kind = ATTR_INT, AT(n_targets), .min = 1,
-	  .max = INT32_MAX, .def = 1, .help = "numbers a row gives" },
-	{ .name = "aggregate_function", .kind = ATTR_INT, AT(aggregate_function),
-	  .max = FOREST_SUMS - 1, .def = FOREST_SUM,
-	  .help = "0 to 3: average, sum, least, largest" },
-	{ .name = "post_transform", .kind = ATTR_INT, AT(post_transform),
-	  .max = POST_COUNT - 1,
-	  .help = "0 to 4: none, softmax, logistic, softmax of what is not 0, probit" },
-	{ 0 },
-};
-/* clang-format on */
-
 /* ---- what the three have in common --------------------------------------- */
 
 enum kind { KIND_CLASSIFIER, KIND_REGRESSOR, KIND_ENSEMBLE };
 
 static enum kind kind_of(const struct op *op)
 {
-	if (op->attrs == classifier_rows)
+	if (op->attrs == tree_classifier_attrs)
 		return KIND_CLASSIFIER;
-	return op->attrs == regressor_rows ? KIND_REGRESSOR : KIND_ENSEMBLE;
+	return op->attrs == tree_regressor_attrs ? KIND_REGRESSOR
+						 : KIND_ENSEMBLE;
 }
 
 static enum err_code find_sum(const char *name, enum forest_sum *ret,
@@ -490,72 +387,181 @@ static const struct kernel reference = {
 static const struct kernel *const tree_kernels[] = { &shared, &reference,
 						     NULL };
 
-/* clang-format off */
 /* Two trees: x[0] <= 0.1 ? (x[1] > 0 ? leaf 3 : leaf 4) : leaf 2, and a leaf
  * alone. */
-#define NODES(mode)                                                            \
-	"nodes_treeids=[0,0,0,0,0,1], nodes_nodeids=[0,1,2,3,4,0], "           \
-	"nodes_featureids=[0,1,0,0,0,0], nodes_values=[0.1,0,0,0,0,0], "       \
-	"nodes_modes=[\"BRANCH_LEQ\",\"" mode "\",\"LEAF\",\"LEAF\",\"LEAF\",\"LEAF\"], " \
+#define NODES(mode)                                                      \
+	"nodes_treeids=[0,0,0,0,0,1], nodes_nodeids=[0,1,2,3,4,0], "     \
+	"nodes_featureids=[0,1,0,0,0,0], nodes_values=[0.1,0,0,0,0,0], " \
+	"nodes_modes=[\"BRANCH_LEQ\",\"" mode                            \
+	"\",\"LEAF\",\"LEAF\",\"LEAF\",\"LEAF\"], "                      \
 	"nodes_truenodeids=[1,3,0,0,0,0], nodes_falsenodeids=[2,4,0,0,0,0]"
-#define VOTES(what, ids, weights)                                              \
-	what "_treeids=[0,0,0,1], " what "_nodeids=[2,3,4,0], "                \
-	what "_ids=[" ids "], " what "_weights=[" weights "]"
-#define CLASSES(ids, weights, more)                                            \
-	"y, z = ai.onnx.ml.TreeEnsembleClassifier<" NODES("BRANCH_GT") ", "    \
-	VOTES("class", ids, weights) ", " more ">"
-#define TARGETS(mode, more)                                                    \
-	"y = ai.onnx.ml.TreeEnsembleRegressor<" NODES(mode) ", "               \
-	VOTES("target", "0,1,0,1", "1,-2,3,0.5") ", n_targets=2" more ">"
+#define VOTES(what, ids, weights)                                    \
+	what "_treeids=[0,0,0,1], " what "_nodeids=[2,3,4,0], " what \
+	     "_ids=[" ids "], " what "_weights=[" weights "]"
+#define CLASSES(ids, weights, more)                        \
+	"y, z = ai.onnx.ml.TreeEnsembleClassifier<" NODES( \
+	    "BRANCH_GT") ", " VOTES("class", ids, weights) ", " more ">"
+#define TARGETS(mode, more)                                             \
+	"y = ai.onnx.ml.TreeEnsembleRegressor<" NODES(mode) ", " VOTES( \
+	    "target", "0,1,0,1", "1,-2,3,0.5") ", n_targets=2" more ">"
 static const struct op_case classifier_cases[] = {
-	{ .name = "three classes", .graph = CLASSES("0,1,2,1", "0.5,0.25,0.75,0.3", "classlabels_int64s=[7,8,9]") "(x:float[37,2])" },
-	{ .name = "softmax of strings", .graph = CLASSES("0,1,2,1", "0.5,0.25,0.75,0.3", "classlabels_strings=[\"a\",\"b\",\"c\"], post_transform=\"SOFTMAX\", base_values=[0.1,0.2,0.3]") "(x:double[5,2])" },
-	{ .name = "zeros stay", .graph = CLASSES("0,1,2,1", "0.5,0.25,0.75,0.3", "classlabels_int64s=[7,8,9], post_transform=\"SOFTMAX_ZERO\"") "(x:int64[5,2])" },
-	{ .name = "one of two, shares", .graph = CLASSES("0,0,0,0", "0.5,0.25,0.75,0.1", "classlabels_int64s=[7,8]") "(x:float[9,3])" },
-	{ .name = "one of two, mixed", .graph = CLASSES("0,0,0,0", "0.5,-0.25,-0.75,0.1", "classlabels_int64s=[7,8], base_values=[0.2]") "(x:float[9,2])" },
-	{ .name = "one of two, logistic", .graph = CLASSES("0,0,0,0", "0.5,-0.25,-0.75,0.1", "classlabels_int64s=[7,8], post_transform=\"LOGISTIC\"") "(x:int32[9,2])" },
-	{ .name = "the second of two", .graph = CLASSES("1,1,1,1", "0.5,0.25,0.7,0.1", "classlabels_int64s=[7,8], post_transform=\"LOGISTIC\"") "(x:float[9,2])" },
-	{ .name = "probit", .graph = CLASSES("0,0,0,0", "0.5,0.25,0.7,0.1", "classlabels_int64s=[7,8], post_transform=\"PROBIT\"") "(x:float[9,2])" },
-	{ .name = "vector", .graph = CLASSES("0,1,0,1", "0.5,0.25,0.7,0.1", "classlabels_int64s=[7,8]") "(x:float[2])" },
-	{ .name = "nothing", .graph = CLASSES("0,1,0,1", "0.5,0.25,0.7,0.1", "classlabels_int64s=[7,8]") "(x:float[0,2])" },
-	{ .name = "too few columns", .graph = CLASSES("0,1,0,1", "0.5,0.25,0.7,0.1", "classlabels_int64s=[7,8]") "(x:float[3,1])", .want = ERR_SHAPE },
-	{ .name = "no such class", .graph = CLASSES("0,2,0,1", "0.5,0.25,0.7,0.1", "classlabels_int64s=[7,8]") "(x:float[3,2])", .want = ERR_INVALID },
-	{ .name = "no labels", .graph = CLASSES("0,1,0,1", "0.5,0.25,0.7,0.1", "post_transform=\"NONE\"") "(x:float[3,2])", .want = ERR_INVALID },
+	{ .name = "three classes",
+	  .graph = CLASSES("0,1,2,1", "0.5,0.25,0.75,0.3",
+			   "classlabels_int64s=[7,8,9]") "(x:float[37,2])" },
+	{ .name = "softmax of strings",
+	  .graph = CLASSES("0,1,2,1", "0.5,0.25,0.75,0.3",
+			   "classlabels_strings=[\"a\",\"b\",\"c\"], "
+			   "post_transform=\"SOFTMAX\", "
+			   "base_values=[0.1,0.2,0.3]") "(x:double[5,2])" },
+	{ .name = "zeros stay",
+	  .graph =
+	      CLASSES("0,1,2,1", "0.5,0.25,0.75,0.3",
+		      "classlabels_int64s=[7,8,9], "
+		      "post_transform=\"SOFTMAX_ZERO\"") "(x:int64[5,2])" },
+	{ .name = "one of two, shares",
+	  .graph = CLASSES("0,0,0,0", "0.5,0.25,0.75,0.1",
+			   "classlabels_int64s=[7,8]") "(x:float[9,3])" },
+	{ .name = "one of two, mixed",
+	  .graph = CLASSES(
+	      "0,0,0,0", "0.5,-0.25,-0.75,0.1",
+	      "classlabels_int64s=[7,8], base_values=[0.2]") "(x:float[9,2])" },
+	{ .name = "one of two, logistic",
+	  .graph = CLASSES("0,0,0,0", "0.5,-0.25,-0.75,0.1",
+			   "classlabels_int64s=[7,8], "
+			   "post_transform=\"LOGISTIC\"") "(x:int32[9,2])" },
+	{ .name = "the second of two",
+	  .graph = CLASSES("1,1,1,1", "0.5,0.25,0.7,0.1",
+			   "classlabels_int64s=[7,8], "
+			   "post_transform=\"LOGISTIC\"") "(x:float[9,2])" },
+	{ .name = "probit",
+	  .graph = CLASSES("0,0,0,0", "0.5,0.25,0.7,0.1",
+			   "classlabels_int64s=[7,8], "
+			   "post_transform=\"PROBIT\"") "(x:float[9,2])" },
+	{ .name = "vector",
+	  .graph = CLASSES("0,1,0,1", "0.5,0.25,0.7,0.1",
+			   "classlabels_int64s=[7,8]") "(x:float[2])" },
+	{ .name = "nothing",
+	  .graph = CLASSES("0,1,0,1", "0.5,0.25,0.7,0.1",
+			   "classlabels_int64s=[7,8]") "(x:float[0,2])" },
+	{ .name = "too few columns",
+	  .graph = CLASSES("0,1,0,1", "0.5,0.25,0.7,0.1",
+			   "classlabels_int64s=[7,8]") "(x:float[3,1])",
+	  .want = ERR_SHAPE },
+	{ .name = "no such class",
+	  .graph = CLASSES("0,2,0,1", "0.5,0.25,0.7,0.1",
+			   "classlabels_int64s=[7,8]") "(x:float[3,2])",
+	  .want = ERR_INVALID },
+	{ .name = "no labels",
+	  .graph = CLASSES("0,1,0,1", "0.5,0.25,0.7,0.1",
+			   "post_transform=\"NONE\"") "(x:float[3,2])",
+	  .want = ERR_INVALID },
 	{ 0 },
 };
 static const struct op_case regressor_cases[] = {
-	{ .name = "sum", .graph = TARGETS("BRANCH_GT", ", base_values=[1,2]") "(x:float[37,2])" },
-	{ .name = "average", .graph = TARGETS("BRANCH_LT", ", aggregate_function=\"AVERAGE\"") "(x:double[5,2])" },
-	{ .name = "least", .graph = TARGETS("BRANCH_GTE", ", aggregate_function=\"MIN\"") "(x:int64[5,2])" },
-	{ .name = "largest", .graph = TARGETS("BRANCH_EQ", ", aggregate_function=\"MAX\"") "(x:int32[5,2])" },
-	{ .name = "logistic", .graph = TARGETS("BRANCH_NEQ", ", post_transform=\"LOGISTIC\"") "(x:float[5,2])" },
-	{ .name = "NaN is true", .graph = TARGETS("BRANCH_LEQ", ", nodes_missing_value_tracks_true=[1,1,0,0,0,0]") "(Div(x:float[4,2]={0,0,1,0,0,1,2,2}, z:float[4,2]={0,0,1,1,1,0,1,1}))" },
-	{ .name = "in double", .graph = "y = ai.onnx.ml.TreeEnsembleRegressor<nodes_treeids=[0], nodes_nodeids=[0], nodes_featureids=[0], nodes_modes=[\"LEAF\"], nodes_values_as_tensor=double[1]={0}, nodes_truenodeids=[0], nodes_falsenodeids=[0], target_treeids=[0], target_nodeids=[0], target_ids=[0], target_weights_as_tensor=double[1]={0.1}>(x:double[3,1])" },
-	{ .name = "an unknown mode", .graph = TARGETS("BRANCH_NOT", "") "(x:float[5,2])", .want = ERR_INVALID },
-	{ .name = "an unknown sum", .graph = TARGETS("BRANCH_LT", ", aggregate_function=\"MEAN\"") "(x:float[5,2])", .want = ERR_INVALID },
-	{ .name = "a cycle", .graph = "y = ai.onnx.ml.TreeEnsembleRegressor<nodes_treeids=[0,0,0], nodes_nodeids=[0,1,2], nodes_featureids=[0,0,0], nodes_modes=[\"BRANCH_LEQ\",\"BRANCH_LEQ\",\"LEAF\"], nodes_values=[0,0,0], nodes_truenodeids=[1,0,0], nodes_falsenodeids=[2,2,0]>(x:float[3,1])", .want = ERR_INVALID },
-	{ .name = "a branch to nowhere", .graph = "y = ai.onnx.ml.TreeEnsembleRegressor<nodes_treeids=[0,0], nodes_nodeids=[0,1], nodes_featureids=[0,0], nodes_modes=[\"BRANCH_LEQ\",\"LEAF\"], nodes_values=[0,0], nodes_truenodeids=[1,0], nodes_falsenodeids=[5,0]>(x:float[3,1])", .want = ERR_INVALID },
-	{ .name = "rank", .graph = TARGETS("BRANCH_LT", "") "(x:float[5,2,1])", .want = ERR_SHAPE },
+	{ .name = "sum",
+	  .graph =
+	      TARGETS("BRANCH_GT", ", base_values=[1,2]") "(x:float[37,2])" },
+	{ .name = "average",
+	  .graph =
+	      TARGETS("BRANCH_LT",
+		      ", aggregate_function=\"AVERAGE\"") "(x:double[5,2])" },
+	{ .name = "least",
+	  .graph = TARGETS("BRANCH_GTE",
+			   ", aggregate_function=\"MIN\"") "(x:int64[5,2])" },
+	{ .name = "largest",
+	  .graph = TARGETS("BRANCH_EQ",
+			   ", aggregate_function=\"MAX\"") "(x:int32[5,2])" },
+	{ .name = "logistic",
+	  .graph = TARGETS("BRANCH_NEQ",
+			   ", post_transform=\"LOGISTIC\"") "(x:float[5,2])" },
+	{ .name = "NaN is true",
+	  .graph = TARGETS("BRANCH_LEQ", ", "
+					 "nodes_missing_value_tracks_true=[1,1,"
+					 "0,0,0,0]") "(Div(x:float[4,2]={0,0,1,"
+						     "0,0,1,2,2}, "
+						     "z:float[4,2]={0,0,1,1,1,"
+						     "0,1,1}))" },
+	{ .name = "in double",
+	  .graph =
+	      "y = ai.onnx.ml.TreeEnsembleRegressor<nodes_treeids=[0], "
+	      "nodes_nodeids=[0], nodes_featureids=[0], "
+	      "nodes_modes=[\"LEAF\"], nodes_values_as_tensor=double[1]={0}, "
+	      "nodes_truenodeids=[0], nodes_falsenodeids=[0], "
+	      "target_treeids=[0], target_nodeids=[0], target_ids=[0], "
+	      "target_weights_as_tensor=double[1]={0.1}>(x:double[3,1])" },
+	{ .name = "an unknown mode",
+	  .graph = TARGETS("BRANCH_NOT", "") "(x:float[5,2])",
+	  .want = ERR_INVALID },
+	{ .name = "an unknown sum",
+	  .graph = TARGETS("BRANCH_LT",
+			   ", aggregate_function=\"MEAN\"") "(x:float[5,2])",
+	  .want = ERR_INVALID },
+	{ .name = "a cycle",
+	  .graph =
+	      "y = ai.onnx.ml.TreeEnsembleRegressor<nodes_treeids=[0,0,0], "
+	      "nodes_nodeids=[0,1,2], nodes_featureids=[0,0,0], "
+	      "nodes_modes=[\"BRANCH_LEQ\",\"BRANCH_LEQ\",\"LEAF\"], "
+	      "nodes_values=[0,0,0], nodes_truenodeids=[1,0,0], "
+	      "nodes_falsenodeids=[2,2,0]>(x:float[3,1])",
+	  .want = ERR_INVALID },
+	{ .name = "a branch to nowhere",
+	  .graph = "y = ai.onnx.ml.TreeEnsembleRegressor<nodes_treeids=[0,0], "
+		   "nodes_nodeids=[0,1], nodes_featureids=[0,0], "
+		   "nodes_modes=[\"BRANCH_LEQ\",\"LEAF\"], nodes_values=[0,0], "
+		   "nodes_truenodeids=[1,0], "
+		   "nodes_falsenodeids=[5,0]>(x:float[3,1])",
+	  .want = ERR_INVALID },
+	{ .name = "rank",
+	  .graph = TARGETS("BRANCH_LT", "") "(x:float[5,2,1])",
+	  .want = ERR_SHAPE },
 	{ 0 },
 };
-#define ENSEMBLE(modes, feature, follow, more)                                 \
-	"y = ai.onnx.ml.TreeEnsemble<tree_roots=[0,2], "                       \
-	"nodes_featureids=[0," feature ",0], nodes_modes=uint8[3]={" modes "}, " \
-	"nodes_truenodeids=[" follow ",0,2], nodes_falsenodeids=[2,1,2], "     \
-	"nodes_trueleafs=[0,1,1], nodes_falseleafs=[1,1,1], leaf_targetids=[0,1,0]" more ">"
-#define IN_FLOAT ", nodes_splits=float[3]={0.1,0,0}, leaf_weights=float[3]={1,-2,0.5}, n_targets=2"
+#define ENSEMBLE(modes, feature, follow, more)                             \
+	"y = ai.onnx.ml.TreeEnsemble<tree_roots=[0,2], "                   \
+	"nodes_featureids=[0," feature ",0], nodes_modes=uint8[3]={" modes \
+	"}, "                                                              \
+	"nodes_truenodeids=[" follow ",0,2], nodes_falsenodeids=[2,1,2], " \
+	"nodes_trueleafs=[0,1,1], nodes_falseleafs=[1,1,1], "              \
+	"leaf_targetids=[0,1,0]" more ">"
+#define IN_FLOAT                              \
+	", nodes_splits=float[3]={0.1,0,0}, " \
+	"leaf_weights=float[3]={1,-2,0.5}, n_targets=2"
 static const struct op_case ensemble_cases[] = {
-	{ .name = "sum", .graph = ENSEMBLE("0,3,0", "1", "1", IN_FLOAT) "(x:float[37,2])" },
-	{ .name = "members", .graph = ENSEMBLE("6,6,0", "1", "1", IN_FLOAT ", membership_values=float[5]={0,1,nan,2,nan}") "(Cast<to=1>(x:int64[9,2]))" },
-	{ .name = "average, softmax", .graph = ENSEMBLE("1,2,0", "1", "1", IN_FLOAT ", aggregate_function=0, post_transform=1") "(x:float[9,2])" },
-	{ .name = "in double", .graph = ENSEMBLE("4,5,0", "1", "1", ", nodes_splits=double[3]={0.1,0,0}, leaf_weights=double[3]={1,-2,0.5}, n_targets=2, aggregate_function=2") "(x:double[9,2])" },
-	{ .name = "in halves", .graph = ENSEMBLE("0,3,0", "1", "1", ", nodes_splits=float16[3]={0.1,0,0}, leaf_weights=float16[3]={1,-2,0.5}, n_targets=2, aggregate_function=3") "(x:float16[9,2])", .tolerance = 2e-3 },
-	{ .name = "too few columns", .graph = ENSEMBLE("0,3,0", "9", "1", IN_FLOAT) "(x:float[3,2])", .want = ERR_SHAPE },
-	{ .name = "a cycle", .graph = ENSEMBLE("0,3,0", "1", "0", IN_FLOAT) "(x:float[3,2])", .want = ERR_INVALID },
-	{ .name = "no members", .graph = ENSEMBLE("6,3,0", "1", "1", IN_FLOAT) "(x:float[3,2])", .want = ERR_INVALID },
+	{ .name = "sum",
+	  .graph = ENSEMBLE("0,3,0", "1", "1", IN_FLOAT) "(x:float[37,2])" },
+	{ .name = "members",
+	  .graph = ENSEMBLE(
+	      "6,6,0", "1", "1",
+	      IN_FLOAT
+	      ", membership_values=float[5]={0,1,nan,2,nan}") "(Cast<to=1>(x:"
+							      "int64[9,2]))" },
+	{ .name = "average, softmax",
+	  .graph = ENSEMBLE(
+	      "1,2,0", "1", "1",
+	      IN_FLOAT
+	      ", aggregate_function=0, post_transform=1") "(x:float[9,2])" },
+	{ .name = "in double",
+	  .graph = ENSEMBLE("4,5,0", "1", "1",
+			    ", nodes_splits=double[3]={0.1,0,0}, "
+			    "leaf_weights=double[3]={1,-2,0.5}, n_targets=2, "
+			    "aggregate_function=2") "(x:double[9,2])" },
+	{ .name = "in halves",
+	  .graph = ENSEMBLE("0,3,0", "1", "1",
+			    ", nodes_splits=float16[3]={0.1,0,0}, "
+			    "leaf_weights=float16[3]={1,-2,0.5}, n_targets=2, "
+			    "aggregate_function=3") "(x:float16[9,2])",
+	  .tolerance = 2e-3 },
+	{ .name = "too few columns",
+	  .graph = ENSEMBLE("0,3,0", "9", "1", IN_FLOAT) "(x:float[3,2])",
+	  .want = ERR_SHAPE },
+	{ .name = "a cycle",
+	  .graph = ENSEMBLE("0,3,0", "1", "0", IN_FLOAT) "(x:float[3,2])",
+	  .want = ERR_INVALID },
+	{ .name = "no members",
+	  .graph = ENSEMBLE("6,3,0", "1", "1", IN_FLOAT) "(x:float[3,2])",
+	  .want = ERR_INVALID },
 	{ 0 },
 };
-/* clang-format on */
 
 const struct op op_tree_ensemble = {
 	.domain = "ai.onnx.ml",
@@ -565,7 +571,7 @@ const struct op op_tree_ensemble = {
 	.in = (const struct port[]){ { "X", "T:float,double,float16", 0 },
 				     { 0 } },
 	.out = (const struct port[]){ { "Y", "T", 0 }, { 0 } },
-	.attrs = ensemble_rows,
+	.attrs = tree_ensemble_attrs,
 	.attrs_size = sizeof(struct leaves_attrs),
 	.infer = infer_ensemble,
 	.kernels = tree_kernels,
@@ -585,7 +591,7 @@ const struct op op_tree_ensemble_classifier = {
 		{ "Y", "@classlabels_strings@classlabels_int64s:int64", 0 },
 		{ "Z", "float", PORT_OPTIONAL },
 		{ 0 } },
-	.attrs = classifier_rows,
+	.attrs = tree_classifier_attrs,
 	.attrs_size = sizeof(struct votes_attrs),
 	.infer = infer_classifier,
 	.kernels = tree_kernels,
@@ -600,7 +606,7 @@ const struct op op_tree_ensemble_regressor = {
 	.in = (const struct port[]){ { "X", "T:float,double,int64,int32", 0 },
 				     { 0 } },
 	.out = (const struct port[]){ { "Y", "float", 0 }, { 0 } },
-	.attrs = regressor_rows,
+	.attrs = tree_regressor_attrs,
 	.attrs_size = sizeof(struct votes_attrs),
 	.infer = infer_regressor,
 	.kernels = tree_kernels,

@@ -48,4 +48,8 @@ MUST_USE enum err_code tree_leaves_forest(const struct leaves_attrs *attrs,
 					  int64_t n_features,
 					  struct forest **ret, struct err *err);
 
+/** The lists of attributes of the three operators, as ONNX has them. */
+extern const struct op_attr tree_classifier_attrs[], tree_regressor_attrs[],
+    tree_ensemble_attrs[];
+
 #endif

@@ -331,16 +331,6 @@ static const struct row rows[] = {
 	  { INTS("value_ints", 7, -8) },
 	  "",
 	  "y = Identity(c:int64[2]={7,-8})" },
-	{ "Constant",
-	  12,
-	  { FLOAT("value_float", 0.5) },
-	  "",
-	  "y = Identity(c:float[]={0.5})" },
-	{ "Constant",
-	  12,
-	  { TEXT("value_string", "abc") },
-	  "",
-	  "y = Identity(c:string[]={\"abc\"})" },
 	{ "Relu", 13, { { 0 } }, "x:float[5]", "y = Relu(x:float[5])" },
 };
 

@@ -4,6 +4,16 @@
 
 /* clang-format off */
 const struct row spelling_more_rows[] = {
+	{ "Constant",
+	  12,
+	  { FLOAT("value_float", 0.5) },
+	  "",
+	  "y = Identity(c:float[]={0.5})" },
+	{ "Constant",
+	  12,
+	  { TEXT("value_string", "abc") },
+	  "",
+	  "y = Identity(c:string[]={\"abc\"})" },
 	{ "Hardmax", 12, { { 0 } }, "x:float[2,3,2]",
 	  "y = Reshape(Hardmax(Reshape(x:float[2,3,2], f:int64[2]={2,6})), "
 	  "s:int64[3]={2,3,2})" },
