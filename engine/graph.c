@@ -5,6 +5,7 @@
 
 #include "base/mem.h"
 #include "engine/attr.h"
+#include "engine/graph_body.h"
 #include "engine/port.h"
 
 enum { FIRST_CAP = 16 };

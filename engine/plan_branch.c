@@ -2,6 +2,7 @@
 /** @file
  * Branches: an If whose condition is known before a run becomes its branch.
  */
+#include "engine/graph_body.h"
 #include "engine/planner_priv.h"
 
 /* one a depth of nesting, and more where a condition follows from a branch */

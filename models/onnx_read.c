@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "engine/facts.h"
+#include "engine/graph_body.h"
 #include "models/onnx_file_priv.h"
 
 /* Ceilings when the caller gives none: an element of a file's byte takes at

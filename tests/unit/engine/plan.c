@@ -387,10 +387,11 @@ Test(plan, only_what_is_behind_an_unknown_shape_is_the_tail)
 	struct bench bench;
 	struct tensor_view z;
 
-	bench_parse(&bench, "a = Relu(x:float[2,3]); p = NonZero(a)\n"
-			    "q = Add(Transpose<perm=[1,0]>(p), one:int64[]={1})\n"
-			    "s = Shape(a); r = Mul(Sigmoid(a), a)\n"
-			    "return q, r, s, x, p");
+	bench_parse(&bench,
+		    "a = Relu(x:float[2,3]); p = NonZero(a)\n"
+		    "q = Add(Transpose<perm=[1,0]>(p), one:int64[]={1})\n"
+		    "s = Shape(a); r = Mul(Sigmoid(a), a)\n"
+		    "return q, r, s, x, p");
 	bench_plan(&bench, NULL);
 	cr_assert_not_null(bench.plan->tail);
 	cr_assert_eq(bench.plan->tail->n_node, 3);
