@@ -36,19 +36,28 @@ enum err_code evaluate_scalar(struct run_heap *heap, enum dtype elem,
 
 /* ---- joining ------------------------------------------------------------- */
 
-static enum err_code part_shape(const struct item *part, int64_t axis,
-				bool as_new, struct shape *ret,
-				unsigned *ret_axis, struct err *err)
+struct join {
+	const struct item *part;
+	size_t n;
+	int64_t axis;
+	bool as_new;
+};
+
+/* The shape of part i with the axis that they are joined along. */
+static enum err_code part_shape(const struct join *join, size_t i,
+				struct shape *ret, unsigned *ret_axis,
+				struct err *err)
 {
-	const struct shape *shape = &part->fact.shape;
+	const struct shape *shape = &join->part[i].fact.shape;
 	enum err_code rc;
 
 	*ret = *shape;
-	if (as_new && shape->rank == SHAPE_MAX_RANK)
+	if (join->as_new && shape->rank == SHAPE_MAX_RANK)
 		return err_set(err, ERR_SHAPE, "a rank above %d",
 			       SHAPE_MAX_RANK);
-	rc = shape_axis(axis, shape->rank + as_new, "the axis", ret_axis, err);
-	if (rc || !as_new)
+	rc = shape_axis(join->axis, shape->rank + join->as_new, "the axis",
+			ret_axis, err);
+	if (rc || !join->as_new)
 		return rc;
 	for (unsigned d = shape->rank; d > *ret_axis; d--)
 		ret->dim[d] = shape->dim[d - 1];
@@ -58,24 +67,23 @@ static enum err_code part_shape(const struct item *part, int64_t axis,
 }
 
 /* The joined shape; every part must agree but along the axis. */
-static enum err_code join_shape(const struct item *part, size_t n, int64_t axis,
-				bool as_new, struct shape *ret,
+static enum err_code join_shape(const struct join *join, struct shape *ret,
 				unsigned *ret_axis, struct err *err)
 {
 	char want[128], got[128];
-	enum err_code rc =
-	    part_shape(&part[0], axis, as_new, ret, ret_axis, err);
+	enum err_code rc = part_shape(join, 0, ret, ret_axis, err);
 
-	for (size_t i = 1; i < n && !rc; i++) {
+	for (size_t i = 1; i < join->n && !rc; i++) {
 		const int64_t so_far = ret->dim[*ret_axis];
 		struct shape shape;
 		unsigned other;
 
-		rc = part_shape(&part[i], axis, as_new, &shape, &other, err);
+		rc = part_shape(join, i, &shape, &other, err);
 		if (rc)
 			break;
 		ret->dim[*ret_axis] = shape.dim[*ret_axis];
-		if (part[i].fact.type.elem != part[0].fact.type.elem ||
+		if (join->part[i].fact.type.elem !=
+			join->part[0].fact.type.elem ||
 		    !shape_equal(ret, &shape))
 			return err_set(err, ERR_SHAPE,
 				       "tensors of %s and %s cannot be joined",
@@ -92,11 +100,11 @@ enum err_code evaluate_join(struct run_heap *heap, const struct item *part,
 			    size_t n, int64_t axis, bool as_new,
 			    struct item *ret, struct err *err)
 {
+	const struct join join = { part, n, axis, as_new };
 	struct item whole = { .fact = { .type = part[0].fact.type } };
 	size_t size, outer, at = 0, row;
 	unsigned place;
-	enum err_code rc =
-	    join_shape(part, n, axis, as_new, &whole.fact.shape, &place, err);
+	enum err_code rc = join_shape(&join, &whole.fact.shape, &place, err);
 
 	if (!rc)
 		rc = item_alloc(heap, &whole, err);

@@ -4,8 +4,8 @@
  *
  * Ids are indexes: values, nodes, constants, variables; walks are loops over
  * `node`, whose order can run. Captured values of bodies are explicit inputs,
- * so every use is an edge. A pass appends nodes, forwards values and marks
- * nodes dead (op = NULL); graph_tidy() drops those and restores order.
+ * so every use is an edge. A pass appends nodes, forwards values, marks nodes
+ * dead (op = NULL); graph_tidy() drops those and restores order.
  *
  * Ownership: everything lives in the graph's arena; constants may borrow bytes
  *            of a mapped file, which must outlive the graph; the memory of
@@ -25,7 +25,6 @@
 /** VALUE_NONE: an optional input or output left out. */
 enum { VALUE_NONE = -1, GRAPH_MAX_NODES = 1 << 20 };
 struct op;
-
 struct type {
 	enum dtype elem;
 	bool is_sequence, is_optional;
@@ -141,10 +140,10 @@ void graph_replace_uses(struct graph *graph, int32_t from, int32_t to);
 /** For many at once: forward[value] is the value to use instead (or itself);
  * chains are followed. forward[n_value]. */
 void graph_forward_uses(struct graph *graph, int32_t *forward);
-/** Drops nodes marked dead and those that neither outputs nor assigns need,
- * and restores an order that can run (Kahn; the old order breaks ties). Values
- * keep their ids; those of dropped nodes have source VALUE_NONE. ERR_INVALID
- * names a node on a cycle or one that reads a dropped node's value. */
+/** Drops nodes marked dead and those that neither outputs nor assigns need, and
+ * restores an order that can run (Kahn; ties as before). Values keep their ids;
+ * those of dropped nodes have source VALUE_NONE. ERR_INVALID names a node on a
+ * cycle or one that reads a dropped node's value. */
 MUST_USE enum err_code graph_tidy(struct graph *graph, struct err *err);
 
 #endif

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /** @file
- * Graph body: the graphs inside a node (If, Loop, Scan, SequenceMap).
+ * Graph body: graphs that nodes of another graph run (If, Loop, Scan).
  *
- * A body is a graph in the arena of the one around it, with which it ends.
- * What it captures are inputs of the node, and of the body behind its own.
+ * The last n_captured inputs of a node are values of the outer graph that its
+ * bodies read; they are the last inputs of every body, in the same order.
  *
- * Ownership: the outermost graph owns all.
- * Threads:   none; as a graph.
+ * Ownership: a body lives in the arena of the outermost graph.
+ * Threads:   as in graph.h.
  */
 #ifndef ENGINE_GRAPH_BODY_H
 #define ENGINE_GRAPH_BODY_H

@@ -329,7 +329,7 @@ void frame_destroy(struct frame *frame)
 {
 	if (!frame)
 		return;
-	if (frame->owner)
+	if (frame->owner && frame->fact)
 		drop_all(frame);
 	mem_free(frame->fact);
 	mem_free(frame->owner);

@@ -186,7 +186,7 @@ static enum err_code parse_node_bodies(const struct onnx_reader *reader,
 	enum err_code rc = ERR_NONE;
 
 	node->body = arena_array(reader->scratch, (size_t)node->n_attr + 1,
-				 sizeof(*node->body));
+				 sizeof(struct onnx_file *));
 	if (!node->body)
 		return onnx_no_memory(reader->name, err);
 	for (int32_t i = 0; i < node->n_attr && !rc; i++) {

@@ -56,21 +56,20 @@ enum err_code pile_push(struct run_heap *heap, struct pile *pile,
 			struct item *item, struct err *err)
 {
 	const size_t cap = pile->sequence ? pile->sequence->n : 0;
-	struct sequence *larger = NULL;
-	struct item block = { 0 };
 
-	if (pile->n == cap) {
+	if (!pile->sequence || pile->n == cap) {
+		struct sequence *larger = NULL;
+		struct item block = { 0 };
 		enum err_code rc = item_sequence(
 		    heap, cap ? 2 * cap : PILE_FIRST, &block, &larger, err);
 
-		if (rc)
+		if (rc || !larger)
 			return rc;
-		if (cap)
+		if (pile->sequence) { /* the items move */
 			memcpy(larger->item, pile->sequence->item,
 			       cap * sizeof(*larger->item));
-		/* the items have moved */
-		if (cap)
 			pile->sequence->n = 0;
+		}
 		item_drop(heap, &pile->block);
 		pile->block = block;
 		pile->sequence = larger;

@@ -114,7 +114,6 @@ static enum err_code loop_type(const struct graph_node *node,
 			       unsigned n_out, struct err *err)
 {
 	const int64_t carried = n_carried(node);
-	const struct graph *body = node->n_body ? node->body[0] : NULL;
 	enum err_code rc;
 
 	(void)in;
@@ -125,6 +124,8 @@ static enum err_code loop_type(const struct graph_node *node,
 			       (int)(node->n_in - node->n_captured));
 	rc = control_check_body(node, 0, carried + 2, 1 + (int64_t)n_out, err);
 	for (unsigned i = 0; i < n_out && !rc; i++) {
+		const struct graph *body = node->body[0];
+
 		out[i] = body->value[body->output[1 + i]].type;
 		if (i >= carried && (out[i].is_sequence || out[i].is_optional))
 			return err_set(err, ERR_INVALID,
