@@ -360,47 +360,94 @@ static const struct kernel zip = {
 	.run = zip_run,
 };
 
-/* clang-format off */
 #define ML(op) "y = ai.onnx.ml." op
 static const struct op_case extractor_cases[] = {
-	{ .name = "columns", .graph = ML("ArrayFeatureExtractor(x:float[3,5], i:int64[1,4]={4,0,0,2})") },
-	{ .name = "of strings", .graph = ML("ArrayFeatureExtractor(x:string[3,2,4], i:int64[2]={3,1})") },
-	{ .name = "vector", .graph = ML("ArrayFeatureExtractor(x:int32[5], i:int64[3]={4,0,2})") },
-	{ .name = "one", .graph = ML("ArrayFeatureExtractor(x:double[2,5], i:int64[]={4})") },
-	{ .name = "no columns", .graph = ML("ArrayFeatureExtractor(x:int64[2,5], i:int64[0])") },
-	{ .name = "no such column", .graph = ML("ArrayFeatureExtractor(x:float[2,2], i:int64[1]={2})"), .want = ERR_INVALID },
-	{ .name = "scalar", .graph = ML("ArrayFeatureExtractor(x:float[], i:int64[1]={0})"), .want = ERR_SHAPE },
+	{ .name = "columns",
+	  .graph = ML(
+	      "ArrayFeatureExtractor(x:float[3,5], i:int64[1,4]={4,0,0,2})") },
+	{ .name = "of strings",
+	  .graph =
+	      ML("ArrayFeatureExtractor(x:string[3,2,4], i:int64[2]={3,1})") },
+	{ .name = "vector",
+	  .graph =
+	      ML("ArrayFeatureExtractor(x:int32[5], i:int64[3]={4,0,2})") },
+	{ .name = "one",
+	  .graph = ML("ArrayFeatureExtractor(x:double[2,5], i:int64[]={4})") },
+	{ .name = "no columns",
+	  .graph = ML("ArrayFeatureExtractor(x:int64[2,5], i:int64[0])") },
+	{ .name = "no such column",
+	  .graph = ML("ArrayFeatureExtractor(x:float[2,2], i:int64[1]={2})"),
+	  .want = ERR_INVALID },
+	{ .name = "scalar",
+	  .graph = ML("ArrayFeatureExtractor(x:float[], i:int64[1]={0})"),
+	  .want = ERR_SHAPE },
 	{ 0 },
 };
 static const struct op_case vectorizer_cases[] = {
-	{ .name = "side by side", .graph = ML("FeatureVectorizer(a:float[3,2], b:int64[3,4], c:double[3,1])") },
-	{ .name = "cut and filled", .graph = ML("FeatureVectorizer<inputdimensions=[1,6]>(a:float[3,2], b:int32[3,4])") },
-	{ .name = "vectors", .graph = ML("FeatureVectorizer(a:float[2], b:int64[4])") },
-	{ .name = "nothing", .graph = ML("FeatureVectorizer(a:float[0,2], b:int64[0,1])") },
-	{ .name = "rows", .graph = ML("FeatureVectorizer(a:float[3,2], b:float[2,2])"), .want = ERR_SHAPE },
-	{ .name = "too few widths", .graph = ML("FeatureVectorizer<inputdimensions=[1]>(a:float[3,2], b:float[3,2])"), .want = ERR_INVALID },
+	{ .name = "side by side",
+	  .graph = ML(
+	      "FeatureVectorizer(a:float[3,2], b:int64[3,4], c:double[3,1])") },
+	{ .name = "cut and filled",
+	  .graph = ML("FeatureVectorizer<inputdimensions=[1,6]>(a:float[3,2], "
+		      "b:int32[3,4])") },
+	{ .name = "vectors",
+	  .graph = ML("FeatureVectorizer(a:float[2], b:int64[4])") },
+	{ .name = "nothing",
+	  .graph = ML("FeatureVectorizer(a:float[0,2], b:int64[0,1])") },
+	{ .name = "rows",
+	  .graph = ML("FeatureVectorizer(a:float[3,2], b:float[2,2])"),
+	  .want = ERR_SHAPE },
+	{ .name = "too few widths",
+	  .graph = ML("FeatureVectorizer<inputdimensions=[1]>(a:float[3,2], "
+		      "b:float[3,2])"),
+	  .want = ERR_INVALID },
 	{ 0 },
 };
 static const struct op_case one_hot_cases[] = {
-	{ .name = "strings", .graph = ML("OneHotEncoder<cats_strings=[\"a\",\"word\"]>(x:string[9])") },
-	{ .name = "integers", .graph = ML("OneHotEncoder<cats_int64s=[2,1]>(x:int64[3,5])") },
-	{ .name = "floats", .graph = ML("OneHotEncoder<cats_int64s=[0,1,-1]>(x:float[3,5])") },
-	{ .name = "all are known", .graph = ML("OneHotEncoder<cats_int64s=[0,1,2,3], zeros=0>(x:int32[7])") },
-	{ .name = "scalar", .graph = ML("OneHotEncoder<cats_int64s=[0]>(x:double[])") },
-	{ .name = "nothing", .graph = ML("OneHotEncoder<cats_int64s=[0]>(x:double[0])") },
-	{ .name = "an unknown one", .graph = ML("OneHotEncoder<cats_int64s=[9], zeros=0>(x:int32[7])"), .want = ERR_INVALID },
-	{ .name = "strings of integers", .graph = ML("OneHotEncoder<cats_int64s=[9]>(x:string[7])"), .want = ERR_INVALID },
+	{ .name = "strings",
+	  .graph =
+	      ML("OneHotEncoder<cats_strings=[\"a\",\"word\"]>(x:string[9])") },
+	{ .name = "integers",
+	  .graph = ML("OneHotEncoder<cats_int64s=[2,1]>(x:int64[3,5])") },
+	{ .name = "floats",
+	  .graph = ML("OneHotEncoder<cats_int64s=[0,1,-1]>(x:float[3,5])") },
+	{ .name = "all are known",
+	  .graph =
+	      ML("OneHotEncoder<cats_int64s=[0,1,2,3], zeros=0>(x:int32[7])") },
+	{ .name = "scalar",
+	  .graph = ML("OneHotEncoder<cats_int64s=[0]>(x:double[])") },
+	{ .name = "nothing",
+	  .graph = ML("OneHotEncoder<cats_int64s=[0]>(x:double[0])") },
+	{ .name = "an unknown one",
+	  .graph = ML("OneHotEncoder<cats_int64s=[9], zeros=0>(x:int32[7])"),
+	  .want = ERR_INVALID },
+	{ .name = "strings of integers",
+	  .graph = ML("OneHotEncoder<cats_int64s=[9]>(x:string[7])"),
+	  .want = ERR_INVALID },
 	{ 0 },
 };
 static const struct op_case zip_cases[] = {
-	{ .name = "strings", .graph = "v, k = ai.onnx.ml.ZipMap<classlabels_strings=[\"a\",\"b\"]>(x:float[3,2])" },
-	{ .name = "integers", .graph = "v, k = ai.onnx.ml.ZipMap<classlabels_int64s=[7,5,3]>(x:float[3])" },
-	{ .name = "values alone", .graph = "v = ai.onnx.ml.ZipMap<classlabels_int64s=[7]>(x:float[3,1])" },
-	{ .name = "nothing", .graph = "v, k = ai.onnx.ml.ZipMap<classlabels_int64s=[7,5]>(x:float[0,2])" },
-	{ .name = "too few keys", .graph = "v, k = ai.onnx.ml.ZipMap<classlabels_int64s=[7,5]>(x:float[3,3])", .want = ERR_SHAPE },
+	{ .name = "strings",
+	  .graph = "v, k = "
+		   "ai.onnx.ml.ZipMap<classlabels_strings=[\"a\",\"b\"]>(x:"
+		   "float[3,2])" },
+	{ .name = "integers",
+	  .graph =
+	      "v, k = "
+	      "ai.onnx.ml.ZipMap<classlabels_int64s=[7,5,3]>(x:float[3])" },
+	{ .name = "values alone",
+	  .graph =
+	      "v = ai.onnx.ml.ZipMap<classlabels_int64s=[7]>(x:float[3,1])" },
+	{ .name = "nothing",
+	  .graph =
+	      "v, k = "
+	      "ai.onnx.ml.ZipMap<classlabels_int64s=[7,5]>(x:float[0,2])" },
+	{ .name = "too few keys",
+	  .graph = "v, k = "
+		   "ai.onnx.ml.ZipMap<classlabels_int64s=[7,5]>(x:float[3,3])",
+	  .want = ERR_SHAPE },
 	{ 0 },
 };
-/* clang-format on */
 
 extern const struct op op_array_feature_extractor, op_feature_vectorizer,
     op_one_hot_encoder, op_zip_map;

@@ -323,46 +323,71 @@ static const struct kernel normalizer = {
 	.run = normalizer_run,
 };
 
-/* clang-format off */
 #define ML(op) "y = ai.onnx.ml." op
 static const struct op_case binarizer_cases[] = {
-	{ .name = "float", .graph = ML("Binarizer<threshold=0.5>(x:float[3,9])") },
-	{ .name = "integers", .graph = ML("Binarizer<threshold=1>(x:int64[9])") },
+	{ .name = "float",
+	  .graph = ML("Binarizer<threshold=0.5>(x:float[3,9])") },
+	{ .name = "integers",
+	  .graph = ML("Binarizer<threshold=1>(x:int64[9])") },
 	{ .name = "int32", .graph = ML("Binarizer(x:int32[9])") },
 	{ .name = "scalar", .graph = ML("Binarizer(x:double[])") },
 	{ .name = "nothing", .graph = ML("Binarizer(x:double[0,3])") },
 	{ 0 },
 };
 static const struct op_case imputer_cases[] = {
-	{ .name = "one number", .graph = ML("Imputer<imputed_value_floats=[9], replaced_value_float=2>(x:float[2,2]={1,2,2,3})") },
-	{ .name = "by column", .graph = ML("Imputer<imputed_value_int64s=[7,8,9], replaced_value_int64=1>(x:int64[4,3])") },
-	{ .name = "int32", .graph = ML("Imputer<imputed_value_int64s=[7], replaced_value_int64=1>(x:int32[4,3])") },
-	{ .name = "nothing", .graph = ML("Imputer<imputed_value_floats=[9]>(x:double[0,3])") },
-	{ .name = "too many", .graph = ML("Imputer<imputed_value_floats=[9,9]>(x:float[2,3])"), .want = ERR_SHAPE },
-	{ .name = "of the other type", .graph = ML("Imputer<imputed_value_floats=[9]>(x:int64[2,3])"), .want = ERR_SHAPE },
+	{ .name = "one number",
+	  .graph = ML("Imputer<imputed_value_floats=[9], "
+		      "replaced_value_float=2>(x:float[2,2]={1,2,2,3})") },
+	{ .name = "by column",
+	  .graph = ML("Imputer<imputed_value_int64s=[7,8,9], "
+		      "replaced_value_int64=1>(x:int64[4,3])") },
+	{ .name = "int32",
+	  .graph = ML("Imputer<imputed_value_int64s=[7], "
+		      "replaced_value_int64=1>(x:int32[4,3])") },
+	{ .name = "nothing",
+	  .graph = ML("Imputer<imputed_value_floats=[9]>(x:double[0,3])") },
+	{ .name = "too many",
+	  .graph = ML("Imputer<imputed_value_floats=[9,9]>(x:float[2,3])"),
+	  .want = ERR_SHAPE },
+	{ .name = "of the other type",
+	  .graph = ML("Imputer<imputed_value_floats=[9]>(x:int64[2,3])"),
+	  .want = ERR_SHAPE },
 	{ 0 },
 };
 static const struct op_case scaler_cases[] = {
-	{ .name = "by column", .graph = ML("Scaler<offset=[1,2,3], scale=[2,0.5,-1]>(x:float[4,3])") },
-	{ .name = "one number", .graph = ML("Scaler<offset=[1], scale=[2]>(x:int32[4,3])") },
-	{ .name = "no offset", .graph = ML("Scaler<scale=[2]>(x:double[4,3])") },
+	{ .name = "by column",
+	  .graph =
+	      ML("Scaler<offset=[1,2,3], scale=[2,0.5,-1]>(x:float[4,3])") },
+	{ .name = "one number",
+	  .graph = ML("Scaler<offset=[1], scale=[2]>(x:int32[4,3])") },
+	{ .name = "no offset",
+	  .graph = ML("Scaler<scale=[2]>(x:double[4,3])") },
 	{ .name = "vector", .graph = ML("Scaler<offset=[1,2,3]>(x:int64[3])") },
 	{ .name = "nothing", .graph = ML("Scaler<offset=[1]>(x:float[3,0])") },
-	{ .name = "too few", .graph = ML("Scaler<offset=[1,2]>(x:float[4,3])"), .want = ERR_SHAPE },
+	{ .name = "too few",
+	  .graph = ML("Scaler<offset=[1,2]>(x:float[4,3])"),
+	  .want = ERR_SHAPE },
 	{ 0 },
 };
 static const struct op_case normalizer_cases[] = {
 	{ .name = "largest", .graph = ML("Normalizer(x:float[5,27])") },
-	{ .name = "sum", .graph = ML("Normalizer<norm=\"L1\">(x:double[5,3])") },
-	{ .name = "length", .graph = ML("Normalizer<norm=\"L2\">(x:int64[5,3])") },
-	{ .name = "zeros", .graph = ML("Normalizer<norm=\"L2\">(x:float[2,2]={0,0,3,4})") },
-	{ .name = "vector", .graph = ML("Normalizer<norm=\"L1\">(x:int32[5])") },
+	{ .name = "sum",
+	  .graph = ML("Normalizer<norm=\"L1\">(x:double[5,3])") },
+	{ .name = "length",
+	  .graph = ML("Normalizer<norm=\"L2\">(x:int64[5,3])") },
+	{ .name = "zeros",
+	  .graph = ML("Normalizer<norm=\"L2\">(x:float[2,2]={0,0,3,4})") },
+	{ .name = "vector",
+	  .graph = ML("Normalizer<norm=\"L1\">(x:int32[5])") },
 	{ .name = "nothing", .graph = ML("Normalizer(x:float[0,3])") },
-	{ .name = "an unknown norm", .graph = ML("Normalizer<norm=\"L3\">(x:float[2,3])"), .want = ERR_INVALID },
-	{ .name = "rank", .graph = ML("Normalizer(x:float[2,3,1])"), .want = ERR_SHAPE },
+	{ .name = "an unknown norm",
+	  .graph = ML("Normalizer<norm=\"L3\">(x:float[2,3])"),
+	  .want = ERR_INVALID },
+	{ .name = "rank",
+	  .graph = ML("Normalizer(x:float[2,3,1])"),
+	  .want = ERR_SHAPE },
 	{ 0 },
 };
-/* clang-format on */
 
 extern const struct op op_binarizer, op_imputer, op_normalizer, op_scaler;
 

@@ -229,35 +229,44 @@ static const struct kernel reference = {
 	.unbind = destroy,
 };
 
-/* clang-format off */
 #define LABELS "y = ai.onnx.ml.LabelEncoder"
 static const struct op_case label_cases[] = {
 	{ .name = "strings to integers",
-	  .graph = LABELS "<keys_strings=[\"a\",\"b\",\"\"], "
-		   "values_int64s=[3,4,5], default_int64=9>(x:string[3,5])" },
+	  .graph =
+	      LABELS "<keys_strings=[\"a\",\"b\",\"\"], "
+		     "values_int64s=[3,4,5], default_int64=9>(x:string[3,5])" },
 	{ .name = "integers to strings",
 	  .graph = LABELS "<keys_int64s=[2,1], "
-		   "values_strings=[\"two\",\"one\"]>(x:int64[9])" },
+			  "values_strings=[\"two\",\"one\"]>(x:int64[9])" },
 	{ .name = "floats to floats, a key twice",
 	  .graph = LABELS "<keys_floats=[1,2,2], values_floats=[0.5,7,8], "
-		   "default_float=-1.5>(x:float[4]={2,1,3,-0})" },
+			  "default_float=-1.5>(x:float[4]={2,1,3,-0})" },
 	{ .name = "integers to floats",
-	  .graph = LABELS "<keys_int64s=[0,1], values_floats=[1.5,2.5]>(x:int64[9])" },
+	  .graph = LABELS
+	  "<keys_int64s=[0,1], values_floats=[1.5,2.5]>(x:int64[9])" },
 	{ .name = "tensors",
-	  .graph = LABELS "<keys_tensor=double[2]={1,2}, values_tensor=int16[2]={7,8}, "
-		   "default_tensor=int16[1]={-3}>(x:double[3]={2,1,0})" },
+	  .graph = LABELS
+	  "<keys_tensor=double[2]={1,2}, values_tensor=int16[2]={7,8}, "
+	  "default_tensor=int16[1]={-3}>(x:double[3]={2,1,0})" },
 	{ .name = "strings to strings",
-	  .graph = LABELS "<keys_strings=[\"a\"], values_strings=[\"b\"]>(x:string[9])" },
-	{ .name = "scalar", .graph = LABELS "<keys_int64s=[1], values_int64s=[2]>(x:int64[])" },
-	{ .name = "nothing", .graph = LABELS "<keys_int64s=[1], values_int64s=[2]>(x:int64[0,2])" },
+	  .graph = LABELS
+	  "<keys_strings=[\"a\"], values_strings=[\"b\"]>(x:string[9])" },
+	{ .name = "scalar",
+	  .graph = LABELS "<keys_int64s=[1], values_int64s=[2]>(x:int64[])" },
+	{ .name = "nothing",
+	  .graph =
+	      LABELS "<keys_int64s=[1], values_int64s=[2]>(x:int64[0,2])" },
 	{ .name = "another type",
-	  .graph = LABELS "<keys_int64s=[1], values_int64s=[2]>(x:float[2])", .want = ERR_INVALID },
+	  .graph = LABELS "<keys_int64s=[1], values_int64s=[2]>(x:float[2])",
+	  .want = ERR_INVALID },
 	{ .name = "too few values",
-	  .graph = LABELS "<keys_int64s=[1,2], values_int64s=[2]>(x:int64[2])", .want = ERR_INVALID },
-	{ .name = "no keys", .graph = LABELS "<values_int64s=[2]>(x:int64[2])", .want = ERR_INVALID },
+	  .graph = LABELS "<keys_int64s=[1,2], values_int64s=[2]>(x:int64[2])",
+	  .want = ERR_INVALID },
+	{ .name = "no keys",
+	  .graph = LABELS "<values_int64s=[2]>(x:int64[2])",
+	  .want = ERR_INVALID },
 	{ 0 },
 };
-/* clang-format on */
 
 extern const struct op op_label_encoder;
 

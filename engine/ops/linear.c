@@ -210,32 +210,60 @@ static const struct kernel linear = {
 };
 static const struct kernel *const linear_kernels[] = { &linear, NULL };
 
-/* clang-format off */
 #define CLASSES(attrs) "y, z = ai.onnx.ml.LinearClassifier<" attrs ">"
 #define TARGETS(attrs) "y = ai.onnx.ml.LinearRegressor<" attrs ">"
 #define THREE "coefficients=[1,2,3,4,-5,-6], intercepts=[0.5,0.25,0], "
 static const struct op_case classifier_cases[] = {
-	{ .name = "three", .graph = CLASSES(THREE "classlabels_ints=[7,8,9]") "(x:float[37,2])" },
-	{ .name = "softmax of strings", .graph = CLASSES(THREE "classlabels_strings=[\"a\",\"b\",\"c\"], post_transform=\"SOFTMAX\"") "(x:double[5,2])" },
-	{ .name = "one score", .graph = CLASSES("coefficients=[1,-2], intercepts=[0.5], classlabels_ints=[7,8], post_transform=\"LOGISTIC\"") "(x:int64[5,2])" },
-	{ .name = "one score, no transform", .graph = CLASSES("coefficients=[1,-2], classlabels_ints=[7,8]") "(x:int32[5,2])" },
-	{ .name = "vector", .graph = CLASSES(THREE "classlabels_ints=[7,8,9]") "(x:float[2])" },
-	{ .name = "nothing", .graph = CLASSES(THREE "classlabels_ints=[7,8,9]") "(x:float[0,2])" },
-	{ .name = "too few columns", .graph = CLASSES(THREE "classlabels_ints=[7,8,9]") "(x:float[3,1])", .want = ERR_SHAPE },
-	{ .name = "an unknown transform", .graph = CLASSES(THREE "classlabels_ints=[7,8,9], post_transform=\"TANH\"") "(x:float[3,2])", .want = ERR_INVALID },
-	{ .name = "no labels", .graph = CLASSES("coefficients=[1,2]") "(x:float[3,2])", .want = ERR_INVALID },
+	{ .name = "three",
+	  .graph =
+	      CLASSES(THREE "classlabels_ints=[7,8,9]") "(x:float[37,2])" },
+	{ .name = "softmax of strings",
+	  .graph =
+	      CLASSES(THREE "classlabels_strings=[\"a\",\"b\",\"c\"], "
+			    "post_transform=\"SOFTMAX\"") "(x:double[5,2])" },
+	{ .name = "one score",
+	  .graph = CLASSES(
+	      "coefficients=[1,-2], intercepts=[0.5], classlabels_ints=[7,8], "
+	      "post_transform=\"LOGISTIC\"") "(x:int64[5,2])" },
+	{ .name = "one score, no transform",
+	  .graph = CLASSES(
+	      "coefficients=[1,-2], classlabels_ints=[7,8]") "(x:int32[5,2])" },
+	{ .name = "vector",
+	  .graph = CLASSES(THREE "classlabels_ints=[7,8,9]") "(x:float[2])" },
+	{ .name = "nothing",
+	  .graph = CLASSES(THREE "classlabels_ints=[7,8,9]") "(x:float[0,2])" },
+	{ .name = "too few columns",
+	  .graph = CLASSES(THREE "classlabels_ints=[7,8,9]") "(x:float[3,1])",
+	  .want = ERR_SHAPE },
+	{ .name = "an unknown transform",
+	  .graph = CLASSES(THREE "classlabels_ints=[7,8,9], "
+				 "post_transform=\"TANH\"") "(x:float[3,2])",
+	  .want = ERR_INVALID },
+	{ .name = "no labels",
+	  .graph = CLASSES("coefficients=[1,2]") "(x:float[3,2])",
+	  .want = ERR_INVALID },
 	{ 0 },
 };
 static const struct op_case regressor_cases[] = {
-	{ .name = "one", .graph = TARGETS("coefficients=[1,2], intercepts=[0.5]") "(x:float[37,2])" },
-	{ .name = "two", .graph = TARGETS("coefficients=[1,2,3,4], targets=2, post_transform=\"LOGISTIC\"") "(x:double[5,2])" },
-	{ .name = "integers", .graph = TARGETS("coefficients=[1,2]") "(x:int64[5,2])" },
-	{ .name = "nothing", .graph = TARGETS("coefficients=[1,2]") "(x:int32[0,2])" },
-	{ .name = "too many columns", .graph = TARGETS("coefficients=[1,2]") "(x:float[3,3])", .want = ERR_SHAPE },
-	{ .name = "too many intercepts", .graph = TARGETS("coefficients=[1,2], intercepts=[1,2]") "(x:float[3,2])", .want = ERR_INVALID },
+	{ .name = "one",
+	  .graph = TARGETS(
+	      "coefficients=[1,2], intercepts=[0.5]") "(x:float[37,2])" },
+	{ .name = "two",
+	  .graph = TARGETS("coefficients=[1,2,3,4], targets=2, "
+			   "post_transform=\"LOGISTIC\"") "(x:double[5,2])" },
+	{ .name = "integers",
+	  .graph = TARGETS("coefficients=[1,2]") "(x:int64[5,2])" },
+	{ .name = "nothing",
+	  .graph = TARGETS("coefficients=[1,2]") "(x:int32[0,2])" },
+	{ .name = "too many columns",
+	  .graph = TARGETS("coefficients=[1,2]") "(x:float[3,3])",
+	  .want = ERR_SHAPE },
+	{ .name = "too many intercepts",
+	  .graph =
+	      TARGETS("coefficients=[1,2], intercepts=[1,2]") "(x:float[3,2])",
+	  .want = ERR_INVALID },
 	{ 0 },
 };
-/* clang-format on */
 
 extern const struct op op_linear_classifier, op_linear_regressor;
 

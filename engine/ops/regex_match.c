@@ -97,19 +97,29 @@ static const struct kernel regex_kernel = {
 	.unbind = regex_unbind,
 };
 
-/* clang-format off */
 static const struct op_case regex_cases[] = {
-	{ .name = "letters", .graph = "y = RegexFullMatch<pattern=\"[a-z]+\">(x:string[3,5])" },
-	{ .name = "alternatives", .graph = "y = RegexFullMatch<pattern=\"(?P<n>a|word)?\">(x:string[9])" },
+	{ .name = "letters",
+	  .graph = "y = RegexFullMatch<pattern=\"[a-z]+\">(x:string[3,5])" },
+	{ .name = "alternatives",
+	  .graph =
+	      "y = RegexFullMatch<pattern=\"(?P<n>a|word)?\">(x:string[9])" },
 	{ .name = "a pattern that makes others backtrack",
-	  .graph = "y = RegexFullMatch<pattern=\"(a*)*(a*)*(w*o*r*)*b\">(x:string[9])" },
-	{ .name = "scalar", .graph = "y = RegexFullMatch<pattern=\"\">(x:string[])" },
-	{ .name = "nothing", .graph = "y = RegexFullMatch<pattern=\"a\">(x:string[0])" },
-	{ .name = "no pattern", .graph = "y = RegexFullMatch<pattern=\"(a\">(x:string[2])", .want = ERR_INVALID },
-	{ .name = "a back reference", .graph = "y = RegexFullMatch<pattern=\"(?P<n>a)(?P=n)\">(x:string[2])", .want = ERR_INVALID },
+	  .graph =
+	      "y = "
+	      "RegexFullMatch<pattern=\"(a*)*(a*)*(w*o*r*)*b\">(x:string[9])" },
+	{ .name = "scalar",
+	  .graph = "y = RegexFullMatch<pattern=\"\">(x:string[])" },
+	{ .name = "nothing",
+	  .graph = "y = RegexFullMatch<pattern=\"a\">(x:string[0])" },
+	{ .name = "no pattern",
+	  .graph = "y = RegexFullMatch<pattern=\"(a\">(x:string[2])",
+	  .want = ERR_INVALID },
+	{ .name = "a back reference",
+	  .graph =
+	      "y = RegexFullMatch<pattern=\"(?P<n>a)(?P=n)\">(x:string[2])",
+	  .want = ERR_INVALID },
 	{ 0 },
 };
-/* clang-format on */
 
 extern const struct op op_regex_full_match;
 

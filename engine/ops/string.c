@@ -402,43 +402,70 @@ static const struct kernel split_kernel = {
 	.run = split_run,
 };
 
-/* clang-format off */
 static const struct op_case concat_cases[] = {
-	{ .name = "same shape", .graph = "z = StringConcat(x:string[3,5], y:string[3,5])" },
-	{ .name = "broadcast", .graph = "z = StringConcat(x:string[3,1], y:string[5])" },
-	{ .name = "scalars", .graph = "z = StringConcat(x:string[], y:string[])" },
-	{ .name = "twice", .graph = "z = StringConcat(StringConcat(x:string[4], y:string[]), x)" },
-	{ .name = "nothing", .graph = "z = StringConcat(x:string[0,3], y:string[3])" },
+	{ .name = "same shape",
+	  .graph = "z = StringConcat(x:string[3,5], y:string[3,5])" },
+	{ .name = "broadcast",
+	  .graph = "z = StringConcat(x:string[3,1], y:string[5])" },
+	{ .name = "scalars",
+	  .graph = "z = StringConcat(x:string[], y:string[])" },
+	{ .name = "twice",
+	  .graph =
+	      "z = StringConcat(StringConcat(x:string[4], y:string[]), x)" },
+	{ .name = "nothing",
+	  .graph = "z = StringConcat(x:string[0,3], y:string[3])" },
 	{ .name = "shapes that do not meet",
-	  .graph = "z = StringConcat(x:string[4], y:string[3])", .want = ERR_SHAPE },
-	{ .name = "numbers", .graph = "z = StringConcat(x:float[4], y:float[4])", .want = ERR_INVALID },
+	  .graph = "z = StringConcat(x:string[4], y:string[3])",
+	  .want = ERR_SHAPE },
+	{ .name = "numbers",
+	  .graph = "z = StringConcat(x:float[4], y:float[4])",
+	  .want = ERR_INVALID },
 	{ 0 },
 };
 static const struct op_case normalizer_cases[] = {
-	{ .name = "upper", .graph = "y = StringNormalizer<case_change_action=\"UPPER\">(x:string[9])" },
+	{ .name = "upper",
+	  .graph =
+	      "y = "
+	      "StringNormalizer<case_change_action=\"UPPER\">(x:string[9])" },
 	{ .name = "lower, without words",
-	  .graph = "y = StringNormalizer<case_change_action=\"LOWER\", stopwords=[\"A\",\"word\"]>(x:string[1,9])" },
+	  .graph = "y = StringNormalizer<case_change_action=\"LOWER\", "
+		   "stopwords=[\"A\",\"word\"]>(x:string[1,9])" },
 	{ .name = "case counts",
-	  .graph = "y = StringNormalizer<is_case_sensitive=1, stopwords=[\"A\",\"word\"]>(x:string[9])" },
+	  .graph = "y = StringNormalizer<is_case_sensitive=1, "
+		   "stopwords=[\"A\",\"word\"]>(x:string[9])" },
 	{ .name = "all are left out",
-	  .graph = "y = StringNormalizer<stopwords=[\"\",\"A\",\"B\",\"3.5\",\"word\"]>(x:string[1,9])" },
+	  .graph = "y = "
+		   "StringNormalizer<stopwords=[\"\",\"A\",\"B\",\"3.5\","
+		   "\"word\"]>(x:string[1,9])" },
 	{ .name = "nothing", .graph = "y = StringNormalizer(x:string[0])" },
-	{ .name = "rows", .graph = "y = StringNormalizer(x:string[2,3])", .want = ERR_SHAPE },
+	{ .name = "rows",
+	  .graph = "y = StringNormalizer(x:string[2,3])",
+	  .want = ERR_SHAPE },
 	{ .name = "an unknown case",
-	  .graph = "y = StringNormalizer<case_change_action=\"TITLE\">(x:string[3])", .want = ERR_INVALID },
+	  .graph =
+	      "y = StringNormalizer<case_change_action=\"TITLE\">(x:string[3])",
+	  .want = ERR_INVALID },
 	{ 0 },
 };
 static const struct op_case split_cases[] = {
-	{ .name = "white space", .graph = "y, n = StringSplit(StringConcat(StringConcat(x:string[3,2], s:string[]), x))" },
-	{ .name = "delimiter", .graph = "y, n = StringSplit<delimiter=\"r\">(x:string[9])" },
-	{ .name = "one cut", .graph = "y, n = StringSplit<delimiter=\".\", maxsplit=1>(x:string[9])" },
-	{ .name = "no cut", .graph = "y, n = StringSplit<maxsplit=0>(x:string[9])" },
+	{ .name = "white space",
+	  .graph =
+	      "y, n = StringSplit(StringConcat(StringConcat(x:string[3,2], "
+	      "s:string[]), x))" },
+	{ .name = "delimiter",
+	  .graph = "y, n = StringSplit<delimiter=\"r\">(x:string[9])" },
+	{ .name = "one cut",
+	  .graph =
+	      "y, n = StringSplit<delimiter=\".\", maxsplit=1>(x:string[9])" },
+	{ .name = "no cut",
+	  .graph = "y, n = StringSplit<maxsplit=0>(x:string[9])" },
 	{ .name = "scalar", .graph = "y, n = StringSplit(x:string[])" },
 	{ .name = "nothing", .graph = "y, n = StringSplit(x:string[0,2])" },
-	{ .name = "rank", .graph = "y, n = StringSplit(x:string[1,1,1,1,1,1,1,1])", .want = ERR_SHAPE },
+	{ .name = "rank",
+	  .graph = "y, n = StringSplit(x:string[1,1,1,1,1,1,1,1])",
+	  .want = ERR_SHAPE },
 	{ 0 },
 };
-/* clang-format on */
 
 extern const struct op op_string_concat, op_string_normalizer, op_string_split;
 

@@ -516,39 +516,85 @@ static const struct kernel regressor = {
 	.run = regressor_run,
 };
 
-/* clang-format off */
 #define CLASSES(attrs) "y, z = ai.onnx.ml.SVMClassifier<" attrs ">"
 #define NUMBERS(attrs) "y = ai.onnx.ml.SVMRegressor<" attrs ">"
-#define PARAMS(kernel) "kernel_type=\"" kernel "\", kernel_params=[0.5,0.25,3], "
-#define TWO "support_vectors=[1,0,0,1,-1,0.5], vectors_per_class=[1,2], coefficients=[1,-0.5,-0.5], rho=[0.25], "
-#define THREE "support_vectors=[1,0,0,1,-1,0.5], vectors_per_class=[1,1,1], coefficients=[1,-0.5,-0.5,2,1,-1], rho=[0.25,-0.1,0.2], "
+#define PARAMS(kernel) \
+	"kernel_type=\"" kernel "\", kernel_params=[0.5,0.25,3], "
+#define TWO                                                           \
+	"support_vectors=[1,0,0,1,-1,0.5], vectors_per_class=[1,2], " \
+	"coefficients=[1,-0.5,-0.5], rho=[0.25], "
+#define THREE                                                           \
+	"support_vectors=[1,0,0,1,-1,0.5], vectors_per_class=[1,1,1], " \
+	"coefficients=[1,-0.5,-0.5,2,1,-1], rho=[0.25,-0.1,0.2], "
 static const struct op_case classifier_cases[] = {
-	{ .name = "three", .graph = CLASSES(PARAMS("RBF") THREE "classlabels_ints=[7,8,9]") "(x:float[37,2])" },
-	{ .name = "probabilities", .graph = CLASSES(PARAMS("SIGMOID") THREE "prob_a=[-1,-2,-1], prob_b=[0.1,0,0.2], classlabels_strings=[\"a\",\"b\",\"c\"]") "(x:double[5,2])" },
-	{ .name = "a pair", .graph = CLASSES(PARAMS("POLY") TWO "classlabels_ints=[7,8]") "(x:int64[9,2])" },
-	{ .name = "a pair, logistic", .graph = CLASSES(PARAMS("LINEAR") TWO "classlabels_ints=[7,8], post_transform=\"LOGISTIC\"") "(x:float[9,2])" },
-	{ .name = "a pair's probabilities", .graph = CLASSES(PARAMS("RBF") TWO "prob_a=[-1], prob_b=[0.1], classlabels_ints=[7,8]") "(x:int32[9,2])" },
-	{ .name = "linear", .graph = CLASSES("coefficients=[1,2,3,4], rho=[0.5], classlabels_ints=[7,8], post_transform=\"SOFTMAX\"") "(x:float[9,2])" },
-	{ .name = "nothing", .graph = CLASSES(PARAMS("RBF") TWO "classlabels_ints=[7,8]") "(x:float[0,2])" },
-	{ .name = "columns", .graph = CLASSES(PARAMS("RBF") TWO "classlabels_ints=[7,8]") "(x:float[3,3])", .want = ERR_SHAPE },
-	{ .name = "classes", .graph = CLASSES(PARAMS("RBF") TWO "classlabels_ints=[7,8,9]") "(x:float[3,2])", .want = ERR_SHAPE },
-	{ .name = "an unknown kernel", .graph = CLASSES(PARAMS("COSINE") TWO "classlabels_ints=[7,8]") "(x:float[3,2])", .want = ERR_INVALID },
+	{ .name = "three",
+	  .graph = CLASSES(PARAMS("RBF") THREE
+			   "classlabels_ints=[7,8,9]") "(x:float[37,2])" },
+	{ .name = "probabilities",
+	  .graph = CLASSES(
+	      PARAMS("SIGMOID") THREE
+	      "prob_a=[-1,-2,-1], prob_b=[0.1,0,0.2], "
+	      "classlabels_strings=[\"a\",\"b\",\"c\"]") "(x:double[5,2])" },
+	{ .name = "a pair",
+	  .graph = CLASSES(PARAMS("POLY") TWO
+			   "classlabels_ints=[7,8]") "(x:int64[9,2])" },
+	{ .name = "a pair, logistic",
+	  .graph = CLASSES(PARAMS("LINEAR") TWO
+			   "classlabels_ints=[7,8], "
+			   "post_transform=\"LOGISTIC\"") "(x:float[9,2])" },
+	{ .name = "a pair's probabilities",
+	  .graph = CLASSES(PARAMS("RBF") TWO
+			   "prob_a=[-1], prob_b=[0.1], "
+			   "classlabels_ints=[7,8]") "(x:int32[9,2])" },
+	{ .name = "linear",
+	  .graph = CLASSES(
+	      "coefficients=[1,2,3,4], rho=[0.5], classlabels_ints=[7,8], "
+	      "post_transform=\"SOFTMAX\"") "(x:float[9,2])" },
+	{ .name = "nothing",
+	  .graph = CLASSES(PARAMS("RBF") TWO
+			   "classlabels_ints=[7,8]") "(x:float[0,2])" },
+	{ .name = "columns",
+	  .graph = CLASSES(PARAMS("RBF") TWO
+			   "classlabels_ints=[7,8]") "(x:float[3,3])",
+	  .want = ERR_SHAPE },
+	{ .name = "classes",
+	  .graph = CLASSES(PARAMS("RBF") TWO
+			   "classlabels_ints=[7,8,9]") "(x:float[3,2])",
+	  .want = ERR_SHAPE },
+	{ .name = "an unknown kernel",
+	  .graph = CLASSES(PARAMS("COSINE") TWO
+			   "classlabels_ints=[7,8]") "(x:float[3,2])",
+	  .want = ERR_INVALID },
 	{ 0 },
 };
-#define VECTORS "support_vectors=[1,0,0,1,-1,0.5], n_supports=3, coefficients=[1,-0.5,-0.5], rho=[0.25]"
+#define VECTORS                                            \
+	"support_vectors=[1,0,0,1,-1,0.5], n_supports=3, " \
+	"coefficients=[1,-0.5,-0.5], rho=[0.25]"
 static const struct op_case regressor_cases[] = {
-	{ .name = "rbf", .graph = NUMBERS(PARAMS("RBF") VECTORS) "(x:float[37,2])" },
-	{ .name = "poly", .graph = NUMBERS(PARAMS("POLY") VECTORS) "(x:double[5,2])" },
-	{ .name = "one class", .graph = NUMBERS(PARAMS("SIGMOID") VECTORS ", one_class=1") "(x:int64[5,2])" },
-	{ .name = "linear", .graph = NUMBERS("coefficients=[1,2], rho=[0.25]") "(x:int32[5,2])" },
-	{ .name = "vector", .graph = NUMBERS(PARAMS("LINEAR") VECTORS) "(x:float[2])" },
-	{ .name = "nothing", .graph = NUMBERS(PARAMS("RBF") VECTORS) "(x:float[0,2])" },
-	{ .name = "columns", .graph = NUMBERS(PARAMS("RBF") VECTORS) "(x:float[5,3])", .want = ERR_SHAPE },
-	{ .name = "no rho", .graph = NUMBERS("coefficients=[1,2]") "(x:float[5,2])", .want = ERR_SHAPE },
-	{ .name = "rank", .graph = NUMBERS(PARAMS("RBF") VECTORS) "(x:float[])", .want = ERR_SHAPE },
+	{ .name = "rbf",
+	  .graph = NUMBERS(PARAMS("RBF") VECTORS) "(x:float[37,2])" },
+	{ .name = "poly",
+	  .graph = NUMBERS(PARAMS("POLY") VECTORS) "(x:double[5,2])" },
+	{ .name = "one class",
+	  .graph = NUMBERS(PARAMS("SIGMOID") VECTORS
+			   ", one_class=1") "(x:int64[5,2])" },
+	{ .name = "linear",
+	  .graph = NUMBERS("coefficients=[1,2], rho=[0.25]") "(x:int32[5,2])" },
+	{ .name = "vector",
+	  .graph = NUMBERS(PARAMS("LINEAR") VECTORS) "(x:float[2])" },
+	{ .name = "nothing",
+	  .graph = NUMBERS(PARAMS("RBF") VECTORS) "(x:float[0,2])" },
+	{ .name = "columns",
+	  .graph = NUMBERS(PARAMS("RBF") VECTORS) "(x:float[5,3])",
+	  .want = ERR_SHAPE },
+	{ .name = "no rho",
+	  .graph = NUMBERS("coefficients=[1,2]") "(x:float[5,2])",
+	  .want = ERR_SHAPE },
+	{ .name = "rank",
+	  .graph = NUMBERS(PARAMS("RBF") VECTORS) "(x:float[])",
+	  .want = ERR_SHAPE },
 	{ 0 },
 };
-/* clang-format on */
 
 extern const struct op op_svm_classifier, op_svm_regressor;
 

@@ -23,27 +23,59 @@ struct tfidf_attrs {
 	struct attr_strings pool_strings;
 	struct attr_floats weights;
 };
-/* clang-format off */
 #define AT(member) .offset = offsetof(struct tfidf_attrs, member)
 static const struct op_attr attr_rows[] = {
-	{ .name = "mode", .kind = ATTR_STRING, .flags = ATTR_REQUIRED, AT(mode),
+	{ .name = "mode",
+	  .kind = ATTR_STRING,
+	  .flags = ATTR_REQUIRED,
+	  AT(mode),
 	  .help = "TF, IDF or TFIDF" },
-	{ .name = "max_gram_length", .kind = ATTR_INT, .flags = ATTR_REQUIRED,
-	  .min = 1, .max = INT32_MAX, AT(max_gram_length), .help = "most tokens of an n-gram" },
-	{ .name = "min_gram_length", .kind = ATTR_INT, .flags = ATTR_REQUIRED,
-	  .min = 1, .max = INT32_MAX, AT(min_gram_length), .help = "least tokens of an n-gram" },
-	{ .name = "max_skip_count", .kind = ATTR_INT, .flags = ATTR_REQUIRED,
-	  .max = INT32_MAX, AT(max_skip_count), .help = "most tokens left out between two of an n-gram" },
-	{ .name = "ngram_counts", .kind = ATTR_INTS, .flags = ATTR_REQUIRED,
-	  .max = INT32_MAX, AT(ngram_counts), .help = "where n-grams of 1, 2 ... tokens begin in the pool" },
-	{ .name = "ngram_indexes", .kind = ATTR_INTS, .flags = ATTR_REQUIRED,
-	  .max = INT32_MAX - 1, AT(ngram_indexes), .help = "each n-gram's place in the result" },
-	{ .name = "pool_int64s", .kind = ATTR_INTS, AT(pool_int64s), .help = "n-grams, one after the other" },
-	{ .name = "pool_strings", .kind = ATTR_STRINGS, AT(pool_strings), .help = "n-grams, one after the other" },
-	{ .name = "weights", .kind = ATTR_FLOATS, AT(weights), .help = "of each n-gram; none: 1" },
+	{ .name = "max_gram_length",
+	  .kind = ATTR_INT,
+	  .flags = ATTR_REQUIRED,
+	  .min = 1,
+	  .max = INT32_MAX,
+	  AT(max_gram_length),
+	  .help = "most tokens of an n-gram" },
+	{ .name = "min_gram_length",
+	  .kind = ATTR_INT,
+	  .flags = ATTR_REQUIRED,
+	  .min = 1,
+	  .max = INT32_MAX,
+	  AT(min_gram_length),
+	  .help = "least tokens of an n-gram" },
+	{ .name = "max_skip_count",
+	  .kind = ATTR_INT,
+	  .flags = ATTR_REQUIRED,
+	  .max = INT32_MAX,
+	  AT(max_skip_count),
+	  .help = "most tokens left out between two of an n-gram" },
+	{ .name = "ngram_counts",
+	  .kind = ATTR_INTS,
+	  .flags = ATTR_REQUIRED,
+	  .max = INT32_MAX,
+	  AT(ngram_counts),
+	  .help = "where n-grams of 1, 2 ... tokens begin in the pool" },
+	{ .name = "ngram_indexes",
+	  .kind = ATTR_INTS,
+	  .flags = ATTR_REQUIRED,
+	  .max = INT32_MAX - 1,
+	  AT(ngram_indexes),
+	  .help = "each n-gram's place in the result" },
+	{ .name = "pool_int64s",
+	  .kind = ATTR_INTS,
+	  AT(pool_int64s),
+	  .help = "n-grams, one after the other" },
+	{ .name = "pool_strings",
+	  .kind = ATTR_STRINGS,
+	  AT(pool_strings),
+	  .help = "n-grams, one after the other" },
+	{ .name = "weights",
+	  .kind = ATTR_FLOATS,
+	  AT(weights),
+	  .help = "of each n-gram; none: 1" },
 	{ 0 },
 };
-/* clang-format on */
 
 enum mode { MODE_TF, MODE_IDF, MODE_TFIDF, MODE_UNKNOWN };
 
@@ -415,24 +447,58 @@ static const struct kernel reference = {
 	.unbind = trie_destroy,
 };
 
-/* clang-format off */
 #define TFIDF(mode, more) "y = TfIdfVectorizer<mode=\"" mode "\", " more ">"
 #define GRAMS "ngram_counts=[0,2], ngram_indexes=[2,0,4], pool_int64s=[1,2,1,3]"
 static const struct op_case tfidf_cases[] = {
-	{ .name = "counts", .graph = TFIDF("TF", GRAMS ", min_gram_length=1, max_gram_length=2, max_skip_count=0") "(x:int64[3,27])" },
-	{ .name = "skips", .graph = TFIDF("TFIDF", GRAMS ", min_gram_length=1, max_gram_length=2, max_skip_count=50, weights=[2,3,0.5]") "(x:int32[4,9])" },
-	{ .name = "occurs", .graph = TFIDF("IDF", GRAMS ", min_gram_length=1, max_gram_length=2, max_skip_count=2, weights=[2,3,0.5]") "(x:int64[9])" },
-	{ .name = "pairs of strings", .graph = TFIDF("TF", "ngram_counts=[0,1], ngram_indexes=[0,1], pool_strings=[\"a\",\"b\",\"a\"], min_gram_length=2, max_gram_length=2, max_skip_count=5") "(x:string[2,50])" },
-	{ .name = "scalar", .graph = TFIDF("TF", GRAMS ", min_gram_length=1, max_gram_length=1, max_skip_count=0") "(x:int64[])" },
-	{ .name = "empty rows", .graph = TFIDF("TF", GRAMS ", min_gram_length=1, max_gram_length=1, max_skip_count=2147483647") "(x:int64[2,0])" },
-	{ .name = "no rows", .graph = TFIDF("TF", GRAMS ", min_gram_length=1, max_gram_length=2, max_skip_count=2147483647") "(x:int64[0,3])" },
-	{ .name = "an unknown mode", .graph = TFIDF("DF", GRAMS ", min_gram_length=1, max_gram_length=2, max_skip_count=0") "(x:int64[3])", .want = ERR_INVALID },
-	{ .name = "half an n-gram", .graph = TFIDF("TF", "ngram_counts=[0,1], ngram_indexes=[0,1], pool_int64s=[1,2], min_gram_length=1, max_gram_length=2, max_skip_count=0") "(x:int64[3])", .want = ERR_INVALID },
-	{ .name = "strings for a pool of integers", .graph = TFIDF("TF", GRAMS ", min_gram_length=1, max_gram_length=2, max_skip_count=0") "(x:string[3])", .want = ERR_INVALID },
-	{ .name = "rank", .graph = TFIDF("TF", GRAMS ", min_gram_length=1, max_gram_length=2, max_skip_count=0") "(x:int64[1,1,3])", .want = ERR_SHAPE },
+	{ .name = "counts",
+	  .graph = TFIDF("TF", GRAMS ", min_gram_length=1, max_gram_length=2, "
+				     "max_skip_count=0") "(x:int64[3,27])" },
+	{ .name = "skips",
+	  .graph =
+	      TFIDF("TFIDF", GRAMS
+		    ", min_gram_length=1, max_gram_length=2, "
+		    "max_skip_count=50, weights=[2,3,0.5]") "(x:int32[4,9])" },
+	{ .name = "occurs",
+	  .graph =
+	      TFIDF("IDF", GRAMS
+		    ", min_gram_length=1, max_gram_length=2, max_skip_count=2, "
+		    "weights=[2,3,0.5]") "(x:int64[9])" },
+	{ .name = "pairs of strings",
+	  .graph = TFIDF(
+	      "TF", "ngram_counts=[0,1], ngram_indexes=[0,1], "
+		    "pool_strings=[\"a\",\"b\",\"a\"], min_gram_length=2, "
+		    "max_gram_length=2, max_skip_count=5") "(x:string[2,50])" },
+	{ .name = "scalar",
+	  .graph = TFIDF("TF", GRAMS ", min_gram_length=1, max_gram_length=1, "
+				     "max_skip_count=0") "(x:int64[])" },
+	{ .name = "empty rows",
+	  .graph =
+	      TFIDF("TF", GRAMS ", min_gram_length=1, max_gram_length=1, "
+				"max_skip_count=2147483647") "(x:int64[2,0])" },
+	{ .name = "no rows",
+	  .graph =
+	      TFIDF("TF", GRAMS ", min_gram_length=1, max_gram_length=2, "
+				"max_skip_count=2147483647") "(x:int64[0,3])" },
+	{ .name = "an unknown mode",
+	  .graph = TFIDF("DF", GRAMS ", min_gram_length=1, max_gram_length=2, "
+				     "max_skip_count=0") "(x:int64[3])",
+	  .want = ERR_INVALID },
+	{ .name = "half an n-gram",
+	  .graph =
+	      TFIDF("TF", "ngram_counts=[0,1], ngram_indexes=[0,1], "
+			  "pool_int64s=[1,2], min_gram_length=1, "
+			  "max_gram_length=2, max_skip_count=0") "(x:int64[3])",
+	  .want = ERR_INVALID },
+	{ .name = "strings for a pool of integers",
+	  .graph = TFIDF("TF", GRAMS ", min_gram_length=1, max_gram_length=2, "
+				     "max_skip_count=0") "(x:string[3])",
+	  .want = ERR_INVALID },
+	{ .name = "rank",
+	  .graph = TFIDF("TF", GRAMS ", min_gram_length=1, max_gram_length=2, "
+				     "max_skip_count=0") "(x:int64[1,1,3])",
+	  .want = ERR_SHAPE },
 	{ 0 },
 };
-/* clang-format on */
 
 extern const struct op op_tfidf_vectorizer;
 

@@ -310,22 +310,45 @@ static const struct kernel tokenizer_kernel = {
 	.unbind = tokenizer_destroy,
 };
 
-/* clang-format off */
 #define TOKENS(attrs) "y = com.microsoft.Tokenizer<pad_value=\"#\", " attrs ">"
 static const struct op_case tokenizer_cases[] = {
-	{ .name = "between separators", .graph = TOKENS("mark=0, mincharnum=1, separators=[\"o\",\"r\"]") "(x:string[9])" },
-	{ .name = "marked", .graph = TOKENS("mark=1, mincharnum=2, separators=[\"[or]+\"]") "(x:string[3,3])" },
-	{ .name = "characters", .graph = TOKENS("mark=0, mincharnum=1, separators=[\"\"]") "(x:string[9])" },
-	{ .name = "expression", .graph = TOKENS("mark=0, mincharnum=1, tokenexp=\"[a-z3]+\"") "(x:string[3,3])" },
-	{ .name = "matches of nothing", .graph = TOKENS("mark=1, mincharnum=1, tokenexp=\"r*\"") "(x:string[9])" },
-	{ .name = "none", .graph = TOKENS("mark=1, mincharnum=9, tokenexp=\"a\"") "(x:string[9])" },
-	{ .name = "nothing", .graph = TOKENS("mark=0, mincharnum=1, tokenexp=\"a\"") "(x:string[0,3])" },
-	{ .name = "both", .graph = TOKENS("mark=0, mincharnum=1, tokenexp=\"a\", separators=[\"b\"]") "(x:string[3])", .want = ERR_INVALID },
-	{ .name = "no pattern", .graph = TOKENS("mark=0, mincharnum=1, tokenexp=\"(\"") "(x:string[3])", .want = ERR_INVALID },
-	{ .name = "rank", .graph = TOKENS("mark=0, mincharnum=1, tokenexp=\"a\"") "(x:string[])", .want = ERR_SHAPE },
+	{ .name = "between separators",
+	  .graph = TOKENS(
+	      "mark=0, mincharnum=1, separators=[\"o\",\"r\"]") "(x:string[9]"
+								")" },
+	{ .name = "marked",
+	  .graph = TOKENS(
+	      "mark=1, mincharnum=2, separators=[\"[or]+\"]") "(x:string[3,3]"
+							      ")" },
+	{ .name = "characters",
+	  .graph = TOKENS(
+	      "mark=0, mincharnum=1, separators=[\"\"]") "(x:string[9])" },
+	{ .name = "expression",
+	  .graph = TOKENS(
+	      "mark=0, mincharnum=1, tokenexp=\"[a-z3]+\"") "(x:string[3,3])" },
+	{ .name = "matches of nothing",
+	  .graph =
+	      TOKENS("mark=1, mincharnum=1, tokenexp=\"r*\"") "(x:string[9])" },
+	{ .name = "none",
+	  .graph =
+	      TOKENS("mark=1, mincharnum=9, tokenexp=\"a\"") "(x:string[9])" },
+	{ .name = "nothing",
+	  .graph = TOKENS(
+	      "mark=0, mincharnum=1, tokenexp=\"a\"") "(x:string[0,3])" },
+	{ .name = "both",
+	  .graph = TOKENS("mark=0, mincharnum=1, tokenexp=\"a\", "
+			  "separators=[\"b\"]") "(x:string[3])",
+	  .want = ERR_INVALID },
+	{ .name = "no pattern",
+	  .graph =
+	      TOKENS("mark=0, mincharnum=1, tokenexp=\"(\"") "(x:string[3])",
+	  .want = ERR_INVALID },
+	{ .name = "rank",
+	  .graph =
+	      TOKENS("mark=0, mincharnum=1, tokenexp=\"a\"") "(x:string[])",
+	  .want = ERR_SHAPE },
 	{ 0 },
 };
-/* clang-format on */
 
 extern const struct op op_tokenizer;
 

@@ -114,7 +114,7 @@ static const struct op_attr ensemble_rows[] = {
 	  .help = "0 to 3: average, sum, least, largest" },
 	{ .name = "post_transform", .kind = ATTR_INT, AT(post_transform),
 	  .max = POST_COUNT - 1,
-	  .help = "0 to 4: none, softmax, logistic, softmax of what is not 0, probit" },
+	  .help = "0 to 4: none, softmax, logistic, softmax_zero, probit" },
 	{ 0 },
 };
 /* clang-format on */
@@ -128,23 +128,6 @@ static enum kind kind_of(const struct op *op)
 	if (op->attrs == classifier_rows)
 		return KIND_CLASSIFIER;
 	return op->attrs == regressor_rows ? KIND_REGRESSOR : KIND_ENSEMBLE;
-}
-
-static enum err_code find_sum(const char *name, enum forest_sum *ret,
-			      struct err *err)
-{
-	static const char *const names[FOREST_SUMS] = { "AVERAGE", "SUM", "MIN",
-							"MAX" };
-
-	for (unsigned i = 0; i < FOREST_SUMS; i++)
-		if (strcmp(name, names[i]) == 0) {
-			*ret = (enum forest_sum)i;
-			return ERR_NONE;
-		}
-	return err_set(err, ERR_INVALID,
-		       "attribute 'aggregate_function': expected AVERAGE, SUM, "
-		       "MIN or MAX, got '%s'",
-		       name);
 }
 
 /* A forest with how its scores are used. */
@@ -214,7 +197,7 @@ static enum err_code fill_votes(struct ensemble *e, const struct votes_attrs *a,
 	if (!rc && e->kind == KIND_CLASSIFIER)
 		rc = scores_count(&a->labels, &e->n_targets, err);
 	else if (!rc)
-		rc = find_sum(a->aggregate_function, &e->sum, err);
+		rc = forest_find_sum(a->aggregate_function, &e->sum, err);
 	if (!rc)
 		rc = check_base(e, &a->base, err);
 	if (!rc)
@@ -490,72 +473,181 @@ static const struct kernel reference = {
 static const struct kernel *const tree_kernels[] = { &shared, &reference,
 						     NULL };
 
-/* clang-format off */
 /* Two trees: x[0] <= 0.1 ? (x[1] > 0 ? leaf 3 : leaf 4) : leaf 2, and a leaf
  * alone. */
-#define NODES(mode)                                                            \
-	"nodes_treeids=[0,0,0,0,0,1], nodes_nodeids=[0,1,2,3,4,0], "           \
-	"nodes_featureids=[0,1,0,0,0,0], nodes_values=[0.1,0,0,0,0,0], "       \
-	"nodes_modes=[\"BRANCH_LEQ\",\"" mode "\",\"LEAF\",\"LEAF\",\"LEAF\",\"LEAF\"], " \
+#define NODES(mode)                                                      \
+	"nodes_treeids=[0,0,0,0,0,1], nodes_nodeids=[0,1,2,3,4,0], "     \
+	"nodes_featureids=[0,1,0,0,0,0], nodes_values=[0.1,0,0,0,0,0], " \
+	"nodes_modes=[\"BRANCH_LEQ\",\"" mode                            \
+	"\",\"LEAF\",\"LEAF\",\"LEAF\",\"LEAF\"], "                      \
 	"nodes_truenodeids=[1,3,0,0,0,0], nodes_falsenodeids=[2,4,0,0,0,0]"
-#define VOTES(what, ids, weights)                                              \
-	what "_treeids=[0,0,0,1], " what "_nodeids=[2,3,4,0], "                \
-	what "_ids=[" ids "], " what "_weights=[" weights "]"
-#define CLASSES(ids, weights, more)                                            \
-	"y, z = ai.onnx.ml.TreeEnsembleClassifier<" NODES("BRANCH_GT") ", "    \
-	VOTES("class", ids, weights) ", " more ">"
-#define TARGETS(mode, more)                                                    \
-	"y = ai.onnx.ml.TreeEnsembleRegressor<" NODES(mode) ", "               \
-	VOTES("target", "0,1,0,1", "1,-2,3,0.5") ", n_targets=2" more ">"
+#define VOTES(what, ids, weights)                                    \
+	what "_treeids=[0,0,0,1], " what "_nodeids=[2,3,4,0], " what \
+	     "_ids=[" ids "], " what "_weights=[" weights "]"
+#define CLASSES(ids, weights, more)                        \
+	"y, z = ai.onnx.ml.TreeEnsembleClassifier<" NODES( \
+	    "BRANCH_GT") ", " VOTES("class", ids, weights) ", " more ">"
+#define TARGETS(mode, more)                                             \
+	"y = ai.onnx.ml.TreeEnsembleRegressor<" NODES(mode) ", " VOTES( \
+	    "target", "0,1,0,1", "1,-2,3,0.5") ", n_targets=2" more ">"
 static const struct op_case classifier_cases[] = {
-	{ .name = "three classes", .graph = CLASSES("0,1,2,1", "0.5,0.25,0.75,0.3", "classlabels_int64s=[7,8,9]") "(x:float[37,2])" },
-	{ .name = "softmax of strings", .graph = CLASSES("0,1,2,1", "0.5,0.25,0.75,0.3", "classlabels_strings=[\"a\",\"b\",\"c\"], post_transform=\"SOFTMAX\", base_values=[0.1,0.2,0.3]") "(x:double[5,2])" },
-	{ .name = "zeros stay", .graph = CLASSES("0,1,2,1", "0.5,0.25,0.75,0.3", "classlabels_int64s=[7,8,9], post_transform=\"SOFTMAX_ZERO\"") "(x:int64[5,2])" },
-	{ .name = "one of two, shares", .graph = CLASSES("0,0,0,0", "0.5,0.25,0.75,0.1", "classlabels_int64s=[7,8]") "(x:float[9,3])" },
-	{ .name = "one of two, mixed", .graph = CLASSES("0,0,0,0", "0.5,-0.25,-0.75,0.1", "classlabels_int64s=[7,8], base_values=[0.2]") "(x:float[9,2])" },
-	{ .name = "one of two, logistic", .graph = CLASSES("0,0,0,0", "0.5,-0.25,-0.75,0.1", "classlabels_int64s=[7,8], post_transform=\"LOGISTIC\"") "(x:int32[9,2])" },
-	{ .name = "the second of two", .graph = CLASSES("1,1,1,1", "0.5,0.25,0.7,0.1", "classlabels_int64s=[7,8], post_transform=\"LOGISTIC\"") "(x:float[9,2])" },
-	{ .name = "probit", .graph = CLASSES("0,0,0,0", "0.5,0.25,0.7,0.1", "classlabels_int64s=[7,8], post_transform=\"PROBIT\"") "(x:float[9,2])" },
-	{ .name = "vector", .graph = CLASSES("0,1,0,1", "0.5,0.25,0.7,0.1", "classlabels_int64s=[7,8]") "(x:float[2])" },
-	{ .name = "nothing", .graph = CLASSES("0,1,0,1", "0.5,0.25,0.7,0.1", "classlabels_int64s=[7,8]") "(x:float[0,2])" },
-	{ .name = "too few columns", .graph = CLASSES("0,1,0,1", "0.5,0.25,0.7,0.1", "classlabels_int64s=[7,8]") "(x:float[3,1])", .want = ERR_SHAPE },
-	{ .name = "no such class", .graph = CLASSES("0,2,0,1", "0.5,0.25,0.7,0.1", "classlabels_int64s=[7,8]") "(x:float[3,2])", .want = ERR_INVALID },
-	{ .name = "no labels", .graph = CLASSES("0,1,0,1", "0.5,0.25,0.7,0.1", "post_transform=\"NONE\"") "(x:float[3,2])", .want = ERR_INVALID },
+	{ .name = "three classes",
+	  .graph = CLASSES("0,1,2,1", "0.5,0.25,0.75,0.3",
+			   "classlabels_int64s=[7,8,9]") "(x:float[37,2])" },
+	{ .name = "softmax of strings",
+	  .graph = CLASSES("0,1,2,1", "0.5,0.25,0.75,0.3",
+			   "classlabels_strings=[\"a\",\"b\",\"c\"], "
+			   "post_transform=\"SOFTMAX\", "
+			   "base_values=[0.1,0.2,0.3]") "(x:double[5,2])" },
+	{ .name = "zeros stay",
+	  .graph =
+	      CLASSES("0,1,2,1", "0.5,0.25,0.75,0.3",
+		      "classlabels_int64s=[7,8,9], "
+		      "post_transform=\"SOFTMAX_ZERO\"") "(x:int64[5,2])" },
+	{ .name = "one of two, shares",
+	  .graph = CLASSES("0,0,0,0", "0.5,0.25,0.75,0.1",
+			   "classlabels_int64s=[7,8]") "(x:float[9,3])" },
+	{ .name = "one of two, mixed",
+	  .graph = CLASSES(
+	      "0,0,0,0", "0.5,-0.25,-0.75,0.1",
+	      "classlabels_int64s=[7,8], base_values=[0.2]") "(x:float[9,2])" },
+	{ .name = "one of two, logistic",
+	  .graph = CLASSES("0,0,0,0", "0.5,-0.25,-0.75,0.1",
+			   "classlabels_int64s=[7,8], "
+			   "post_transform=\"LOGISTIC\"") "(x:int32[9,2])" },
+	{ .name = "the second of two",
+	  .graph = CLASSES("1,1,1,1", "0.5,0.25,0.7,0.1",
+			   "classlabels_int64s=[7,8], "
+			   "post_transform=\"LOGISTIC\"") "(x:float[9,2])" },
+	{ .name = "probit",
+	  .graph = CLASSES("0,0,0,0", "0.5,0.25,0.7,0.1",
+			   "classlabels_int64s=[7,8], "
+			   "post_transform=\"PROBIT\"") "(x:float[9,2])" },
+	{ .name = "vector",
+	  .graph = CLASSES("0,1,0,1", "0.5,0.25,0.7,0.1",
+			   "classlabels_int64s=[7,8]") "(x:float[2])" },
+	{ .name = "nothing",
+	  .graph = CLASSES("0,1,0,1", "0.5,0.25,0.7,0.1",
+			   "classlabels_int64s=[7,8]") "(x:float[0,2])" },
+	{ .name = "too few columns",
+	  .graph = CLASSES("0,1,0,1", "0.5,0.25,0.7,0.1",
+			   "classlabels_int64s=[7,8]") "(x:float[3,1])",
+	  .want = ERR_SHAPE },
+	{ .name = "no such class",
+	  .graph = CLASSES("0,2,0,1", "0.5,0.25,0.7,0.1",
+			   "classlabels_int64s=[7,8]") "(x:float[3,2])",
+	  .want = ERR_INVALID },
+	{ .name = "no labels",
+	  .graph = CLASSES("0,1,0,1", "0.5,0.25,0.7,0.1",
+			   "post_transform=\"NONE\"") "(x:float[3,2])",
+	  .want = ERR_INVALID },
 	{ 0 },
 };
 static const struct op_case regressor_cases[] = {
-	{ .name = "sum", .graph = TARGETS("BRANCH_GT", ", base_values=[1,2]") "(x:float[37,2])" },
-	{ .name = "average", .graph = TARGETS("BRANCH_LT", ", aggregate_function=\"AVERAGE\"") "(x:double[5,2])" },
-	{ .name = "least", .graph = TARGETS("BRANCH_GTE", ", aggregate_function=\"MIN\"") "(x:int64[5,2])" },
-	{ .name = "largest", .graph = TARGETS("BRANCH_EQ", ", aggregate_function=\"MAX\"") "(x:int32[5,2])" },
-	{ .name = "logistic", .graph = TARGETS("BRANCH_NEQ", ", post_transform=\"LOGISTIC\"") "(x:float[5,2])" },
-	{ .name = "NaN is true", .graph = TARGETS("BRANCH_LEQ", ", nodes_missing_value_tracks_true=[1,1,0,0,0,0]") "(Div(x:float[4,2]={0,0,1,0,0,1,2,2}, z:float[4,2]={0,0,1,1,1,0,1,1}))" },
-	{ .name = "in double", .graph = "y = ai.onnx.ml.TreeEnsembleRegressor<nodes_treeids=[0], nodes_nodeids=[0], nodes_featureids=[0], nodes_modes=[\"LEAF\"], nodes_values_as_tensor=double[1]={0}, nodes_truenodeids=[0], nodes_falsenodeids=[0], target_treeids=[0], target_nodeids=[0], target_ids=[0], target_weights_as_tensor=double[1]={0.1}>(x:double[3,1])" },
-	{ .name = "an unknown mode", .graph = TARGETS("BRANCH_NOT", "") "(x:float[5,2])", .want = ERR_INVALID },
-	{ .name = "an unknown sum", .graph = TARGETS("BRANCH_LT", ", aggregate_function=\"MEAN\"") "(x:float[5,2])", .want = ERR_INVALID },
-	{ .name = "a cycle", .graph = "y = ai.onnx.ml.TreeEnsembleRegressor<nodes_treeids=[0,0,0], nodes_nodeids=[0,1,2], nodes_featureids=[0,0,0], nodes_modes=[\"BRANCH_LEQ\",\"BRANCH_LEQ\",\"LEAF\"], nodes_values=[0,0,0], nodes_truenodeids=[1,0,0], nodes_falsenodeids=[2,2,0]>(x:float[3,1])", .want = ERR_INVALID },
-	{ .name = "a branch to nowhere", .graph = "y = ai.onnx.ml.TreeEnsembleRegressor<nodes_treeids=[0,0], nodes_nodeids=[0,1], nodes_featureids=[0,0], nodes_modes=[\"BRANCH_LEQ\",\"LEAF\"], nodes_values=[0,0], nodes_truenodeids=[1,0], nodes_falsenodeids=[5,0]>(x:float[3,1])", .want = ERR_INVALID },
-	{ .name = "rank", .graph = TARGETS("BRANCH_LT", "") "(x:float[5,2,1])", .want = ERR_SHAPE },
+	{ .name = "sum",
+	  .graph =
+	      TARGETS("BRANCH_GT", ", base_values=[1,2]") "(x:float[37,2])" },
+	{ .name = "average",
+	  .graph =
+	      TARGETS("BRANCH_LT",
+		      ", aggregate_function=\"AVERAGE\"") "(x:double[5,2])" },
+	{ .name = "least",
+	  .graph = TARGETS("BRANCH_GTE",
+			   ", aggregate_function=\"MIN\"") "(x:int64[5,2])" },
+	{ .name = "largest",
+	  .graph = TARGETS("BRANCH_EQ",
+			   ", aggregate_function=\"MAX\"") "(x:int32[5,2])" },
+	{ .name = "logistic",
+	  .graph = TARGETS("BRANCH_NEQ",
+			   ", post_transform=\"LOGISTIC\"") "(x:float[5,2])" },
+	{ .name = "NaN is true",
+	  .graph = TARGETS("BRANCH_LEQ", ", "
+					 "nodes_missing_value_tracks_true=[1,1,"
+					 "0,0,0,0]") "(Div(x:float[4,2]={0,0,1,"
+						     "0,0,1,2,2}, "
+						     "z:float[4,2]={0,0,1,1,1,"
+						     "0,1,1}))" },
+	{ .name = "in double",
+	  .graph =
+	      "y = ai.onnx.ml.TreeEnsembleRegressor<nodes_treeids=[0], "
+	      "nodes_nodeids=[0], nodes_featureids=[0], "
+	      "nodes_modes=[\"LEAF\"], nodes_values_as_tensor=double[1]={0}, "
+	      "nodes_truenodeids=[0], nodes_falsenodeids=[0], "
+	      "target_treeids=[0], target_nodeids=[0], target_ids=[0], "
+	      "target_weights_as_tensor=double[1]={0.1}>(x:double[3,1])" },
+	{ .name = "an unknown mode",
+	  .graph = TARGETS("BRANCH_NOT", "") "(x:float[5,2])",
+	  .want = ERR_INVALID },
+	{ .name = "an unknown sum",
+	  .graph = TARGETS("BRANCH_LT",
+			   ", aggregate_function=\"MEAN\"") "(x:float[5,2])",
+	  .want = ERR_INVALID },
+	{ .name = "a cycle",
+	  .graph =
+	      "y = ai.onnx.ml.TreeEnsembleRegressor<nodes_treeids=[0,0,0], "
+	      "nodes_nodeids=[0,1,2], nodes_featureids=[0,0,0], "
+	      "nodes_modes=[\"BRANCH_LEQ\",\"BRANCH_LEQ\",\"LEAF\"], "
+	      "nodes_values=[0,0,0], nodes_truenodeids=[1,0,0], "
+	      "nodes_falsenodeids=[2,2,0]>(x:float[3,1])",
+	  .want = ERR_INVALID },
+	{ .name = "a branch to nowhere",
+	  .graph = "y = ai.onnx.ml.TreeEnsembleRegressor<nodes_treeids=[0,0], "
+		   "nodes_nodeids=[0,1], nodes_featureids=[0,0], "
+		   "nodes_modes=[\"BRANCH_LEQ\",\"LEAF\"], nodes_values=[0,0], "
+		   "nodes_truenodeids=[1,0], "
+		   "nodes_falsenodeids=[5,0]>(x:float[3,1])",
+	  .want = ERR_INVALID },
+	{ .name = "rank",
+	  .graph = TARGETS("BRANCH_LT", "") "(x:float[5,2,1])",
+	  .want = ERR_SHAPE },
 	{ 0 },
 };
-#define ENSEMBLE(modes, feature, follow, more)                                 \
-	"y = ai.onnx.ml.TreeEnsemble<tree_roots=[0,2], "                       \
-	"nodes_featureids=[0," feature ",0], nodes_modes=uint8[3]={" modes "}, " \
-	"nodes_truenodeids=[" follow ",0,2], nodes_falsenodeids=[2,1,2], "     \
-	"nodes_trueleafs=[0,1,1], nodes_falseleafs=[1,1,1], leaf_targetids=[0,1,0]" more ">"
-#define IN_FLOAT ", nodes_splits=float[3]={0.1,0,0}, leaf_weights=float[3]={1,-2,0.5}, n_targets=2"
+#define ENSEMBLE(modes, feature, follow, more)                             \
+	"y = ai.onnx.ml.TreeEnsemble<tree_roots=[0,2], "                   \
+	"nodes_featureids=[0," feature ",0], nodes_modes=uint8[3]={" modes \
+	"}, "                                                              \
+	"nodes_truenodeids=[" follow ",0,2], nodes_falsenodeids=[2,1,2], " \
+	"nodes_trueleafs=[0,1,1], nodes_falseleafs=[1,1,1], "              \
+	"leaf_targetids=[0,1,0]" more ">"
+#define IN_FLOAT                              \
+	", nodes_splits=float[3]={0.1,0,0}, " \
+	"leaf_weights=float[3]={1,-2,0.5}, n_targets=2"
 static const struct op_case ensemble_cases[] = {
-	{ .name = "sum", .graph = ENSEMBLE("0,3,0", "1", "1", IN_FLOAT) "(x:float[37,2])" },
-	{ .name = "members", .graph = ENSEMBLE("6,6,0", "1", "1", IN_FLOAT ", membership_values=float[5]={0,1,nan,2,nan}") "(Cast<to=1>(x:int64[9,2]))" },
-	{ .name = "average, softmax", .graph = ENSEMBLE("1,2,0", "1", "1", IN_FLOAT ", aggregate_function=0, post_transform=1") "(x:float[9,2])" },
-	{ .name = "in double", .graph = ENSEMBLE("4,5,0", "1", "1", ", nodes_splits=double[3]={0.1,0,0}, leaf_weights=double[3]={1,-2,0.5}, n_targets=2, aggregate_function=2") "(x:double[9,2])" },
-	{ .name = "in halves", .graph = ENSEMBLE("0,3,0", "1", "1", ", nodes_splits=float16[3]={0.1,0,0}, leaf_weights=float16[3]={1,-2,0.5}, n_targets=2, aggregate_function=3") "(x:float16[9,2])", .tolerance = 2e-3 },
-	{ .name = "too few columns", .graph = ENSEMBLE("0,3,0", "9", "1", IN_FLOAT) "(x:float[3,2])", .want = ERR_SHAPE },
-	{ .name = "a cycle", .graph = ENSEMBLE("0,3,0", "1", "0", IN_FLOAT) "(x:float[3,2])", .want = ERR_INVALID },
-	{ .name = "no members", .graph = ENSEMBLE("6,3,0", "1", "1", IN_FLOAT) "(x:float[3,2])", .want = ERR_INVALID },
+	{ .name = "sum",
+	  .graph = ENSEMBLE("0,3,0", "1", "1", IN_FLOAT) "(x:float[37,2])" },
+	{ .name = "members",
+	  .graph = ENSEMBLE(
+	      "6,6,0", "1", "1",
+	      IN_FLOAT
+	      ", membership_values=float[5]={0,1,nan,2,nan}") "(Cast<to=1>(x:"
+							      "int64[9,2]))" },
+	{ .name = "average, softmax",
+	  .graph = ENSEMBLE(
+	      "1,2,0", "1", "1",
+	      IN_FLOAT
+	      ", aggregate_function=0, post_transform=1") "(x:float[9,2])" },
+	{ .name = "in double",
+	  .graph = ENSEMBLE("4,5,0", "1", "1",
+			    ", nodes_splits=double[3]={0.1,0,0}, "
+			    "leaf_weights=double[3]={1,-2,0.5}, n_targets=2, "
+			    "aggregate_function=2") "(x:double[9,2])" },
+	{ .name = "in halves",
+	  .graph = ENSEMBLE("0,3,0", "1", "1",
+			    ", nodes_splits=float16[3]={0.1,0,0}, "
+			    "leaf_weights=float16[3]={1,-2,0.5}, n_targets=2, "
+			    "aggregate_function=3") "(x:float16[9,2])",
+	  .tolerance = 2e-3 },
+	{ .name = "too few columns",
+	  .graph = ENSEMBLE("0,3,0", "9", "1", IN_FLOAT) "(x:float[3,2])",
+	  .want = ERR_SHAPE },
+	{ .name = "a cycle",
+	  .graph = ENSEMBLE("0,3,0", "1", "0", IN_FLOAT) "(x:float[3,2])",
+	  .want = ERR_INVALID },
+	{ .name = "no members",
+	  .graph = ENSEMBLE("6,3,0", "1", "1", IN_FLOAT) "(x:float[3,2])",
+	  .want = ERR_INVALID },
 	{ 0 },
 };
-/* clang-format on */
 
 const struct op op_tree_ensemble = {
 	.domain = "ai.onnx.ml",

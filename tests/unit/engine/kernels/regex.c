@@ -77,8 +77,7 @@ Test(regex, gives_up_where_states_abound)
 	memset(text, 'a', sizeof(text) - 1);
 	text[sizeof(text) - 2] = 'b';
 	text[sizeof(text) - 1] = '\0';
-	cr_assert_eq(ask("(?:a?|b?){2000}b", text),
-		     REGEX_TOO_HARD);
+	cr_assert_eq(ask("(?:a?|b?){2000}b", text), REGEX_TOO_HARD);
 }
 
 Test(regex, finds_the_longest_match_of_the_first_place)
