@@ -5,8 +5,9 @@
  * Asks whether a whole string matches a pattern of RE2's syntax, or where the
  * first match begins: no back references, no looking around. The matcher is
  * the one without backtracking, whose time grows with the length of the string
- * times the states alive at once; those have a bound. Of several matches from
- * one place the longest counts. Memory is given by the caller.
+ * times the square of the states alive at once, some hundreds at most: where a
+ * pattern has more, the answer is REGEX_TOO_HARD. Of several matches from one
+ * place the longest counts. Memory is given by the caller.
  *
  * Ownership: create/destroy.
  * Threads:   a regex with its scratch serves one thread at a time.

@@ -216,6 +216,23 @@ size_t forest_n_trees(const struct forest *forest)
 	return forest->n_roots;
 }
 
+enum err_code forest_find_sum(const char *name, enum forest_sum *ret,
+			      struct err *err)
+{
+	static const char *const names[FOREST_SUMS] = { "AVERAGE", "SUM", "MIN",
+							"MAX" };
+
+	for (unsigned i = 0; i < FOREST_SUMS; i++)
+		if (strcmp(name, names[i]) == 0) {
+			*ret = (enum forest_sum)i;
+			return ERR_NONE;
+		}
+	return err_set(err, ERR_INVALID,
+		       "attribute 'aggregate_function': expected AVERAGE, SUM, "
+		       "MIN or MAX, got '%s'",
+		       name);
+}
+
 static bool is_member(const struct forest *forest,
 		      const struct forest_node *node, double x)
 {

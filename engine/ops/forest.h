@@ -71,6 +71,10 @@ enum forest_sum { /* as TreeEnsemble numbers them */
 		  FOREST_MAX,
 		  FOREST_SUMS
 };
+/** ERR_INVALID for an unknown name of attribute aggregate_function. */
+MUST_USE enum err_code forest_find_sum(const char *name, enum forest_sum *ret,
+				       struct err *err);
+
 /** Rows that are walked together, and what they need. */
 enum { FOREST_TILE = 16 };
 struct forest_tile {

@@ -27,23 +27,6 @@ static enum kind kind_of(const struct op *op)
 						 : KIND_ENSEMBLE;
 }
 
-static enum err_code find_sum(const char *name, enum forest_sum *ret,
-			      struct err *err)
-{
-	static const char *const names[FOREST_SUMS] = { "AVERAGE", "SUM", "MIN",
-							"MAX" };
-
-	for (unsigned i = 0; i < FOREST_SUMS; i++)
-		if (strcmp(name, names[i]) == 0) {
-			*ret = (enum forest_sum)i;
-			return ERR_NONE;
-		}
-	return err_set(err, ERR_INVALID,
-		       "attribute 'aggregate_function': expected AVERAGE, SUM, "
-		       "MIN or MAX, got '%s'",
-		       name);
-}
-
 /* A forest with how its scores are used. */
 struct ensemble {
 	struct forest *forest;
@@ -111,7 +94,7 @@ static enum err_code fill_votes(struct ensemble *e, const struct votes_attrs *a,
 	if (!rc && e->kind == KIND_CLASSIFIER)
 		rc = scores_count(&a->labels, &e->n_targets, err);
 	else if (!rc)
-		rc = find_sum(a->aggregate_function, &e->sum, err);
+		rc = forest_find_sum(a->aggregate_function, &e->sum, err);
 	if (!rc)
 		rc = check_base(e, &a->base, err);
 	if (!rc)
