@@ -34,7 +34,7 @@ static enum err_code no_memory(struct err *err)
 
 static struct item item_of(const struct frame *frame, int32_t value)
 {
-	if (value == VALUE_NONE)
+	if (value == VALUE_NONE || !frame->fact)
 		return (struct item){ 0 };
 	return (struct item){ frame->fact[value], frame->owner[value] };
 }

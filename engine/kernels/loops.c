@@ -12,15 +12,30 @@ static const struct loop *find(const struct loop *table, const char *op)
 }
 
 /* Built for x86-64 only; __builtin_cpu_supports reads what the C library's
- * start found, and asks the system for AVX state too. */
+ * start found, and asks the system for AVX state too. The features are those
+ * by which the levels differ on processors that there are. */
 #ifdef LOOPS_X86_LEVELS
+static bool is_v3(void)
+{
+	return __builtin_cpu_supports("avx2") &&
+	       __builtin_cpu_supports("fma") && __builtin_cpu_supports("bmi") &&
+	       __builtin_cpu_supports("bmi2");
+}
+
+static bool is_v4(void)
+{
+	return __builtin_cpu_supports("avx512f") &&
+	       __builtin_cpu_supports("avx512bw") &&
+	       __builtin_cpu_supports("avx512cd") &&
+	       __builtin_cpu_supports("avx512dq") &&
+	       __builtin_cpu_supports("avx512vl");
+}
+
 unsigned loop_levels(void)
 {
-	/* NOLINTBEGIN(clang-diagnostic-error): names that gcc knows */
-	if (__builtin_cpu_supports("x86-64-v4"))
-		return 3;
-	return __builtin_cpu_supports("x86-64-v3") ? 2 : 1;
-	/* NOLINTEND(clang-diagnostic-error) */
+	if (!is_v3())
+		return 1;
+	return is_v4() ? 3 : 2;
 }
 
 static const struct loop *table_of(unsigned level)

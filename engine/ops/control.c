@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "engine/ops/control.h"
 
+#include <assert.h>
 #include <string.h>
 
 #include "base/mem.h"
@@ -74,6 +75,7 @@ enum err_code pile_push(struct run_heap *heap, struct pile *pile,
 		pile->block = block;
 		pile->sequence = larger;
 	}
+	assert(pile->sequence); /* there is room for one more */
 	pile->sequence->item[pile->n++] = *item;
 	*item = (struct item){ 0 };
 	return ERR_NONE;

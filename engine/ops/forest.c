@@ -39,7 +39,7 @@ static enum err_code check_branch(const struct order *order, int32_t branch,
 {
 	const struct forest_plan *plan = order->plan;
 
-	if (branch < 0 ? (size_t)~branch >= plan->n_leaves
+	if (branch < 0 ? -1 - (int64_t)branch >= (int64_t)plan->n_leaves
 		       : (size_t)branch >= plan->n_nodes)
 		return err_set(err, ERR_INVALID,
 			       "the trees have a branch to a %s that is not "

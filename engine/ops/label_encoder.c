@@ -196,7 +196,7 @@ static void run(const struct kernel_call *call, unsigned slice, void *scratch)
 		char *y = (char *)call->out[0] + (size_t)i * size;
 		const int64_t at = lookup_find(lookup, x);
 
-		if (at < 0)
+		if (at < 0 || !values.data)
 			put_default(query->attrs, values.elem, y);
 		else
 			memcpy(y, (const char *)values.data + (size_t)at * size,

@@ -12,6 +12,8 @@
  * Source: ONNX, If 21 and Loop 21.
  */
 #include "base/mem.h"
+#include <assert.h>
+
 #include "engine/ops/control.h"
 
 /* ---- If ------------------------------------------------------------------ */
@@ -126,6 +128,7 @@ static enum err_code loop_type(const struct graph_node *node,
 	for (unsigned i = 0; i < n_out && !rc; i++) {
 		const struct graph *body = node->body[0];
 
+		assert(body); /* control_check_body() has seen it */
 		out[i] = body->value[body->output[1 + i]].type;
 		if (i >= carried && (out[i].is_sequence || out[i].is_optional))
 			return err_set(err, ERR_INVALID,
