@@ -101,9 +101,9 @@ static void cross(struct cut *cut, int32_t value)
 		row->origin = ORIGIN_CONST;
 		row->source = tail->n_constant;
 		tail->constant[tail->n_constant++] = (struct tensor_view){
-			.data = fact->value == (const void *)""
-				    ? NULL
-				    : plan_bytes(fact->value),
+			.data = shape_count(&fact->shape)
+				    ? plan_bytes(fact->value)
+				    : NULL,
 			.dtype = fact->type.elem,
 			.layout = fact->layout,
 			.shape = fact->shape,

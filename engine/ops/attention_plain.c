@@ -27,7 +27,7 @@ double attention_number(const void *x, enum dtype elem, int64_t i)
 	case DTYPE_U64:
 		return (double)((const uint64_t *)x)[i];
 	default:
-		return ((const uint8_t *)x)[i] ? 0 : -INFINITY;
+		return ((const uint8_t *)x)[i] ? 0 : -(double)INFINITY;
 	}
 }
 
@@ -116,10 +116,10 @@ static void add_mask(const struct attention *a, struct plain *p,
 	const int64_t at =
 	    p->b * a->mask[0] + p->h * a->mask[1] + p->i * a->mask[2];
 	struct attention_window *w = &p->window;
-	double most = -INFINITY;
+	double most = -(double)INFINITY;
 
 	for (int64_t j = 0; j < a->n_kv; j++) {
-		double bias = j < w->lo || j >= w->hi ? -INFINITY : 0;
+		double bias = j < w->lo || j >= w->hi ? -(double)INFINITY : 0;
 
 		if (bias == 0 && a->has_mask)
 			bias = attention_number(
@@ -136,7 +136,7 @@ static void add_mask(const struct attention *a, struct plain *p,
 static void softmax(const struct attention *a, const struct plain *p)
 {
 	const struct attention_window *w = &p->window;
-	double most = -INFINITY, sum = 0;
+	double most = -(double)INFINITY, sum = 0;
 
 	for (int64_t j = w->lo; j < w->hi; j++)
 		most = p->score[j] > most ? p->score[j] : most;

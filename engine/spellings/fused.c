@@ -207,7 +207,7 @@ static enum err_code put_activation(const struct lower *lower, const char *name,
 static enum err_code lower_conv(struct lower *lower, struct err *err)
 {
 	const struct fused_conv_attrs *own = lower->attrs;
-	double param[2] = { NAN, NAN };
+	double param[2] = { (double)NAN, (double)NAN };
 	char text[TEXT_MAX];
 	enum err_code rc;
 
@@ -262,11 +262,11 @@ static const struct op_attr product_attrs[] = {
 static const struct op_attr gemm_attrs[] = {
 	{ .name = "activation", .help = "what follows", AT(activation), .kind = ATTR_STRING },
 	{ .name = "activation_alpha", .help = "its first parameter", AT(params[0]),
-	  .kind = ATTR_FLOAT, .def = NAN },
+	  .kind = ATTR_FLOAT, .def = (double)NAN },
 	{ .name = "activation_beta", .help = "its second parameter", AT(params[1]),
-	  .kind = ATTR_FLOAT, .def = NAN },
+	  .kind = ATTR_FLOAT, .def = (double)NAN },
 	{ .name = "activation_gamma", .help = "its third parameter", AT(params[2]),
-	  .kind = ATTR_FLOAT, .def = NAN },
+	  .kind = ATTR_FLOAT, .def = (double)NAN },
 	{ .name = "alpha", .help = "factor of the product", AT(alpha), .kind = ATTR_FLOAT,
 	  .def = 1 },
 	{ .name = "beta", .help = "factor of C", AT(beta), .kind = ATTR_FLOAT, .def = 1 },

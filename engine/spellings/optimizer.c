@@ -35,8 +35,8 @@ static const struct op_attr adagrad_attrs[] = {
 	{ 0 },
 };
 static const struct op_attr adam_attrs[] = {
-	NUMBER("alpha", alpha, "share of the old average", 0, 0.9F),
-	NUMBER("beta", beta, "share of the old average of squares", 0, 0.999F),
+	NUMBER("alpha", alpha, "share of the old average", 0, (double)0.9F),
+	NUMBER("beta", beta, "share of the old average of squares", 0, (double)0.999F),
 	NUMBER("epsilon", epsilon, "added to the root", 0, 1e-6),
 	NUMBER("norm_coefficient", norm, "share of X in the gradient", 0, 0),
 	NUMBER("norm_coefficient_post", norm_post, "taken from the new X", 0, 0),
