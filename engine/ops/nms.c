@@ -218,8 +218,8 @@ static enum err_code check_shapes(const struct infer *infer, struct err *err)
 				  "%s",
 				  shape_text(boxes, text, sizeof(text)),
 				  shape_text(scores, other, sizeof(other)));
-	for (unsigned i = 2; i < infer->n_in; i++)
-		if (i < 5 && infer->in[i].type.elem != DTYPE_NONE &&
+	for (unsigned i = 2; i < infer->n_in && i < 5; i++)
+		if (infer->in[i].type.elem != DTYPE_NONE &&
 		    shape_count(&infer->in[i].shape) != 1)
 			return infer_fail(
 			    err, "input '%s': expected one number, got %s",

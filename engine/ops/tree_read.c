@@ -155,12 +155,12 @@ static enum err_code find_mode(const struct str *text, bool *ret_is_leaf,
 					     "BRANCH_EQ",  "BRANCH_NEQ",
 					     "LEAF" };
 
-	for (uint8_t i = 0; i < sizeof(names) / sizeof(*names); i++) {
+	for (size_t i = 0; i < sizeof(names) / sizeof(*names); i++) {
 		if (text->len != strlen(names[i]) ||
 		    memcmp(text->bytes, names[i], text->len) != 0)
 			continue;
 		*ret_is_leaf = i == FOREST_MEMBER;
-		*ret_mode = *ret_is_leaf ? FOREST_LEQ : i;
+		*ret_mode = (uint8_t)(*ret_is_leaf ? FOREST_LEQ : i);
 		return ERR_NONE;
 	}
 	return err_set(err, ERR_INVALID,
