@@ -75,8 +75,9 @@ void peer_start(struct peer *peer, const struct peer_step *steps, int n_steps)
 	socklen_t len = sizeof(address);
 	sigset_t set, old;
 
-	*peer = (struct peer){ .step = steps, .n_steps = n_steps };
+	*peer = (struct peer){ .n_steps = n_steps };
 	cr_assert(n_steps <= PEER_STEPS);
+	memcpy(peer->step, steps, (size_t)n_steps * sizeof(*steps));
 	for (int i = 0; i < PEER_STEPS; i++)
 		buf_init(&peer->request[i], REQUEST_MAX);
 	address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);

@@ -24,7 +24,7 @@ struct peer_step {
 };
 
 struct peer {
-	const struct peer_step *step;
+	struct peer_step step[PEER_STEPS]; /* the caller's may end before */
 	int n_steps, n_taken;
 	struct buf request[PEER_STEPS];
 	char url[64];
