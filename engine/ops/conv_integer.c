@@ -246,17 +246,7 @@ static enum err_code fast_prepare(const struct kernel_query *query,
 	(void)err;
 	find_conv(query, &c.g);
 	job = job_of(&c, query->op);
-	ret->scratch_bytes = int_job_scratch();
-	ret->n_slices = int_job_slices(&job, query->want_slices);
-	return ERR_NONE;
-}
-
-static enum err_code plain_prepare(const struct kernel_query *query,
-				   struct kernel_setup *ret, struct err *err)
-{
-	(void)query;
-	(void)err;
-	ret->scratch_bytes = int_job_scratch();
+	int_job_setup(&job, query->want_slices, ret);
 	return ERR_NONE;
 }
 
@@ -357,7 +347,7 @@ static const struct kernel plain = {
 	.name = "conv_integer.plain",
 	.flags = KERNEL_QUICK,
 	.cost = conv_cost,
-	.prepare = plain_prepare,
+	.prepare = int_job_plain_prepare,
 	.run = plain_run,
 };
 static const struct kernel *const conv_integer_kernels[] = { &fast, &plain,

@@ -23,18 +23,24 @@ static int64_t n_tiles(const struct int_job *job)
 	return job->n_batch * blocks(job->m, ROWS) * blocks(job->n, COLUMNS);
 }
 
-unsigned int_job_slices(const struct int_job *job, unsigned want)
+void int_job_setup(const struct int_job *job, unsigned want_slices,
+		   struct kernel_setup *ret)
 {
 	const int64_t n = n_tiles(job);
 
-	if (n < (int64_t)want)
-		want = (unsigned)n;
-	return want ? want : 1;
+	if (n < (int64_t)want_slices)
+		want_slices = (unsigned)n;
+	ret->scratch_bytes = sizeof(struct tiles);
+	ret->n_slices = want_slices ? want_slices : 1;
 }
 
-size_t int_job_scratch(void)
+enum err_code int_job_plain_prepare(const struct kernel_query *query,
+				    struct kernel_setup *ret, struct err *err)
 {
-	return sizeof(struct tiles);
+	(void)query;
+	(void)err;
+	ret->scratch_bytes = sizeof(struct tiles);
+	return ERR_NONE;
 }
 
 double int_job_cost(const struct int_job *job)

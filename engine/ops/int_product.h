@@ -30,9 +30,13 @@ struct int_job {
 		      const int32_t *sum);
 };
 
-/** The extents are all that these two look at. */
-unsigned int_job_slices(const struct int_job *job, unsigned want);
-size_t int_job_scratch(void);
+/** Scratch and slices; like the cost, by the extents alone. */
+void int_job_setup(const struct int_job *job, unsigned want_slices,
+		   struct kernel_setup *ret);
+/** prepare() of a reference kernel: scratch, one slice. */
+MUST_USE enum err_code int_job_plain_prepare(const struct kernel_query *query,
+					     struct kernel_setup *ret,
+					     struct err *err);
 double int_job_cost(const struct int_job *job);
 /** The slice's tiles. plain: without BLAS, one product after the other. */
 void int_job_run(const struct int_job *job, unsigned n_slices, unsigned slice,
