@@ -62,6 +62,7 @@ static enum err_code plan_static(struct plan *plan, struct err *err)
 	struct planner p = { .plan = plan,
 			     .graph = plan->graph,
 			     .facts = plan->facts };
+	bool blocks = false;
 	enum err_code rc;
 
 	p.arena = arena_create(SIZE_MAX / 2);
@@ -71,6 +72,10 @@ static enum err_code plan_static(struct plan *plan, struct err *err)
 	if (!rc)
 		rc = plan_expand(&p, err);
 	if (!rc)
+		rc = plan_fold(&p, err);
+	if (!rc && !plan->options.quick)
+		rc = graph_block(plan->graph, plan->facts, &blocks, err);
+	if (!rc && blocks)
 		rc = plan_fold(&p, err);
 	if (!rc)
 		rc = plan_order(&p, err);

@@ -11,6 +11,7 @@
 #ifndef ENGINE_PASSES_PASS_H
 #define ENGINE_PASSES_PASS_H
 
+#include "engine/facts.h"
 #include "engine/graph.h"
 
 /** Types alone, no shapes: puts Cast around every node whose kernels lack the
@@ -19,5 +20,10 @@
  * casts that nobody needs are left out. Types must be known. Called once, by
  * plan_create() on its own copy; the interpreter widens node by node. */
 MUST_USE enum err_code graph_widen(struct graph *graph, struct err *err);
+
+/** With shapes: blocks the channels of convolutions whose weights are known and
+ * of what lies between them, and joins to each convolution what follows it. */
+MUST_USE enum err_code graph_block(struct graph *graph, struct facts *facts,
+				   bool *ret_changed, struct err *err);
 
 #endif
