@@ -4,6 +4,7 @@
 #include "base/buf.h"
 #include "base/mem.h"
 #include "engine/passes/pass.h"
+#include "engine/passes/widen.h"
 #include "engine/planner_priv.h"
 
 /** Copies facts and their values, so that the plan owns its signature. */
@@ -72,6 +73,8 @@ static enum err_code plan_static(struct plan *plan, struct err *err)
 		rc = plan_expand(&p, err);
 	if (!rc)
 		rc = plan_fold(&p, err);
+	if (!rc)
+		rc = passes_plan(p.graph, p.facts, &plan->options, err);
 	if (!rc)
 		rc = plan_order(&p, err);
 	if (!rc)
