@@ -13,6 +13,7 @@
 #include "engine/ops/reshape.h"
 #include "engine/passes/blocked_priv.h"
 #include "engine/passes/pass.h"
+#include "engine/plan.h"
 
 /* AVX-512's width in floats, or AVX's. */
 static int64_t lanes_of_cpu(void)
@@ -152,21 +153,28 @@ static enum err_code run(struct blocking *b, struct err *err)
 	return forward(b, n_node, made, err);
 }
 
-enum err_code graph_block(struct graph *graph, struct facts *facts,
-			  bool *ret_changed, struct err *err)
+static enum err_code block(const struct pass_context *context,
+			   bool *ret_changed, struct err *err)
 {
-	struct blocking b = { .graph = graph,
-			      .facts = facts,
+	struct blocking b = { .graph = context->graph,
+			      .facts = context->facts,
+			      .arena = context->arena,
 			      .lanes = lanes_of_cpu(),
-			      .n_value = graph->n_value };
+			      .n_value = context->graph->n_value };
 	enum err_code rc;
 
-	b.arena = arena_create(SIZE_MAX / 2);
-	if (!b.arena)
-		return err_set(err, ERR_NO_MEMORY, "blocked: out of memory");
-	build_init(&b.build, graph, facts);
+	if (context->options->quick)
+		return ERR_NONE; /* its kernels are made by a library */
+	build_init(&b.build, b.graph, b.facts);
 	rc = run(&b, err);
 	*ret_changed = b.changed;
-	arena_destroy(b.arena);
 	return rc;
 }
+
+extern const struct pass pass_blocked;
+const struct pass pass_blocked = {
+	.name = "blocked",
+	.help = "channels of convolutions in blocks, with what follows joined",
+	.flags = PASS_PLAN,
+	.run = block,
+};
