@@ -65,10 +65,8 @@ static void put(const struct op_attr *row, void *into, const void *member)
 void op_attr_defaults(const struct op_attr *attrs, void *into)
 {
 	for (const struct op_attr *row = attrs; row && row->name; row++) {
-		int64_t integer = (int64_t)row->def;
-
 		if (row->kind == ATTR_INT)
-			put(row, into, &integer);
+			put(row, into, &(int64_t){ (int64_t)row->def });
 		else if (row->kind == ATTR_FLOAT)
 			put(row, into, &row->def);
 		else if (row->kind == ATTR_STRING)
