@@ -3,11 +3,6 @@
 #include "spelling_row.h"
 
 /* clang-format off */
-#define STRS(label, ...)                                                       \
-	{ label, { .kind = ATTR_STRINGS,                                       \
-		   .strings = { sizeof((struct str[]){ __VA_ARGS__ }) /        \
-				    sizeof(struct str),                        \
-				(const struct str[]){ __VA_ARGS__ } } } }
 #define A { "a", 1 }
 #define B { "b", 1 }
 

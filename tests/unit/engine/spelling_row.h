@@ -50,6 +50,17 @@ struct row {
 			}                                             \
 		}                                                     \
 	}
+#define STRS(label, ...)                                                \
+	{                                                               \
+		label,                                                  \
+		{                                                       \
+			.kind = ATTR_STRINGS, .strings = {              \
+				sizeof((struct str[]){ __VA_ARGS__ }) / \
+				    sizeof(struct str),                 \
+				(const struct str[]){ __VA_ARGS__ }     \
+			}                                               \
+		}                                                       \
+	}
 #define INTS(label, ...)                                                \
 	{                                                               \
 		label,                                                  \
