@@ -187,6 +187,20 @@ unsigned plan_n_outputs(const struct plan *plan)
 	return (unsigned)(plan->tail ? plan->n_output : plan->graph->n_output);
 }
 
+struct plan_step_info plan_step_info(const struct plan *plan, size_t i)
+{
+	const struct plan_step *step = &plan->step[i];
+
+	return (struct plan_step_info){
+		.node_name = step->name,
+		.kernel = step->kernel,
+		.query = &step->query,
+		.state = step->state,
+		.n_slices = step->n_slices,
+		.cost_us = step->cost_us,
+	};
+}
+
 static void print_step(const struct plan_step *step, struct buf *buf)
 {
 	size_t bytes = 0;

@@ -67,6 +67,18 @@ const struct fact *plan_output(const struct plan *plan, unsigned i);
 unsigned plan_n_inputs(const struct plan *plan);
 unsigned plan_n_outputs(const struct plan *plan);
 
+/** What a step is; facts and state are the plan's. */
+struct plan_step_info {
+	const char *node_name;
+	const struct kernel *kernel;
+	const struct kernel_query *query; /**< op NULL: a copy */
+	const void *state;
+	unsigned n_slices;
+	double cost_us; /**< predicted */
+};
+/** Of step number i, below plan_report()'s n_steps. */
+struct plan_step_info plan_step_info(const struct plan *plan, size_t i);
+
 struct buf;
 /** One line a step: kernel, node, slices, cost, bytes. */
 void plan_print(const struct plan *plan, struct buf *buf);
