@@ -24,7 +24,7 @@ struct onnx_def {
 
 struct onnx_node {
 	const char *domain; /**< "" for "ai.onnx" */
-	const char *op, *name;
+	const char *op, *name, *overload;
 	int32_t n_in, n_out, n_attr;
 	const char **in, **out; /**< "": left out */
 	struct onnx_attr *attr;
@@ -44,17 +44,20 @@ struct onnx_import {
 
 enum { ONNX_MAX_DEPTH = 16 }; /* bodies in bodies */
 
-struct onnx_function {
-	const char *domain, *name;
+/** What all graphs of a file share. */
+struct onnx_model {
+	int64_t ir_version;
+	int32_t n_import, n_function;
+	struct onnx_import *import;
+	struct onnx_function *function; /**< onnx_function_priv.h; sorted */
+	int32_t n_inlined; /**< calls of functions, and nodes made of them */
 };
 
 struct onnx_file {
-	int64_t ir_version;
+	struct onnx_model *model;
 	struct wire graph;
 	bool has_graph;
-	int32_t n_import, n_function, n_node, n_init, n_input, n_output;
-	struct onnx_import *import;
-	struct onnx_function *function; /**< sorted */
+	int32_t n_node, n_init, n_input, n_output;
 	struct onnx_node *node;
 	struct onnx_tensor *init;
 	struct onnx_port *input, *output;
@@ -69,9 +72,6 @@ MUST_USE enum err_code onnx_parse_file(const struct onnx_reader *reader,
 MUST_USE enum err_code onnx_parse_graph(const struct onnx_reader *reader,
 					struct onnx_file *file,
 					struct err *err);
-/** Every node's operator set by its domain. */
-MUST_USE enum err_code onnx_set_opsets(const struct onnx_reader *reader,
-				       struct onnx_file *file, struct err *err);
 /** The bodies of all nodes, to any depth, and what they capture. */
 MUST_USE enum err_code onnx_parse_bodies(const struct onnx_reader *reader,
 					 struct onnx_file *file, unsigned depth,

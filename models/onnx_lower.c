@@ -30,13 +30,14 @@ static size_t count_attrs(const struct onnx_node *node)
 	return n;
 }
 
-/* A tensor's elements are the graph's already: they need no copy. */
+/* A tensor's elements are the graph's already: they need no copy, unless a call
+ * gave them. */
 static bool is_constant(const struct onnx_node *node)
 {
 	return !*node->domain && !strcmp(node->op, "Constant") &&
 	       node->n_attr == 1 && node->n_out == 1 && !node->n_in &&
-	       node->attr->value.kind == ATTR_TENSOR && node->attr->value.t &&
-	       !strcmp(node->attr->name, "value");
+	       !node->attr->is_given && node->attr->value.kind == ATTR_TENSOR &&
+	       node->attr->value.t && !strcmp(node->attr->name, "value");
 }
 
 /* A list of maps is served as two tensors: the node is given room for its keys

@@ -6,7 +6,8 @@
 /* Ceilings when the caller gives none: an element of a file's byte takes at
  * most eight in memory (int64_data), a node of two bytes about a hundred. */
 #define ARENA_LEAST ((size_t)64 << 20)
-#define ARENA_EXTERNAL ((size_t)8 << 30) /* the size of a model, as limited */
+#define SCRATCH_LEAST ((size_t)256 << 20) /* calls of functions add up */
+#define ARENA_EXTERNAL ((size_t)8 << 30)  /* the size of a model, as limited */
 enum { ARENA_PER_BYTE = 16, SCRATCH_PER_BYTE = 64, PORTS_MAX = 4096 };
 
 /* A file, or a body in it, on its way to a graph. */
@@ -561,7 +562,7 @@ enum err_code onnx_read(const void *bytes, size_t len, const char *name,
 		return rc;
 	im.reader.keep = im.graph->arena;
 	im.reader.scratch =
-	    arena_create(ceiling(len, SCRATCH_PER_BYTE, ARENA_LEAST));
+	    arena_create(ceiling(len, SCRATCH_PER_BYTE, SCRATCH_LEAST));
 	if (!im.reader.scratch) {
 		rc = onnx_no_memory(name, err);
 		goto out;
