@@ -12,6 +12,8 @@
 #include "engine/build.h"
 #include "models/onnx_priv.h"
 
+struct body_source; /* engine/spelling.h */
+
 /** What a name of the file stands for. */
 enum onnx_def_kind { ONNX_DEF_INPUT, ONNX_DEF_INIT, ONNX_DEF_NODE };
 struct onnx_def {
@@ -35,6 +37,8 @@ struct onnx_node {
 	 * and of every body. */
 	struct onnx_file **body;
 	int32_t n_captured;
+	/** While it is lowered: graphs of a spelling; or NULL. */
+	const struct body_source *bodies;
 };
 
 struct onnx_import {

@@ -21,14 +21,16 @@ struct report {
 static const char *refusal(const struct onnx_node *node)
 {
 	const struct op *row = op_find(node->domain, node->op);
+	const struct spelling *spelling =
+	    spelling_find(node->domain, node->op, node->opset);
+	const bool has_bodies =
+	    (row && row->bodies) || (spelling && spelling->bodies);
 
 	for (int32_t i = 0; i < node->n_attr; i++) {
-		if (node->attr[i].is_graph && !(row && row->bodies))
+		if (node->attr[i].is_graph && !has_bodies)
 			return "with a subgraph, ";
 	}
-	if (spelling_find(node->domain, node->op, node->opset) ||
-	    (strcmp(node->domain, "predictd") != 0 &&
-	     op_find(node->domain, node->op)))
+	if (spelling || (row && strcmp(node->domain, "predictd") != 0))
 		return NULL;
 	return "";
 }

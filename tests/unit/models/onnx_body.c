@@ -5,6 +5,7 @@
 #include "models/onnx.h"
 
 #include <criterion/criterion.h>
+#include <math.h>
 
 #include "engine/autodiff.h"
 #include "engine/op.h"
@@ -308,6 +309,103 @@ Test(onnx_body, the_old_scan_has_a_batch)
 	run_expect_floats(&f, 0, last, 2);
 	run_expect_floats(&f, 1, sums, 6);
 	run_end(&f);
+}
+
+/* --- bodies that are appended to the graph --- */
+
+/* Two heads of queries share one of keys. Both graphs call their values alike;
+ * one reads h of the graph around it, in an If, and one has a weight. */
+static void make_flex(struct make *m, const char *mod_in)
+{
+	struct make_body outer, inner;
+
+	make_begin(m, 13, 26);
+	make_node(m, "Abs", "bias", "h");
+	make_node_open(m, "ai.onnx.preview:FlexAttention", "q k v", "y");
+	make_attr_float(m, "scale", 0.5F);
+	outer = make_body_open(m, "score_mod");
+	make_node_open(m, "If", "c", "t");
+	for (int i = 0; i < 2; i++) {
+		inner = make_body_open(m, i ? "else_branch" : "then_branch");
+		make_node(m, i ? "Sub" : "Add", "s h", "o");
+		make_port(m, MAKE_OUTPUT, "o", DTYPE_F32, NULL);
+		make_body_close(m, inner);
+	}
+	make_node_close(m);
+	make_port(m, MAKE_INPUT, mod_in, DTYPE_F32, NULL);
+	make_port(m, MAKE_OUTPUT, "t", DTYPE_F32, NULL);
+	make_body_close(m, outer);
+	outer = make_body_open(m, "prob_mod");
+	make_floats(m, "h", "", (float[]){ 3 }, 1);
+	make_node(m, "Mul", "s h", "t");
+	make_port(m, MAKE_INPUT, "s", DTYPE_F32, NULL);
+	make_port(m, MAKE_OUTPUT, "t", DTYPE_F32, NULL);
+	make_body_close(m, outer);
+	make_node_close(m);
+	make_floats(m, "bias", "2", (float[]){ -1, 0.25F }, 2);
+	make_ints(m, "shape", "4", (int64_t[]){ 1, 1, 2, 2 }, 4);
+	make_node(m, "Reshape", "flat shape", "k");
+	make_node(m, "Identity", "k", "v");
+	make_node(m, "Reshape", "flat turned", "q");
+	make_ints(m, "turned", "4", (int64_t[]){ 1, 2, 1, 2 }, 4);
+	make_port(m, MAKE_INPUT, "c", DTYPE_BOOL, "");
+	make_port(m, MAKE_INPUT, "flat", DTYPE_F32, "4");
+	make_port(m, MAKE_OUTPUT, "y", DTYPE_F32, NULL);
+}
+
+/* The same by its formula: x are two rows, of queries and of keys. */
+static void expect_flex(struct run *f, const float x[4], double sign)
+{
+	float want[4];
+
+	for (int i = 0; i < 2; i++) {
+		const float *q = x + 2 * i;
+		double a = 0.5 * (double)(q[0] * x[0] + q[1] * x[1]) + sign;
+		double b =
+		    0.5 * (double)(q[0] * x[2] + q[1] * x[3]) + sign * 0.25;
+		double p = 1 / (1 + exp(b - a));
+
+		for (int j = 0; j < 2; j++)
+			want[2 * i + j] =
+			    (float)(3 * (p * (double)x[j] +
+					 (1 - p) * (double)x[2 + j]));
+	}
+	run_expect_floats(f, 0, want, 4);
+}
+
+Test(onnx_body, flex_attention_takes_its_graphs_in)
+{
+	const float x[] = { 1, -2, 0.5F, 3 };
+	struct run f = { 0 };
+
+	make_flex(&f.m, "s");
+	cr_assert_eq(read_made(&f), ERR_NONE, "%s", f.err.msg);
+	for (int i = 0; i < 2; i++) {
+		const bool c = i;
+		const struct fact input[] = { run_known(DTYPE_BOOL, 0, 0, &c),
+					      run_known(DTYPE_F32, 1, 4, x) };
+
+		cr_assert_eq(run_plan(&f, input, false), ERR_NONE, "%s",
+			     f.err.msg);
+		expect_flex(&f, x, i ? 1 : -1);
+	}
+	run_end(&f);
+}
+
+Test(onnx_body, flex_attention_refuses_other_graphs)
+{
+	struct run f = { 0 };
+
+	make_flex(&f.m, "other");
+	refuse(&f, "'s', which nothing defines");
+	f = (struct run){ 0 };
+	make_begin(&f.m, 13, 26);
+	make_node_open(&f.m, "ai.onnx.preview:FlexAttention", "q q q", "y");
+	make_body_close(&f.m, make_body_open(&f.m, "prob_mod"));
+	make_node_close(&f.m);
+	make_port(&f.m, MAKE_INPUT, "q", DTYPE_F32, "1 1 1 1");
+	make_port(&f.m, MAKE_OUTPUT, "y", DTYPE_F32, NULL);
+	refuse(&f, "'prob_mod' must have one input and one output");
 }
 
 Test(onnx_body, training_refuses_bodies_by_name)
