@@ -18,7 +18,8 @@ enum {
 	GRAPH_OUTPUT = 12,
 	GRAPH_SPARSE_INIT = 15
 };
-enum { IR_VERSION_MIN = 3, IR_VERSION_MAX = 13 };
+/* 14 added element types, which are refused where one occurs */
+enum { IR_VERSION_MIN = 3, IR_VERSION_MAX = 14 };
 enum { IMPORTS_MAX = 256 };
 
 static enum err_code parse_init(const struct onnx_reader *reader,

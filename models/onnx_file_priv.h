@@ -123,6 +123,11 @@ MUST_USE enum err_code onnx_lower_node(const struct onnx_reader *reader,
 				       const struct onnx_node *node,
 				       const int32_t *in, int32_t *out,
 				       struct err *err);
+/** The pairs that ModelProto carries, into `keep`. */
+MUST_USE enum err_code onnx_read_notes(const struct onnx_reader *reader,
+				       struct wire message,
+				       struct model_signature *ret,
+				       struct err *err);
 /** How a node is called in messages: its name, or that of its first output. */
 const char *onnx_node_name(const struct onnx_node *node);
 

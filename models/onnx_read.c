@@ -342,6 +342,7 @@ static enum err_code import_file(struct onnx_importer *im, const void *bytes,
 				 size_t len, struct model_signature *ret,
 				 struct err *err)
 {
+	struct wire message;
 	int *role = NULL;
 	enum err_code rc;
 
@@ -364,6 +365,10 @@ static enum err_code import_file(struct onnx_importer *im, const void *bytes,
 		rc = facts_type_graph(im->graph, err);
 	if (!rc)
 		rc = fill_signature(im, ret, err);
+	if (!rc) {
+		wire_init(&message, bytes, len, im->reader.name);
+		rc = onnx_read_notes(&im->reader, message, ret, err);
+	}
 	return rc;
 }
 

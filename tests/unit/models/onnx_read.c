@@ -268,7 +268,7 @@ Test(onnx_read, refuses_versions_that_it_does_not_know)
 		enum err_code want;
 	} rows[] = {
 		{ 2, 17, ERR_UNSUPPORTED }, { 3, 17, ERR_NONE },
-		{ 13, 17, ERR_NONE },	    { 14, 17, ERR_UNSUPPORTED },
+		{ 14, 17, ERR_NONE },	    { 15, 17, ERR_UNSUPPORTED },
 		{ 8, 0, ERR_FORMAT },	    { 8, 1000, ERR_NONE },
 		{ 8, 70000, ERR_FORMAT },
 	};
