@@ -207,19 +207,18 @@ static void plain_run(const struct kernel_call *call, unsigned slice,
 		run_slice(call, slice, scratch, false);
 }
 
-/* What pass_init() cuts up. */
+/* What pass_init() cuts up; parts of fewer rows may take more steps at once. */
 static size_t scratch_of(const struct kernel_query *q,
 			 const struct recurrent *r)
 {
 	const int64_t n = parts_of(r);
 	const size_t rows = (size_t)((r->n_batch + n - 1) / n);
+	const size_t most = rows < CHUNK_ROWS ? CHUNK_ROWS : rows;
 	const size_t hidden = (size_t)r->n_hidden;
 	const size_t size = dtype_info(q->in[0].type.elem)->size;
 
-	return size * rows *
-	       ((size_t)chunk_steps((int64_t)rows) *
-		    ((size_t)r->n_in + (size_t)r->n_gates * hidden) +
-		3 * hidden);
+	return size * (most * ((size_t)r->n_in + (size_t)r->n_gates * hidden) +
+		       3 * rows * hidden);
 }
 
 static enum err_code blas_prepare(const struct kernel_query *query,
