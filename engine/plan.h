@@ -39,6 +39,8 @@ struct plan_options {
 	unsigned threads; /**< that may come to a run; 0: 1 */
 	enum numerics numerics;
 	size_t memory_limit; /**< of arena and scratch; 0: none */
+	/** Of the source graph; NULL: kernels pack constants for this plan. */
+	struct packs *packs;
 };
 
 /** Bytes. The arena holds inputs, outputs, values and scratches; scratch is

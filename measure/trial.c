@@ -24,9 +24,7 @@ static enum err_code check_ports(const struct package *package, struct err *err)
 enum err_code trial_open(const char *path, unsigned threads,
 			 struct trial *ret_trial, struct err *err)
 {
-	const struct plan_cache_options options = {
-		.plan.threads = threads,
-	};
+	struct plan_cache_options options = { .plan.threads = threads };
 	struct trial trial = { .threads = threads };
 	enum err_code rc;
 
@@ -35,9 +33,11 @@ enum err_code trial_open(const char *path, unsigned threads,
 		rc = check_ports(trial.package, err);
 	if (!rc)
 		rc = pool_create(threads - 1, &trial.pool, err);
-	if (!rc)
+	if (!rc) {
+		options.plan.packs = trial.package->packs;
 		rc = plan_cache_create(trial.package->graph, &options,
 				       &trial.plans, err);
+	}
 	if (rc) {
 		trial_close(&trial);
 		return rc;

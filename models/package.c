@@ -8,6 +8,7 @@
 #include "base/mem.h"
 #include "base/str.h"
 #include "data/pipeline.h"
+#include "engine/pack.h"
 #include "models/onnx.h"
 #include "models/package_priv.h"
 
@@ -40,6 +41,7 @@ void package_unref(struct package *package)
 						 memory_order_acq_rel) != 1)
 		return;
 	pipeline_destroy(package->pipeline);
+	packs_destroy(package->packs);
 	graph_destroy(package->graph);
 	arena_destroy(loaded->arena);
 	mem_free(loaded);
@@ -228,16 +230,20 @@ static enum err_code load_pipeline(struct package *package, struct err *err)
 
 /* --- the whole --- */
 
-static void finish(struct package *package)
+static enum err_code finish(struct package *package, struct pack_store *store,
+			    struct err *err)
 {
+	enum err_code rc =
+	    packs_create(store, package->graph, &package->packs, err);
+
 	package->batches =
-	    package->signature.may_batch &&
-	    package_check_batch(package->graph, &package->signature);
+	    !rc && package->signature.may_batch && package_check_batch(package);
+	return rc;
 }
 
 static enum err_code load_folder(struct loaded *loaded,
 				 const struct file_root *folder,
-				 struct err *err)
+				 struct pack_store *store, struct err *err)
 {
 	static const char *const done[] = { "model.onnx", "model.yaml", NULL };
 	struct package *package = &loaded->package;
@@ -258,28 +264,26 @@ static enum err_code load_folder(struct loaded *loaded,
 		return rc;
 	if (manifest.is_there)
 		package->bytes = bytes;
-	finish(package);
-	return ERR_NONE;
+	return finish(package, store, err);
 }
 
-enum err_code package_load(const struct file_root *root, const char *path,
-			   const char *name, int64_t version,
+enum err_code package_load(const struct package_source *source,
 			   struct package **ret_package, struct err *err)
 {
 	struct file_root *folder = NULL;
-	struct loaded *loaded = create(name, version);
+	struct loaded *loaded = create(source->name, source->version);
 	enum err_code rc;
 
 	if (!loaded)
-		return no_memory(name, err);
-	rc = file_root_enter(root, path, &folder, err);
+		return no_memory(source->name, err);
+	rc = file_root_enter(source->root, source->path, &folder, err);
 	if (!rc)
-		rc = load_folder(loaded, folder, err);
+		rc = load_folder(loaded, folder, source->packs, err);
 	file_root_close(folder);
 	if (rc) {
 		package_unref(&loaded->package);
-		return err_prefix(err, "model '%s' version %lld", name,
-				  (long long)version);
+		return err_prefix(err, "model '%s' version %lld", source->name,
+				  (long long)source->version);
 	}
 	*ret_package = &loaded->package;
 	return ERR_NONE;
@@ -303,13 +307,14 @@ enum err_code package_load_file(const char *path, struct package **ret_package,
 	rc = dir ? file_root_open(dir, &folder, err) : no_memory(name, err);
 	if (!rc)
 		rc = load_graph(loaded, folder, name, &none, err);
+	if (!rc)
+		rc = finish(&loaded->package, NULL, err);
 	file_root_close(folder);
 	mem_free(dir);
 	if (rc) {
 		package_unref(&loaded->package);
 		return rc;
 	}
-	finish(&loaded->package);
 	*ret_package = &loaded->package;
 	return ERR_NONE;
 }

@@ -22,6 +22,7 @@ enum { ROWS = 2, TENSORS_MAX = 64 };
 struct check {
 	const struct graph *graph;
 	const struct model_signature *signature;
+	struct packs *packs;
 	struct arena *arena;
 	struct tensor_view rows[TENSORS_MAX]; /* inputs of two rows */
 };
@@ -154,7 +155,8 @@ static bool make_plan(const struct check *check,
 		      const struct tensor_view *input, struct plan **ret_plan)
 {
 	struct plan_options options = { .quick = true,
-					.memory_limit = RUN_BYTES_MAX };
+					.memory_limit = RUN_BYTES_MAX,
+					.packs = check->packs };
 	struct fact fact[TENSORS_MAX];
 	struct signature signature = { check->signature->n_inputs, fact };
 
@@ -322,11 +324,13 @@ static bool has_open_extents(const struct model_signature *signature)
 	return false;
 }
 
-bool package_check_batch(const struct graph *graph,
-			 const struct model_signature *signature)
+bool package_check_batch(const struct package *package)
 {
+	const struct model_signature *signature = &package->signature;
 	static const int64_t extents[] = { 4, 32, 128 };
-	struct check check = { .graph = graph, .signature = signature };
+	struct check check = { .graph = package->graph,
+			       .signature = signature,
+			       .packs = package->packs };
 	bool agrees = false, ran = false;
 	size_t n = has_open_extents(signature)
 		       ? sizeof(extents) / sizeof(*extents)

@@ -40,7 +40,6 @@ MUST_USE enum err_code manifest_check_rest(const struct manifest *manifest,
 
 /** Do two rows together give what each gives alone? False also when no run is
  * possible. */
-bool package_check_batch(const struct graph *graph,
-			 const struct model_signature *signature);
+bool package_check_batch(const struct package *package);
 
 #endif

@@ -147,7 +147,8 @@ static enum err_code build(struct served_model *model,
 			   struct serving *serving, struct err *err)
 {
 	const struct plan_cache_options options = {
-		.plan = { .threads = serving->threads },
+		.plan = { .threads = serving->threads,
+			  .packs = model->package->packs },
 		.max_plans = PLANS,
 	};
 	const int64_t start = clock_monotonic_ns();
