@@ -7,9 +7,8 @@
 
 #include "base/fingerprint.h"
 #include "base/mem.h"
-#include "engine/graph.h"
 
-enum { BUCKETS = 1024 };
+enum { BUCKETS = 1024, FIRST_CAP = 64 };
 
 enum pack_state { PACK_MAKING, PACK_READY, PACK_FAILED };
 
@@ -35,19 +34,18 @@ struct pack_store {
 	struct pack_stats stats;
 };
 
-/* A constant of the graph, whose fingerprint is taken when it is needed. */
+/* What is kept, and what it is like. */
 struct constant {
-	const void *data;
-	size_t bytes;
-	bool is_known;
+	struct pack *pack;
 	struct fingerprint fingerprint;
 };
 
 struct packs {
 	struct pack_store *store;
-	pthread_mutex_t lock; /* guards the fingerprints */
-	size_t n;
-	struct constant *constant; /* by address */
+	size_t n, cap;
+	struct constant *constant;
+	pthread_mutex_t lock; /* guards is_sorted and, until it is, the list */
+	bool is_sorted;	      /* by address */
 };
 
 static enum err_code no_memory(struct err *err)
@@ -105,97 +103,6 @@ void pack_store_stats(struct pack_store *store, struct pack_stats *ret)
 	(void)pthread_mutex_lock(&store->lock);
 	*ret = store->stats;
 	(void)pthread_mutex_unlock(&store->lock);
-}
-
-/* --- the constants of a graph --- */
-
-static int by_address(const void *x, const void *y)
-{
-	const struct constant *a = x, *b = y;
-	const uintptr_t i = (uintptr_t)a->data, j = (uintptr_t)b->data;
-
-	return (i > j) - (i < j);
-}
-
-static enum err_code list_constants(struct packs *packs,
-				    const struct graph *graph, struct err *err)
-{
-	packs->constant =
-	    mem_array((size_t)graph->n_constant + 1, sizeof(*packs->constant));
-	if (!packs->constant)
-		return no_memory(err);
-	for (int32_t i = 0; i < graph->n_constant; i++) {
-		const struct tensor_view *view = &graph->constant[i];
-
-		if (view->data)
-			packs->constant[packs->n++] = (struct constant){
-				.data = view->data,
-				.bytes =
-				    tensor_bytes(view->dtype, &view->shape),
-			};
-	}
-	qsort(packs->constant, packs->n, sizeof(*packs->constant), by_address);
-	return ERR_NONE;
-}
-
-enum err_code packs_create(struct pack_store *store, const struct graph *graph,
-			   struct packs **ret_packs, struct err *err)
-{
-	struct packs *packs = mem_zero(sizeof(*packs));
-	enum err_code rc = ERR_NONE;
-
-	if (!packs)
-		return no_memory(err);
-	(void)pthread_mutex_init(&packs->lock, NULL);
-	if (store)
-		packs->store = pack_store_ref(store);
-	else
-		rc = pack_store_create(&packs->store, err);
-	if (!rc)
-		rc = list_constants(packs, graph, err);
-	if (rc) {
-		packs_destroy(packs);
-		return rc;
-	}
-	*ret_packs = packs;
-	return ERR_NONE;
-}
-
-void packs_destroy(struct packs *packs)
-{
-	if (!packs)
-		return;
-	pack_store_unref(packs->store);
-	(void)pthread_mutex_destroy(&packs->lock);
-	mem_free(packs->constant);
-	mem_free(packs);
-}
-
-/* Elements that are no constant of the graph were made for one plan: their
- * address says nothing about the next ones there. */
-static struct fingerprint fingerprint(struct packs *packs, const void *plain,
-				      size_t bytes)
-{
-	const struct constant want = { .data = plain };
-	struct constant *constant =
-	    bsearch(&want, packs->constant, packs->n, sizeof(want), by_address);
-	struct fingerprint ret;
-	bool is_known = false;
-
-	if (!constant || constant->bytes != bytes)
-		return fingerprint_of(&packs->store->key, plain, bytes);
-	(void)pthread_mutex_lock(&packs->lock);
-	is_known = constant->is_known;
-	ret = constant->fingerprint;
-	(void)pthread_mutex_unlock(&packs->lock);
-	if (is_known)
-		return ret;
-	ret = fingerprint_of(&packs->store->key, plain, bytes);
-	(void)pthread_mutex_lock(&packs->lock);
-	constant->fingerprint = ret;
-	constant->is_known = true;
-	(void)pthread_mutex_unlock(&packs->lock);
-	return ret;
 }
 
 /* --- packs --- */
@@ -340,13 +247,12 @@ static void settle(struct pack_store *store, struct pack *pack, bool is_made)
 	(void)pthread_mutex_unlock(&store->lock);
 }
 
-static enum err_code get_shared(struct packs *packs,
-				const struct pack_wish *wish, struct pack *mine,
-				struct pack **ret_pack, struct err *err)
+/* The pack of a wish in the store of `mine`, which is taken. */
+static enum err_code share(const struct pack_wish *wish,
+			   struct fingerprint plain, struct pack *mine,
+			   struct pack **ret_pack, struct err *err)
 {
-	struct pack_store *store = packs->store;
-	const struct fingerprint plain =
-	    fingerprint(packs, wish->plain, wish->plain_bytes);
+	struct pack_store *store = mine->store;
 	struct pack *other = find_or_announce(store, wish, plain, mine);
 	enum err_code rc;
 
@@ -364,6 +270,138 @@ static enum err_code get_shared(struct packs *packs,
 	return rc;
 }
 
+/* --- what is kept --- */
+
+enum err_code packs_create(struct pack_store *store, struct packs **ret_packs,
+			   struct err *err)
+{
+	struct packs *packs = mem_zero(sizeof(*packs));
+	enum err_code rc = ERR_NONE;
+
+	if (!packs)
+		return no_memory(err);
+	(void)pthread_mutex_init(&packs->lock, NULL);
+	if (store)
+		packs->store = pack_store_ref(store);
+	else
+		rc = pack_store_create(&packs->store, err);
+	if (rc)
+		packs_destroy(packs);
+	else
+		*ret_packs = packs;
+	return rc;
+}
+
+void packs_destroy(struct packs *packs)
+{
+	if (!packs)
+		return;
+	for (size_t i = 0; i < packs->n; i++)
+		pack_put(packs->constant[i].pack);
+	pack_store_unref(packs->store);
+	(void)pthread_mutex_destroy(&packs->lock);
+	mem_free(packs->constant);
+	mem_free(packs);
+}
+
+static bool make_room(struct packs *packs)
+{
+	const size_t cap = packs->cap ? 2 * packs->cap : FIRST_CAP;
+	struct constant *grown;
+
+	if (packs->n < packs->cap)
+		return true;
+	grown = mem_resize(packs->constant, cap, sizeof(*grown));
+	if (!grown)
+		return false;
+	packs->constant = grown;
+	packs->cap = cap;
+	return true;
+}
+
+static enum err_code copy(const void *data, const void *plain, void *to,
+			  struct err *err)
+{
+	(void)err;
+	memcpy(to, plain, *(const size_t *)data);
+	return ERR_NONE;
+}
+
+enum err_code packs_keep(struct packs *packs, const void *bytes, size_t n,
+			 const void **ret_bytes, struct err *err)
+{
+	static const char form[] = "plain";
+	const struct pack_wish wish = { .plain = bytes,
+					.plain_bytes = n,
+					.form = form,
+					.form_bytes = sizeof(form),
+					.bytes = n,
+					.make = copy,
+					.data = &n };
+	struct pack *mine = pack_create(packs, &wish);
+	struct constant constant;
+	enum err_code rc;
+
+	if (!mine)
+		return no_memory(err);
+	if (!make_room(packs)) {
+		pack_destroy(mine);
+		return no_memory(err);
+	}
+	constant.fingerprint = fingerprint_of(&packs->store->key, bytes, n);
+	rc = share(&wish, constant.fingerprint, mine, &constant.pack, err);
+	if (rc)
+		return rc;
+	packs->constant[packs->n++] = constant;
+	packs->is_sorted = false;
+	*ret_bytes = pack_bytes(constant.pack);
+	return ERR_NONE;
+}
+
+static int by_address(const void *x, const void *y)
+{
+	const struct constant *a = x, *b = y;
+	const uintptr_t i = (uintptr_t)a->pack->data;
+	const uintptr_t j = (uintptr_t)b->pack->data;
+
+	return (i > j) - (i < j);
+}
+
+static void sort(struct packs *packs)
+{
+	(void)pthread_mutex_lock(&packs->lock);
+	if (!packs->is_sorted && packs->n)
+		qsort(packs->constant, packs->n, sizeof(*packs->constant),
+		      by_address);
+	packs->is_sorted = true;
+	(void)pthread_mutex_unlock(&packs->lock);
+}
+
+/* What is not kept was made for one plan: its address says nothing about the
+ * next elements there. */
+static struct fingerprint fingerprint(struct packs *packs, const void *plain,
+				      size_t bytes)
+{
+	size_t low = 0, high = packs->n;
+
+	sort(packs);
+	while (low < high) {
+		const size_t middle = low + (high - low) / 2;
+		const struct constant *constant = &packs->constant[middle];
+		const uintptr_t at = (uintptr_t)constant->pack->data;
+
+		if (at == (uintptr_t)plain && constant->pack->bytes == bytes)
+			return constant->fingerprint;
+		if (at < (uintptr_t)plain)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	return fingerprint_of(&packs->store->key, plain, bytes);
+}
+
+/* --- what kernels ask for --- */
+
 enum err_code pack_get(struct packs *packs, const struct pack_wish *wish,
 		       struct pack **ret_pack, struct err *err)
 {
@@ -373,7 +411,9 @@ enum err_code pack_get(struct packs *packs, const struct pack_wish *wish,
 	if (!mine)
 		return no_memory(err);
 	if (packs)
-		return get_shared(packs, wish, mine, ret_pack, err);
+		return share(wish,
+			     fingerprint(packs, wish->plain, wish->plain_bytes),
+			     mine, ret_pack, err);
 	rc = fill(mine, wish, err);
 	if (rc)
 		pack_destroy(mine);

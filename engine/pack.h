@@ -5,18 +5,21 @@
  * A kernel's prepare() asks for a form of a constant's elements with
  * pack_get(). Where the same elements were brought to the same form before, by
  * another plan or for another model, it gets those bytes; else its make() runs.
- * Elements are told apart by a fingerprint (base/fingerprint.h), which is
- * taken once of each constant of the graph; forms by bytes that the kernel
- * chooses, which must say everything that make() goes by. Who asks for a pack
- * that another thread is making waits for it.
+ * Elements are told apart by a fingerprint (base/fingerprint.h); forms by bytes
+ * that the kernel chooses, which must say everything that make() goes by. Who
+ * asks for a pack that another thread is making waits for it.
+ *
+ * A reader of models keeps large constants with packs_keep(): as they are, but
+ * shared with other models, and their fingerprint is taken only once.
  *
  * Ownership: a pack is counted, each pack_get() wants a pack_put(), and lives
- *            as long as somebody has it: the states of plans' kernels. A store
- *            is counted, too, by the `struct packs` and packs of it. The graph
- *            of a `struct packs` must outlive it.
- * Threads:   every function may be called from any thread, but packs_destroy().
- *            Bytes of a pack are read only. make() runs without a lock and must
- *            not ask for packs.
+ *            as long as somebody has it: the states of plans' kernels. What is
+ *            kept lives as long as the `struct packs`. A store is counted, too,
+ *            by the `struct packs` and packs of it.
+ * Threads:   every function may be called from any thread, but packs_keep()
+ *            and packs_destroy(): those by one, while no other is at it. Bytes
+ *            of a pack are read only. make() runs without a lock and must not
+ *            ask for packs.
  */
 #ifndef ENGINE_PACK_H
 #define ENGINE_PACK_H
@@ -26,10 +29,8 @@
 
 #include "base/err.h"
 
-struct graph;
-
 struct pack_store; /* of a process */
-struct packs;	   /* of a graph, in a store */
+struct packs;	   /* of a model, in a store */
 struct pack;	   /* packed bytes */
 
 struct pack_wish {
@@ -58,10 +59,13 @@ void pack_store_stats(struct pack_store *store, struct pack_stats *ret);
 
 /** store NULL: one of its own. */
 MUST_USE enum err_code packs_create(struct pack_store *store,
-				    const struct graph *graph,
 				    struct packs **ret_packs, struct err *err);
 /** NULL is fine. Packs may live on. */
 void packs_destroy(struct packs *packs);
+/** Equal bytes, 64-byte aligned. */
+MUST_USE enum err_code packs_keep(struct packs *packs, const void *bytes,
+				  size_t n, const void **ret_bytes,
+				  struct err *err);
 
 /** packs NULL: shared with nobody. */
 MUST_USE enum err_code pack_get(struct packs *packs,

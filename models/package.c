@@ -41,8 +41,8 @@ void package_unref(struct package *package)
 						 memory_order_acq_rel) != 1)
 		return;
 	pipeline_destroy(package->pipeline);
-	packs_destroy(package->packs);
 	graph_destroy(package->graph);
+	packs_destroy(package->packs);
 	arena_destroy(loaded->arena);
 	mem_free(loaded);
 }
@@ -80,7 +80,10 @@ static enum err_code read_graph(struct loaded *loaded, const char *file,
 				const struct file_root *folder, struct err *err)
 {
 	struct package *package = &loaded->package;
-	const struct onnx_options options = { .folder = folder, .copy = true };
+	const struct onnx_options options = { .folder = folder,
+					      .copy = true,
+					      .is_map = true,
+					      .packs = package->packs };
 	enum err_code rc;
 
 	rc = onnx_read(map->data, map->len, file, &options, &package->graph,
@@ -230,20 +233,15 @@ static enum err_code load_pipeline(struct package *package, struct err *err)
 
 /* --- the whole --- */
 
-static enum err_code finish(struct package *package, struct pack_store *store,
-			    struct err *err)
+static void finish(struct package *package)
 {
-	enum err_code rc =
-	    packs_create(store, package->graph, &package->packs, err);
-
 	package->batches =
-	    !rc && package->signature.may_batch && package_check_batch(package);
-	return rc;
+	    package->signature.may_batch && package_check_batch(package);
 }
 
 static enum err_code load_folder(struct loaded *loaded,
 				 const struct file_root *folder,
-				 struct pack_store *store, struct err *err)
+				 struct err *err)
 {
 	static const char *const done[] = { "model.onnx", "model.yaml", NULL };
 	struct package *package = &loaded->package;
@@ -264,7 +262,8 @@ static enum err_code load_folder(struct loaded *loaded,
 		return rc;
 	if (manifest.is_there)
 		package->bytes = bytes;
-	return finish(package, store, err);
+	finish(package);
+	return ERR_NONE;
 }
 
 enum err_code package_load(const struct package_source *source,
@@ -276,9 +275,11 @@ enum err_code package_load(const struct package_source *source,
 
 	if (!loaded)
 		return no_memory(source->name, err);
-	rc = file_root_enter(source->root, source->path, &folder, err);
+	rc = packs_create(source->packs, &loaded->package.packs, err);
 	if (!rc)
-		rc = load_folder(loaded, folder, source->packs, err);
+		rc = file_root_enter(source->root, source->path, &folder, err);
+	if (!rc)
+		rc = load_folder(loaded, folder, err);
 	file_root_close(folder);
 	if (rc) {
 		package_unref(&loaded->package);
@@ -304,17 +305,19 @@ enum err_code package_load_file(const char *path, struct package **ret_package,
 		return no_memory(name, err);
 	dir = slash ? mem_printf("%.*s", (int)(slash - path + 1), path)
 		    : mem_strdup(".");
-	rc = dir ? file_root_open(dir, &folder, err) : no_memory(name, err);
+	rc = packs_create(NULL, &loaded->package.packs, err);
+	if (!rc)
+		rc = dir ? file_root_open(dir, &folder, err)
+			 : no_memory(name, err);
 	if (!rc)
 		rc = load_graph(loaded, folder, name, &none, err);
-	if (!rc)
-		rc = finish(&loaded->package, NULL, err);
 	file_root_close(folder);
 	mem_free(dir);
 	if (rc) {
 		package_unref(&loaded->package);
 		return rc;
 	}
+	finish(&loaded->package);
 	*ret_package = &loaded->package;
 	return ERR_NONE;
 }

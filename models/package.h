@@ -8,7 +8,8 @@
  *
  * Ownership: counted and immutable after load; graph, pipeline and strings end
  *            with the last unref. Elements are copied out of the file, so
- *            that one who cuts it short cannot take the process with it.
+ *            that one who cuts it short cannot take the process with it;
+ *            large constants are shared with other packages (engine/pack.h).
  * Threads:   read only.
  */
 #ifndef MODELS_PACKAGE_H
@@ -37,7 +38,7 @@ struct package {
 	const char *name; /**< of the model */
 	int64_t version;
 	struct graph *graph; /**< typed: ready for plans, which widen */
-	struct packs *packs; /**< of the graph: for plan_options */
+	struct packs *packs; /**< keeps its constants: for plan_options */
 	struct model_signature signature;
 	struct pipeline *pipeline; /**< NULL: a model without features */
 	const struct doc *about;   /**< model.yaml, or NULL */

@@ -384,8 +384,12 @@ Test(package, shares_packed_weights_with_packages_of_one_store)
 				     ERR_NONE, "%s", f.err.msg);
 			plan[j] = make_plan(package[j]);
 		}
+		/* each as it is and as the kernel wants it */
 		pack_store_stats(source.packs, &stats);
-		cr_assert_eq(stats.n, rows[i].is_shared ? 1 : 2);
+		cr_assert_eq(stats.n, rows[i].is_shared ? 2 : 4);
+		cr_assert_eq(package[0]->graph->constant[0].data ==
+				 package[1]->graph->constant[0].data,
+			     rows[i].is_shared);
 		for (int j = 0; j < 2; j++) {
 			plan_unref(plan[j]);
 			package_unref(package[j]);
