@@ -35,6 +35,8 @@ enum kernel_flag {
 	KERNEL_TEXT = 16, /**< makes strings: call->heap is there */
 };
 
+struct packs; /* engine/pack.h */
+
 enum numerics {
 	NUMERICS_STRICT,     /**< no reassociation beyond the kernel's own */
 	NUMERICS_REPEATABLE, /**< training: the same bits for any thread count
@@ -49,6 +51,7 @@ struct kernel_query {
 	unsigned n_in, n_out;	     /**< absent ones have elem DTYPE_NONE */
 	unsigned want_slices;	     /**< a wish, weighed against the cost */
 	enum numerics numerics;
+	struct packs *packs; /**< for pack_get(); may be NULL */
 };
 
 /** Prepare's answer; zeroed before the call but n_slices = 1. */
