@@ -131,7 +131,8 @@ struct rank edit_rank(const struct edit *edit, int32_t value)
 	const struct tensor_view *view = edit_constant(edit, value);
 
 	if (view)
-		return (struct rank){ (int)view->shape.rank, true };
+		return (struct rank){ .least = (int)view->shape.rank,
+				      .is_exact = true };
 	if (value == VALUE_NONE || value >= edit->n_value)
 		return (struct rank){ 0 };
 	return edit->rank[value];

@@ -31,6 +31,7 @@ struct edit {
 struct rank {
 	int least;
 	bool is_exact; /**< it is `least` */
+	int length;    /**< of a vector, where known; else 0 */
 };
 
 MUST_USE enum err_code edit_init(struct edit *edit,

@@ -13,9 +13,12 @@ static void fold_value(struct edit *edit, const struct facts *facts,
 {
 	const struct fact *fact = &facts->fact[value];
 	const struct tensor_view view = fact_view(fact);
+	const size_t bytes = tensor_bytes(view.dtype, &view.shape);
 	int32_t constant = VALUE_NONE;
 
-	if (edit->build.code)
+	/* what does not fit is run, not refused */
+	if (edit->build.code || bytes > edit->graph->max_bytes / 2 -
+					    arena_used(edit->graph->arena) / 2)
 		return;
 	edit->build.code =
 	    graph_copy_constant(edit->graph, edit->graph->value[value].name,

@@ -14,11 +14,17 @@ struct look {
 
 typedef struct rank (*rank_rule)(const struct look *look);
 
-static const struct rank unknown = { 0, false };
+static const struct rank unknown = { .least = 0 };
 
 static struct rank exactly(int rank)
 {
-	return (struct rank){ rank < 0 ? 0 : rank, rank >= 0 };
+	return (struct rank){ .least = rank < 0 ? 0 : rank,
+			      .is_exact = rank >= 0 };
+}
+
+static struct rank vector_of(int length)
+{
+	return (struct rank){ .least = 1, .is_exact = true, .length = length };
 }
 
 static struct rank rank_of(const struct look *look, int32_t i)
@@ -57,9 +63,18 @@ static struct rank same(const struct look *look)
 	return rank_of(look, 0);
 }
 
+/* As many axes, of other extents. */
+static struct rank resized(const struct look *look)
+{
+	struct rank rank = rank_of(look, 0);
+
+	rank.length = 0;
+	return rank;
+}
+
 static struct rank broadcast(const struct look *look)
 {
-	struct rank most = { 0, true };
+	struct rank most = { .is_exact = true };
 
 	for (int32_t i = 0; i < look->node->n_in; i++) {
 		const struct rank rank = rank_of(look, i);
@@ -74,15 +89,18 @@ static struct rank broadcast(const struct look *look)
 static struct rank concat(const struct look *look)
 {
 	struct rank best = unknown;
+	bool has_lengths = true;
+	int length = 0;
 
 	for (int32_t i = 0; i < look->node->n_in; i++) {
 		const struct rank rank = rank_of(look, i);
 
-		if (rank.is_exact)
-			return rank;
+		length += rank.length;
+		has_lengths &= rank.length > 0;
+		best.is_exact |= rank.is_exact;
 		best.least = rank.least > best.least ? rank.least : best.least;
 	}
-	return best;
+	return has_lengths ? vector_of(length) : best;
 }
 
 static struct rank conv(const struct look *look)
@@ -98,10 +116,22 @@ static struct rank matrix(const struct look *look)
 	return exactly(2);
 }
 
-static struct rank vector(const struct look *look)
+static int clamp(int64_t at, int rank)
 {
-	(void)look;
-	return exactly(1);
+	at += at < 0 ? rank : 0;
+	return at < 0 ? 0 : at > rank ? rank : (int)at;
+}
+
+static struct rank shape(const struct look *look)
+{
+	const struct rank x = rank_of(look, 0);
+	int first, last;
+
+	if (!x.is_exact)
+		return exactly(1);
+	first = clamp(int_attr(look->node, "start", 0), x.least);
+	last = clamp(int_attr(look->node, "end", INT64_MAX), x.least);
+	return last > first ? vector_of(last - first) : exactly(1);
 }
 
 static struct rank matmul(const struct look *look)
@@ -117,12 +147,12 @@ static struct rank matmul(const struct look *look)
 	return unknown;
 }
 
-/* As many as a constant of the target shape has elements. */
+/* As many as the target shape has elements. */
 static struct rank reshape(const struct look *look)
 {
-	const struct tensor_view *shape = constant_of(look, 1);
+	const struct rank target = rank_of(look, 1);
 
-	return shape ? exactly((int)shape_count(&shape->shape)) : unknown;
+	return target.length ? exactly(target.length) : unknown;
 }
 
 static struct rank plus_axes(const struct look *look, int sign)
@@ -130,10 +160,15 @@ static struct rank plus_axes(const struct look *look, int sign)
 	const struct tensor_view *axes = constant_of(look, 1);
 	const struct rank x = rank_of(look, 0);
 	const int n = axes ? sign * (int)shape_count(&axes->shape) : 0;
+	struct rank rank = { .least = sign > 0 ? x.least : 0 };
 
 	if (!axes)
-		return (struct rank){ sign > 0 ? x.least : 0, false };
-	return (struct rank){ x.least + n < 0 ? 0 : x.least + n, x.is_exact };
+		return rank;
+	rank.least = x.least + n < 0 ? 0 : x.least + n;
+	rank.is_exact = x.is_exact;
+	/* a number as a vector of one */
+	rank.length = x.is_exact && !x.least && n == 1;
+	return rank;
 }
 
 static struct rank unsqueeze(const struct look *look)
@@ -151,7 +186,7 @@ static struct rank reduce(const struct look *look)
 	const struct tensor_view *axes = constant_of(look, 1);
 
 	if (int_attr(look->node, "keepdims", 1))
-		return same(look);
+		return resized(look);
 	return axes && shape_count(&axes->shape) ? plus_axes(look, -1)
 						 : unknown;
 }
@@ -160,32 +195,38 @@ static struct rank gather(const struct look *look)
 {
 	const struct rank x = rank_of(look, 0), index = rank_of(look, 1);
 	const int least = x.least + index.least - 1;
+	struct rank rank = { .least = least < 0 ? 0 : least };
 
-	return (struct rank){ least < 0 ? 0 : least,
-			      x.is_exact && index.is_exact };
+	rank.is_exact = x.is_exact && index.is_exact;
+	if (x.is_exact && x.least == 1)
+		rank.length = index.length;
+	return rank;
 }
 
 static struct rank transpose(const struct look *look)
 {
 	const int64_t n = int_attr(look->node, "perm", 0);
+	struct rank x = same(look);
 
-	return n ? exactly((int)n) : same(look);
+	x.length = 0;
+	return n ? exactly((int)n) : x;
 }
 
 static struct rank expand(const struct look *look)
 {
-	const struct tensor_view *shape = constant_of(look, 1);
-	const struct rank x = rank_of(look, 0);
-	const int n = shape ? (int)shape_count(&shape->shape) : 0;
+	const struct rank x = rank_of(look, 0), to = rank_of(look, 1);
 
-	return (struct rank){ n > x.least ? n : x.least, shape && x.is_exact };
+	return (struct rank){
+		.least = to.length > x.least ? to.length : x.least,
+		.is_exact = x.is_exact && to.length,
+	};
 }
 
 static const struct {
 	const char *name;
 	rank_rule rule;
 } rules[] = {
-	{ "AveragePool", same },
+	{ "AveragePool", resized },
 	{ "BatchNormalization", same },
 	{ "Cast", same },
 	{ "CastLike", same },
@@ -200,8 +241,8 @@ static const struct {
 	{ "Flatten", matrix },
 	{ "Gather", gather },
 	{ "Gemm", matrix },
-	{ "GlobalAveragePool", same },
-	{ "GlobalMaxPool", same },
+	{ "GlobalAveragePool", resized },
+	{ "GlobalMaxPool", resized },
 	{ "GroupNormalization", same },
 	{ "Hardmax", same },
 	{ "Identity", same },
@@ -210,8 +251,8 @@ static const struct {
 	{ "LayerNormalization", same },
 	{ "LogSoftmax", same },
 	{ "MatMul", matmul },
-	{ "MaxPool", same },
-	{ "Pad", same },
+	{ "MaxPool", resized },
+	{ "Pad", resized },
 	{ "QuantizeLinear", same },
 	{ "ReduceL2", reduce },
 	{ "ReduceMax", reduce },
@@ -220,11 +261,11 @@ static const struct {
 	{ "ReduceProd", reduce },
 	{ "ReduceSum", reduce },
 	{ "Reshape", reshape },
-	{ "Resize", same },
-	{ "Shape", vector },
-	{ "Slice", same },
+	{ "Resize", resized },
+	{ "Shape", shape },
+	{ "Slice", resized },
 	{ "Softmax", same },
-	{ "Split", same },
+	{ "Split", resized },
 	{ "Squeeze", squeeze },
 	{ "Transpose", transpose },
 	{ "Unsqueeze", unsqueeze },
@@ -242,6 +283,15 @@ static rank_rule find_rule(const struct op *op)
 	return NULL;
 }
 
+static struct rank rank_of_shape(const struct shape *shape)
+{
+	struct rank rank = exactly((int)shape->rank);
+
+	if (shape->rank == 1 && shape->dim[0] <= SHAPE_MAX_RANK)
+		rank.length = (int)shape->dim[0];
+	return rank;
+}
+
 static void know_sources(const struct pass_context *context, struct rank *rank)
 {
 	const struct graph *graph = context->graph;
@@ -250,11 +300,11 @@ static void know_sources(const struct pass_context *context, struct rank *rank)
 		const struct graph_value *value = &graph->value[i];
 
 		if (value->origin == ORIGIN_CONST)
-			rank[i] = exactly(
-			    (int)graph->constant[value->source].shape.rank);
+			rank[i] = rank_of_shape(
+			    &graph->constant[value->source].shape);
 		else if (value->origin == ORIGIN_VARIABLE)
-			rank[i] = exactly((int)graph->variable[value->source]
-					      .view.shape.rank);
+			rank[i] = rank_of_shape(
+			    &graph->variable[value->source].view.shape);
 	}
 	for (int32_t i = 0; context->input_rank && i < graph->n_input; i++)
 		rank[graph->input[i]] = exactly(context->input_rank[i]);

@@ -202,6 +202,65 @@ static const struct pass_case transposes[] = {
 	{ 0 },
 };
 
+static const struct pass_case biases[] = {
+	{ "matrices", "matmul_bias",
+	  "y = Add(MatMul(x:float[3,5], w:float[5,4]!), c:float[4]!)",
+	  "y = Gemm(x:float[3,5], w:float[5,4]!, c:float[4]!)" },
+	{ "the row first", "matmul_bias",
+	  "y = Add(c:float[4]!, MatMul(x:float[3,5], w:float[5,4]!))",
+	  "y = Gemm(x:float[3,5], w:float[5,4]!, c:float[4]!)" },
+	{ "batches", "matmul_bias",
+	  "y = Add(MatMul(x:float[2,3,5], w:float[5,4]!), c:float[4]!)",
+	  "y = predictd.MatMulT(x:float[2,3,5], w:float[5,4]!, c:float[4]!)" },
+	{ "transposed", "matmul_bias",
+	  "y = Add(predictd.MatMulT<trans_b=1>(x:float[2,3,5], w:float[4,5]!), "
+	  "c:float[4]!)",
+	  "y = predictd.MatMulT<trans_b=1>(x:float[2,3,5], w:float[4,5]!, "
+	  "c:float[4]!)" },
+	{ "one number", "matmul_bias",
+	  "y = Add(MatMul(x:float[3,5], w:float[5,4]!), c:float[1]!)", NULL },
+	{ "a row for one column", "matmul_bias",
+	  "y = Add(MatMul(x:float[3,5], w:float[5,1]!), c:float[4]!)", NULL },
+	{ "a vector", "matmul_bias",
+	  "y = Add(MatMul(x:float[5], w:float[5,4]!), c:float[4]!)", NULL },
+	{ "read elsewhere", "matmul_bias",
+	  "a = MatMul(x:float[3,5], w:float[5,4]!); y = Add(a, c:float[4]!); "
+	  "return a, y",
+	  NULL },
+	{ 0 },
+};
+
+#define TABLE "Cast<to=float>(t:int8[300,256]!)"
+#define ROWS "Cast<to=float>(Gather(t:int8[300,256]!, i:int64[2,3]))"
+
+static const struct pass_case gathers[] = {
+	{ "a scale", "gather_first",
+	  "y = Gather(Mul(" TABLE ", 0.5), i:int64[2,3])",
+	  "y = Mul(" ROWS ", 0.5)" },
+	{ "a scale a row", "gather_first",
+	  "y = Gather(Mul(s:float[300,1]!, " TABLE "), i:int64[2,3])",
+	  "y = Mul(Gather(s:float[300,1]!, i:int64[2,3]), "
+	  "Cast<to=float>(Gather(t:int8[300,256]!, i)))" },
+	{ "a scale a column", "gather_first",
+	  "y = Gather(Mul(" TABLE ", s:float[1,256]!), i:int64[2,3])",
+	  "y = Mul(" ROWS ", s:float[1,256]!)" },
+	{ "two steps", "gather_first",
+	  "y = Gather(Mul(Sub(" TABLE ", 3), s:float[256]!), i:int64[2,3])",
+	  "y = Mul(Sub(" ROWS ", 3), s:float[256]!)" },
+	{ "a scale a column for one row", "gather_first",
+	  "y = Gather(Mul(" TABLE ", s:float[1,256]!), i:int64[])", NULL },
+	{ "another axis", "gather_first",
+	  "y = Gather<axis=1>(Mul(" TABLE ", 0.5), i:int64[2,3])", NULL },
+	{ "a table that is wide", "gather_first",
+	  "y = Gather(Mul(t:float[300,256]!, 0.5), i:int64[2,3])", NULL },
+	{ "a table that is small", "gather_first",
+	  "y = Gather(Cast<to=float>(t:int8[30,2]!), i:int64[2,3])", NULL },
+	{ "a table that is read elsewhere", "gather_first",
+	  "a = Mul(" TABLE ", 0.5); y = Gather(a, i:int64[2,3]); return a, y",
+	  NULL },
+	{ 0 },
+};
+
 static const struct pass_case pads[] = {
 	{ "an image", "pad",
 	  "y = Conv(Pad(x:float[1,2,5,5], p:int64[8]={0,0,1,2,0,0,3,0}), "
@@ -272,4 +331,14 @@ Test(passes, transposes)
 Test(passes, pad)
 {
 	pass_check_all(pads);
+}
+
+Test(passes, matmul_bias)
+{
+	pass_check_all(biases);
+}
+
+Test(passes, gather_first)
+{
+	pass_check_all(gathers);
 }
