@@ -25,6 +25,7 @@
 
 #include "engine/facts.h"
 #include "engine/kernel.h"
+#include "engine/passes/pass_switch.h"
 
 /** Input shapes, and the values of those small integer inputs that decide
  * shapes. */
@@ -38,7 +39,8 @@ struct plan_options {
 	bool keep_all;	  /**< no sharing of bytes: for tests */
 	unsigned threads; /**< that may come to a run; 0: 1 */
 	enum numerics numerics;
-	size_t memory_limit; /**< of arena and scratch; 0: none */
+	size_t memory_limit;	   /**< of arena and scratch; 0: none */
+	struct pass_switch passes; /**< zero: every PLAN pass */
 };
 
 /** Bytes. The arena holds inputs, outputs, values and scratches; scratch is

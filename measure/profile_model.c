@@ -127,14 +127,17 @@ static enum err_code profile_model(const struct args *args, bool *ret_failed,
 				   struct err *err)
 {
 	const char *trace = args_text(args, "trace", NULL);
+	struct trial_options options;
 	struct job job = { 0 };
 	enum err_code rc;
 
 	*ret_failed = false;
 	rc = read_flags(args, &job, err);
+	options.threads = (unsigned)job.threads;
 	if (!rc)
-		rc = trial_open(args->word[0], (unsigned)job.threads,
-				&job.trial, err);
+		rc = trial_passes(args, &options.passes, err);
+	if (!rc)
+		rc = trial_open(args->word[0], &options, &job.trial, err);
 	if (!rc)
 		rc = made_inputs_prepare(args, job.batch, &job.trial, err);
 	if (!rc)
@@ -157,6 +160,7 @@ static const struct args_flag flags[] = {
 	{ "trace", "FILE", "write the last run as trace events there" },
 	{ "top", "N", "the N dearest steps only (30)" },
 	{ "json", NULL, "one JSON object, with every step" },
+	TRIAL_PASSES_FLAG,
 	{ 0 },
 };
 

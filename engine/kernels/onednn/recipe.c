@@ -186,7 +186,8 @@ static enum err_code refuse_reference(const_dnnl_primitive_desc_t pd,
 		       name);
 }
 
-enum err_code recipe_offer(const struct recipe *recipe, const void *op_desc,
+static enum err_code offer(const struct recipe *recipe, const void *op_desc,
+			   const_dnnl_post_ops_t ops,
 			   const_dnnl_primitive_desc_t hint,
 			   dnnl_primitive_desc_t *ret_pd, struct err *err)
 {
@@ -194,6 +195,9 @@ enum err_code recipe_offer(const struct recipe *recipe, const void *op_desc,
 	dnnl_primitive_desc_t pd = NULL;
 	enum err_code rc = scratchpad_attr(&attr, err);
 
+	if (!rc && ops)
+		rc = onednn_check(dnnl_primitive_attr_set_post_ops(attr, ops),
+				  "post-operations", err);
 	if (!rc)
 		rc = onednn_check(dnnl_primitive_desc_create(
 				      &pd, op_desc, attr, recipe->engine, hint),
@@ -207,6 +211,20 @@ enum err_code recipe_offer(const struct recipe *recipe, const void *op_desc,
 	else if (!rc)
 		*ret_pd = pd;
 	return rc;
+}
+
+enum err_code recipe_offer(const struct recipe *recipe, const void *op_desc,
+			   const_dnnl_primitive_desc_t hint,
+			   dnnl_primitive_desc_t *ret_pd, struct err *err)
+{
+	return offer(recipe, op_desc, NULL, hint, ret_pd, err);
+}
+
+enum err_code recipe_offer_with(const struct recipe *recipe,
+				const void *op_desc, const_dnnl_post_ops_t ops,
+				dnnl_primitive_desc_t *ret_pd, struct err *err)
+{
+	return offer(recipe, op_desc, ops, NULL, ret_pd, err);
 }
 
 enum err_code recipe_add(struct recipe *recipe, const_dnnl_primitive_desc_t pd,

@@ -94,6 +94,12 @@ MUST_USE enum err_code recipe_offer(const struct recipe *recipe,
 				    const_dnnl_primitive_desc_t hint,
 				    dnnl_primitive_desc_t *ret_pd,
 				    struct err *err);
+/** The same for a forward primitive with post-operations (NULL: none). */
+MUST_USE enum err_code recipe_offer_with(const struct recipe *recipe,
+					 const void *op_desc,
+					 const_dnnl_post_ops_t ops,
+					 dnnl_primitive_desc_t *ret_pd,
+					 struct err *err);
 /** A step of that primitive over slots; its scratchpad is added. */
 MUST_USE enum err_code recipe_add(struct recipe *recipe,
 				  const_dnnl_primitive_desc_t pd,
