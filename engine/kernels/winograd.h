@@ -33,9 +33,9 @@ struct winograd {
 	int64_t in[2], out[2]; /**< rows and columns */
 	int64_t begin[2];      /**< zeros before them */
 	unsigned lanes;	       /**< 8 or 16 */
+	unsigned size;	       /**< outputs each way: 2, 4; 0: the faster */
 
 	/* By winograd_plan(): */
-	unsigned size; /**< 2 or 4 outputs each way */
 	const struct winograd_loops *loops;
 	int64_t tiles[2]; /**< rows and columns of tiles of an image */
 	int64_t chunk;	  /**< tiles whose points are kept at once */

@@ -113,6 +113,7 @@ static void plan_size(struct winograd *plan, unsigned size, unsigned want)
 bool winograd_plan(struct winograd *plan, unsigned want)
 {
 	struct winograd small = *plan;
+	const bool is_free = plan->size == 0;
 
 	if ((plan->lanes != 8 && plan->lanes != 16) ||
 	    plan->c > WEIGHTS_MOST / plan->m / (36 * 4))
@@ -120,7 +121,9 @@ bool winograd_plan(struct winograd *plan, unsigned want)
 	if (want < 1)
 		want = 1;
 	plan->loops = small.loops = loops_of(plan->lanes);
-	plan_size(plan, 4, want);
+	plan_size(plan, is_free ? 4 : plan->size, want);
+	if (!is_free)
+		return true;
 	plan_size(&small, 2, want);
 	if (winograd_cost(&small) < winograd_cost(plan))
 		*plan = small;
