@@ -183,7 +183,7 @@ INLINE void multiply(const int n, const struct group *group)
 	for (int r = 0; r < n; r++)
 		sum[r][0] = sum[r][1] = (vec){ 0 };
 	for (int64_t block = group->blocks; block > 0; block--) {
-#pragma GCC unroll 8
+#pragma GCC unroll 1 /* more of it does not fit in registers */
 		for (int c = 0; c < LANES; c++) {
 			const vec u0 = LOAD(u + 2 * LANES * c);
 			const vec u1 = LOAD(u + 2 * LANES * c + LANES);
