@@ -21,8 +21,9 @@
 
 #include "models/signature.h"
 
-struct file_root;
 struct buf;
+struct file_root;
+struct packs; /* engine/pack.h */
 
 struct onnx_options {
 	/** Float initializers that feed nodes become ROLE_PARAM variables
@@ -34,6 +35,12 @@ struct onnx_options {
 	size_t max_bytes; /**< ceiling of the graph's arena; 0: default */
 	/** Copy every element: the bytes may end before the graph does. */
 	bool copy;
+	/** The bytes are a mapped file: its pages are given back once they are
+	 * copied. */
+	bool is_map;
+	/** With copy: where large constants are kept, which must outlive the
+	 * graph; NULL: in the graph's arena. */
+	struct packs *packs;
 	/** Sequences and optionals as inputs and outputs, too: for the
 	 * interpreter. Otherwise they are refused. */
 	bool any_values;

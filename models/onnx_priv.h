@@ -20,7 +20,9 @@ struct onnx_reader {
 	const char *name; /**< of the file: begins every message */
 	struct arena *keep, *scratch;
 	const struct file_root *folder; /**< NULL: no external data */
-	bool copy; /**< the bytes end before the graph does */
+	bool copy;   /**< the bytes end before the graph does */
+	bool is_map; /**< see onnx_options */
+	struct packs *packs;
 };
 
 /** ERR_NO_MEMORY: the arena's ceiling, or there is no more. */

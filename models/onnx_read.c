@@ -378,11 +378,15 @@ enum err_code onnx_read(const void *bytes, size_t len, const char *name,
 			struct graph **ret_graph,
 			struct model_signature *ret_signature, struct err *err)
 {
-	struct onnx_importer im = { .reader = { .name = name,
-						.folder = options->folder,
-						.copy = options->copy },
-				    .trainable = options->trainable,
-				    .any_values = options->any_values };
+	struct onnx_importer im = {
+		.reader = { .name = name,
+			    .folder = options->folder,
+			    .copy = options->copy,
+			    .is_map = options->is_map,
+			    .packs = options->copy ? options->packs : NULL },
+		.trainable = options->trainable,
+		.any_values = options->any_values
+	};
 	size_t max_bytes = options->max_bytes;
 	struct model_signature signature;
 	enum err_code rc;

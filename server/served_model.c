@@ -151,7 +151,8 @@ static enum err_code build(struct served_model *model,
 	const struct plan_cache_options options = {
 		.plan = { .threads = serving->threads,
 			  .numerics = NUMERICS_REPEATABLE,
-			  .passes = passes },
+			  .passes = passes,
+			  .packs = model->package->packs },
 		.max_plans = PLANS,
 	};
 	const int64_t start = clock_monotonic_ns();

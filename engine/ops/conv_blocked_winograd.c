@@ -12,8 +12,14 @@
 #include "engine/kernels/onednn/onednn.h"
 #include "engine/kernels/winograd.h"
 #include "engine/ops/blocked.h"
+#include "engine/pack.h"
 
-enum { MAX_PARTS = 64 };
+enum {
+	MAX_PARTS = 64,
+	/* begins what the weights' form is told by, unlike any other kernel's
+	 */
+	FORM_WINOGRAD = 0x57494e4f,
+};
 
 #define PART_US 20.0
 
@@ -22,7 +28,7 @@ struct state {
 	struct conv_blocked g;
 	struct winograd_values values; /* addresses come with the call */
 	double numbers[2];
-	float *u;
+	struct pack *u;
 };
 
 static bool is_3x3(const struct window *w)
@@ -120,12 +126,43 @@ static unsigned parts(const struct kernel_query *query)
 	return want < most ? want : (unsigned)most;
 }
 
+static enum err_code transform(const void *plan, const void *w, void *u,
+			       struct err *err)
+{
+	(void)err;
+	winograd_transform(plan, w, u);
+	return ERR_NONE;
+}
+
+/* The same form for any batch, plane and number of slices. */
+static enum err_code pack(const struct kernel_query *query, struct state *state,
+			  struct err *err)
+{
+	const struct winograd *plan = &state->plan;
+	const int64_t form[] = { FORM_WINOGRAD, plan->size, plan->lanes,
+				 plan->c, plan->m };
+	const struct pack_wish wish = {
+		.plain = query->in[1].value,
+		.plain_bytes = tensor_bytes(DTYPE_F32, &query->in[1].shape),
+		.form = form,
+		.form_bytes = sizeof(form),
+		.bytes = winograd_weights(plan),
+		.make = transform,
+		.data = plan,
+	};
+	const enum err_code rc = pack_get(query->packs, &wish, &state->u, err);
+
+	if (!rc)
+		state->values.u = pack_bytes(state->u);
+	return rc;
+}
+
 static void finish(void *data)
 {
 	struct state *state = data;
 
 	if (state)
-		mem_free(state->u);
+		pack_put(state->u);
 	mem_free(state);
 }
 
@@ -145,13 +182,9 @@ static enum err_code prepare(const struct kernel_query *query,
 		goto out;
 	}
 	(void)winograd_plan(&state->plan, parts(query));
-	state->u = mem_aligned(winograd_weights(&state->plan));
-	if (!state->u) {
-		rc = err_set(err, ERR_NO_MEMORY, "conv: out of memory");
+	rc = pack(query, state, err);
+	if (rc)
 		goto out;
-	}
-	winograd_transform(&state->plan, query->in[1].value, state->u);
-	state->values.u = state->u;
 	ret->scratch_bytes = winograd_scratch(&state->plan);
 	ret->n_slices = state->plan.tile_parts * state->plan.group_parts;
 	ret->state = state;
