@@ -246,6 +246,7 @@ static const struct kernel conv_blocked_plain = {
 	.run = run,
 };
 static const struct kernel *const kernels[] = {
+	&conv_blocked_winograd,
 	&conv_blocked_onednn,
 	&conv_blocked_direct,
 	&conv_blocked_plain,

@@ -28,11 +28,15 @@ Test(mem, clears_and_aligns)
 {
 	unsigned char *zero = mem_array(7, 11);
 	unsigned char *line = mem_aligned(65);
+	unsigned char *large = mem_aligned(((size_t)5 << 20) + 1);
 
 	for (size_t i = 0; i < 77; i++)
 		cr_assert_eq(zero[i], 0);
 	cr_assert_eq((uintptr_t)line % 64, 0);
 	memset(line, 1, 65);
+	cr_assert_eq((uintptr_t)large % 64, 0);
+	memset(large, 1, ((size_t)5 << 20) + 1);
+	mem_free(large);
 	mem_free(zero);
 	mem_free(line);
 }
