@@ -81,6 +81,8 @@ const struct op_attr *op_attr_find(const struct op_attr *table,
  * the defaults. NULL: out of memory, or the row has none. */
 const void *op_attrs_copy(const struct op *op, const void *attrs,
 			  struct arena *arena);
+/** The same members, lists and elements behind pointers included. */
+bool op_attrs_equal(const struct op *op, const void *a, const void *b);
 /** Reads a member back; lists and strings are borrowed. False when a string
  * or tensor is absent (NULL). */
 bool op_attr_get(const struct op_attr *row, const void *attrs,

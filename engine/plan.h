@@ -25,6 +25,7 @@
 
 #include "engine/facts.h"
 #include "engine/kernel.h"
+#include "engine/passes/pass_switch.h"
 
 /** Input shapes, and the values of those small integer inputs that decide
  * shapes. */
@@ -38,7 +39,8 @@ struct plan_options {
 	bool keep_all;	  /**< no sharing of bytes: for tests */
 	unsigned threads; /**< that may come to a run; 0: 1 */
 	enum numerics numerics;
-	size_t memory_limit; /**< of arena and scratch; 0: none */
+	size_t memory_limit;	   /**< of arena and scratch; 0: none */
+	struct pass_switch passes; /**< zero: every PLAN pass */
 	/** Of the source graph; NULL: kernels pack constants for this plan. */
 	struct packs *packs;
 };
@@ -66,6 +68,18 @@ const struct fact *plan_input(const struct plan *plan, unsigned i);
 const struct fact *plan_output(const struct plan *plan, unsigned i);
 unsigned plan_n_inputs(const struct plan *plan);
 unsigned plan_n_outputs(const struct plan *plan);
+
+/** What a step is; facts and state are the plan's. */
+struct plan_step_info {
+	const char *node_name;
+	const struct kernel *kernel;
+	const struct kernel_query *query; /**< op NULL: a copy */
+	const void *state;
+	unsigned n_slices;
+	double cost_us; /**< predicted */
+};
+/** Of step number i, below plan_report()'s n_steps. */
+struct plan_step_info plan_step_info(const struct plan *plan, size_t i);
 
 struct buf;
 /** One line a step: kernel, node, slices, cost, bytes. */

@@ -146,6 +146,30 @@ struct tensor_view *tensor_copy(const struct tensor_view *view,
 	return copy;
 }
 
+static bool equal_strings(const struct str *a, const struct str *b, size_t n)
+{
+	bool equal = true;
+
+	for (size_t i = 0; i < n && equal; i++)
+		equal =
+		    a[i].len == b[i].len &&
+		    (!a[i].len || !memcmp(a[i].bytes, b[i].bytes, a[i].len));
+	return equal;
+}
+
+bool tensor_equal(const struct tensor_view *a, const struct tensor_view *b)
+{
+	const size_t bytes = tensor_bytes(a->dtype, &a->shape);
+
+	if (a->dtype != b->dtype || a->layout != b->layout ||
+	    !shape_equal(&a->shape, &b->shape))
+		return false;
+	if (a->dtype == DTYPE_STRING)
+		return equal_strings(a->data, b->data,
+				     bytes / sizeof(struct str));
+	return !bytes || !memcmp(a->data, b->data, bytes);
+}
+
 size_t tensor_bytes(enum dtype dtype, const struct shape *shape)
 {
 	return (size_t)shape_count(shape) * dtype_info(dtype)->size;

@@ -70,6 +70,9 @@ const char *shape_text(const struct shape *shape, char *text, size_t cap);
 struct tensor_view *tensor_copy(const struct tensor_view *view,
 				struct arena *arena);
 
+/** The same type, shape, layout and bits; texts by their bytes. */
+bool tensor_equal(const struct tensor_view *a, const struct tensor_view *b);
+
 /** Bytes in memory of a checked shape. */
 size_t tensor_bytes(enum dtype dtype, const struct shape *shape);
 /** Bytes of any extents a stranger may send: checks rank, signs, overflow and

@@ -193,7 +193,7 @@ static enum err_code make_ground(struct daemon *daemon, struct err *err)
 static enum err_code make_server(struct daemon *daemon, struct err *err)
 {
 	const struct config *c = daemon->config;
-	const struct server_options options = {
+	struct server_options options = {
 		.host = c->host,
 		.port = (uint16_t)c->port,
 		.http_threads = c->http_threads ? (unsigned)c->http_threads
@@ -214,7 +214,12 @@ static enum err_code make_server(struct daemon *daemon, struct err *err)
 		.helpers = daemon->helpers,
 		.jobs = &daemon->jobs,
 	};
+	enum err_code rc = ERR_NONE;
 
+	for (size_t i = 0; i < c->passes.n && !rc; i++)
+		rc = pass_switch_parse(c->passes.v[i], &options.passes, err);
+	if (rc)
+		return err_prefix(err, "option 'passes'");
 	return server_create(&options, &daemon->server, err);
 }
 

@@ -33,7 +33,7 @@ static const char *const outcome_name[] = { "passed", "failed", "skipped" };
 
 struct suite {
 	const char *only; /* NULL: all */
-	unsigned threads;
+	struct trial_options options;
 	size_t n[OUTCOMES];
 };
 
@@ -171,7 +171,7 @@ static enum outcome run_test(const struct suite *suite, const char *dir,
 	enum outcome outcome = PASSED;
 
 	(void)snprintf(path, sizeof(path), "%s/model.onnx", dir);
-	if (trial_open(path, suite->threads, &trial, &err)) {
+	if (trial_open(path, &suite->options, &trial, &err)) {
 		outcome = FAILED;
 		if (has_other_values(&err) &&
 		    !run_sets(dir, NULL, &n_sets, &err))
@@ -250,7 +250,10 @@ static enum err_code op_test(const struct args *args, bool *ret_failed,
 	rc = args_int(args, "threads", 1, TRIAL_MAX_THREADS, &threads, err);
 	if (rc)
 		return rc;
-	suite.threads = (unsigned)threads;
+	suite.options.threads = (unsigned)threads;
+	rc = trial_passes(args, &suite.options.passes, err);
+	if (rc)
+		return rc;
 	rc = walk(&suite, args->word[0], 0, err);
 	if (rc)
 		return rc;
@@ -263,12 +266,13 @@ static enum err_code op_test(const struct args *args, bool *ret_failed,
 static const struct args_flag flags[] = {
 	{ "only", "TEXT", "only tests whose name contains it" },
 	{ "threads", "T", "threads that share a run (1)" },
+	TRIAL_PASSES_FLAG,
 	{ 0 },
 };
 
 const struct measure_command measure_op_test = {
 	.name = "op-test",
-	.usage = "DIR [--only TEXT] [--threads T]",
+	.usage = "DIR [--only TEXT] [--threads T] [--passes LIST]",
 	.help = "Runs the ONNX backend tests beneath DIR.",
 	.flags = flags,
 	.n_words = 1,

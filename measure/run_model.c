@@ -56,6 +56,7 @@ static enum err_code run_model(const struct args *args, bool *ret_failed,
 	const char *in = args_text(args, "inputs", NULL);
 	const char *out = args_text(args, "outputs", NULL);
 	struct arena *arena = arena_create(INPUTS_MAX);
+	struct trial_options options = { 0 };
 	struct trial trial = { 0 };
 	int64_t threads = 1;
 	enum err_code rc;
@@ -72,7 +73,10 @@ static enum err_code run_model(const struct args *args, bool *ret_failed,
 	}
 	rc = args_int(args, "threads", 1, TRIAL_MAX_THREADS, &threads, err);
 	if (!rc)
-		rc = trial_open(args->word[0], (unsigned)threads, &trial, err);
+		rc = trial_passes(args, &options.passes, err);
+	options.threads = (unsigned)threads;
+	if (!rc)
+		rc = trial_open(args->word[0], &options, &trial, err);
 	if (!rc)
 		rc = read_inputs(in, &trial.package->signature, arena, input,
 				 err);
@@ -92,12 +96,14 @@ static const struct args_flag flags[] = {
 	{ "inputs", "DIR", "folder of NAME.npy, NAME.pb or input_N.*" },
 	{ "outputs", "DIR", "where NAME.npy files are written" },
 	{ "threads", "T", "threads that share the run (1)" },
+	TRIAL_PASSES_FLAG,
 	{ 0 },
 };
 
 const struct measure_command measure_run_model = {
 	.name = "run-model",
-	.usage = "FILE.onnx --inputs DIR --outputs DIR [--threads T]",
+	.usage = "FILE.onnx --inputs DIR --outputs DIR [--threads T] "
+		 "[--passes LIST]",
 	.help = "Runs a model once on tensors in files.",
 	.flags = flags,
 	.n_words = 1,

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "measure/trial.h"
 
+#include "base/args.h"
 #include "base/str.h"
 #include "engine/kernels/blas.h"
 #include "engine/plan_cache.h"
@@ -21,21 +22,35 @@ static enum err_code check_ports(const struct package *package, struct err *err)
 	return ERR_NONE;
 }
 
-enum err_code trial_open(const char *path, unsigned threads,
+enum err_code trial_passes(const struct args *args, struct pass_switch *ret,
+			   struct err *err)
+{
+	enum err_code rc =
+	    pass_switch_parse(args_text(args, "passes", ""), ret, err);
+
+	return rc ? err_prefix(err, "--passes") : ERR_NONE;
+}
+
+enum err_code trial_open(const char *path, const struct trial_options *options,
 			 struct trial *ret_trial, struct err *err)
 {
-	struct plan_cache_options options = { .plan.threads = threads };
-	struct trial trial = { .threads = threads };
+	struct plan_cache_options plans = {
+		.plan = { .threads = options->threads,
+			  .passes = options->passes },
+	};
+	struct trial trial = { .threads = options->threads };
 	enum err_code rc;
 
 	rc = package_load_file(path, &trial.package, err);
 	if (!rc)
 		rc = check_ports(trial.package, err);
 	if (!rc)
-		rc = pool_create(threads - 1, &trial.pool, err);
+		rc = package_prepare(trial.package, options->passes, err);
+	if (!rc)
+		rc = pool_create(options->threads - 1, &trial.pool, err);
 	if (!rc) {
-		options.plan.packs = trial.package->packs;
-		rc = plan_cache_create(trial.package->graph, &options,
+		plans.plan.packs = trial.package->packs;
+		rc = plan_cache_create(trial.package->graph, &plans,
 				       &trial.plans, err);
 	}
 	if (rc) {

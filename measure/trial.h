@@ -28,7 +28,22 @@ struct trial {
 /** Once, after doc_init() and before anything else here. */
 MUST_USE enum err_code trial_init(struct err *err);
 
-MUST_USE enum err_code trial_open(const char *path, unsigned threads,
+struct trial_options {
+	unsigned threads;
+	struct pass_switch passes;
+};
+/** A row of a command's flags. */
+#define TRIAL_PASSES_FLAG                                              \
+	{                                                              \
+		"passes", "LIST",                                      \
+		    "graph passes off (-NAME) or on (NAME), by commas" \
+	}
+/** What that flag says. */
+struct args;
+MUST_USE enum err_code trial_passes(const struct args *args,
+				    struct pass_switch *ret, struct err *err);
+MUST_USE enum err_code trial_open(const char *path,
+				  const struct trial_options *options,
 				  struct trial *ret_trial, struct err *err);
 /** input[i] is for input number i: checked against the signature, planned for
  * and copied. */

@@ -9,6 +9,7 @@
 #include "base/str.h"
 #include "data/pipeline.h"
 #include "engine/pack.h"
+#include "engine/passes/pass.h"
 #include "models/onnx.h"
 #include "models/package_priv.h"
 
@@ -320,4 +321,21 @@ enum err_code package_load_file(const char *path, struct package **ret_package,
 	finish(&loaded->package);
 	*ret_package = &loaded->package;
 	return ERR_NONE;
+}
+
+enum err_code package_prepare(struct package *package,
+			      struct pass_switch passes, struct err *err)
+{
+	const struct model_signature *signature = &package->signature;
+	int *rank = mem_array((size_t)signature->n_inputs + 1, sizeof(*rank));
+	enum err_code rc;
+
+	for (unsigned i = 0; rank && i < signature->n_inputs; i++)
+		rank[i] = signature->input[i].has_rank
+			      ? (int)signature->input[i].rank
+			      : RANK_ANY;
+	rc = rank ? passes_load(package->graph, rank, passes, err)
+		  : no_memory(package->name, err);
+	mem_free(rank);
+	return rc ? err_prefix(err, "model '%s'", package->name) : ERR_NONE;
 }

@@ -15,6 +15,7 @@
 #ifndef MODELS_PACKAGE_H
 #define MODELS_PACKAGE_H
 
+#include "engine/passes/pass_switch.h"
 #include "models/signature.h"
 
 struct doc;
@@ -53,6 +54,11 @@ MUST_USE enum err_code package_load(const struct package_source *source,
 MUST_USE enum err_code package_load_file(const char *path,
 					 struct package **ret_package,
 					 struct err *err);
+/** Runs the LOAD passes over its graph (engine/passes/pass.h). Once, by who
+ * is about to plan it and before anybody else holds it. */
+MUST_USE enum err_code package_prepare(struct package *package,
+				       struct pass_switch passes,
+				       struct err *err);
 struct package *package_ref(struct package *package);
 void package_unref(struct package *package);
 

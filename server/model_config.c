@@ -6,6 +6,7 @@
 struct file {
 	struct model_config config;
 	const struct doc *policy;
+	struct field_strings passes;
 };
 
 static const struct field file_fields[] = {
@@ -35,6 +36,10 @@ static const struct field file_fields[] = {
 	  .help = "which versions are served",
 	  .kind = FIELD_DOC,
 	  .offset = offsetof(struct file, policy) },
+	{ .name = "passes",
+	  .help = "graph passes that are off (-NAME) or on again (NAME)",
+	  .kind = FIELD_STRINGS,
+	  .offset = offsetof(struct file, passes) },
 	{ .name = NULL },
 };
 
@@ -74,6 +79,9 @@ enum err_code model_config_read(const struct doc *doc, const char *name,
 		rc = field_read(policy_fields, file.policy,
 				"config.yaml: version_policy", NULL,
 				&file.config, arena, err);
+	for (size_t i = 0; i < file.passes.n && !rc; i++)
+		rc = pass_switch_parse(file.passes.v[i], &file.config.passes,
+				       err);
 	if (rc)
 		return err_prefix(err, "model '%s'", name);
 	*ret_config = file.config;

@@ -8,6 +8,7 @@
  *	max_queue_size: 0        # requests that wait; 0: 4 x batch x instances
  *	version_policy:          # which versions are served
  *	  latest: 2              # or specific: [1, 3], or all: true
+ *	passes: [-gelu_erf]      # graph passes off, or on again: docs/passes.md
  *
  * Ownership: plain data; specific versions live in the arena.
  * Threads:   pure.
@@ -17,6 +18,7 @@
 
 #include "base/arena.h"
 #include "base/field.h"
+#include "engine/passes/pass_switch.h"
 
 struct doc;
 
@@ -25,6 +27,7 @@ struct model_config {
 	int64_t latest; /**< how many; when neither of the others is given */
 	bool all;
 	struct field_ints specific;
+	struct pass_switch passes; /**< over those of the process */
 };
 
 /** doc NULL: the defaults. `name` of the model begins messages. */

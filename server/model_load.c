@@ -96,9 +96,11 @@ static void note_failure(struct load *load, struct model_slot *slot,
 /* A version is loaded anew when its files have changed, or how it is served. */
 static uint64_t mix_config(uint64_t stamp, const struct model_config *config)
 {
-	const int64_t number[] = { config->max_batch_size,
-				   config->max_queue_delay_us,
-				   config->instances, config->max_queue_size };
+	const int64_t number[] = {
+		config->max_batch_size,	     config->max_queue_delay_us,
+		config->instances,	     config->max_queue_size,
+		(int64_t)config->passes.off, (int64_t)config->passes.on
+	};
 
 	for (size_t i = 0; i < sizeof(number) / sizeof(number[0]); i++)
 		stamp = (stamp ^ (uint64_t)number[i]) * 0x100000001b3u;

@@ -146,8 +146,11 @@ static enum err_code build(struct served_model *model,
 			   const struct model_config *config,
 			   struct serving *serving, struct err *err)
 {
+	const struct pass_switch passes =
+	    pass_switch_merge(serving->passes, config->passes);
 	const struct plan_cache_options options = {
 		.plan = { .threads = serving->threads,
+			  .passes = passes,
 			  .packs = model->package->packs },
 		.max_plans = PLANS,
 	};
@@ -155,8 +158,10 @@ static enum err_code build(struct served_model *model,
 	struct arena *arena;
 	enum err_code rc;
 
-	rc = plan_cache_create(model->package->graph, &options, &model->plans,
-			       err);
+	rc = package_prepare(model->package, passes, err);
+	if (!rc)
+		rc = plan_cache_create(model->package->graph, &options,
+				       &model->plans, err);
 	if (rc)
 		return rc;
 	rc = make_batcher(model, config, serving, err);

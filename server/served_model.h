@@ -18,6 +18,7 @@ struct serving {
 	struct run_pool *runners, *timer;
 	struct pool *helpers; /**< NULL: none */
 	unsigned threads;     /**< budget of the process */
+	struct pass_switch passes;
 	atomic_uint n_running;
 };
 

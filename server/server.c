@@ -183,6 +183,7 @@ static enum err_code make_parts(struct server *server, struct err *err)
 	limit_init(&context->limit, 0);
 	server->serving.helpers = o->helpers;
 	server->serving.threads = o->threads;
+	server->serving.passes = o->passes;
 	rc = metrics_create(&context->metrics, err);
 	if (!rc)
 		rc =

@@ -21,6 +21,7 @@
 #include <stdint.h>
 
 #include "base/err.h"
+#include "engine/passes/pass_switch.h"
 
 struct jobs_api;
 struct model_cache;
@@ -41,8 +42,9 @@ struct server_options {
 	const char *tokens_name;
 	bool is_insecure;
 	struct repository *repository;
-	struct pool *helpers;  /**< NULL: none */
-	struct jobs_api *jobs; /**< NULL: this server does not train */
+	struct pool *helpers;	   /**< NULL: none */
+	struct jobs_api *jobs;	   /**< NULL: this server does not train */
+	struct pass_switch passes; /**< of all models */
 };
 
 MUST_USE enum err_code server_create(const struct server_options *options,

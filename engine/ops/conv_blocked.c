@@ -348,7 +348,8 @@ static const struct op_case cases[] = {
 	{ .name = "other channels", .graph = CONV "pads=[1,1,1,1]>"
 		   "(x:float[1,1,8,8,8], w:float[8,24,3,3])", .want = ERR_SHAPE },
 	{ .name = "another residual", .graph = CONV "pads=[1,1,1,1]>"
-		   "(x:float[1,1,8,8,8], w:float[8,8,3,3], , z:float[1,1,8,9,8])", .want = ERR_SHAPE },
+		   "(x:float[1,1,8,8,8], w:float[8,8,3,3], , z:float[1,1,8,9,8])",
+	  .want = ERR_SHAPE },
 	{ .name = "unknown epilogue", .graph = CONV "activation=\"Gelu\">"
 		   "(x:float[1,1,8,8,8], w:float[8,8,3,3])", .want = ERR_INVALID },
 	{ .name = "no rank", .graph = CONV "pads=[1,1]>(x:float[1,8], w:float[8,8,3])",

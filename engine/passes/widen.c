@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "engine/passes/pass.h"
+#include "engine/passes/widen.h"
 
 #include <string.h>
 

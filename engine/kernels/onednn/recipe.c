@@ -454,8 +454,11 @@ void recipe_setup(struct recipe *recipe, struct kernel_setup *ret)
 	ret->n_slices = recipe->n_slices;
 }
 
-const char *onednn_implementation(const void *state)
+const char *onednn_implementation(const struct kernel *kernel,
+				  const void *state)
 {
+	if (kernel->finish != onednn_finish || !state)
+		return "";
 	return ((const struct recipe *)state)->implementation;
 }
 

@@ -9,7 +9,7 @@
 #include "engine/autodiff.h"
 #include "engine/graph_text.h"
 #include "engine/interpreter.h"
-#include "engine/passes/pass.h"
+#include "engine/passes/widen.h"
 
 static const char *const text =
     "h = Relu(Add(MatMul(x:float[2,3]={1,2,3,4,5,6}, w:float[3,4]!), "

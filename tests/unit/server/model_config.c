@@ -62,6 +62,7 @@ Test(model_config, refuses_what_it_does_not_know)
 		"max_batch: 3",	       "max_batch_size: 0",
 		"max_batch_size: 65",  "max_queue_delay_us: -1",
 		"version_policy: all", "version_policy: {newest: 1}",
+		"passes: [-deadcode]", "passes: {dead_code: off}",
 	};
 	struct arena *arena = arena_create(1 << 20);
 	struct model_config config;
@@ -72,5 +73,25 @@ Test(model_config, refuses_what_it_does_not_know)
 			     "%s", texts[i]);
 		cr_assert(strstr(err.msg, "model 'm'"), "%s", err.msg);
 	}
+	arena_destroy(arena);
+}
+
+Test(model_config, switches_passes)
+{
+	static const char *const texts[] = {
+		"passes: [-dead_code]",
+		"passes: -dead_code",
+		"passes: [-all, '-dead_code']",
+	};
+	struct arena *arena = arena_create(1 << 20);
+	struct model_config config;
+	struct err err;
+
+	for (size_t i = 0; i < sizeof(texts) / sizeof(*texts); i++) {
+		cr_assert_eq(read(texts[i], &config, arena, &err), ERR_NONE,
+			     "%s: %s", texts[i], err.msg);
+		cr_assert_neq(config.passes.off, 0, "%s", texts[i]);
+	}
+	cr_assert_eq(config.passes.off, ~(uint64_t)0);
 	arena_destroy(arena);
 }
