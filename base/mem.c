@@ -7,8 +7,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 
-enum { CACHE_LINE = 64 };
+enum { CACHE_LINE = 64, HUGE_PAGE = 2 << 20 };
 
 /* No object is larger; refused here, where a sanitizer would stop. */
 static const size_t size_limit = PTRDIFF_MAX - CACHE_LINE;
@@ -64,6 +65,23 @@ void *mem_aligned(size_t size)
 		return NULL;
 	size = (size + CACHE_LINE - 1) / CACHE_LINE * CACHE_LINE;
 	return aligned_alloc(CACHE_LINE, size ? size : CACHE_LINE);
+}
+
+void *mem_large(size_t size)
+{
+	const size_t whole = size / HUGE_PAGE * HUGE_PAGE;
+	void *block;
+
+	if (!whole)
+		return mem_aligned(size);
+	if (size > size_limit - HUGE_PAGE || fuse_blows())
+		return NULL;
+	size = (size + CACHE_LINE - 1) / CACHE_LINE * CACHE_LINE;
+	if (posix_memalign(&block, HUGE_PAGE, size))
+		return NULL;
+	/* a refusal costs speed only */
+	(void)madvise(block, whole, MADV_HUGEPAGE);
+	return block;
 }
 
 char *mem_strdup(const char *text)
