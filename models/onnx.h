@@ -4,11 +4,12 @@
  *
  * Read by a zero-copy protobuf wire reader with a depth cap (models/wire.h);
  * tensors stay in the mapped file where their alignment allows. Every node is
- * lowered to the newest form of its operator; one message lists all
- * operators that are not supported, with domain and node names. External data
- * is read only beneath the model's folder. An output that is a list of maps
- * (ZipMap) is served as tensors: NAME holds the values, [N,C], and behind all
- * other outputs NAME_keys the keys, row by row.
+ * lowered to the newest form of its operator, functions of the model become
+ * their nodes; one message lists all operators that are not supported, with
+ * domain and node names. External data is read only beneath the model's folder.
+ * An output that is a list of maps (ZipMap) is served as tensors: NAME holds
+ * the values, [N,C], and behind all other outputs NAME_keys the keys, row by
+ * row.
  *
  * Ownership: the graph borrows the bytes, unless `copy` says otherwise;
  *            external data is read into the graph's arena.
