@@ -8,8 +8,9 @@
 #include "engine/node_call.h"
 #include "engine/port.h"
 
-/* A constant is folded into a larger one no further than this. */
-enum { FOLD_GROWTH = 2, FOLD_ALWAYS = 64 << 20, FACTS_FIRST_CAP = 64 };
+/* A constant is folded into a larger one no further than this: int8 weights
+ * become float ones. */
+enum { FOLD_GROWTH = 4, FOLD_ALWAYS = 64 << 20, FACTS_FIRST_CAP = 64 };
 
 /* Element types */
 
