@@ -27,6 +27,9 @@ MUST_USE void *mem_array(size_t n, size_t size);
 MUST_USE void *mem_resize(void *block, size_t n, size_t size);
 /** 64-byte aligned, not cleared. */
 MUST_USE void *mem_aligned(size_t size);
+/** The same; a large block lies in few, large pages where the system gives
+ * them, and takes them when they are touched first. */
+MUST_USE void *mem_large(size_t size);
 MUST_USE char *mem_strdup(const char *text);
 MUST_USE char *mem_printf(const char *format, ...)
     __attribute__((format(printf, 1, 2)));

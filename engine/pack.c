@@ -134,7 +134,7 @@ static void pack_destroy(struct pack *pack)
 static enum err_code fill(struct pack *pack, const struct pack_wish *wish,
 			  struct err *err)
 {
-	pack->data = mem_aligned(wish->bytes);
+	pack->data = mem_large(wish->bytes);
 	if (!pack->data)
 		return err_set(err, ERR_NO_MEMORY,
 			       "packs: no memory for %zu bytes", wish->bytes);

@@ -231,6 +231,10 @@ Test(api_doors, writes_metrics_by_template_and_model)
 		       "method=\"other\",code=\"404\"} 1\n");
 	expect_has(&l, "predictd_model_ready{model=\"linear\",version=\"2\"} "
 		       "1.0\n");
+	/* its constants are too small to be shared */
+	expect_has(&l, "predictd_model_weights_bytes{model=\"linear\","
+		       "version=\"2\"} ");
+	expect_has(&l, "predictd_packs_bytes 0.0\n");
 	expect_has(&l, "nv_inference_request_success{model=\"linear\","
 		       "version=\"2\"} 1.0\n");
 	expect_has(&l, "predictd_batch_size_bucket{model=\"linear\",version="
