@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "engine/attr.h"
 
+#include <float.h>
+#include <math.h>
 #include <string.h>
 
 #include "base/field.h"
@@ -65,10 +67,8 @@ static void put(const struct op_attr *row, void *into, const void *member)
 void op_attr_defaults(const struct op_attr *attrs, void *into)
 {
 	for (const struct op_attr *row = attrs; row && row->name; row++) {
-		int64_t integer = (int64_t)row->def;
-
 		if (row->kind == ATTR_INT)
-			put(row, into, &integer);
+			put(row, into, &(int64_t){ (int64_t)row->def });
 		else if (row->kind == ATTR_FLOAT)
 			put(row, into, &row->def);
 		else if (row->kind == ATTR_STRING)
@@ -191,6 +191,16 @@ static enum err_code check_number(const struct op_attr *row, double number,
 		       where, row->name, row->min, row->max, number);
 }
 
+/* Files hold floats: a bound that is none is met by the float next to it. */
+static double settle(const struct op_attr *row, double number)
+{
+	if (fabs(number) > (double)FLT_MAX)
+		return number;
+	if ((float)number == (float)row->max)
+		return row->max;
+	return (float)number == (float)row->min ? row->min : number;
+}
+
 static enum err_code check_range(const struct op_attr *row,
 				 const struct attr_value *value,
 				 const char *where, struct err *err)
@@ -200,15 +210,16 @@ static enum err_code check_range(const struct op_attr *row,
 	if (row->kind == ATTR_INT)
 		return check_number(row, (double)value->i, where, err);
 	if (row->kind == ATTR_FLOAT)
-		return check_number(row, value->f, where, err);
+		return check_number(row, settle(row, value->f), where, err);
 	if (row->kind == ATTR_INTS)
 		for (size_t i = 0; i < value->ints.n && !rc; i++)
 			rc = check_number(row, (double)value->ints.v[i], where,
 					  err);
 	else if (row->kind == ATTR_FLOATS)
 		for (size_t i = 0; i < value->floats.n && !rc; i++)
-			rc = check_number(row, (double)value->floats.v[i],
-					  where, err);
+			rc = check_number(
+			    row, settle(row, (double)value->floats.v[i]), where,
+			    err);
 	else if (row->kind == ATTR_STRING &&
 		 memchr(value->s.bytes ? value->s.bytes : "", 0, value->s.len))
 		rc = err_set(err, ERR_INVALID,

@@ -31,6 +31,7 @@ struct instance {
 	int32_t *fault;			  /* by step; 0: none */
 	size_t n_bound;			  /* steps that are bound */
 	struct text_heap *heap;		  /* NULL: no step makes strings */
+	const struct observer *observer;  /* NULL: nobody */
 	bool poisons, calls_always;	  /* for tests */
 	struct interpreter_result result; /* of the last run's tail */
 };
@@ -208,6 +209,12 @@ struct plan *instance_plan(const struct instance *instance)
 	return instance->plan;
 }
 
+void instance_observe(struct instance *instance,
+		      const struct observer *observer)
+{
+	instance->observer = observer;
+}
+
 void instance_poison(struct instance *instance)
 {
 	instance->poisons = true;
@@ -222,6 +229,8 @@ struct slices {
 	const struct plan_step *step;
 	const struct kernel_call *call;
 	char *scratch; /* of slice 0 */
+	const struct observer *observer;
+	size_t number; /* of the step, for the observer */
 };
 
 static void run_slice(void *arg, unsigned slice)
@@ -233,23 +242,42 @@ static void run_slice(void *arg, unsigned slice)
 				      slice * slices->step->scratch_bytes);
 }
 
+static void run_observed_slice(void *arg, unsigned slice)
+{
+	const struct slices *slices = arg;
+	const struct observer *observer = slices->observer;
+
+	observer->slice(observer->data, slices->number, slice, false);
+	run_slice(arg, slice);
+	observer->slice(observer->data, slices->number, slice, true);
+}
+
 static void run_step(struct instance *instance, size_t i, struct team *team)
 {
+	const struct observer *observer = instance->observer;
 	const struct plan_step *step = &instance->plan->step[i];
 	struct slices slices = {
 		.step = step,
 		.call = &instance->call[i],
 		.scratch = instance->block + step->scratch_offset,
+		.observer = observer,
+		.number = i,
 	};
 
 	if (team && step->n_slices > 1 &&
 	    (step->cost_us >= STEP_FROM_US || instance->calls_always)) {
-		team_run(team, step->n_slices, run_slice, &slices);
+		team_run(team, step->n_slices,
+			 observer ? run_observed_slice : run_slice, &slices);
 		return;
 	}
 	/* one after the other: all in the first one's scratch, still warm */
-	for (unsigned j = 0; j < step->n_slices; j++)
+	for (unsigned j = 0; j < step->n_slices; j++) {
+		if (observer)
+			observer->slice(observer->data, i, j, false);
 		step->kernel->run(slices.call, j, slices.scratch);
+		if (observer)
+			observer->slice(observer->data, i, j, true);
+	}
 }
 
 /** Fills what nobody needs after `step` steps. */
@@ -341,6 +369,7 @@ static enum err_code run_tail(struct instance *instance, struct err *err)
 				 ? plan->options.memory_limit
 				 : TAIL_BYTES_MAX,
 		.frees = true,
+		.observer = instance->observer,
 	};
 	const size_t n = (size_t)plan->tail->n_input;
 	struct tensor_view *input = mem_array(n + 1, sizeof(*input));

@@ -14,6 +14,7 @@
 #ifndef ENGINE_INSTANCE_H
 #define ENGINE_INSTANCE_H
 
+#include "engine/observer.h"
 #include "engine/plan.h"
 #include "engine/team.h"
 
@@ -31,6 +32,9 @@ struct tensor_view instance_output(struct instance *instance, unsigned i);
  * run has then gone on with zeros, and variables have their new values. */
 MUST_USE enum err_code instance_run(struct instance *instance,
 				    struct team *team, struct err *err);
+/** From the next run on; NULL (at birth): nobody is told. */
+void instance_observe(struct instance *instance,
+		      const struct observer *observer);
 struct plan *instance_plan(const struct instance *instance);
 
 #endif

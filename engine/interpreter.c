@@ -268,11 +268,23 @@ static enum err_code run_node(struct frame *frame, int32_t number,
 static enum err_code run_nodes(struct frame *frame, struct err *err)
 {
 	const struct graph *graph = frame->graph;
+	const struct interpreter_options *options = frame->run->options;
+	const struct observer *observer = options ? options->observer : NULL;
 	enum err_code rc = ERR_NONE;
 
-	for (int32_t i = 0; i < graph->n_node && !rc; i++)
-		if (graph->node[i].op)
-			rc = run_node(frame, i, err);
+	for (int32_t i = 0; i < graph->n_node && !rc; i++) {
+		const struct graph_node *node = &graph->node[i];
+
+		if (!node->op)
+			continue;
+		if (observer)
+			observer->node(observer->data, node, frame->depth,
+				       false);
+		rc = run_node(frame, i, err);
+		if (observer)
+			observer->node(observer->data, node, frame->depth,
+				       true);
+	}
 	return rc;
 }
 

@@ -14,6 +14,7 @@
 #define ENGINE_INTERPRETER_H
 
 #include "engine/facts.h"
+#include "engine/observer.h"
 
 struct interpreter_result {
 	struct run *run;     /**< its heap */
@@ -27,6 +28,7 @@ struct interpreter_options {
 	bool reference;	  /**< reference kernels only */
 	bool frees;	  /**< what nobody reads any more: outputs stay */
 	size_t max_bytes; /**< of all values at once; 0: no bound */
+	const struct observer *observer; /**< NULL: nobody is told of nodes */
 };
 
 /** input[i] is graph input i; the data of a sequence or optional is its

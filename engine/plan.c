@@ -63,6 +63,7 @@ static enum err_code plan_static(struct plan *plan, struct err *err)
 	struct planner p = { .plan = plan,
 			     .graph = plan->graph,
 			     .facts = plan->facts };
+	bool changed = false;
 	enum err_code rc;
 
 	p.arena = arena_create(SIZE_MAX / 2);
@@ -74,7 +75,10 @@ static enum err_code plan_static(struct plan *plan, struct err *err)
 	if (!rc)
 		rc = plan_fold(&p, err);
 	if (!rc)
-		rc = passes_plan(p.graph, p.facts, &plan->options, err);
+		rc = passes_plan(p.graph, p.facts, &plan->options, &changed,
+				 err);
+	if (!rc && changed)
+		rc = plan_fold(&p, err);
 	if (!rc)
 		rc = plan_order(&p, err);
 	if (!rc)
@@ -181,6 +185,20 @@ unsigned plan_n_inputs(const struct plan *plan)
 unsigned plan_n_outputs(const struct plan *plan)
 {
 	return (unsigned)(plan->tail ? plan->n_output : plan->graph->n_output);
+}
+
+struct plan_step_info plan_step_info(const struct plan *plan, size_t i)
+{
+	const struct plan_step *step = &plan->step[i];
+
+	return (struct plan_step_info){
+		.node_name = step->name,
+		.kernel = step->kernel,
+		.query = &step->query,
+		.state = step->state,
+		.n_slices = step->n_slices,
+		.cost_us = step->cost_us,
+	};
 }
 
 static void print_step(const struct plan_step *step, struct buf *buf)

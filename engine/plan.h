@@ -41,6 +41,8 @@ struct plan_options {
 	enum numerics numerics;
 	size_t memory_limit;	   /**< of arena and scratch; 0: none */
 	struct pass_switch passes; /**< zero: every PLAN pass */
+	/** Of the source graph; NULL: kernels pack constants for this plan. */
+	struct packs *packs;
 };
 
 /** Bytes. The arena holds inputs, outputs, values and scratches; scratch is
@@ -66,6 +68,18 @@ const struct fact *plan_input(const struct plan *plan, unsigned i);
 const struct fact *plan_output(const struct plan *plan, unsigned i);
 unsigned plan_n_inputs(const struct plan *plan);
 unsigned plan_n_outputs(const struct plan *plan);
+
+/** What a step is; facts and state are the plan's. */
+struct plan_step_info {
+	const char *node_name;
+	const struct kernel *kernel;
+	const struct kernel_query *query; /**< op NULL: a copy */
+	const void *state;
+	unsigned n_slices;
+	double cost_us; /**< predicted */
+};
+/** Of step number i, below plan_report()'s n_steps. */
+struct plan_step_info plan_step_info(const struct plan *plan, size_t i);
 
 struct buf;
 /** One line a step: kernel, node, slices, cost, bytes. */

@@ -42,7 +42,9 @@ static inline float fast_exp(float x)
 {
 	const float rounder = 12582912.0f; /* 1.5 * 2^23: adding it rounds */
 	const float low = -104.0f, high = 89.0f;
-	const float in = x < low ? low : x > high ? high : x;
+	/* a NaN is low here, for no integer stands for it */
+	const float above = x > low ? x : low;
+	const float in = above < high ? above : high;
 	const float n = (in * 1.44269504088896341f + rounder) - rounder;
 	const float r = (in - n * 0.693359375f) - n * -2.12194440e-4f;
 	const int32_t whole = (int32_t)n, half = whole >> 1;

@@ -77,6 +77,9 @@ struct row_loops {
 	void (*repeat)(const float *x, int64_t k, int64_t n, float *y);
 	/** y[i * step] += x[i]. */
 	void (*scatter)(const float *x, int64_t step, int64_t n, float *y);
+	/** One row of LSTM: gates i o f n before their activations, n elements
+	 * each; c and h become new. */
+	void (*lstm)(const float *gates, int64_t n, float *c, float *h);
 	/** dx = y (dy - sum). dx may be dy. */
 	void (*softmax_grad)(const float *dy, const float *y, float sum,
 			     int64_t n, float *dx);

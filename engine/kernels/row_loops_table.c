@@ -377,6 +377,19 @@ static void scatter(const float *restrict x, int64_t step, int64_t n,
 		y[step * i] += x[i];
 }
 
+static void lstm(const float *restrict gates, int64_t n, float *restrict c,
+		 float *restrict h)
+{
+	const float *restrict out = gates + n, *restrict forget = out + n;
+	const float *restrict next = forget + n;
+
+	for (int64_t i = 0; i < n; i++) {
+		c[i] = fast_sigmoid(forget[i]) * c[i] +
+		       fast_sigmoid(gates[i]) * fast_tanh(next[i]);
+		h[i] = fast_sigmoid(out[i]) * fast_tanh(c[i]);
+	}
+}
+
 static void softmax_grad(const float *dy, const float *y, float sum, int64_t n,
 			 float *dx)
 {
@@ -403,5 +416,6 @@ const struct row_loops ROW_LOOPS_TABLE = {
 	.keep = keep,
 	.repeat = repeat,
 	.scatter = scatter,
+	.lstm = lstm,
 	.softmax_grad = softmax_grad,
 };

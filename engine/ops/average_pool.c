@@ -59,7 +59,7 @@ static int64_t count_axis(const struct window *win, unsigned axis, int64_t o,
 	return n;
 }
 
-static void fill_share(const struct window *win, bool with_pad, double *share)
+void pool_share(const struct window *win, bool with_pad, double *share)
 {
 	for (int64_t o = 0; o < win->n_out; o++) {
 		int64_t at = o, n = 1;
@@ -88,7 +88,7 @@ static void mean_run(const struct kernel_call *call, unsigned slice,
 
 	query_window(call->query, x, &win);
 	sum = share + win.n_out;
-	fill_share(&win, attrs->count_include_pad != 0, share);
+	pool_share(&win, attrs->count_include_pad != 0, share);
 	kernel_slice(shape_range(x, 0, 2), call->n_slices, slice, &first,
 		     &last);
 	for (int64_t i = first; i < last; i++) {
@@ -116,7 +116,7 @@ static void grad_run(const struct kernel_call *call, unsigned slice,
 
 	query_window(call->query, &x, &win);
 	sum = share + win.n_out;
-	fill_share(&win, attrs->count_include_pad != 0, share);
+	pool_share(&win, attrs->count_include_pad != 0, share);
 	kernel_slice(shape_range(&x, 0, 2), call->n_slices, slice, &first,
 		     &last);
 	for (int64_t i = first; i < last; i++) {
@@ -208,7 +208,7 @@ static void grad_rows_run(const struct kernel_call *call, unsigned slice,
 	room = (float *)(void *)(share + win.n_out);
 	side_by_side = is_side_by_side(&win);
 	if (!side_by_side)
-		fill_share(&win, attrs->count_include_pad != 0, share);
+		pool_share(&win, attrs->count_include_pad != 0, share);
 	kernel_slice(shape_range(&x, 0, 2), call->n_slices, slice, &first,
 		     &last);
 	for (int64_t i = first; i < last; i++) {

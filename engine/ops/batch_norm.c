@@ -27,6 +27,11 @@ struct batch_norm {
 	void *mean, *rstd, *new_mean, *new_var; /* NULL: nobody reads it */
 };
 
+static void *output(const struct kernel_call *call, unsigned i)
+{
+	return i < call->query->n_out ? call->out[i] : NULL;
+}
+
 #define T float
 #define NAME(x) x##_f32
 #include "engine/ops/batch_norm_typed.h"
@@ -66,11 +71,6 @@ run(struct batch_norm *g, const struct kernel_call *call, unsigned slice,
 static bool is_f64(const struct kernel_call *call)
 {
 	return call->query->in[0].type.elem == DTYPE_F64;
-}
-
-static void *output(const struct kernel_call *call, unsigned i)
-{
-	return i < call->query->n_out ? call->out[i] : NULL;
 }
 
 static void onnx_run(const struct kernel_call *call, unsigned slice,
@@ -472,6 +472,9 @@ static const struct op_case grad_cases[] = {
 	{ .name = "frozen",
 	  .graph = "dx, ds, db = predictd.BatchNormGrad<frozen=1>(dy:float[2,3,4], "
 		   "x:float[2,3,4], s:float[3], m:float[3], r:float[3])", .tolerance = 1e-4 },
+	{ .name = "dx alone",
+	  .graph = "dx = predictd.BatchNormGrad(dy:float[2,3,4], x:float[2,3,4], "
+		   "s:float[3], m:float[3], r:float[3])", .tolerance = 1e-4 },
 	{ .name = "shapes differ",
 	  .graph = "dx = predictd.BatchNormGrad(dy:float[2,3,4], x:float[2,3,5], "
 		   "s:float[3], m:float[3], r:float[3])", .want = ERR_SHAPE },

@@ -161,6 +161,7 @@ static void NAME(backward)(const struct batch_norm *g,
 	const T *scale = (const T *)call->in[2] + g->first;
 	const T *mean = (const T *)call->in[3] + g->first;
 	const T *rstd = (const T *)call->in[4] + g->first;
+	T *dscale = output(call, 1), *dbias = output(call, 2);
 	double shift[2][CHANNELS] = { { 0 } }, sum[2][CHANNELS];
 	T coef[4][CHANNELS] = { { 0 } };
 
@@ -176,10 +177,10 @@ static void NAME(backward)(const struct batch_norm *g,
 		coef[1][c] = (T)(-a * r * r * sum[1][c] * share);
 		coef[2][c] = mean[c];
 		coef[3][c] = (T)(-a * sum[0][c] * share);
-		if (call->out[1])
-			((T *)call->out[1])[g->first + c] = (T)(r * sum[1][c]);
-		if (call->out[2])
-			((T *)call->out[2])[g->first + c] = (T)sum[0][c];
+		if (dscale)
+			dscale[g->first + c] = (T)(r * sum[1][c]);
+		if (dbias)
+			dbias[g->first + c] = (T)sum[0][c];
 	}
 	if (call->out[0])
 		NAME(blend)(g, dy, x, call->out[0], coef);

@@ -17,4 +17,8 @@ struct pool_attrs {
 	struct attr_ints shape;	   /**< gradients: the shape of x */
 };
 
+/** share[n_out]: one over the number of elements that each window averages;
+ * with_pad: padding counts. */
+void pool_share(const struct window *win, bool with_pad, double *share);
+
 #endif

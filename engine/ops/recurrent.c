@@ -45,9 +45,9 @@ static enum err_code lstm_infer(struct infer *infer, struct err *err)
 	return recurrent_infer("LSTM", infer, err);
 }
 
-static const struct kernel *const recurrent_kernels[] = { &recurrent_blas,
-							  &recurrent_plain,
-							  NULL };
+static const struct kernel *const recurrent_kernels[] = {
+	&recurrent_panels, &recurrent_blas, &recurrent_plain, NULL
+};
 
 /* clang-format off */
 static const struct port lstm_in[] = {
@@ -137,6 +137,17 @@ static const struct op_case lstm_cases[] = {
 	{ .name = "one row",
 	  .graph = "y, h, c = LSTM(x:float[600,1,3], w:float[1,20,3], r:float[1,20,5], "
 		   "b:float[1,40])" },
+	{ .name = "many steps of few rows",
+	  .graph = "y, h, c = LSTM<direction=\"bidirectional\">(x:float[20,3,5], w:float[2,76,5], "
+		   "r:float[2,76,19], b:float[2,152])" },
+	{ .name = "constant weights",
+	  .graph = "w = Reshape(Sin(Range(0, 340, 1)), k:int64[3]={1,68,5}); "
+		   "r = Reshape(Cos(Range(0, 1156, 1)), l:int64[3]={1,68,17}); "
+		   "y, h, c = LSTM(x:float[3,2,5], w, r)" },
+	{ .name = "constant weights, both directions, lengths",
+	  .graph = "r = Reshape(Cos(Range(0, 2312, 1)), k:int64[3]={2,68,17}); "
+		   "y, h, c = LSTM<direction=\"bidirectional\">(x:float[9,2,5], "
+		   "w:float[2,68,5], r, b:float[2,136], n:int32[2]={9,4})" },
 	{ .name = "only the last state",
 	  .graph = "y, h = LSTM(x:float[5,3,4], w:float[1,8,4], r:float[1,8,2])" },
 	{ .name = "double",
@@ -175,6 +186,9 @@ static const struct op_case lstm_cases[] = {
 	{ 0 },
 };
 static const struct op_case gru_cases[] = {
+	{ .name = "rows that do not divide alike",
+	  .graph = "y, h = GRU<hidden_size=2>(x:float[5,33,3], w:float[1,6,3], r:float[1,6,2])",
+	  .tolerance = 1e-4 },
 	{ .name = "plain", .graph = "y, h = GRU(x:float[5,3,4], w:float[1,6,4], r:float[1,6,2])" },
 	{ .name = "everything",
 	  .graph = "y, h = GRU<direction=\"bidirectional\", clip=0.7>(x:float[5,3,4], "
@@ -186,6 +200,16 @@ static const struct op_case gru_cases[] = {
 	{ .name = "linear, without bias",
 	  .graph = "y, h = GRU<linear_before_reset=1>(x:float[3,5,4], w:float[1,6,4], "
 		   "r:float[1,6,2])" },
+	{ .name = "many steps of few rows",
+	  .graph = "y, h = GRU<direction=\"bidirectional\">(x:float[20,3,5], w:float[2,69,5], "
+		   "Mul(r:float[2,69,23], 0.3), b:float[2,138])" },
+	{ .name = "constant weights",
+	  .graph = "w = Reshape(Sin(Range(0, 510, 1)), k:int64[3]={2,51,5}); "
+		   "r = Reshape(Cos(Range(0, 1734, 1)), l:int64[3]={2,51,17}); "
+		   "y, h = GRU<direction=\"bidirectional\">(x:float[3,2,5], w, r)" },
+	{ .name = "constant weights, linear before reset",
+	  .graph = "r = Reshape(Cos(Range(0, 3888, 1)), l:int64[3]={1,108,36}); "
+		   "y, h = GRU<linear_before_reset=1>(x:float[3,2,5], w:float[1,108,5], r)" },
 	{ .name = "large",
 	  .graph = "y, h = GRU(x:float[9,40,33], w:float[1,51,33], r:float[1,51,17], "
 		   "b:float[1,102])" },
@@ -213,6 +237,12 @@ static const struct op_case rnn_cases[] = {
 	{ .name = "batch first",
 	  .graph = "y, h = RNN<layout=1, direction=\"reverse\">(x:float[3,5,4], w:float[1,2,4], "
 		   "r:float[1,2,2])" },
+	{ .name = "many steps of few rows",
+	  .graph = "r = Mul(q:float[1,70,70], 0.1); "
+		   "y, h = RNN(x:float[20,1,5], w:float[1,70,5], r)" },
+	{ .name = "constant weights",
+	  .graph = "r = Reshape(Mul(Cos(Range(0, 289, 1)), 0.3), l:int64[3]={1,17,17}); "
+		   "y, h = RNN(x:float[9,2,5], w:float[1,17,5], r)" },
 	{ .name = "large",
 	  .graph = "y, h = RNN<activations=[\"Softplus\"]>(x:float[9,40,33], w:float[1,17,33], "
 		   "r:float[1,17,17])", .tolerance = 1e-4 },

@@ -64,6 +64,6 @@ MUST_USE enum err_code recurrent_init(const char *op,
 				      const struct fact *in, unsigned n_in,
 				      struct recurrent *ret, struct err *err);
 
-extern const struct kernel recurrent_blas, recurrent_plain;
+extern const struct kernel recurrent_panels, recurrent_blas, recurrent_plain;
 
 #endif

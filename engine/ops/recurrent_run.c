@@ -3,28 +3,34 @@
  * plain. A slice is one direction of a part of the batch. */
 #include <string.h>
 
+#include "base/mem.h"
 #include "engine/kernels/blas.h"
 #include "engine/kernels/loops.h"
 #include "engine/kernels/row_loops.h"
 #include "engine/ops/recurrent.h"
 
 /* CHUNK_ROWS: of inputs that are multiplied at once; PART_ROWS: the least part
- * of a batch; FEW_ROWS: up to here a product is read row by row;
- * CLIPPED: the first activations get clipped numbers, but not h of the LSTM's
- * cell, which ONNX Runtime leaves alone, too */
+ * of a batch; FEW_ROWS: up to here a product is read row by row; PANEL_ROWS: or
+ * panel by panel; PACK_STEPS: from here on a run packs weights that no plan
+ * knows; CLIPPED: the first activations get clipped numbers, but not h of the
+ * LSTM's cell, which ONNX Runtime leaves alone, too */
 enum {
 	CHUNK_ROWS = 512,
 	PART_ROWS = 16,
 	PARTS_MAX = 8,
 	FEW_ROWS = 2,
+	PANEL_ROWS = 8,
+	PACK_STEPS = 16,
 	CLIPPED = 2
 };
 
 /* One pass. Absent operands are NULL. */
 struct job {
 	struct recurrent r;
-	bool fast, is_reverse;
+	/* packs_u: into the scratch; is_usual: sigmoid and tanh, no more */
+	bool fast, is_reverse, packs_u, is_usual;
 	int64_t direction, row, n_rows;
+	const void *w_panels, *u_panels; /* of this direction; NULL: none */
 	const void *in[RECURRENT_P + 1];
 	void *out[3];
 	const struct bend *bend;
@@ -33,6 +39,13 @@ struct job {
 
 struct extents {
 	int64_t m, n, k, ldc;
+	const void *panels; /* b packed; NULL: it is not */
+};
+
+/* Constant weights of all directions in panels, by recurrent_blas. */
+struct packed {
+	float *w, *u;
+	int64_t w_step, u_step; /* from one direction to the next */
 };
 
 /* A length that cannot be is 0; the run says so. */
@@ -108,8 +121,82 @@ static double dot_f64(bool fast, const double *a, const double *b, int64_t n)
 	return sum;
 }
 
+/* Weights [n, k] in panels of ROW_PANEL rows, each k times its rows' elements;
+ * the last one's missing rows are 0. */
+static int64_t panel_size(int64_t n, int64_t k)
+{
+	return (n + ROW_PANEL - 1) / ROW_PANEL * ROW_PANEL * k;
+}
+
+static void pack(const float *from, int64_t n, int64_t k, float *to)
+{
+	for (int64_t i = 0; i < panel_size(n, 1); i++) {
+		float *column =
+		    to + i / ROW_PANEL * ROW_PANEL * k + i % ROW_PANEL;
+
+		for (int64_t l = 0; l < k; l++)
+			column[l * ROW_PANEL] = i < n ? from[i * k + l] : 0;
+	}
+}
+
+/* R in panels: a GRU's last gate is multiplied by itself. */
+static int64_t u_panels_size(const struct recurrent *r)
+{
+	const int64_t n = r->n_hidden;
+
+	if (r->kind == RECURRENT_GRU)
+		return panel_size(2 * n, n) + panel_size(n, n);
+	return panel_size(r->n_gates * n, n);
+}
+
+static const float *pack_u_f32(const struct recurrent *r, const float *u,
+			       float *to)
+{
+	const int64_t n = r->n_hidden;
+
+	if (r->kind == RECURRENT_GRU) {
+		pack(u, 2 * n, n, to);
+		pack(u + 2 * n * n, n, n, to + panel_size(2 * n, n));
+	} else {
+		pack(u, r->n_gates * n, n, to);
+	}
+	return to;
+}
+
+/* to[m, n] += a[m, k] b[n, k]^T with b in panels */
+static void add_panels_f32(const struct extents *e, const float *a, float *to)
+{
+	const int64_t k_n_step[3] = { e->k, ROW_PANEL, ROW_PANEL };
+	const struct row_loops *rows = row_loops();
+	const float *panels = e->panels;
+	float sum[ROW_PANEL];
+
+	for (int64_t j = 0; j < e->n; j += ROW_PANEL) {
+		const int64_t left = e->n - j;
+
+		for (int64_t i = 0; i < e->m; i++) {
+			rows->panel(a + i * e->k, panels + j * e->k, k_n_step,
+				    sum);
+			rows->scatter(sum, 1,
+				      left < ROW_PANEL ? left : ROW_PANEL,
+				      to + i * e->ldc + j);
+		}
+	}
+}
+
+/* The usual cell in one sweep; false: it is not the usual one. */
+static bool lstm_at_once_f32(const struct job *job, const float *gates,
+			     float *h, float *c)
+{
+	if (job->is_usual)
+		row_loops()->lstm(gates, job->r.n_hidden, c, h);
+	return job->is_usual;
+}
+
+/* only floats are packed */
 #define T float
 #define ELEM DTYPE_F32
+#define PACKS
 #define BLAS(x) blas_product_f32
 #define NAME(x) x##_f32
 #include "engine/ops/recurrent_typed.h"
@@ -135,6 +222,14 @@ static unsigned parts_of(const struct recurrent *r)
 	return n < 1 ? 1 : n < PARTS_MAX ? (unsigned)n : PARTS_MAX;
 }
 
+/* The most rows that a slice has. */
+static int64_t part_rows(const struct recurrent *r)
+{
+	const int64_t n = parts_of(r);
+
+	return (r->n_batch + n - 1) / n;
+}
+
 static void find_loops(struct job *job)
 {
 	for (unsigned i = 0; i < RECURRENT_BENDS; i++) {
@@ -157,6 +252,41 @@ static void check_lengths(const struct kernel_call *call, const struct job *job)
 	for (int64_t i = 0; lengths && i < job->r.n_batch; i++)
 		if (lengths[i] < 0 || lengths[i] > job->r.n_steps)
 			kernel_fault(call, i);
+}
+
+/* Sigmoid, then tanh twice, of an LSTM without peepholes. */
+static bool is_usual_lstm(const struct job *job)
+{
+	static const char *const usual[] = { "Sigmoid", "Tanh", "Tanh" };
+
+	if (!job->fast || job->r.kind != RECURRENT_LSTM ||
+	    job->r.input_forget || job->r.clip > 0 || job->in[RECURRENT_P])
+		return false;
+	for (unsigned i = 0; i < RECURRENT_BENDS; i++)
+		if (job->bend[i].form != BEND_LOOP ||
+		    strcmp(job->bend[i].loop, usual[i]) != 0)
+			return false;
+	return true;
+}
+
+/* A run's own panels pay off where few rows go many steps. */
+static bool packs_u(const struct kernel_query *q, const struct recurrent *r,
+		    int64_t n_rows)
+{
+	return q->in[0].type.elem == DTYPE_F32 && n_rows > 0 &&
+	       n_rows <= PANEL_ROWS && r->n_steps >= PACK_STEPS &&
+	       !q->in[RECURRENT_R].value;
+}
+
+static void find_panels(const struct kernel_call *call, struct job *job)
+{
+	const struct packed *packed = call->state;
+
+	job->packs_u = packs_u(call->query, &job->r, job->n_rows);
+	if (packed && packed->w)
+		job->w_panels = packed->w + job->direction * packed->w_step;
+	if (packed && packed->u)
+		job->u_panels = packed->u + job->direction * packed->u_step;
 }
 
 static void run_slice(const struct kernel_call *call, unsigned slice,
@@ -184,6 +314,9 @@ static void run_slice(const struct kernel_call *call, unsigned slice,
 		return;
 	job.bend = job.r.bend[job.direction];
 	find_loops(&job);
+	job.is_usual = is_usual_lstm(&job);
+	if (fast)
+		find_panels(call, &job);
 	if (q->in[0].type.elem == DTYPE_F32)
 		run_f32(&job, scratch);
 	else
@@ -207,19 +340,93 @@ static void plain_run(const struct kernel_call *call, unsigned slice,
 		run_slice(call, slice, scratch, false);
 }
 
-/* What pass_init() cuts up. */
+/* What pass_init() cuts up; parts of fewer rows may take more steps at once. */
 static size_t scratch_of(const struct kernel_query *q,
 			 const struct recurrent *r)
 {
-	const int64_t n = parts_of(r);
-	const size_t rows = (size_t)((r->n_batch + n - 1) / n);
+	const size_t rows = (size_t)part_rows(r);
+	const size_t most = rows < CHUNK_ROWS ? CHUNK_ROWS : rows;
 	const size_t hidden = (size_t)r->n_hidden;
 	const size_t size = dtype_info(q->in[0].type.elem)->size;
 
-	return size * rows *
-	       ((size_t)chunk_steps((int64_t)rows) *
-		    ((size_t)r->n_in + (size_t)r->n_gates * hidden) +
-		3 * hidden);
+	return size * (most * ((size_t)r->n_in + (size_t)r->n_gates * hidden) +
+		       3 * rows * hidden) +
+	       (packs_u(q, r, (int64_t)rows)
+		    ? sizeof(float) * (size_t)u_panels_size(r)
+		    : 0);
+}
+
+static enum err_code no_memory(struct err *err)
+{
+	return err_set(err, ERR_NO_MEMORY, "recurrent: out of memory");
+}
+
+static enum err_code pack_w(const struct kernel_query *q,
+			    const struct recurrent *r, struct packed *packed,
+			    struct err *err)
+{
+	const int64_t width = r->n_gates * r->n_hidden;
+	const float *w = q->in[RECURRENT_W].value;
+
+	packed->w_step = panel_size(width, r->n_in);
+	packed->w = mem_aligned((size_t)packed->w_step * r->n_directions *
+				sizeof(float));
+	if (!packed->w)
+		return no_memory(err);
+	for (unsigned d = 0; d < r->n_directions; d++)
+		pack(w + d * width * r->n_in, width, r->n_in,
+		     packed->w + d * packed->w_step);
+	return ERR_NONE;
+}
+
+static enum err_code pack_r(const struct kernel_query *q,
+			    const struct recurrent *r, struct packed *packed,
+			    struct err *err)
+{
+	const int64_t size = r->n_gates * r->n_hidden * r->n_hidden;
+	const float *u = q->in[RECURRENT_R].value;
+
+	packed->u_step = u_panels_size(r);
+	packed->u = mem_aligned((size_t)packed->u_step * r->n_directions *
+				sizeof(float));
+	if (!packed->u)
+		return no_memory(err);
+	for (unsigned d = 0; d < r->n_directions; d++)
+		(void)pack_u_f32(r, u + d * size,
+				 packed->u + d * packed->u_step);
+	return ERR_NONE;
+}
+
+static void packed_finish(void *state)
+{
+	struct packed *packed = state;
+
+	mem_free(packed->w);
+	mem_free(packed->u);
+	mem_free(packed);
+}
+
+/* R, and W where it meets few rows at once. */
+static enum err_code pack_constants(const struct kernel_query *q,
+				    struct kernel_setup *ret, struct err *err)
+{
+	struct packed *packed = mem_zero(sizeof(*packed));
+	struct recurrent r;
+	enum err_code rc;
+
+	if (!packed)
+		return no_memory(err);
+	recurrent_of(q, &r);
+	rc = pack_r(q, &r, packed, err);
+	if (!rc && q->in[RECURRENT_W].value && r.n_in &&
+	    part_rows(&r) * r.n_steps <= PANEL_ROWS)
+		rc = pack_w(q, &r, packed, err);
+	if (rc) {
+		packed_finish(packed);
+		return rc;
+	}
+	ret->state = packed;
+	return ERR_NONE;
 }
 
 static enum err_code blas_prepare(const struct kernel_query *query,
@@ -232,6 +439,14 @@ static enum err_code blas_prepare(const struct kernel_query *query,
 	ret->scratch_bytes = scratch_of(query, &r);
 	ret->n_slices = r.n_directions * parts_of(&r);
 	return ERR_NONE;
+}
+
+static enum err_code panels_prepare(const struct kernel_query *query,
+				    struct kernel_setup *ret, struct err *err)
+{
+	enum err_code rc = blas_prepare(query, ret, err);
+
+	return rc ? rc : pack_constants(query, ret, err);
 }
 
 static enum err_code plain_prepare(const struct kernel_query *query,
@@ -262,6 +477,26 @@ static bool fits(const struct kernel_query *query)
 	return elem == DTYPE_F32 || elem == DTYPE_F64;
 }
 
+/* Constant weights that few rows meet. */
+static bool panels_fits(const struct kernel_query *query)
+{
+	struct recurrent r;
+
+	if (query->in[0].type.elem != DTYPE_F32 ||
+	    !query->in[RECURRENT_R].value)
+		return false;
+	recurrent_of(query, &r);
+	return r.n_hidden && r.n_batch > 0 && part_rows(&r) <= PANEL_ROWS;
+}
+
+const struct kernel recurrent_panels = {
+	.name = "recurrent.panels",
+	.fits = panels_fits,
+	.cost = recurrent_cost,
+	.prepare = panels_prepare,
+	.run = blas_run,
+	.finish = packed_finish,
+};
 const struct kernel recurrent_blas = {
 	.name = "recurrent.blas",
 	.flags = KERNEL_QUICK,

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Recurrent layers in one type. T: element; ELEM: its number; BLAS(x): the
- * product of that type. A pass is one direction over some rows of the batch;
- * its steps go in chunks, each of which multiplies its inputs at once. */
+ * product of that type; PACKS: it is packed into panels. A pass is one
+ * direction over some rows of the batch; its steps go in chunks, each of which
+ * multiplies its inputs at once. */
 
 struct NAME(pass) {
 	const struct recurrent *r;
@@ -9,6 +10,8 @@ struct NAME(pass) {
 	const T *x, *w, *u, *bias, *peep;
 	T *y;
 	T *xs, *pre, *h, *c, *spare; /* scratch */
+	/* the weights in panels; NULL: there are none */
+	const T *w_panels, *u_panels;
 };
 
 /* to[m, n] += a[m, k] b[n, k]^T */
@@ -29,6 +32,12 @@ static void NAME(add_product)(bool fast, const struct extents *e, const T *a,
 
 	if (!e->m || !e->n || !e->k)
 		return;
+#ifdef PACKS
+	if (e->panels && e->m <= PANEL_ROWS) {
+		NAME(add_panels)(e, a, to);
+		return;
+	}
+#endif
 	if (fast && e->m > FEW_ROWS) {
 		BLAS(p)(&p, a, b, to);
 		return;
@@ -79,7 +88,8 @@ static void NAME(load_steps)(const struct NAME(pass) * p, int64_t first,
 {
 	const struct job *job = p->job;
 	const int64_t width = p->r->n_gates * p->r->n_hidden;
-	const struct extents e = { n * job->n_rows, width, p->r->n_in, width };
+	const struct extents e = { n * job->n_rows, width, p->r->n_in, width,
+				   p->w_panels };
 
 	for (int64_t j = 0; j < width && e.m > 0; j++)
 		p->pre[j] = NAME(bias_at)(p, j);
@@ -104,6 +114,10 @@ static void NAME(lstm_row)(const struct NAME(pass) * p, T *a, T *h, T *c)
 	const int64_t n = p->r->n_hidden;
 	T *in = a, *out = a + n, *forget = a + 2 * n, *next = a + 3 * n;
 
+#ifdef PACKS
+	if (NAME(lstm_at_once)(p->job, a, h, c))
+		return;
+#endif
 	for (int64_t j = 0; p->peep && j < n; j++) {
 		in[j] += p->peep[j] * c[j];
 		forget[j] += p->peep[2 * n + j] * c[j];
@@ -132,10 +146,11 @@ static void NAME(gru_gates)(const struct NAME(pass) * p, T *a)
 	const int64_t n = p->r->n_hidden, width = 3 * n;
 	const int64_t rows = p->job->n_rows;
 	const T *late = p->bias ? p->bias + width + 2 * n : NULL;
-	const struct extents gates = { rows, 2 * n, n, width };
-	const struct extents whole = { rows, n, n, n };
-	const struct extents added = { rows, n, n, width };
-	const T *u = p->u + 2 * n * n;
+	const T *u = p->u + 2 * n * n, *panels = p->u_panels;
+	const T *u_panels = panels ? panels + panel_size(2 * n, n) : NULL;
+	const struct extents gates = { rows, 2 * n, n, width, panels };
+	const struct extents whole = { rows, n, n, n, u_panels };
+	const struct extents added = { rows, n, n, width, u_panels };
 
 	NAME(add_product)(p->job->fast, &gates, p->h, p->u, a);
 	for (int64_t i = 0; i < rows; i++) {
@@ -153,10 +168,12 @@ static void NAME(gru_gates)(const struct NAME(pass) * p, T *a)
 		return;
 	}
 	NAME(add_product)(p->job->fast, &whole, p->h, u, p->spare);
-	for (int64_t i = 0; i < rows * n; i++) {
-		T *row = a + i / n * width + i % n;
+	for (int64_t i = 0; i < rows; i++) {
+		const T *reset = a + i * width + n;
+		T *next = a + i * width + 2 * n;
 
-		row[2 * n] += row[n] * p->spare[i];
+		for (int64_t j = 0; j < n; j++)
+			next[j] += reset[j] * p->spare[i * n + j];
 	}
 }
 
@@ -173,7 +190,8 @@ static void NAME(gru_row)(const struct NAME(pass) * p, T *a, T *h)
 static void NAME(step)(const struct NAME(pass) * p, int64_t step, T *a)
 {
 	const int64_t n = p->r->n_hidden, width = p->r->n_gates * n;
-	const struct extents e = { p->job->n_rows, width, n, width };
+	const struct extents e = { p->job->n_rows, width, n, width,
+				   p->u_panels };
 
 	if (p->r->kind == RECURRENT_GRU)
 		NAME(gru_gates)(p, a);
@@ -259,6 +277,12 @@ static void NAME(pass_init)(struct NAME(pass) * p, const struct job *job,
 	p->h = p->pre + rows * width;
 	p->c = p->h + states;
 	p->spare = p->c + states;
+	p->w_panels = job->w_panels;
+	p->u_panels = job->u_panels;
+#ifdef PACKS
+	if (job->packs_u)
+		p->u_panels = NAME(pack_u)(r, p->u, p->spare + states);
+#endif
 }
 
 static void NAME(run)(const struct job *job, void *scratch)
@@ -284,6 +308,7 @@ static void NAME(run)(const struct job *job, void *scratch)
 }
 
 #undef T
+#undef PACKS
 #undef NAME
 #undef ELEM
 #undef BLAS

@@ -130,7 +130,8 @@ enum err_code passes_load(struct graph *graph, const int *input_rank,
 }
 
 enum err_code passes_plan(struct graph *graph, struct facts *facts,
-			  const struct plan_options *options, struct err *err)
+			  const struct plan_options *options, bool *ret_changed,
+			  struct err *err)
 {
 	struct pass_context context = {
 		.graph = graph,
@@ -138,12 +139,11 @@ enum err_code passes_plan(struct graph *graph, struct facts *facts,
 		.facts = facts,
 		.options = options,
 	};
-	bool changed;
 	enum err_code rc;
 
 	if (!context.arena)
 		return no_memory(err);
-	rc = run_all(&context, PASS_PLAN, options->passes, &changed, err);
+	rc = run_all(&context, PASS_PLAN, options->passes, ret_changed, err);
 	arena_destroy(context.arena);
 	return rc;
 }

@@ -17,6 +17,7 @@
 #ifndef ENGINE_PASSES_PASS_H
 #define ENGINE_PASSES_PASS_H
 
+#include "engine/facts.h"
 #include "engine/graph.h"
 #include "engine/passes/pass_switch.h"
 
@@ -57,6 +58,6 @@ MUST_USE enum err_code passes_load(struct graph *graph, const int *input_rank,
 /** All PLAN passes that options->passes leaves on. */
 MUST_USE enum err_code passes_plan(struct graph *graph, struct facts *facts,
 				   const struct plan_options *options,
-				   struct err *err);
+				   bool *ret_changed, struct err *err);
 
 #endif

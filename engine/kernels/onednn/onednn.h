@@ -29,9 +29,11 @@ extern const struct kernel conv_grad_weights_onednn_product,
 extern const struct kernel product_onednn;
 extern const struct kernel max_pool_onednn, average_pool_onednn;
 extern const struct kernel softmax_onednn, log_softmax_onednn;
+extern const struct kernel conv_blocked_onednn, block_onednn, unblock_onednn;
 
-/** The implementation that a prepared state runs, such as
- * "brgconv:avx512_core"; "" for a state of another kernel. For tests. */
-const char *onednn_implementation(const void *state);
+/** The implementation that a kernel's prepared state runs, such as
+ * "brgconv:avx512_core"; "" for one that is not oneDNN's. */
+const char *onednn_implementation(const struct kernel *kernel,
+				  const void *state);
 
 #endif

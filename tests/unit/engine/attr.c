@@ -2,12 +2,13 @@
 #include "engine/attr.h"
 
 #include <criterion/criterion.h>
+#include <math.h>
 
 #include "base/arena.h"
 
 struct sample {
 	int64_t axis;
-	double alpha;
+	double alpha, share;
 	const char *mode;
 	struct attr_ints pads;
 	struct attr_floats scales;
@@ -21,6 +22,8 @@ static const struct op_attr table[] = {
 	  .kind = ATTR_INT, .min = -4, .max = 3, .def = -1 },
 	{ .name = "alpha", .offset = offsetof(struct sample, alpha),
 	  .kind = ATTR_FLOAT, .min = 0, .max = 1, .def = 0.25 },
+	{ .name = "share", .offset = offsetof(struct sample, share),
+	  .kind = ATTR_FLOAT, .max = 1e30 },
 	{ .name = "mode", .offset = offsetof(struct sample, mode),
 	  .kind = ATTR_STRING, .def_text = "same" },
 	{ .name = "pads", .offset = offsetof(struct sample, pads),
@@ -108,6 +111,10 @@ Test(attr, every_refusal_says_what_was_wanted)
 		  "attribute 'axis' must be from -4 to 3, but is -5" },
 		{ { "alpha", { .kind = ATTR_FLOAT, .f = 1.5 } },
 		  "attribute 'alpha' must be from 0 to 1, but is 1.5" },
+		{ { "share", { .kind = ATTR_FLOAT, .f = 1.001e30 } },
+		  "attribute 'share' must be from 0 to 1e+30" },
+		{ { "share", { .kind = ATTR_FLOAT, .f = (double)INFINITY } },
+		  "attribute 'share' must be from 0 to 1e+30" },
 		{ { "pads", { .kind = ATTR_INTS, .ints = { 2, bad_pads } } },
 		  "attribute 'pads' must be from 0 to 9, but is 10" },
 		{ { "scales",
@@ -135,6 +142,20 @@ Test(attr, every_refusal_says_what_was_wanted)
 		cr_assert_eq(strncmp(err.msg, "node 'n'", 8), 0);
 		arena_destroy(arena);
 	}
+}
+
+Test(attr, bounds_are_met_by_the_float_next_to_them)
+{
+	const struct attr_named given[] = {
+		PADS, { "share", { .kind = ATTR_FLOAT, .f = (double)1e30F } }
+	};
+	struct arena *arena = arena_create(1 << 16);
+	const struct sample *got;
+
+	cr_assert_gt((double)1e30F, 1e30);
+	cr_assert_eq(read(arena, given, 2, &got, NULL), ERR_NONE);
+	cr_assert_eq(got->share, (double)1e30F);
+	arena_destroy(arena);
 }
 
 Test(attr, members_read_back_as_they_were_given)

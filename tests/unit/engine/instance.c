@@ -221,3 +221,124 @@ Test(instance, running_out_of_memory_is_an_error_at_any_place)
 	cr_assert(n > 20);
 	bench_finish(&bench);
 }
+
+/* What an observer was told. Slices may come from several threads. */
+struct told {
+	atomic_int begins[64][8], ends[64][8];
+	int depth, n_nodes;
+	bool is_disordered;
+};
+
+static void tell_slice(void *data, size_t step, unsigned slice, bool ends)
+{
+	struct told *told = data;
+
+	if (step >= 64 || slice >= 8) {
+		told->is_disordered = true;
+		return;
+	}
+	if (ends && atomic_load(&told->begins[step][slice]) !=
+			atomic_load(&told->ends[step][slice]) + 1)
+		told->is_disordered = true;
+	atomic_fetch_add(
+	    ends ? &told->ends[step][slice] : &told->begins[step][slice], 1);
+}
+
+static void tell_node(void *data, const struct graph_node *node, unsigned depth,
+		      bool ends)
+{
+	struct told *told = data;
+
+	if (!node->op || told->depth != (int)depth + (ends ? 1 : 0))
+		told->is_disordered = true;
+	told->depth += ends ? -1 : 1;
+	told->n_nodes += ends;
+}
+
+Test(instance, an_observer_is_told_of_every_slice_once)
+{
+	for (unsigned threads = 1; threads <= 3; threads++) {
+		const struct plan_options options = { .threads = threads };
+		struct told told = { 0 };
+		const struct observer observer = { &told, tell_slice, NULL };
+		struct bench bench;
+		struct pool *pool = NULL;
+		struct team team;
+
+		cr_assert_eq(pool_create(threads, &pool, NULL), ERR_NONE);
+		bench_parse(&bench, wide);
+		fill_variables(&bench);
+		bench_plan(&bench, &options);
+		instance_call_always(bench.instance);
+		bench_fill(&bench, 1);
+		for (int run = 0; run < 3; run++) {
+			/* the last run is nobody's business */
+			instance_observe(bench.instance,
+					 run < 2 ? &observer : NULL);
+			team_borrow(pool, threads - 1, &team);
+			cr_assert_eq(instance_run(bench.instance, &team, NULL),
+				     ERR_NONE);
+			team_return(&team);
+		}
+		cr_assert_not(told.is_disordered);
+		for (size_t i = 0; i < 64; i++) {
+			const bool is_step =
+			    i < plan_report(bench.plan)->n_steps;
+			const unsigned n =
+			    is_step ? plan_step_info(bench.plan, i).n_slices
+				    : 0;
+
+			for (unsigned j = 0; j < 8; j++)
+				cr_assert_eq(told.ends[i][j], j < n ? 2 : 0,
+					     "step %zu, slice %u", i, j);
+		}
+		bench_finish(&bench);
+		pool_destroy(pool);
+	}
+}
+
+Test(instance, an_observer_is_told_of_interpreted_nodes)
+{
+	struct told told = { 0 };
+	const struct observer observer = { &told, tell_slice, tell_node };
+	struct bench bench;
+	int64_t *shape;
+
+	bench_parse(&bench, "z = Neg(x:float[6])\n"
+			    "y = Relu(Reshape(z, s:int64[2]))\nreturn y, z");
+	bench_plan(&bench, NULL);
+	instance_observe(bench.instance, &observer);
+	bench_fill(&bench, 3);
+	shape = instance_input(bench.instance, 1).data;
+	shape[0] = 2;
+	shape[1] = 3;
+	cr_assert_eq(instance_run(bench.instance, NULL, NULL), ERR_NONE);
+	cr_assert_eq(told.n_nodes, 2);
+	cr_assert_eq(told.ends[0][0], 1);
+	shape[0] = 4; /* a node that fails ends too */
+	cr_assert_neq(instance_run(bench.instance, NULL, NULL), ERR_NONE);
+	cr_assert_eq(told.n_nodes, 3);
+	cr_assert_not(told.is_disordered);
+	cr_assert_eq(told.depth, 0);
+	bench_finish(&bench);
+}
+
+/* What is beside a 0 may be as large as it likes. */
+Test(instance, empty_results_take_no_scratch)
+{
+	static const char *const texts[] = {
+		"y = GlobalAveragePool(x:float[0,2147483647,3])",
+		"y = Softmax<axis=1>(x:float[0,2147483647])",
+		"y = Add(GlobalAveragePool(x:float16[0,2147483647,3]), 1)",
+	};
+
+	for (size_t i = 0; i < sizeof(texts) / sizeof(*texts); i++) {
+		struct bench bench;
+
+		bench_parse(&bench, texts[i]);
+		bench_plan(&bench, NULL);
+		cr_assert_eq(plan_report(bench.plan)->scratch, 0);
+		bench_compare(&bench, NULL);
+		bench_finish(&bench);
+	}
+}

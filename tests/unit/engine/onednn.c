@@ -277,7 +277,7 @@ static void check_case(const struct conv_case *c, unsigned kind, bool is_known)
 	cr_assert_not_null(strstr(kernel->name, ".dnnl"),
 			   "%s of %s is done by %s", conv_rows[kind], c->name,
 			   kernel->name);
-	name = onednn_implementation(setup.state);
+	name = onednn_implementation(kernel, setup.state);
 	cr_expect(*name && !strstr(name, "ref"), "%s of %s by %s is %s",
 		  conv_rows[kind], c->name, kernel->name, name);
 	kernel->finish(setup.state);

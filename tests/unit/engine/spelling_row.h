@@ -50,6 +50,17 @@ struct row {
 			}                                             \
 		}                                                     \
 	}
+#define STRS(label, ...)                                                \
+	{                                                               \
+		label,                                                  \
+		{                                                       \
+			.kind = ATTR_STRINGS, .strings = {              \
+				sizeof((struct str[]){ __VA_ARGS__ }) / \
+				    sizeof(struct str),                 \
+				(const struct str[]){ __VA_ARGS__ }     \
+			}                                               \
+		}                                                       \
+	}
 #define INTS(label, ...)                                                \
 	{                                                               \
 		label,                                                  \
@@ -62,7 +73,9 @@ struct row {
 	}
 
 /** One table a file; the last row has no name. */
-extern const struct row spelling_more_rows[], spelling_image_rows[],
-    spelling_index_rows[], spelling_quantized_rows[];
+extern const struct row spelling_early_rows[], spelling_more_rows[],
+    spelling_image_rows[], spelling_index_rows[], spelling_quantized_rows[];
+/** Of ai.onnx.ml, over three strings or integers. */
+extern const struct row spelling_ml_rows[];
 
 #endif

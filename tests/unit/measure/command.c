@@ -5,6 +5,7 @@
 #include <criterion/redirect.h>
 
 #include "base/buf.h"
+#include "base/mem.h"
 #include "measure/npy.h"
 #include "models/network.h"
 #include "models/onnx.h"
@@ -101,6 +102,37 @@ Test(command, a_model_is_timed)
 	cr_assert_eq(RUN("bench-model", "model.onnx", "--batch-size", "3",
 			 "--seconds", "0.01", "--threads", "2"),
 		     MEASURE_OK);
+}
+
+Test(command, a_model_is_profiled)
+{
+	static const char *const wanted[] = {
+		"\"traceEvents\"",
+		"\"ph\":\"X\"",
+		"\"kernel\"",
+		"\"tid\":0",
+	};
+	char *text = NULL;
+	size_t len;
+
+	save_model("model.onnx");
+	cr_assert_eq(RUN("profile-model", "model.onnx", "--batch-size", "3",
+			 "--seconds", "0.01", "--threads", "2", "--trace",
+			 "trace.json", "--top", "1"),
+		     MEASURE_OK);
+	cr_assert_eq(
+	    RUN("profile-model", "model.onnx", "--seconds", "0", "--json"),
+	    MEASURE_OK);
+	cr_assert_eq(file_read_all("trace.json", 1 << 20, &text, &len, NULL),
+		     ERR_NONE);
+	for (size_t i = 0; i < sizeof(wanted) / sizeof(*wanted); i++)
+		cr_expect_not_null(strstr(text, wanted[i]), "%s in %s",
+				   wanted[i], text);
+	mem_free(text);
+	cr_assert_eq(RUN("profile-model", "model.onnx", "--trace", "no/t"),
+		     MEASURE_FAILED);
+	cr_assert_eq(RUN("profile-model", "model.onnx", "--top", "few"),
+		     MEASURE_FAILED);
 }
 
 Test(command, outputs_are_written_and_checked)

@@ -180,3 +180,40 @@ Test(row_loops, uniforms_are_those_of_base)
 		}
 	}
 }
+
+static float sigmoid(float x)
+{
+	return 1 / (1 + expf(-x));
+}
+
+Test(row_loops, a_cell_of_lstm_is_the_formula_at_every_level)
+{
+	enum { N = 45 };
+	float gates[4 * N], first[2][N], c[N], h[N];
+
+	draw(gates, (size_t)4 * N, 6);
+	for (int64_t n = 1; n <= N; n += 11) {
+		for (unsigned level = 0; level < loop_levels(); level++) {
+			draw(c, N, 7);
+			draw(h, N, 8);
+			row_loops_level(level)->lstm(gates, n, c, h);
+			if (level == 0) {
+				memcpy(first[0], c, sizeof(c));
+				memcpy(first[1], h, sizeof(h));
+			}
+			expect_bits("c", level, N, first[0], c);
+			expect_bits("h", level, N, first[1], h);
+		}
+		draw(c, N, 7);
+		for (int64_t i = 0; i < n; i++) {
+			const float want =
+			    sigmoid(gates[2 * n + i]) * c[i] +
+			    sigmoid(gates[i]) * tanhf(gates[3 * n + i]);
+
+			cr_expect_float_eq(first[0][i], want, 1e-5);
+			cr_expect_float_eq(first[1][i],
+					   sigmoid(gates[n + i]) * tanhf(want),
+					   1e-5);
+		}
+	}
+}

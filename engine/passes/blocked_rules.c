@@ -1,0 +1,278 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/** @file
+ * The pass `blocked`: what runs on blocked values as it is, or nearly so.
+ */
+#include <string.h>
+
+#include "engine/ops/elementwise.h"
+#include "engine/ops/reshape.h"
+#include "engine/passes/blocked_priv.h"
+
+enum { OPERANDS = 16 };
+
+/* What an operand of an elementwise operator is beside an image. */
+enum part {
+	PART_IMAGE,   /* the image's own shape */
+	PART_CHANNEL, /* an element a channel (and image) */
+	PART_SCALAR,
+	PART_OTHER
+};
+
+static enum part part_of(const struct shape *image, const struct shape *x)
+{
+	const unsigned lead = image->rank - x->rank;
+	int64_t n;
+
+	if (x->rank > image->rank)
+		return PART_OTHER;
+	if (shape_equal(image, x))
+		return PART_IMAGE;
+	n = shape_count(x);
+	if (n == 1)
+		return PART_SCALAR;
+	for (unsigned i = 0; i < x->rank; i++) {
+		const unsigned axis = lead + i;
+		const int64_t have = x->dim[i], want = image->dim[axis];
+
+		if (have != 1 && (axis > 1 || have != want))
+			return PART_OTHER;
+	}
+	/* without an axis for channels it would be the batch's own */
+	return x->rank + 1 >= image->rank && x->dim[1 - lead] != 1
+		   ? PART_CHANNEL
+		   : PART_OTHER;
+}
+
+/* An element a channel, of any rank, in blocks. */
+static int32_t channel_twin(struct blocking *b, int32_t value, unsigned rank)
+{
+	const struct block_attrs attrs = { .lanes = b->lanes };
+	struct shape shape = blocking_fact(b, value)->shape;
+
+	if (b->twin[value] != VALUE_NONE)
+		return b->twin[value];
+	if (shape.rank == rank)
+		return blocking_twin(b, value);
+	b->is_read[value] = true;
+	memmove(shape.dim + 1, shape.dim, shape.rank * sizeof(shape.dim[0]));
+	shape.dim[0] = 1;
+	shape.rank++;
+	value = build_reshape(&b->build, value, &shape);
+	return build_node(&b->build, "Block", &attrs, &value, 1);
+}
+
+/* Lanes past the channels stay zero. */
+static bool keeps_lanes(const struct blocking *b, const struct graph_node *node,
+			const struct shape *image)
+{
+	static const char *const pairs[] = { "Add", "Sub", "Mul",
+					     "Max", "Min", "Sum" };
+	const int32_t *in = graph_in(b->graph, node);
+
+	if (blocking_is_full(b, graph_out(b->graph, node)[0]))
+		return true;
+	for (int32_t i = 1; i < node->n_in; i++)
+		if (in[i] != VALUE_NONE &&
+		    part_of(image, &blocking_fact(b, in[i])->shape) ==
+			PART_SCALAR)
+			return false;
+	if (node->n_in == 1)
+		return node->op->flags & OP_ZERO_STAYS_ZERO;
+	for (size_t i = 0; i < sizeof(pairs) / sizeof(pairs[0]); i++)
+		if (!strcmp(node->op->name, pairs[i]))
+			return true;
+	return !strcmp(node->op->name, "PRelu");
+}
+
+/* Some operand is an image that has a twin, and all others go with it. */
+static bool operands_fit(const struct blocking *b,
+			 const struct graph_node *node,
+			 const struct shape *image)
+{
+	const int32_t *in = graph_in(b->graph, node);
+	bool found = false;
+
+	for (int32_t i = 0; i < node->n_in; i++) {
+		enum part part;
+
+		if (in[i] == VALUE_NONE)
+			continue;
+		if (!blocking_fact(b, in[i])->has_shape ||
+		    blocking_fact(b, in[i])->type.elem != DTYPE_F32)
+			return false;
+		part = part_of(image, &blocking_fact(b, in[i])->shape);
+		if (part == PART_OTHER)
+			return false;
+		if (part == PART_IMAGE && b->twin[in[i]] != VALUE_NONE)
+			found = true;
+	}
+	return found;
+}
+
+static bool elementwise(struct blocking *b, const struct graph_node *node)
+{
+	const int32_t out = graph_out(b->graph, node)[0];
+	int32_t operand[OPERANDS];
+	struct shape image;
+
+	if (node->n_in > OPERANDS || !blocking_is_image(b, out))
+		return false;
+	image = blocking_fact(b, out)->shape;
+	if (!operands_fit(b, node, &image) || !keeps_lanes(b, node, &image))
+		return false;
+	for (int32_t i = 0; i < node->n_in; i++) {
+		const int32_t in = graph_in(b->graph, node)[i];
+		enum part part = PART_OTHER;
+
+		operand[i] = in;
+		if (in == VALUE_NONE)
+			continue;
+		part = part_of(&image, &blocking_fact(b, in)->shape);
+		if (part == PART_IMAGE)
+			operand[i] = blocking_twin(b, in);
+		else if (part == PART_CHANNEL)
+			operand[i] = channel_twin(b, in, image.rank);
+		else
+			b->is_read[in] = true;
+	}
+	build_row(&b->build, node->op, node->attrs, operand,
+		  (unsigned)node->n_in, &b->twin[out], 1);
+	return true;
+}
+
+static bool activation(struct blocking *b, const struct graph_node *node)
+{
+	return blocking_join_activation(b, node) || elementwise(b, node);
+}
+
+static bool sum(struct blocking *b, const struct graph_node *node)
+{
+	return blocking_join_sum(b, node) || elementwise(b, node);
+}
+
+static bool has_twin(const struct blocking *b, const struct graph_node *node)
+{
+	const int32_t in = graph_in(b->graph, node)[0];
+
+	return b->twin[in] != VALUE_NONE && blocking_is_image(b, in) &&
+	       blocking_is_image(b, graph_out(b->graph, node)[0]);
+}
+
+static bool pool(struct blocking *b, const struct graph_node *node)
+{
+	const bool is_max = !strcmp(node->op->name, "MaxPool");
+	const struct pool_blocked_attrs attrs = {
+		.pool = *(const struct pool_attrs *)node->attrs
+	};
+	const int32_t *out = graph_out(b->graph, node);
+
+	if (!has_twin(b, node) ||
+	    (node->n_out > 1 && out[1] != VALUE_NONE && b->readers[out[1]] > 0))
+		return false;
+	b->twin[out[0]] = build_node(
+	    &b->build, is_max ? "MaxPoolBlocked" : "AveragePoolBlocked", &attrs,
+	    &b->twin[graph_in(b->graph, node)[0]], 1);
+	return true;
+}
+
+static bool global_pool(struct blocking *b, const struct graph_node *node)
+{
+	const bool is_max = !strcmp(node->op->name, "GlobalMaxPool");
+	const int32_t in = graph_in(b->graph, node)[0];
+	const int32_t out = graph_out(b->graph, node)[0];
+	struct pool_blocked_attrs attrs = { 0 };
+	struct shape x;
+
+	if (!has_twin(b, node))
+		return false;
+	x = blocking_fact(b, in)->shape;
+	attrs.pool.window.auto_pad = "NOTSET";
+	attrs.pool.window.kernel_shape =
+	    (struct attr_ints){ x.rank - 2, x.dim + 2 };
+	b->twin[out] = build_node(
+	    &b->build, is_max ? "MaxPoolBlocked" : "AveragePoolBlocked", &attrs,
+	    &b->twin[in], 1);
+	return true;
+}
+
+/* Over all axes of the plane, which stay with extent 1. */
+static bool mean(struct blocking *b, const struct graph_node *node)
+{
+	const int32_t *in = graph_in(b->graph, node);
+	const struct fact *axes;
+	unsigned rank, seen = 0;
+
+	if (!has_twin(b, node) || node->n_in < 2 || in[1] == VALUE_NONE)
+		return false;
+	axes = blocking_fact(b, in[1]);
+	rank = blocking_fact(b, in[0])->shape.rank;
+	if (!axes->value || axes->type.elem != DTYPE_I64 ||
+	    blocking_fact(b, graph_out(b->graph, node)[0])->shape.rank != rank)
+		return false;
+	for (int64_t i = 0; i < shape_count(&axes->shape); i++) {
+		const int64_t axis = ((const int64_t *)axes->value)[i];
+
+		seen |= 1U << (axis < 0 ? axis + rank : axis);
+	}
+	return seen == (1U << rank) - 4 && global_pool(b, node);
+}
+
+/* Channels that fill their blocks, but perhaps the last ones. */
+static bool concat(struct blocking *b, const struct graph_node *node)
+{
+	const int32_t out = graph_out(b->graph, node)[0];
+	int32_t operand[OPERANDS], n_twins = 0;
+	int64_t axis = *(const int64_t *)node->attrs;
+
+	if (node->n_in > OPERANDS || !blocking_is_image(b, out))
+		return false;
+	if (axis < 0)
+		axis += blocking_fact(b, out)->shape.rank;
+	for (int32_t i = 0; i < node->n_in; i++) {
+		const int32_t in = graph_in(b->graph, node)[i];
+
+		if (!blocking_is_image(b, in) ||
+		    (i + 1 < node->n_in && !blocking_is_full(b, in)))
+			return false;
+		n_twins += b->twin[in] != VALUE_NONE;
+	}
+	if (axis != 1 || 2 * n_twins <= node->n_in)
+		return false;
+	for (int32_t i = 0; i < node->n_in; i++)
+		operand[i] = blocking_twin(b, graph_in(b->graph, node)[i]);
+	build_row(&b->build, node->op, &axis, operand, (unsigned)node->n_in,
+		  &b->twin[out], 1);
+	return true;
+}
+
+blocking_rule *blocking_rule_of(const struct op *op)
+{
+	static const struct {
+		const char *op;
+		blocking_rule *rule;
+	} rules[] = {
+		{ "Add", sum },
+		{ "AveragePool", pool },
+		{ "Clip", activation },
+		{ "Concat", concat },
+		{ "Conv", blocking_conv },
+		{ "GlobalAveragePool", global_pool },
+		{ "GlobalMaxPool", global_pool },
+		{ "HardSigmoid", activation },
+		{ "HardSwish", activation },
+		{ "LeakyRelu", activation },
+		{ "MaxPool", pool },
+		{ "ReduceMean", mean },
+		{ "Relu", activation },
+		{ "Sigmoid", activation },
+		{ "Swish", activation },
+		{ "Tanh", activation },
+	};
+
+	if (op->domain[0])
+		return NULL;
+	for (size_t i = 0; i < sizeof(rules) / sizeof(rules[0]); i++)
+		if (!strcmp(rules[i].op, op->name))
+			return rules[i].rule;
+	return op->kernels == elementwise_kernels ? elementwise : NULL;
+}
