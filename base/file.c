@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdint.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
@@ -180,6 +181,21 @@ enum err_code file_map_open(const char *path, struct file_map *ret_map,
 	rc = file_map_fd(fd, path, ret_map, err);
 	(void)close(fd);
 	return rc;
+}
+
+void file_map_rest(const void *part, size_t len)
+{
+	const uintptr_t page = (uintptr_t)sysconf(_SC_PAGESIZE);
+	const uintptr_t at = (uintptr_t)part;
+	const uintptr_t first = (at + page - 1) / page * page;
+	const uintptr_t end = (at + len) / page * page;
+	union {
+		const char *mapped;
+		void *whole;
+	} pages = { .mapped = (const char *)part + (first - at) };
+
+	if (first < end)
+		(void)madvise(pages.whole, end - first, MADV_DONTNEED);
 }
 
 void file_map_close(struct file_map *map)

@@ -79,6 +79,9 @@ MUST_USE enum err_code file_map_open(const char *path, struct file_map *ret_map,
 				     struct err *err);
 MUST_USE enum err_code file_map_fd(int fd, const char *name,
 				   struct file_map *ret_map, struct err *err);
+/** The pages that lie wholly in a part of a map need no memory until they are
+ * read again. */
+void file_map_rest(const void *part, size_t len);
 /** Twice is fine. */
 void file_map_close(struct file_map *map);
 

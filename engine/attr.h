@@ -83,6 +83,9 @@ const void *op_attrs_copy(const struct op *op, const void *attrs,
 			  struct arena *arena);
 /** The same members, lists and elements behind pointers included. */
 bool op_attrs_equal(const struct op *op, const void *a, const void *b);
+/** The same, but for numbers (not lists of them) within tolerance |a|. */
+bool op_attrs_near(const struct op *op, const void *a, const void *b,
+		   double tolerance);
 /** Reads a member back; lists and strings are borrowed. False when a string
  * or tensor is absent (NULL). */
 bool op_attr_get(const struct op_attr *row, const void *attrs,

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include <math.h>
 #include <string.h>
 
 #include "engine/attr.h"
@@ -25,13 +26,21 @@ static bool same_texts(const struct attr_strings *a,
 	return same;
 }
 
-static bool same_value(const struct attr_value *a, const struct attr_value *b)
+/* tolerance 0: bits, so that a NaN is itself and -0 is not 0 */
+static bool same_number(double a, double b, double tolerance)
+{
+	return same_bytes(&a, 1, &b, 1, sizeof(a)) ||
+	       (tolerance > 0 && fabs(a - b) <= tolerance * fabs(a));
+}
+
+static bool same_value(const struct attr_value *a, const struct attr_value *b,
+		       double tolerance)
 {
 	switch (a->kind) {
 	case ATTR_INT:
 		return a->i == b->i;
-	case ATTR_FLOAT: /* bits: a NaN is itself, and -0 is not 0 */
-		return same_bytes(&a->f, 1, &b->f, 1, sizeof(a->f));
+	case ATTR_FLOAT:
+		return same_number(a->f, b->f, tolerance);
 	case ATTR_STRING:
 		return same_text(&a->s, &b->s);
 	case ATTR_INTS:
@@ -48,7 +57,8 @@ static bool same_value(const struct attr_value *a, const struct attr_value *b)
 	return false;
 }
 
-bool op_attrs_equal(const struct op *op, const void *a, const void *b)
+bool op_attrs_near(const struct op *op, const void *a, const void *b,
+		   double tolerance)
 {
 	for (const struct op_attr *row = op->attrs; row && row->name; row++) {
 		struct attr_value x = { .kind = row->kind };
@@ -56,8 +66,13 @@ bool op_attrs_equal(const struct op *op, const void *a, const void *b)
 		const bool has = op_attr_get(row, a, &x);
 
 		if (op_attr_get(row, b, &y) != has ||
-		    (has && !same_value(&x, &y)))
+		    (has && !same_value(&x, &y, tolerance)))
 			return false;
 	}
 	return true;
+}
+
+bool op_attrs_equal(const struct op *op, const void *a, const void *b)
+{
+	return op_attrs_near(op, a, b, 0);
 }

@@ -39,7 +39,22 @@ enum err_code kernel_prepare(const struct kernel_query *query, bool quick,
 			rc = (*kernel)->prepare(query, ret_setup, err);
 		*ret_kernel = *kernel;
 	}
+	if (!rc)
+		kernel_settle(query, ret_setup);
 	return rc;
+}
+
+void kernel_settle(const struct kernel_query *query, struct kernel_setup *setup)
+{
+	bool is_idle = query->n_out > 0;
+
+	for (unsigned i = 0; i < query->n_out && is_idle; i++)
+		is_idle = query->out[i].type.elem == DTYPE_NONE ||
+			  shape_count(&query->out[i].shape) == 0;
+	if (!setup->n_slices)
+		setup->n_slices = 1;
+	if (is_idle)
+		*setup = (struct kernel_setup){ .state = setup->state };
 }
 
 double kernel_cost(const struct kernel *kernel,

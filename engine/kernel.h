@@ -35,6 +35,8 @@ enum kernel_flag {
 	KERNEL_TEXT = 16, /**< makes strings: call->heap is there */
 };
 
+struct packs; /* engine/pack.h */
+
 enum numerics {
 	NUMERICS_STRICT,     /**< no reassociation beyond the kernel's own */
 	NUMERICS_REPEATABLE, /**< training: the same bits for any thread count
@@ -49,6 +51,7 @@ struct kernel_query {
 	unsigned n_in, n_out;	     /**< absent ones have elem DTYPE_NONE */
 	unsigned want_slices;	     /**< a wish, weighed against the cost */
 	enum numerics numerics;
+	struct packs *packs; /**< for pack_get(); may be NULL */
 };
 
 /** Prepare's answer; zeroed before the call but n_slices = 1. */
@@ -93,12 +96,17 @@ struct kernel {
 const struct kernel *kernel_choose(const struct kernel_query *query,
 				   bool quick);
 /** Chooses and prepares: the first of op's kernels that fits and whose
- * prepare() does not give ERR_UNSUPPORTED. ret_setup is filled. */
+ * prepare() does not give ERR_UNSUPPORTED. ret_setup is filled; see
+ * kernel_settle(). */
 MUST_USE enum err_code kernel_prepare(const struct kernel_query *query,
 				      bool quick,
 				      const struct kernel **ret_kernel,
 				      struct kernel_setup *ret_setup,
 				      struct err *err);
+/** Where every result is empty there is nothing to run, whatever large extents
+ * stand beside a 0: no slice, no scratch. Elsewhere one slice at least. */
+void kernel_settle(const struct kernel_query *query,
+		   struct kernel_setup *setup);
 double kernel_cost(const struct kernel *kernel,
 		   const struct kernel_query *query);
 

@@ -113,6 +113,7 @@ static enum err_code run_kernel(const struct node_call *node,
 		rc = kernel->prepare(query, &setup, err);
 	if (rc)
 		goto out;
+	kernel_settle(query, &setup);
 	call.state = setup.state;
 	call.n_slices = setup.n_slices;
 	rc = run_bound(node, kernel, &call, setup.scratch_bytes, options, err);

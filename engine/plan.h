@@ -43,6 +43,8 @@ struct plan_options {
 	enum numerics numerics;
 	size_t memory_limit;	   /**< of arena and scratch; 0: none */
 	struct pass_switch passes; /**< zero: every PLAN pass */
+	/** Of the source graph; NULL: kernels pack constants for this plan. */
+	struct packs *packs;
 };
 
 /** Bytes. The arena holds inputs, outputs, values and scratches; scratch is

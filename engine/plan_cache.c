@@ -18,6 +18,13 @@ struct entry {
 	unsigned n_idle;
 };
 
+/** What is looked for. */
+struct key {
+	const struct signature *signature;
+	bool has_values; /**< those of inputs that decide shapes count */
+	uint64_t hash;
+};
+
 struct plan_cache {
 	const struct graph *graph;
 	struct plan_cache_options options;
@@ -179,12 +186,13 @@ bool plan_cache_wants_value(const struct plan_cache *cache, unsigned i)
 }
 
 /** Bytes of input i's value that count in a signature. */
-static size_t value_bytes(const struct plan_cache *cache, unsigned i,
-			  const struct fact *fact)
+static size_t value_bytes(const struct plan_cache *cache, const struct key *key,
+			  unsigned i)
 {
+	const struct fact *fact = &key->signature->input[i];
 	size_t bytes;
 
-	if (!fact->value || !cache->wants_value[i] ||
+	if (!fact->value || !key->has_values || !cache->wants_value[i] ||
 	    fact->type.elem == DTYPE_STRING)
 		return 0;
 	bytes = tensor_bytes(fact->type.elem, &fact->shape);
@@ -201,50 +209,60 @@ static uint64_t mix(uint64_t hash, const void *bytes, size_t n)
 	return hash;
 }
 
-static uint64_t hash_of(const struct plan_cache *cache,
-			const struct signature *signature)
+static uint64_t hash_of(const struct plan_cache *cache, const struct key *key)
 {
 	uint64_t hash = 0xcbf29ce484222325u;
 
-	for (unsigned i = 0; i < signature->n; i++) {
-		const struct fact *fact = &signature->input[i];
+	for (unsigned i = 0; i < key->signature->n; i++) {
+		const struct fact *fact = &key->signature->input[i];
 		const struct shape *shape = &fact->shape;
 
 		hash = mix(hash, &fact->type.elem, sizeof(fact->type.elem));
 		hash = mix(hash, &shape->rank, sizeof(shape->rank));
 		hash = mix(hash, shape->dim, shape->rank * sizeof(*shape->dim));
-		hash = mix(hash, fact->value, value_bytes(cache, i, fact));
+		hash = mix(hash, fact->value, value_bytes(cache, key, i));
 	}
 	return hash;
 }
 
-static bool is_of(const struct plan_cache *cache, const struct entry *entry,
-		  const struct signature *signature, uint64_t hash)
+static bool has_shapes(const struct entry *entry,
+		       const struct signature *signature)
 {
-	if (entry->hash != hash)
-		return false;
 	for (unsigned i = 0; i < signature->n; i++) {
 		const struct fact *a = &entry->input[i];
 		const struct fact *b = &signature->input[i];
-		const size_t bytes = value_bytes(cache, i, b);
 
 		if (a->type.elem != b->type.elem ||
-		    !shape_equal(&a->shape, &b->shape) ||
-		    (a->value != NULL) != (bytes != 0) ||
-		    (bytes && memcmp(a->value, b->value, bytes) != 0))
+		    !shape_equal(&a->shape, &b->shape))
+			return false;
+	}
+	return true;
+}
+
+static bool is_of(const struct plan_cache *cache, const struct entry *entry,
+		  const struct key *key)
+{
+	if (entry->hash != key->hash || !has_shapes(entry, key->signature))
+		return false;
+	for (unsigned i = 0; i < key->signature->n; i++) {
+		const void *a = entry->input[i].value;
+		const void *b = key->signature->input[i].value;
+		const size_t bytes = value_bytes(cache, key, i);
+
+		if ((a != NULL) != (bytes != 0) ||
+		    (bytes && memcmp(a, b, bytes) != 0))
 			return false;
 	}
 	return true;
 }
 
 /** The entry of a signature, moved to the front, or NULL. Under the lock. */
-static struct entry *find(struct plan_cache *cache,
-			  const struct signature *signature, uint64_t hash)
+static struct entry *find(struct plan_cache *cache, const struct key *key)
 {
 	struct entry **link = &cache->first, *entry;
 
 	for (; (entry = *link) != NULL; link = &entry->next) {
-		if (!is_of(cache, entry, signature, hash))
+		if (!is_of(cache, entry, key))
 			continue;
 		*link = entry->next;
 		entry->next = cache->first;
@@ -327,15 +345,14 @@ static void trim(struct plan_cache *cache)
 
 /** An entry with a copy of the signature, values only where they count. */
 static struct entry *entry_create(const struct plan_cache *cache,
-				  const struct signature *signature,
-				  uint64_t hash)
+				  const struct key *key)
 {
-	const size_t n = signature->n;
+	const size_t n = key->signature->n;
 	struct entry *entry = mem_zero(sizeof(*entry));
 
 	if (!entry)
 		return NULL;
-	entry->hash = hash;
+	entry->hash = key->hash;
 	entry->input = mem_array(n + 1, sizeof(*entry->input));
 	entry->values = mem_array(n + 1, PLAN_CACHE_VALUE_BYTES);
 	if (!entry->input || !entry->values) {
@@ -343,8 +360,8 @@ static struct entry *entry_create(const struct plan_cache *cache,
 		return NULL;
 	}
 	for (unsigned i = 0; i < n; i++) {
-		const struct fact *fact = &signature->input[i];
-		const size_t bytes = value_bytes(cache, i, fact);
+		const struct fact *fact = &key->signature->input[i];
+		const size_t bytes = value_bytes(cache, key, i);
 		char *value =
 		    entry->values + (size_t)i * PLAN_CACHE_VALUE_BYTES;
 
@@ -360,12 +377,12 @@ static struct entry *entry_create(const struct plan_cache *cache,
 
 /** Puts a new entry in front, unless another thread was faster. */
 static void insert(struct plan_cache *cache, struct entry *entry,
-		   const struct signature *signature)
+		   const struct key *key)
 {
 	struct entry *other;
 
 	(void)pthread_mutex_lock(&cache->lock);
-	other = find(cache, signature, entry->hash);
+	other = find(cache, key);
 	if (!other) {
 		entry->next = cache->first;
 		cache->first = entry;
@@ -378,17 +395,16 @@ static void insert(struct plan_cache *cache, struct entry *entry,
 		entry_destroy(entry);
 }
 
-static enum err_code add_plan(struct plan_cache *cache,
-			      const struct signature *signature, uint64_t hash,
+static enum err_code add_plan(struct plan_cache *cache, const struct key *key,
 			      struct instance **ret, struct err *err)
 {
-	struct entry *entry = entry_create(cache, signature, hash);
+	struct entry *entry = entry_create(cache, key);
 	enum err_code rc;
 
 	if (!entry)
 		return err_set(err, ERR_NO_MEMORY, "plan cache: out of memory");
 	rc = plan_create(cache->graph,
-			 &(struct signature){ signature->n, entry->input },
+			 &(struct signature){ key->signature->n, entry->input },
 			 &cache->options.plan, &entry->plan, err);
 	if (!rc)
 		rc = instance_create(entry->plan, ret, err);
@@ -396,7 +412,7 @@ static enum err_code add_plan(struct plan_cache *cache,
 		entry_destroy(entry);
 		return rc;
 	}
-	insert(cache, entry, signature);
+	insert(cache, entry, key);
 	trim(cache);
 	return ERR_NONE;
 }
@@ -417,6 +433,31 @@ static enum err_code add_instance(struct plan_cache *cache, struct plan *plan,
 	return rc;
 }
 
+/** Values that change with every request must not make a plan each: when half
+ * of the plans are of the same shapes, one more serves all other values. Under
+ * the lock. */
+static bool is_crowded(const struct plan_cache *cache,
+		       const struct signature *signature)
+{
+	unsigned n = 0;
+
+	for (const struct entry *entry = cache->first; entry;
+	     entry = entry->next)
+		n += has_shapes(entry, signature);
+	return n >= cache->options.max_plans / 2 && n > 0;
+}
+
+static struct entry *find_or_join(struct plan_cache *cache, struct key *key)
+{
+	struct entry *entry = find(cache, key);
+
+	if (entry || !is_crowded(cache, key->signature))
+		return entry;
+	key->has_values = false;
+	key->hash = hash_of(cache, key);
+	return find(cache, key);
+}
+
 enum err_code plan_cache_acquire(struct plan_cache *cache,
 				 const struct signature *signature,
 				 struct instance **ret_instance,
@@ -425,14 +466,14 @@ enum err_code plan_cache_acquire(struct plan_cache *cache,
 	struct instance *instance = NULL;
 	struct plan *plan = NULL;
 	struct entry *entry;
-	uint64_t hash;
+	struct key key = { signature, true, 0 };
 
 	if (signature->n != cache->n_input)
 		return err_set(err, ERR_INVALID, "expected %u inputs, got %u",
 			       cache->n_input, signature->n);
-	hash = hash_of(cache, signature);
+	key.hash = hash_of(cache, &key);
 	(void)pthread_mutex_lock(&cache->lock);
-	entry = find(cache, signature, hash);
+	entry = find_or_join(cache, &key);
 	if (entry) {
 		instance = take_idle(cache, entry);
 		plan = entry->plan;
@@ -449,7 +490,7 @@ enum err_code plan_cache_acquire(struct plan_cache *cache,
 		return ERR_NONE;
 	}
 	return plan ? add_instance(cache, plan, ret_instance, err)
-		    : add_plan(cache, signature, hash, ret_instance, err);
+		    : add_plan(cache, &key, ret_instance, err);
 }
 
 void plan_cache_release(struct plan_cache *cache, struct instance *instance)

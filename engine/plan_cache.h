@@ -6,7 +6,9 @@
  * one, else a new one, else a new plan's. Plans and instances are made outside
  * the lock; two threads that meet an unknown signature at once may both plan
  * it, and one of the plans then serves its first run only. Beyond the bounds
- * the plans and instances used longest ago go.
+ * the plans and instances used longest ago go. Inputs whose values decide
+ * shapes have a plan for each value, until half of max_plans are of the same
+ * shapes: one more then serves every other value, and shapes as it runs.
  *
  * Ownership: create/destroy. The graph and its memory must outlive the cache;
  *            every instance lent must come back before destroy.

@@ -71,7 +71,7 @@ static enum err_code prepare(struct planner *p, int32_t number, struct err *err)
 				  step->query.op->name);
 	step->kernel = kernel;
 	step->state = setup.state;
-	step->n_slices = setup.n_slices ? setup.n_slices : 1;
+	step->n_slices = setup.n_slices;
 	step->scratch_bytes = plan_round(setup.scratch_bytes);
 	step->cost_us = kernel_cost(kernel, &step->query);
 	return ERR_NONE;
@@ -97,6 +97,7 @@ static enum err_code ask(struct planner *p, int32_t number, struct err *err)
 		.n_out = (unsigned)node->n_out,
 		.want_slices = options->threads ? options->threads : 1,
 		.numerics = options->numerics,
+		.packs = options->packs,
 	};
 	return prepare(p, number, err);
 }

@@ -20,13 +20,24 @@
 #include "engine/attr.h"
 #include "engine/build.h"
 
+/** Graphs that are attributes of a node: for a spelling with `bodies`. */
+struct body_source {
+	void *ctx;
+	/** Appends the nodes of the graph `name`, whose one input is *value, to
+	 * the graph of the node; *value becomes its one output. Nothing happens
+	 * where the node has no such graph. */
+	enum err_code (*append)(void *ctx, const char *name, int32_t *value,
+				struct err *err);
+};
+
 /** A node as a file has it. */
 struct spelling_node {
 	const char *domain, *name; /**< "" and "ai.onnx" are the same */
 	unsigned opset;		   /**< of that domain */
 	const char *node_name;
 	const struct attr_source *attrs;
-	const int32_t *in; /**< VALUE_NONE: absent */
+	const struct body_source *bodies; /**< NULL: it has no graphs */
+	const int32_t *in;		  /**< VALUE_NONE: absent */
 	unsigned n_in;
 	int32_t *out; /**< to fill: n_out values */
 	unsigned n_out;
@@ -69,6 +80,8 @@ struct spelling {
 	/** Of text and lower; NULL: lower() reads node->attrs itself. */
 	const struct op_attr *attrs;
 	size_t attrs_size;
+	/** Attributes that are graphs: lower() appends them; or NULL. */
+	const char *const *bodies;
 };
 
 /** NULL: use the row. */

@@ -34,7 +34,7 @@ enum err_code trial_passes(const struct args *args, struct pass_switch *ret,
 enum err_code trial_open(const char *path, const struct trial_options *options,
 			 struct trial *ret_trial, struct err *err)
 {
-	const struct plan_cache_options plans = {
+	struct plan_cache_options plans = {
 		.plan = { .threads = options->threads,
 			  .passes = options->passes },
 	};
@@ -48,9 +48,11 @@ enum err_code trial_open(const char *path, const struct trial_options *options,
 		rc = package_prepare(trial.package, options->passes, err);
 	if (!rc)
 		rc = pool_create(options->threads - 1, &trial.pool, err);
-	if (!rc)
+	if (!rc) {
+		plans.plan.packs = trial.package->packs;
 		rc = plan_cache_create(trial.package->graph, &plans,
 				       &trial.plans, err);
+	}
 	if (rc) {
 		trial_close(&trial);
 		return rc;

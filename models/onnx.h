@@ -4,11 +4,12 @@
  *
  * Read by a zero-copy protobuf wire reader with a depth cap (models/wire.h);
  * tensors stay in the mapped file where their alignment allows. Every node is
- * lowered to the newest form of its operator; one message lists all
- * operators that are not supported, with domain and node names. External data
- * is read only beneath the model's folder. An output that is a list of maps
- * (ZipMap) is served as tensors: NAME holds the values, [N,C], and behind all
- * other outputs NAME_keys the keys, row by row.
+ * lowered to the newest form of its operator, functions of the model become
+ * their nodes; one message lists all operators that are not supported, with
+ * domain and node names. External data is read only beneath the model's folder.
+ * An output that is a list of maps (ZipMap) is served as tensors: NAME holds
+ * the values, [N,C], and behind all other outputs NAME_keys the keys, row by
+ * row.
  *
  * Ownership: the graph borrows the bytes, unless `copy` says otherwise;
  *            external data is read into the graph's arena.
@@ -20,8 +21,9 @@
 
 #include "models/signature.h"
 
-struct file_root;
 struct buf;
+struct file_root;
+struct packs; /* engine/pack.h */
 
 struct onnx_options {
 	/** Float initializers that feed nodes become ROLE_PARAM variables
@@ -33,6 +35,12 @@ struct onnx_options {
 	size_t max_bytes; /**< ceiling of the graph's arena; 0: default */
 	/** Copy every element: the bytes may end before the graph does. */
 	bool copy;
+	/** The bytes are a mapped file: its pages are given back once they are
+	 * copied. */
+	bool is_map;
+	/** With copy: where large constants are kept, which must outlive the
+	 * graph; NULL: in the graph's arena. */
+	struct packs *packs;
 	/** Sequences and optionals as inputs and outputs, too: for the
 	 * interpreter. Otherwise they are refused. */
 	bool any_values;

@@ -82,6 +82,9 @@ static enum err_code parse_field(const struct onnx_reader *reader,
 		parts->type_proto = *field;
 		return wire_expect(&parts->message, field, WIRE_BYTES,
 				   "an attribute's type", err);
+	case ATTR_FIELD_REF:
+		return onnx_text(reader, field, reader->scratch,
+				 "an attribute's name", &parts->attr->ref, err);
 	case ATTR_FIELD_TYPE:
 		parts->type = field->value;
 		return wire_expect(&parts->message, field, WIRE_VARINT,
@@ -334,7 +337,7 @@ enum err_code onnx_parse_attr(const struct onnx_reader *reader,
 	}
 	if (parts.type == TYPE_UNDEFINED)
 		parts.type = guess_type(&parts);
-	if (parts.seen >> ATTR_FIELD_REF & 1)
+	if (attr.ref)
 		attr.is_other = true;
 	else
 		rc = read_value(reader, &parts, tensors, err);

@@ -6,6 +6,7 @@
  * of every body of the node, so that nothing later knows of scopes.
  */
 #include "models/onnx_file_priv.h"
+#include "models/onnx_function_priv.h"
 
 enum { LOOP_OWN = 2 }; /* operands that Loop has even where they are left out */
 
@@ -156,6 +157,7 @@ static enum err_code parse_body(const struct onnx_reader *reader,
 				unsigned depth, struct err *err)
 {
 	struct onnx_file *body = arena_alloc(reader->scratch, sizeof(*body));
+	const struct onnx_scope *scope = NULL;
 	enum err_code rc;
 
 	if (!body)
@@ -165,14 +167,16 @@ static enum err_code parse_body(const struct onnx_reader *reader,
 			       "%s: node '%s' (%s): bodies nest deeper than %d",
 			       reader->name, onnx_node_name(node), node->op,
 			       ONNX_MAX_DEPTH);
-	body->import = file->import;
-	body->n_import = file->n_import;
+	body->model = file->model;
 	body->graph = node->attr[i].graph;
 	body->graph.depth = 0; /* bodies have their own ceiling */
 	node->body[i] = body;
 	rc = onnx_parse_graph(reader, body, err);
 	if (!rc)
-		rc = onnx_set_opsets(reader, body, err);
+		rc = onnx_scope_body(reader, node->attr[i].scope, body, &scope,
+				     err);
+	if (!rc)
+		rc = onnx_inline_calls(reader, body, scope, err);
 	return rc ? rc : onnx_parse_bodies(reader, body, depth + 1, err);
 }
 

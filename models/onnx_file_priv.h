@@ -12,6 +12,8 @@
 #include "engine/build.h"
 #include "models/onnx_priv.h"
 
+struct body_source; /* engine/spelling.h */
+
 /** What a name of the file stands for. */
 enum onnx_def_kind { ONNX_DEF_INPUT, ONNX_DEF_INIT, ONNX_DEF_NODE };
 struct onnx_def {
@@ -24,7 +26,7 @@ struct onnx_def {
 
 struct onnx_node {
 	const char *domain; /**< "" for "ai.onnx" */
-	const char *op, *name;
+	const char *op, *name, *overload;
 	int32_t n_in, n_out, n_attr;
 	const char **in, **out; /**< "": left out */
 	struct onnx_attr *attr;
@@ -35,6 +37,8 @@ struct onnx_node {
 	 * and of every body. */
 	struct onnx_file **body;
 	int32_t n_captured;
+	/** While it is lowered: graphs of a spelling; or NULL. */
+	const struct body_source *bodies;
 };
 
 struct onnx_import {
@@ -44,17 +48,20 @@ struct onnx_import {
 
 enum { ONNX_MAX_DEPTH = 16 }; /* bodies in bodies */
 
-struct onnx_function {
-	const char *domain, *name;
+/** What all graphs of a file share. */
+struct onnx_model {
+	int64_t ir_version;
+	int32_t n_import, n_function;
+	struct onnx_import *import;
+	struct onnx_function *function; /**< onnx_function_priv.h; sorted */
+	int32_t n_inlined; /**< calls of functions, and nodes made of them */
 };
 
 struct onnx_file {
-	int64_t ir_version;
+	struct onnx_model *model;
 	struct wire graph;
 	bool has_graph;
-	int32_t n_import, n_function, n_node, n_init, n_input, n_output;
-	struct onnx_import *import;
-	struct onnx_function *function; /**< sorted */
+	int32_t n_node, n_init, n_input, n_output;
 	struct onnx_node *node;
 	struct onnx_tensor *init;
 	struct onnx_port *input, *output;
@@ -69,9 +76,6 @@ MUST_USE enum err_code onnx_parse_file(const struct onnx_reader *reader,
 MUST_USE enum err_code onnx_parse_graph(const struct onnx_reader *reader,
 					struct onnx_file *file,
 					struct err *err);
-/** Every node's operator set by its domain. */
-MUST_USE enum err_code onnx_set_opsets(const struct onnx_reader *reader,
-				       struct onnx_file *file, struct err *err);
 /** The bodies of all nodes, to any depth, and what they capture. */
 MUST_USE enum err_code onnx_parse_bodies(const struct onnx_reader *reader,
 					 struct onnx_file *file, unsigned depth,
@@ -118,6 +122,11 @@ MUST_USE enum err_code onnx_lower_node(const struct onnx_reader *reader,
 				       struct build *build,
 				       const struct onnx_node *node,
 				       const int32_t *in, int32_t *out,
+				       struct err *err);
+/** The pairs that ModelProto carries, into `keep`. */
+MUST_USE enum err_code onnx_read_notes(const struct onnx_reader *reader,
+				       struct wire message,
+				       struct model_signature *ret,
 				       struct err *err);
 /** How a node is called in messages: its name, or that of its first output. */
 const char *onnx_node_name(const struct onnx_node *node);

@@ -30,13 +30,14 @@ static size_t count_attrs(const struct onnx_node *node)
 	return n;
 }
 
-/* A tensor's elements are the graph's already: they need no copy. */
+/* A tensor's elements are the graph's already: they need no copy, unless a call
+ * gave them. */
 static bool is_constant(const struct onnx_node *node)
 {
 	return !*node->domain && !strcmp(node->op, "Constant") &&
 	       node->n_attr == 1 && node->n_out == 1 && !node->n_in &&
-	       node->attr->value.kind == ATTR_TENSOR && node->attr->value.t &&
-	       !strcmp(node->attr->name, "value");
+	       !node->attr->is_given && node->attr->value.kind == ATTR_TENSOR &&
+	       node->attr->value.t && !strcmp(node->attr->name, "value");
 }
 
 /* A list of maps is served as two tensors: the node is given room for its keys
@@ -60,6 +61,7 @@ enum err_code onnx_lower_node(const struct onnx_reader *reader,
 		.opset = node->opset,
 		.node_name = onnx_node_name(node),
 		.attrs = &source,
+		.bodies = node->bodies,
 		.in = in,
 		.n_in = (unsigned)node->n_in,
 		.out = out,

@@ -20,7 +20,9 @@ struct onnx_reader {
 	const char *name; /**< of the file: begins every message */
 	struct arena *keep, *scratch;
 	const struct file_root *folder; /**< NULL: no external data */
-	bool copy; /**< the bytes end before the graph does */
+	bool copy;   /**< the bytes end before the graph does */
+	bool is_map; /**< see onnx_options */
+	struct packs *packs;
 };
 
 /** ERR_NO_MEMORY: the arena's ceiling, or there is no more. */
@@ -59,13 +61,20 @@ MUST_USE enum err_code onnx_read_external(const struct onnx_external *external,
 					  int fd, void *into, size_t bytes,
 					  struct err *err);
 
+struct onnx_scope; /* onnx_function_priv.h */
+
 /** An attribute; `is_graph` and `is_other` have no value. */
 struct onnx_attr {
 	const char *name;
 	struct attr_value value;
 	bool is_graph;	   /**< a GraphProto: a body */
 	struct wire graph; /**< its bytes */
-	bool is_other;	   /**< sparse tensors, references: not read */
+	bool is_other;	   /**< of a kind that is not read */
+	/** Of a function's node: the call's attribute that it stands for; NULL:
+	 * it has a value of its own. */
+	const char *ref;
+	bool is_given;			/**< by a call: see `ref` */
+	const struct onnx_scope *scope; /**< of the names in graph, or NULL */
 };
 
 /** An AttributeProto; everything lands in the scratch arena, but the elements

@@ -1,29 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "engine/facts.h"
-#include "engine/graph_body.h"
-#include "models/onnx_file_priv.h"
+#include "models/onnx_import_priv.h"
 
 /* Ceilings when the caller gives none: an element of a file's byte takes at
  * most eight in memory (int64_data), a node of two bytes about a hundred. */
 #define ARENA_LEAST ((size_t)64 << 20)
-#define ARENA_EXTERNAL ((size_t)8 << 30) /* the size of a model, as limited */
+#define SCRATCH_LEAST ((size_t)256 << 20) /* calls of functions add up */
+#define ARENA_EXTERNAL ((size_t)8 << 30)  /* the size of a model, as limited */
 enum { ARENA_PER_BYTE = 16, SCRATCH_PER_BYTE = 64, PORTS_MAX = 4096 };
-
-/* A file, or a body in it, on its way to a graph. */
-struct importer {
-	struct onnx_reader reader;
-	struct onnx_file file;
-	struct onnx_names names;
-	struct graph *graph;
-	struct build build;
-	int32_t *keys;	 /* by output: keys of its maps, or VALUE_NONE */
-	const int *role; /* by initializer; NULL: all are constants */
-	bool trainable, any_values;
-	/* of a body: the node's operands in the graph around it */
-	const struct graph *outer;
-	const struct onnx_node *node;
-	const int32_t *operand;
-};
 
 static size_t ceiling(size_t len, size_t per_byte, size_t least)
 {
@@ -37,7 +21,8 @@ static size_t ceiling(size_t len, size_t per_byte, size_t least)
 
 /* --- inputs and initializers --- */
 
-static enum err_code add_input(struct importer *im, int32_t i, struct err *err)
+static enum err_code add_input(struct onnx_importer *im, int32_t i,
+			       struct err *err)
 {
 	const struct onnx_port *port = &im->file.input[i];
 	struct onnx_def *def = onnx_find_name(&im->names, port->name);
@@ -58,15 +43,16 @@ static enum err_code add_input(struct importer *im, int32_t i, struct err *err)
 			       err);
 }
 
-static enum err_code add_initializer(struct importer *im, int32_t i,
+static enum err_code add_initializer(struct onnx_importer *im, int32_t i,
 				     int32_t *ret_value, struct err *err)
 {
 	const struct onnx_tensor *tensor = &im->file.init[i];
 	struct tensor_view own = tensor->view;
 
 	if (!im->role || im->role[i] < 0)
-		return graph_add_constant(im->graph, tensor->name, &own,
-					  ret_value, err);
+		return graph_add_constant(im->graph,
+					  im->is_appended ? NULL : tensor->name,
+					  &own, ret_value, err);
 	own.data = arena_aligned(im->graph->arena,
 				 tensor_bytes(own.dtype, &own.shape));
 	if (!own.data)
@@ -77,9 +63,8 @@ static enum err_code add_initializer(struct importer *im, int32_t i,
 				  (enum role)im->role[i], &own, ret_value, err);
 }
 
-/* Initializers come in when the first node reads them. */
-static enum err_code value_of(struct importer *im, struct onnx_def *def,
-			      int32_t *ret_value, struct err *err)
+enum err_code onnx_import_value(struct onnx_importer *im, struct onnx_def *def,
+				int32_t *ret_value, struct err *err)
 {
 	enum err_code rc = ERR_NONE;
 
@@ -93,7 +78,7 @@ static enum err_code value_of(struct importer *im, struct onnx_def *def,
 
 /* Outputs of the lowered node take the file's names, unless they are values
  * that have one already. */
-static enum err_code name_outputs(struct importer *im,
+static enum err_code name_outputs(struct onnx_importer *im,
 				  const struct onnx_node *node,
 				  const int32_t *out, int32_t first_new,
 				  struct err *err)
@@ -113,171 +98,15 @@ static enum err_code name_outputs(struct importer *im,
 				       node->op, i);
 		def = onnx_find_name(&im->names, node->out[i]);
 		def->value = out[i];
-		if (out[i] >= first_new)
+		if (out[i] >= first_new && !im->is_appended)
 			rc = graph_rename(im->graph, out[i], node->out[i], err);
 	}
 	return rc;
 }
 
-/* --- bodies --- */
-
-/* The operand that input i of a body takes its type from; VALUE_NONE: none. */
-static int32_t body_operand(const struct importer *im, int32_t i)
-{
-	const struct onnx_node *node = im->node;
-	const int32_t own = im->file.n_input - node->n_captured;
-	const int32_t own_in = node->n_in - node->n_captured;
-
-	if (i >= own)
-		return im->operand[own_in + i - own];
-	return i < own_in ? im->operand[i] : VALUE_NONE;
-}
-
-/* As declared, or like the operand. */
-static struct type body_input_type(const struct importer *im, int32_t i)
-{
-	const struct onnx_port *port = &im->file.input[i];
-	const int32_t operand = body_operand(im, i);
-	const bool is_captured = i >= im->file.n_input - im->node->n_captured;
-	struct type type = { .elem = DTYPE_NONE };
-
-	if (port->type.elem != DTYPE_NONE && !port->is_other && !is_captured)
-		return port->type;
-	if (operand != VALUE_NONE)
-		type = im->outer->value[operand].type;
-	if (!is_captured && !strcmp(im->node->op, "SequenceMap"))
-		type.is_sequence = false;
-	if (is_captured || strcmp(im->node->op, "Loop") != 0 || i > 1)
-		return type;
-	return (struct type){ .elem = i ? DTYPE_BOOL : DTYPE_I64 };
-}
-
-/* Constants of the graph around it are the body's own. */
-static enum err_code add_body_input(struct importer *im, int32_t i,
-				    struct err *err)
-{
-	const struct onnx_port *port = &im->file.input[i];
-	const char *name = *port->name ? port->name : NULL;
-	struct onnx_def *def = name ? onnx_find_name(&im->names, name) : NULL;
-	const int32_t operand = body_operand(im, i);
-	const struct graph *outer = im->outer;
-	int32_t value = VALUE_NONE;
-	enum err_code rc;
-
-	if (i >= im->file.n_input - im->node->n_captured &&
-	    operand != VALUE_NONE &&
-	    outer->value[operand].origin == ORIGIN_CONST)
-		rc = graph_add_constant(
-		    im->graph, name,
-		    &outer->constant[outer->value[operand].source], &value,
-		    err);
-	else
-		rc = graph_add_input(im->graph, name, body_input_type(im, i),
-				     &value, err);
-	if (def && def->kind == ONNX_DEF_INPUT)
-		def->value = value;
-	return rc;
-}
-
-static enum err_code lower_nodes(struct importer *im, struct err *err);
-static enum err_code add_outputs(struct importer *im, struct err *err);
-
 /* NOLINTNEXTLINE(misc-no-recursion): at most ONNX_MAX_DEPTH deep */
-static enum err_code import_body(struct importer *im,
-				 const struct onnx_node *node,
-				 const struct onnx_file *file,
-				 const int32_t *operand,
-				 struct graph **ret_body, struct err *err)
-{
-	struct importer body = { .reader = im->reader,
-				 .file = *file,
-				 .outer = im->graph,
-				 .node = node,
-				 .operand = operand };
-	enum err_code rc = graph_create_body(im->graph, &body.graph, err);
-
-	if (rc)
-		return rc;
-	build_init(&body.build, body.graph, NULL);
-	rc = onnx_resolve_names(&body.reader, &body.file, &body.names, err);
-	for (int32_t i = 0; i < body.file.n_input && !rc; i++)
-		rc = add_body_input(&body, i, err);
-	if (!rc)
-		rc = lower_nodes(&body, err);
-	if (!rc && body.file.n_output)
-		rc = add_outputs(&body, err);
-	if (!rc)
-		rc = facts_type_graph(body.graph, err);
-	*ret_body = body.graph;
-	return rc;
-}
-
-enum { BODIES_MAX = 4 };
-
-/* NOLINTNEXTLINE(misc-no-recursion): at most ONNX_MAX_DEPTH deep */
-static enum err_code import_bodies(struct importer *im,
-				   const struct onnx_node *node,
-				   const int32_t *operand,
-				   struct graph *body[BODIES_MAX],
-				   struct err *err)
-{
-	const struct op *row = op_find(node->domain, node->op);
-	enum err_code rc = ERR_NONE;
-
-	for (size_t b = 0; row && row->bodies[b] && !rc; b++) {
-		int32_t i = 0;
-
-		while (i < node->n_attr &&
-		       (!node->attr[i].is_graph ||
-			strcmp(node->attr[i].name, row->bodies[b]) != 0))
-			i++;
-		if (i == node->n_attr)
-			return err_set(err, ERR_FORMAT,
-				       "%s: node '%s' (%s): the body '%s' is "
-				       "missing",
-				       im->reader.name, onnx_node_name(node),
-				       node->op, row->bodies[b]);
-		rc = import_body(im, node, node->body[i], operand, &body[b],
-				 err);
-	}
-	return rc;
-}
-
-/* Captured constants went into the bodies: the node needs them no more. */
-static int32_t drop_constants(const struct graph *graph, struct onnx_node *node,
-			      int32_t *in)
-{
-	const int32_t own = node->n_in - node->n_captured;
-	int32_t n = own;
-
-	for (int32_t i = own; i < node->n_in; i++)
-		if (in[i] == VALUE_NONE ||
-		    graph->value[in[i]].origin != ORIGIN_CONST)
-			in[n++] = in[i];
-	return n;
-}
-
-/* NOLINTNEXTLINE(misc-no-recursion): at most ONNX_MAX_DEPTH deep */
-static enum err_code lower_control(struct importer *im, struct onnx_node *node,
-				   int32_t *in, int32_t *out, struct err *err)
-{
-	struct graph *body[BODIES_MAX] = { NULL };
-	struct onnx_node own = *node;
-	enum err_code rc = import_bodies(im, node, in, body, err);
-
-	if (rc)
-		return rc;
-	own.n_in = drop_constants(im->graph, node, in);
-	own.n_captured -= node->n_in - own.n_in;
-	rc = onnx_lower_node(&im->reader, &im->build, &own, in, out, err);
-	if (!rc)
-		rc = graph_set_bodies(im->graph, body, own.n_captured, err);
-	return rc ? err_prefix(err, "%s", im->reader.name) : ERR_NONE;
-}
-
-/* NOLINTNEXTLINE(misc-no-recursion): at most ONNX_MAX_DEPTH deep */
-static enum err_code lower_node(struct importer *im, struct onnx_node *node,
-				struct err *err)
+static enum err_code lower_node(struct onnx_importer *im,
+				struct onnx_node *node, struct err *err)
 {
 	size_t n_in = (size_t)node->n_in, n_out = (size_t)node->n_out;
 	int32_t *in =
@@ -289,14 +118,14 @@ static enum err_code lower_node(struct importer *im, struct onnx_node *node,
 		return onnx_no_memory(im->reader.name, err);
 	out = in + n_in;
 	for (int32_t i = 0; i < node->n_in && !rc; i++)
-		rc = value_of(im, node->def[i], &in[i], err);
+		rc = onnx_import_value(im, node->def[i], &in[i], err);
 	for (size_t i = 0; i < n_out; i++)
 		out[i] = VALUE_NONE;
 	if (rc)
 		return rc;
 	first_new = im->graph->n_value;
 	rc = node->body
-		 ? lower_control(im, node, in, out, err)
+		 ? onnx_import_control(im, node, in, out, err)
 		 : onnx_lower_node(&im->reader, &im->build, node, in, out, err);
 	if (!rc)
 		rc = name_outputs(im, node, out, first_new, err);
@@ -304,7 +133,7 @@ static enum err_code lower_node(struct importer *im, struct onnx_node *node,
 }
 
 /* NOLINTNEXTLINE(misc-no-recursion): at most ONNX_MAX_DEPTH deep */
-static enum err_code lower_nodes(struct importer *im, struct err *err)
+enum err_code onnx_import_nodes(struct onnx_importer *im, struct err *err)
 {
 	int32_t *order = NULL;
 	enum err_code rc;
@@ -349,7 +178,7 @@ static int32_t keys_of(const struct graph *graph, int32_t value)
 
 /* An output of maps is two: NAME has the values, and behind all of the file's
  * outputs NAME_keys has the keys, row by row. */
-static enum err_code add_keys(struct importer *im, struct err *err)
+static enum err_code add_keys(struct onnx_importer *im, struct err *err)
 {
 	struct graph *graph = im->graph;
 	enum err_code rc = ERR_NONE;
@@ -376,7 +205,7 @@ static enum err_code add_keys(struct importer *im, struct err *err)
 	return rc;
 }
 
-static enum err_code add_outputs(struct importer *im, struct err *err)
+enum err_code onnx_import_outputs(struct onnx_importer *im, struct err *err)
 {
 	enum err_code rc = ERR_NONE;
 
@@ -389,7 +218,7 @@ static enum err_code add_outputs(struct importer *im, struct err *err)
 		struct onnx_def *def = onnx_find_name(&im->names, name);
 		int32_t value = VALUE_NONE;
 
-		rc = value_of(im, def, &value, err);
+		rc = onnx_import_value(im, def, &value, err);
 		if (!rc && value == VALUE_NONE)
 			rc = err_set(err, ERR_FORMAT,
 				     "%s: nothing defines the output '%s'",
@@ -402,7 +231,7 @@ static enum err_code add_outputs(struct importer *im, struct err *err)
 
 /* --- signature --- */
 
-static enum err_code fill_port(const struct importer *im,
+static enum err_code fill_port(const struct onnx_importer *im,
 			       const struct onnx_port *from, int32_t value,
 			       struct signature_port *port, struct err *err)
 {
@@ -430,7 +259,8 @@ static enum err_code fill_port(const struct importer *im,
 }
 
 /* Shapes of maps are not written down: a row for each of the inputs' rows. */
-static void fill_map_ports(const struct importer *im, struct model_signature *s)
+static void fill_map_ports(const struct onnx_importer *im,
+			   struct model_signature *s)
 {
 	const struct signature_port *in = s->input;
 	const char *symbol =
@@ -455,7 +285,7 @@ static void fill_map_ports(const struct importer *im, struct model_signature *s)
 	}
 }
 
-static enum err_code refuse_equal_outputs(const struct importer *im,
+static enum err_code refuse_equal_outputs(const struct onnx_importer *im,
 					  struct err *err)
 {
 	for (int32_t i = 0; i < im->file.n_output; i++) {
@@ -471,7 +301,7 @@ static enum err_code refuse_equal_outputs(const struct importer *im,
 	return ERR_NONE;
 }
 
-static enum err_code fill_signature(struct importer *im,
+static enum err_code fill_signature(struct onnx_importer *im,
 				    struct model_signature *ret,
 				    struct err *err)
 {
@@ -508,10 +338,11 @@ static enum err_code fill_signature(struct importer *im,
 
 /* --- the whole --- */
 
-static enum err_code import_file(struct importer *im, const void *bytes,
+static enum err_code import_file(struct onnx_importer *im, const void *bytes,
 				 size_t len, struct model_signature *ret,
 				 struct err *err)
 {
+	struct wire message;
 	int *role = NULL;
 	enum err_code rc;
 
@@ -527,13 +358,17 @@ static enum err_code import_file(struct importer *im, const void *bytes,
 	for (int32_t i = 0; i < im->file.n_input && !rc; i++)
 		rc = add_input(im, i, err);
 	if (!rc)
-		rc = lower_nodes(im, err);
+		rc = onnx_import_nodes(im, err);
 	if (!rc)
-		rc = add_outputs(im, err);
+		rc = onnx_import_outputs(im, err);
 	if (!rc)
 		rc = facts_type_graph(im->graph, err);
 	if (!rc)
 		rc = fill_signature(im, ret, err);
+	if (!rc) {
+		wire_init(&message, bytes, len, im->reader.name);
+		rc = onnx_read_notes(&im->reader, message, ret, err);
+	}
 	return rc;
 }
 
@@ -543,11 +378,15 @@ enum err_code onnx_read(const void *bytes, size_t len, const char *name,
 			struct graph **ret_graph,
 			struct model_signature *ret_signature, struct err *err)
 {
-	struct importer im = { .reader = { .name = name,
-					   .folder = options->folder,
-					   .copy = options->copy },
-			       .trainable = options->trainable,
-			       .any_values = options->any_values };
+	struct onnx_importer im = {
+		.reader = { .name = name,
+			    .folder = options->folder,
+			    .copy = options->copy,
+			    .is_map = options->is_map,
+			    .packs = options->copy ? options->packs : NULL },
+		.trainable = options->trainable,
+		.any_values = options->any_values
+	};
 	size_t max_bytes = options->max_bytes;
 	struct model_signature signature;
 	enum err_code rc;
@@ -561,7 +400,7 @@ enum err_code onnx_read(const void *bytes, size_t len, const char *name,
 		return rc;
 	im.reader.keep = im.graph->arena;
 	im.reader.scratch =
-	    arena_create(ceiling(len, SCRATCH_PER_BYTE, ARENA_LEAST));
+	    arena_create(ceiling(len, SCRATCH_PER_BYTE, SCRATCH_LEAST));
 	if (!im.reader.scratch) {
 		rc = onnx_no_memory(name, err);
 		goto out;

@@ -17,33 +17,20 @@ struct report {
 	size_t n, n_more; /* n_more: nodes of operators that found no room */
 };
 
-static int compare_functions(const void *left, const void *right)
-{
-	const struct onnx_function *a = left, *b = right;
-	int order = strcmp(a->domain, b->domain);
-
-	return order ? order : strcmp(a->name, b->name);
-}
-
 /* Why a node cannot be lowered; NULL: it can. */
-static const char *refusal(const struct onnx_file *file,
-			   const struct onnx_node *node)
+static const char *refusal(const struct onnx_node *node)
 {
-	const struct onnx_function key = { node->domain, node->op };
-
 	const struct op *row = op_find(node->domain, node->op);
+	const struct spelling *spelling =
+	    spelling_find(node->domain, node->op, node->opset);
+	const bool has_bodies =
+	    (row && row->bodies) || (spelling && spelling->bodies);
 
 	for (int32_t i = 0; i < node->n_attr; i++) {
-		if (node->attr[i].is_graph && !(row && row->bodies))
+		if (node->attr[i].is_graph && !has_bodies)
 			return "with a subgraph, ";
 	}
-	if (file->n_function &&
-	    bsearch(&key, file->function, (size_t)file->n_function, sizeof(key),
-		    compare_functions))
-		return "a function of the model, ";
-	if (spelling_find(node->domain, node->op, node->opset) ||
-	    (strcmp(node->domain, "predictd") != 0 &&
-	     op_find(node->domain, node->op)))
+	if (spelling || (row && strcmp(node->domain, "predictd") != 0))
 		return NULL;
 	return "";
 }
@@ -107,18 +94,17 @@ static enum err_code print_report(const struct onnx_reader *reader,
 }
 
 /* NOLINTNEXTLINE(misc-no-recursion): at most ONNX_MAX_DEPTH deep */
-static void check_nodes(const struct onnx_file *functions,
-			const struct onnx_file *file, struct report *report)
+static void check_nodes(const struct onnx_file *file, struct report *report)
 {
 	for (int32_t i = 0; i < file->n_node; i++) {
 		const struct onnx_node *node = &file->node[i];
-		const char *why = refusal(functions, node);
+		const char *why = refusal(node);
 
 		if (why)
 			add_to_report(report, node, why);
 		for (int32_t j = 0; node->body && j < node->n_attr; j++)
 			if (node->body[j])
-				check_nodes(functions, node->body[j], report);
+				check_nodes(node->body[j], report);
 	}
 }
 
@@ -127,10 +113,7 @@ enum err_code onnx_check_support(const struct onnx_reader *reader,
 {
 	struct report report = { 0 };
 
-	if (file->n_function)
-		qsort(file->function, (size_t)file->n_function,
-		      sizeof(*file->function), compare_functions);
-	check_nodes(file, file, &report);
+	check_nodes(file, &report);
 	return report.n ? print_report(reader, &report, err) : ERR_NONE;
 }
 

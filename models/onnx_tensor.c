@@ -2,7 +2,10 @@
 #include <stdint.h>
 #include <unistd.h>
 
+#include "base/file.h"
+#include "base/mem.h"
 #include "base/str.h"
+#include "engine/pack.h"
 #include "models/onnx_priv.h"
 
 /* Field numbers of TensorProto. */
@@ -32,8 +35,12 @@ struct parts {
 	size_t raw_len;
 	bool is_external;
 	struct onnx_external external;
-	size_t n; /* elements */
+	size_t n;	 /* elements */
+	void *temporary; /* the elements, until they are kept */
 };
+
+/* Smaller constants are the arena's: nobody gains by sharing them. */
+enum { KEPT_FROM = 4096 };
 
 enum err_code onnx_no_memory(const char *name, struct err *err)
 {
@@ -169,13 +176,43 @@ static enum err_code parse_dims(const struct onnx_reader *reader,
 
 /* --- elements --- */
 
-static void *new_elements(const struct parts *parts)
+/* Shared with other models in the end? */
+static bool is_kept(const struct onnx_reader *reader, const struct parts *parts)
+{
+	const struct dtype_info *info = dtype_info(parts->tensor->view.dtype);
+
+	return reader->packs && parts->arena == reader->keep &&
+	       parts->n * info->size >= KEPT_FROM;
+}
+
+static void *new_elements(const struct onnx_reader *reader, struct parts *parts)
 {
 	const struct dtype_info *info = dtype_info(parts->tensor->view.dtype);
 	size_t bytes = parts->n * info->size;
 
+	if (is_kept(reader, parts)) {
+		parts->temporary = mem_aligned(bytes);
+		return parts->temporary;
+	}
 	return bytes < 64 ? arena_alloc(parts->arena, bytes ? bytes : 1)
 			  : arena_aligned(parts->arena, bytes);
+}
+
+static enum err_code keep(const struct onnx_reader *reader, struct parts *parts,
+			  const void *elements, struct err *err)
+{
+	struct tensor_view *view = &parts->tensor->view;
+	union {
+		const void *from;
+		void *to;
+	} kept;
+	enum err_code rc = packs_keep(reader->packs, elements,
+				      parts->n * dtype_info(view->dtype)->size,
+				      &kept.from, err);
+
+	if (!rc)
+		view->data = kept.to; /* a view has no const in its type */
+	return rc;
 }
 
 /* Any byte but 0 is true in files; in memory true is 1. */
@@ -185,31 +222,32 @@ static void settle_bools(unsigned char *byte, size_t n)
 		byte[i] = byte[i] != 0;
 }
 
+/* In a file as in memory, but for alignment? */
+static bool is_plain(const struct parts *parts)
+{
+	const struct tensor_view *view = &parts->tensor->view;
+
+	return parts->n && dtype_info(view->dtype)->file_bits >= 8 &&
+	       view->dtype != DTYPE_BOOL;
+}
+
 static bool may_borrow(const struct onnx_reader *reader,
 		       const struct parts *parts)
 {
 	const struct dtype_info *info = dtype_info(parts->tensor->view.dtype);
 
-	return !reader->copy && parts->n && info->file_bits >= 8 &&
-	       parts->tensor->view.dtype != DTYPE_BOOL &&
+	return !reader->copy && is_plain(parts) &&
 	       !((uintptr_t)parts->raw % info->size);
 }
 
-/* parts->raw holds as many bytes as the shape says. */
-static enum err_code place_raw(const struct onnx_reader *reader,
-			       struct parts *parts, struct err *err)
+static enum err_code copy_raw(const struct onnx_reader *reader,
+			      struct parts *parts, struct err *err)
 {
 	struct tensor_view *view = &parts->tensor->view;
-	union {
-		const unsigned char *from;
-		void *to;
-	} borrowed = { .from = parts->raw };
 
-	if (may_borrow(reader, parts)) {
-		view->data = borrowed.to;
-		return ERR_NONE;
-	}
-	view->data = new_elements(parts);
+	if (is_kept(reader, parts) && is_plain(parts))
+		return keep(reader, parts, parts->raw, err);
+	view->data = new_elements(reader, parts);
 	if (!view->data)
 		return onnx_no_memory(reader->name, err);
 	if (parts->n)
@@ -217,6 +255,26 @@ static enum err_code place_raw(const struct onnx_reader *reader,
 	if (view->dtype == DTYPE_BOOL)
 		settle_bools(view->data, parts->n);
 	return ERR_NONE;
+}
+
+/* parts->raw holds as many bytes as the shape says. */
+static enum err_code place_raw(const struct onnx_reader *reader,
+			       struct parts *parts, struct err *err)
+{
+	union {
+		const unsigned char *from;
+		void *to;
+	} borrowed = { .from = parts->raw };
+	enum err_code rc;
+
+	if (may_borrow(reader, parts)) {
+		parts->tensor->view.data = borrowed.to;
+		return ERR_NONE;
+	}
+	rc = copy_raw(reader, parts, err);
+	if (reader->is_map)
+		file_map_rest(parts->raw, parts->raw_len);
+	return rc;
 }
 
 static enum err_code read_external(const struct onnx_reader *reader,
@@ -233,7 +291,7 @@ static enum err_code read_external(const struct onnx_reader *reader,
 				bytes, &fd, err);
 	if (rc)
 		return rc;
-	view->data = new_elements(parts);
+	view->data = new_elements(reader, parts);
 	file = is_packed ? arena_alloc(reader->scratch, bytes + 1) : view->data;
 	if (!view->data || !file) {
 		(void)close(fd);
@@ -344,7 +402,7 @@ static enum err_code read_typed(const struct onnx_reader *reader,
 			       "%s: tensor '%s' has %zu numbers of data; its "
 			       "shape needs %zu",
 			       reader->name, parts->tensor->name, n, want);
-	view->data = new_elements(parts);
+	view->data = new_elements(reader, parts);
 	to = is_packed ? arena_alloc(reader->scratch, n + 1) : view->data;
 	if (!view->data || !to)
 		return onnx_no_memory(reader->name, err);
@@ -475,6 +533,9 @@ enum err_code onnx_parse_tensor(const struct onnx_reader *reader,
 		return err_prefix(err, "%s", reader->name);
 	parts.n = (size_t)shape_count(&view->shape);
 	rc = read_elements(reader, &parts, err);
+	if (!rc && parts.temporary)
+		rc = keep(reader, &parts, parts.temporary, err);
+	mem_free(parts.temporary);
 	if (!rc)
 		*ret = tensor;
 	return rc;

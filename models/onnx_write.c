@@ -9,9 +9,11 @@ enum {
 	MODEL_PRODUCER = 2,
 	MODEL_PRODUCER_VERSION = 3,
 	MODEL_GRAPH = 7,
-	MODEL_IMPORT = 8
+	MODEL_IMPORT = 8,
+	MODEL_NOTE = 14
 };
 enum { IMPORT_DOMAIN = 1, IMPORT_VERSION = 2 };
+enum { NOTE_KEY = 1, NOTE_VALUE = 2 };
 enum {
 	GRAPH_NODE = 1,
 	GRAPH_NAME = 2,
@@ -246,6 +248,18 @@ static enum err_code put_graph(const struct writer *w, struct err *err)
 	return rc;
 }
 
+static void put_notes(const struct writer *w)
+{
+	for (unsigned i = 0; i < w->signature->n_notes; i++) {
+		const struct signature_note *note = &w->signature->note[i];
+		size_t at = wire_begin(w->buf, MODEL_NOTE);
+
+		wire_put_text(w->buf, NOTE_KEY, note->key);
+		wire_put_text(w->buf, NOTE_VALUE, note->value);
+		wire_end(w->buf, at);
+	}
+}
+
 static enum err_code put_model(const struct writer *w, struct err *err)
 {
 	const char *version = w->options->producer_version;
@@ -264,6 +278,7 @@ static enum err_code put_model(const struct writer *w, struct err *err)
 		wire_put_varint(w->buf, IMPORT_VERSION, w->import[i].version);
 		wire_end(w->buf, at);
 	}
+	put_notes(w);
 	if (!rc)
 		rc = buf_check(w->buf, "the ONNX file", err);
 	if (!rc && w->buf->len - start > FILE_MAX)

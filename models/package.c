@@ -8,6 +8,7 @@
 #include "base/mem.h"
 #include "base/str.h"
 #include "data/pipeline.h"
+#include "engine/pack.h"
 #include "engine/passes/pass.h"
 #include "models/onnx.h"
 #include "models/package_priv.h"
@@ -42,6 +43,7 @@ void package_unref(struct package *package)
 		return;
 	pipeline_destroy(package->pipeline);
 	graph_destroy(package->graph);
+	packs_destroy(package->packs);
 	arena_destroy(loaded->arena);
 	mem_free(loaded);
 }
@@ -79,7 +81,10 @@ static enum err_code read_graph(struct loaded *loaded, const char *file,
 				const struct file_root *folder, struct err *err)
 {
 	struct package *package = &loaded->package;
-	const struct onnx_options options = { .folder = folder, .copy = true };
+	const struct onnx_options options = { .folder = folder,
+					      .copy = true,
+					      .is_map = true,
+					      .packs = package->packs };
 	enum err_code rc;
 
 	rc = onnx_read(map->data, map->len, file, &options, &package->graph,
@@ -232,8 +237,7 @@ static enum err_code load_pipeline(struct package *package, struct err *err)
 static void finish(struct package *package)
 {
 	package->batches =
-	    package->signature.may_batch &&
-	    package_check_batch(package->graph, &package->signature);
+	    package->signature.may_batch && package_check_batch(package);
 }
 
 static enum err_code load_folder(struct loaded *loaded,
@@ -263,24 +267,25 @@ static enum err_code load_folder(struct loaded *loaded,
 	return ERR_NONE;
 }
 
-enum err_code package_load(const struct file_root *root, const char *path,
-			   const char *name, int64_t version,
+enum err_code package_load(const struct package_source *source,
 			   struct package **ret_package, struct err *err)
 {
 	struct file_root *folder = NULL;
-	struct loaded *loaded = create(name, version);
+	struct loaded *loaded = create(source->name, source->version);
 	enum err_code rc;
 
 	if (!loaded)
-		return no_memory(name, err);
-	rc = file_root_enter(root, path, &folder, err);
+		return no_memory(source->name, err);
+	rc = packs_create(source->packs, &loaded->package.packs, err);
+	if (!rc)
+		rc = file_root_enter(source->root, source->path, &folder, err);
 	if (!rc)
 		rc = load_folder(loaded, folder, err);
 	file_root_close(folder);
 	if (rc) {
 		package_unref(&loaded->package);
-		return err_prefix(err, "model '%s' version %lld", name,
-				  (long long)version);
+		return err_prefix(err, "model '%s' version %lld", source->name,
+				  (long long)source->version);
 	}
 	*ret_package = &loaded->package;
 	return ERR_NONE;
@@ -301,7 +306,10 @@ enum err_code package_load_file(const char *path, struct package **ret_package,
 		return no_memory(name, err);
 	dir = slash ? mem_printf("%.*s", (int)(slash - path + 1), path)
 		    : mem_strdup(".");
-	rc = dir ? file_root_open(dir, &folder, err) : no_memory(name, err);
+	rc = packs_create(NULL, &loaded->package.packs, err);
+	if (!rc)
+		rc = dir ? file_root_open(dir, &folder, err)
+			 : no_memory(name, err);
 	if (!rc)
 		rc = load_graph(loaded, folder, name, &none, err);
 	file_root_close(folder);

@@ -8,7 +8,8 @@
  *
  * Ownership: counted and immutable after load; graph, pipeline and strings end
  *            with the last unref. Elements are copied out of the file, so
- *            that one who cuts it short cannot take the process with it.
+ *            that one who cuts it short cannot take the process with it;
+ *            large constants are shared with other packages (engine/pack.h).
  * Threads:   read only.
  */
 #ifndef MODELS_PACKAGE_H
@@ -19,12 +20,26 @@
 
 struct doc;
 struct file_root;
+struct pack_store; /* engine/pack.h */
+struct packs;
 struct pipeline; /* data/pipeline.h */
+
+/** Where a version is. */
+struct package_source {
+	const struct file_root *root; /**< the repository's folder */
+	const char *path;	      /**< MODEL/VERSION beneath it */
+	const char *name;	      /**< of the model */
+	int64_t version;
+	/** Shared by packages whose plans may share packed constants; NULL:
+	 * this one's plans only. */
+	struct pack_store *packs;
+};
 
 struct package {
 	const char *name; /**< of the model */
 	int64_t version;
 	struct graph *graph; /**< typed: ready for plans, which widen */
+	struct packs *packs; /**< keeps its constants: for plan_options */
 	struct model_signature signature;
 	struct pipeline *pipeline; /**< NULL: a model without features */
 	const struct doc *about;   /**< model.yaml, or NULL */
@@ -32,10 +47,9 @@ struct package {
 	bool batches;		   /**< may_batch, and the check agreed */
 };
 
-/** `root` is the repository's folder; `path` MODEL/VERSION beneath it. */
-MUST_USE enum err_code
-package_load(const struct file_root *root, const char *path, const char *name,
-	     int64_t version, struct package **ret_package, struct err *err);
+MUST_USE enum err_code package_load(const struct package_source *source,
+				    struct package **ret_package,
+				    struct err *err);
 /** A lone file, for the measuring commands. */
 MUST_USE enum err_code package_load_file(const char *path,
 					 struct package **ret_package,

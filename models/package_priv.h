@@ -9,6 +9,7 @@
 #define MODELS_PACKAGE_PRIV_H
 
 #include "base/file.h"
+#include "engine/facts.h"
 #include "models/package.h"
 
 struct manifest_file {
@@ -38,9 +39,13 @@ MUST_USE enum err_code manifest_check_rest(const struct manifest *manifest,
 					   const char *const *done,
 					   size_t *ret_bytes, struct err *err);
 
+/** Do the operators say that no row of an output sees another row of an input?
+ * Only for as many rows as `input` says: ask for two numbers. */
+bool package_rows_are_apart(const struct graph *graph,
+			    const struct fact *input);
+
 /** Do two rows together give what each gives alone? False also when no run is
  * possible. */
-bool package_check_batch(const struct graph *graph,
-			 const struct model_signature *signature);
+bool package_check_batch(const struct package *package);
 
 #endif

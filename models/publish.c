@@ -154,7 +154,11 @@ static enum err_code verify(const struct publication *p, struct err *err)
 	struct package *package = NULL;
 	enum err_code rc;
 
-	rc = package_load(p->root, p->temporary, p->model, 1, &package, err);
+	rc = package_load(&(struct package_source){ .root = p->root,
+						    .path = p->temporary,
+						    .name = p->model,
+						    .version = 1 },
+			  &package, err);
 	package_unref(package);
 	return rc;
 }

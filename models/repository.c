@@ -8,6 +8,7 @@
 #include "base/doc.h"
 #include "base/mem.h"
 #include "base/str.h"
+#include "engine/pack.h"
 #include "models/package.h"
 
 enum { CONFIG_MAX = 1 << 20 };
@@ -175,7 +176,13 @@ enum err_code repository_load(struct repository *repository, const char *model,
 		rc = repository_locate(repository, model, version, &root, path,
 				       err);
 	if (!rc)
-		rc = package_load(root, path, model, version, ret_package, err);
+		rc = package_load(
+		    &(struct package_source){ .root = root,
+					      .path = path,
+					      .name = model,
+					      .version = version,
+					      .packs = repository->packs },
+		    ret_package, err);
 	arena_destroy(arena);
 	return rc;
 }
@@ -230,6 +237,9 @@ enum err_code repository_create(const struct repository_options *options,
 	if (!repository)
 		return repository_no_memory(err);
 	(void)pthread_mutex_init(&repository->publishing, NULL);
+	rc = pack_store_create(&repository->packs, err);
+	if (rc)
+		goto out;
 	repository->root =
 	    mem_array(options->n_dirs + 1, sizeof(struct file_root *));
 	if (!repository->root) {
@@ -273,5 +283,11 @@ void repository_destroy(struct repository *repository)
 	(void)pthread_mutex_destroy(&repository->publishing);
 	mem_free(repository->root);
 	mem_free(repository->bare_model);
+	pack_store_unref(repository->packs);
 	mem_free(repository);
+}
+
+struct pack_store *repository_packs(const struct repository *repository)
+{
+	return repository->packs;
 }

@@ -5,7 +5,8 @@
  * Every complete folder can be served, whoever put it there. A version is
  * written by the protocol of durable publishing: files into DIR/.tmp-*, each
  * synced, manifest.json last, verified by loading it, then renamed without
- * replacing and the parent synced.
+ * replacing and the parent synced. Packages that one repository has loaded
+ * share packed constants (engine/pack.h).
  *
  * Ownership: create/destroy. Threads: any; publishing is serialized inside.
  * Limits:    model names match [A-Za-z0-9][A-Za-z0-9._-]{0,127} without "..";
@@ -49,6 +50,9 @@ MUST_USE enum err_code
 repository_create(const struct repository_options *options,
 		  struct repository **ret_repository, struct err *err);
 void repository_destroy(struct repository *repository);
+struct pack_store;
+/** For its figures. */
+struct pack_store *repository_packs(const struct repository *repository);
 
 MUST_USE enum err_code repository_list(struct repository *repository,
 				       struct arena *arena,

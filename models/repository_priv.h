@@ -19,7 +19,8 @@ enum { REPOSITORY_PATH_MAX = 192 }; /* MODEL/VERSION/model.onnx and more */
 struct repository {
 	struct file_root **root;
 	size_t n_roots;
-	char *bare_model; /* NULL: none */
+	char *bare_model;	  /* NULL: none */
+	struct pack_store *packs; /* of all packages that it loads */
 	pthread_mutex_t publishing;
 };
 

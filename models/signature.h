@@ -22,12 +22,19 @@ struct signature_port {
 	struct signature_dim dim[SHAPE_MAX_RANK];
 };
 
+/** What a file says beside its graph: names of classes, its training ... */
+struct signature_note {
+	const char *key, *value;
+};
+
 struct model_signature {
 	struct signature_port *input, *output; /**< in the graph's order */
 	unsigned n_inputs, n_outputs;
 	/** The first dimension of all inputs and outputs is one symbol. Whether
 	 * rows are independent is checked at load (package_check_batch). */
 	bool may_batch;
+	unsigned n_notes;
+	struct signature_note *note; /**< each key once, in the file's order */
 };
 
 /** Refuses a shape that the port does not admit; the sentence names the

@@ -43,6 +43,18 @@ static void write_about(struct json_writer *w, const struct doc *about)
 	}
 }
 
+static void write_notes(struct json_writer *w,
+			const struct model_signature *signature)
+{
+	if (!signature->n_notes)
+		return;
+	json_write_object(w, "metadata");
+	for (unsigned i = 0; i < signature->n_notes; i++)
+		json_write_string(w, signature->note[i].key,
+				  signature->note[i].value);
+	json_write_object_end(w);
+}
+
 static void write_features(struct json_writer *w,
 			   const struct pipeline *pipeline)
 {
@@ -108,6 +120,7 @@ static void write_version(struct json_writer *w, const struct model_row *row,
 				package->signature.n_outputs);
 		write_features(w, package->pipeline);
 		write_about(w, package->about);
+		write_notes(w, &package->signature);
 	}
 	write_traffic(w, row->stats);
 	json_write_object_end(w);

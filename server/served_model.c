@@ -149,7 +149,9 @@ static enum err_code build(struct served_model *model,
 	const struct pass_switch passes =
 	    pass_switch_merge(serving->passes, config->passes);
 	const struct plan_cache_options options = {
-		.plan = { .threads = serving->threads, .passes = passes },
+		.plan = { .threads = serving->threads,
+			  .passes = passes,
+			  .packs = model->package->packs },
 		.max_plans = PLANS,
 	};
 	const int64_t start = clock_monotonic_ns();

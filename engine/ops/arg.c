@@ -18,45 +18,14 @@ struct arg {
 	bool is_max, is_last;
 };
 
-#define IS_NAN(v) isnan(v)
-#define T float
-#define NAME(x) x##_f32
-#include "engine/ops/arg_typed.h"
-#undef T
-#undef NAME
-#define T double
-#define NAME(x) x##_f64
-#include "engine/ops/arg_typed.h"
-#undef T
-#undef NAME
-#undef IS_NAN
-#define IS_NAN(v) false
-#define T int32_t
-#define NAME(x) x##_i32
-#include "engine/ops/arg_typed.h"
-#undef T
-#undef NAME
-#define T int64_t
-#define NAME(x) x##_i64
-#include "engine/ops/arg_typed.h"
-#undef T
-#undef NAME
-#define T uint64_t
-#define NAME(x) x##_u64
-#include "engine/ops/arg_typed.h"
-#undef T
-#undef NAME
-#undef IS_NAN
+#define TYPED "engine/ops/arg_typed.h"
+#include "engine/ops/ordered_typed.h"
 
 typedef void arg_fn(const struct arg *a, const void *x, int64_t *y);
 
 static arg_fn *arg_fn_of(enum dtype dtype)
 {
-	static arg_fn *const fn[DTYPE_COUNT] = {
-		[DTYPE_F32] = places_f32, [DTYPE_F64] = places_f64,
-		[DTYPE_I32] = places_i32, [DTYPE_I64] = places_i64,
-		[DTYPE_U64] = places_u64,
-	};
+	static arg_fn *const fn[DTYPE_COUNT] = { ORDERED(places) };
 
 	return fn[dtype];
 }

@@ -74,6 +74,14 @@ static inline struct shape blocked_plain(const struct shape *blocked,
 	return shape;
 }
 
+/** Taps lo..hi-1 of one axis whose sources lie inside, for an output that
+ * begins to read at `at`. */
+void blocked_taps(const struct window *w, unsigned axis, int64_t at,
+		  int64_t *lo, int64_t *hi);
+/** How many outputs of a row, from `first` to `end` at most, read the same taps
+ * as the first. */
+int64_t blocked_alike(const struct window *w, int64_t first, int64_t end);
+
 /** The geometry of a query that infer() let pass. */
 void conv_blocked_query(const struct kernel_query *query,
 			struct conv_blocked *ret);
@@ -81,5 +89,7 @@ void conv_blocked_query(const struct kernel_query *query,
 MUST_USE enum err_code
 conv_blocked_epilogue(const struct conv_blocked_attrs *attrs,
 		      struct epilogue *ret, struct err *err);
+
+extern const struct kernel conv_blocked_direct;
 
 #endif

@@ -398,7 +398,7 @@ static const struct port grad_weights_out[] = { { "dw", "T", 0 }, { 0 } };
 
 /* clang-format off */
 #define WINDOW(member) offsetof(struct conv_attrs, window.member)
-static const struct op_attr conv_attrs[] = {
+const struct op_attr conv_attr_rows[] = {
 	{ .name = "auto_pad", .help = "NOTSET, SAME_UPPER, SAME_LOWER or VALID",
 	  .offset = WINDOW(auto_pad), .kind = ATTR_STRING, .def_text = "NOTSET" },
 	{ .name = "dilations", .help = "distance of taps, by axis",
@@ -576,7 +576,7 @@ const struct op op_conv = {
 	.since = 1,
 	.in = conv_in,
 	.out = conv_out,
-	.attrs = conv_attrs,
+	.attrs = conv_attr_rows,
 	.attrs_size = sizeof(struct conv_attrs),
 	.infer = conv_infer,
 	.kernels = conv_kernels,

@@ -24,6 +24,9 @@ struct conv_attrs {
 	struct attr_ints shape; /**< ConvGradData: the shape of x */
 };
 
+/** All of them but `shape`: Conv's and ConvInteger's. */
+extern const struct op_attr conv_attr_rows[];
+
 /** Of ConvTranspose, which is ConvGradData by another name: X is dy, and Y has
  * the shape of x. */
 struct conv_transpose_attrs {

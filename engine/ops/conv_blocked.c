@@ -247,6 +247,7 @@ static const struct kernel conv_blocked_plain = {
 };
 static const struct kernel *const kernels[] = {
 	&conv_blocked_onednn,
+	&conv_blocked_direct,
 	&conv_blocked_plain,
 	NULL,
 };
@@ -289,6 +290,9 @@ static const struct op_attr attrs[] = {
 	{ 0 },
 };
 
+/* w and b of n numbers that a plan knows */
+#define KNOWN(name, n, shape) \
+	"Reshape(Sin(Range(0., " n ", 1.)), " name ":int64[" shape "})"
 #define CONV "y = predictd.ConvBlocked<lanes=8, "
 static const struct op_case cases[] = {
 	{ .name = "one tap", .graph = CONV "kernel_shape=[1,1]>"
@@ -342,6 +346,28 @@ static const struct op_case cases[] = {
 	{ .name = "wide lanes",
 	  .graph = "y = predictd.ConvBlocked<lanes=16, pads=[1,1,1,1], activation=\"Relu\">"
 		   "(x:float[1,2,9,10,16], w:float[32,32,3,3], b:float[32])" },
+	{ .name = "known weights", .graph = CONV "pads=[1,1,1,1], activation=\"Relu\">"
+		   "(x:float[2,2,9,10,8], " KNOWN("s", "1152.", "4]={8,16,3,3") ", "
+		   KNOWN("t", "8.", "1]={8") ", z:float[2,1,9,10,8])" },
+	{ .name = "known, dilated far into the padding",
+	  .graph = CONV "pads=[5,5,5,5], dilations=[5,5], activation=\"HardSwish\">"
+		   "(x:float[1,2,4,7,8], " KNOWN("s", "3744.", "4]={26,16,3,3") ")" },
+	{ .name = "known, strides", .graph = CONV "strides=[3,2], pads=[2,1,1,0], "
+		   "activation=\"Clip\", alpha=-0.5, beta=1.0>"
+		   "(x:float[1,3,11,14,8], " KNOWN("s", "3000.", "4]={25,20,3,2") ")" },
+	{ .name = "known, one tap", .graph = CONV "activation=\"LeakyRelu\", alpha=0.1>"
+		   "(x:float[2,2,13,11,8], " KNOWN("s", "384.", "4]={24,16,1,1") ", "
+		   KNOWN("t", "24.", "1]={24") ")" },
+	{ .name = "known, groups", .graph = CONV "group=2, pads=[1,1,1,1], activation=\"Tanh\">"
+		   "(x:float[1,2,6,5,8], " KNOWN("s", "1728.", "4]={24,8,3,3") ")"},
+	{ .name = "known, two groups", .graph = CONV "group=2, pads=[1,1,1,1]>"
+		   "(x:float[1,2,6,5,8], " KNOWN("s", "1152.", "4]={16,8,3,3") ")" },
+	{ .name = "known, a group a channel",
+	  .graph = CONV "group=20, pads=[2,2,2,2], dilations=[2,2], activation=\"Swish\", alpha=1.0>"
+		   "(x:float[2,3,7,9,8], " KNOWN("s", "180.", "4]={20,1,3,3") ", "
+		   KNOWN("t", "20.", "1]={20") ")" },
+	{ .name = "known, a sequence", .graph = CONV "pads=[4,0], activation=\"Sigmoid\">"
+		   "(x:float[2,2,21,8], " KNOWN("s", "640.", "3]={8,16,5") ")" },
 	{ .name = "no batch", .graph = CONV "pads=[1,1,1,1]>"
 		   "(x:float[0,1,8,8,8], w:float[8,8,3,3])" },
 	{ .name = "other lanes", .graph = CONV "pads=[1,1,1,1]>"

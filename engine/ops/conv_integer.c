@@ -376,24 +376,6 @@ static const struct port qlinear_in[] = {
 };
 static const struct port qlinear_out[] = { { "y", "T3", 0 }, { 0 } };
 
-#define WINDOW(member) offsetof(struct conv_attrs, window.member)
-static const struct op_attr attrs[] = {
-	{ .name = "auto_pad", .help = "as in Conv",
-	  .offset = WINDOW(auto_pad), .kind = ATTR_STRING, .def_text = "NOTSET" },
-	{ .name = "dilations", .help = "as in Conv",
-	  .offset = WINDOW(dilations), .kind = ATTR_INTS, .min = 1, .max = INT32_MAX },
-	{ .name = "group", .help = "as in Conv",
-	  .offset = offsetof(struct conv_attrs, group), .kind = ATTR_INT, .min = 1,
-	  .max = INT32_MAX, .def = 1 },
-	{ .name = "kernel_shape", .help = "as in Conv",
-	  .offset = WINDOW(kernel_shape), .kind = ATTR_INTS, .min = 1, .max = INT32_MAX },
-	{ .name = "pads", .help = "as in Conv",
-	  .offset = WINDOW(pads), .kind = ATTR_INTS, .max = INT32_MAX },
-	{ .name = "strides", .help = "as in Conv",
-	  .offset = WINDOW(strides), .kind = ATTR_INTS, .min = 1, .max = INT32_MAX },
-	{ 0 },
-};
-
 static const struct op_case integer_cases[] = {
 	{ .name = "plain", .graph = "y = ConvInteger(x:uint8[2,3,6,7], w:int8[4,3,3,3])" },
 	{ .name = "padding is the zero point",
@@ -452,7 +434,7 @@ const struct op op_conv_integer = {
 	.flags = OP_ANY_TYPE | OP_NO_GRADIENT,
 	.in = integer_in,
 	.out = integer_out,
-	.attrs = attrs,
+	.attrs = conv_attr_rows,
 	.attrs_size = sizeof(struct conv_attrs),
 	.infer = conv_integer_infer,
 	.kernels = conv_integer_kernels,
@@ -468,7 +450,7 @@ const struct op op_qlinear_conv = {
 	.flags = OP_ANY_TYPE | OP_NO_GRADIENT,
 	.in = qlinear_in,
 	.out = qlinear_out,
-	.attrs = attrs,
+	.attrs = conv_attr_rows,
 	.attrs_size = sizeof(struct conv_attrs),
 	.infer = conv_integer_infer,
 	.kernels = conv_integer_kernels,

@@ -3,7 +3,6 @@
 
 #include <string.h>
 
-#include "engine/kernels/loops.h"
 #include "engine/ops/broadcast.h"
 
 /* Elements folded at a time; a chunk stays in the first cache. */
@@ -22,21 +21,44 @@ enum err_code elementwise_prepare(const struct kernel_query *query,
 }
 
 /* A row whose first attribute is a text has a loop for each of its values. */
-static const struct loop *loop_of(const struct kernel_query *query,
-				  bool reference)
+const struct loop *elementwise_loop(const struct op *op, const void *attrs,
+				    bool reference)
 {
-	const struct op *op = query->op;
 	const char *variant;
 	char name[LOOP_NAME_CAP];
 
 	snprintf(name, sizeof(name), "%s", op->name);
 	if (op->attrs && op->attrs[0].kind == ATTR_STRING) {
-		memcpy(&variant,
-		       (const char *)query->attrs + op->attrs[0].offset,
+		memcpy(&variant, (const char *)attrs + op->attrs[0].offset,
 		       sizeof(variant));
 		snprintf(name, sizeof(name), "%s.%s", op->name, variant);
 	}
 	return reference ? loop_find_reference(name) : loop_find(name);
+}
+
+/* An attribute of either kind of number. */
+static double number(const struct op_attr *attr, const void *attrs)
+{
+	const char *at = (const char *)attrs + attr->offset;
+	double real;
+	int64_t whole;
+
+	memcpy(&real, at, sizeof(real));
+	memcpy(&whole, at, sizeof(whole));
+	return attr->kind == ATTR_INT ? (double)whole : real;
+}
+
+void elementwise_params(const struct op *op, const void *attrs,
+			const struct loop *loop, double ret[LOOP_MAX_PARAMS])
+{
+	for (unsigned i = 0; i < LOOP_MAX_PARAMS; i++)
+		ret[i] = i < loop->n_params ? number(&op->attrs[i], attrs) : 0;
+}
+
+static const struct loop *loop_of(const struct kernel_query *query,
+				  bool reference)
+{
+	return elementwise_loop(query->op, query->attrs, reference);
 }
 
 static enum err_code prepare(const struct kernel_query *query,
@@ -86,18 +108,6 @@ struct call {
 	double params[LOOP_MAX_PARAMS];
 };
 
-/* An attribute of either kind of number. */
-static double number(const struct op_attr *attr, const void *attrs)
-{
-	const char *at = (const char *)attrs + attr->offset;
-	double real;
-	int64_t whole;
-
-	memcpy(&real, at, sizeof(real));
-	memcpy(&whole, at, sizeof(whole));
-	return attr->kind == ATTR_INT ? (double)whole : real;
-}
-
 static void call_init(struct call *call, const struct kernel_call *kernel,
 		      const struct loop *loop)
 {
@@ -110,8 +120,7 @@ static void call_init(struct call *call, const struct kernel_call *kernel,
 	call->run = loop->run[query->in[0].type.elem];
 	call->in_size = dtype_info(query->in[0].type.elem)->size;
 	call->out_size = dtype_info(query->out[0].type.elem)->size;
-	for (unsigned i = 0; i < loop->n_params; i++)
-		call->params[i] = number(&query->op->attrs[i], query->attrs);
+	elementwise_params(query->op, query->attrs, loop, call->params);
 }
 
 /* NULL for an absent input. */

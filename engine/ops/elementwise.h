@@ -13,6 +13,7 @@
 #define ENGINE_OPS_ELEMENTWISE_H
 
 #include "engine/kernel.h"
+#include "engine/kernels/loops.h"
 
 extern const struct kernel elementwise_fast, elementwise_test_fast,
     elementwise_reference;
@@ -20,6 +21,13 @@ extern const struct kernel elementwise_fast, elementwise_test_fast,
 extern const struct kernel *const elementwise_kernels[];
 /** For tests of truth (Equal, Less): the output's elements are bool. */
 extern const struct kernel *const elementwise_test_kernels[];
+
+/** The loop of a row with these attributes; NULL when there is none. */
+const struct loop *elementwise_loop(const struct op *op, const void *attrs,
+				    bool reference);
+/** The numbers that it takes, behind them zeros. */
+void elementwise_params(const struct op *op, const void *attrs,
+			const struct loop *loop, double ret[LOOP_MAX_PARAMS]);
 
 /** As many slices as wished, but none empty, over the elements of out 0. */
 MUST_USE enum err_code elementwise_prepare(const struct kernel_query *query,

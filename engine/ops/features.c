@@ -14,12 +14,7 @@
 #include "engine/ops/elementwise.h"
 #include "engine/ops/ml.h"
 
-static const struct port number_in[] = {
-	{ "X", "T:float,double,int64,int32", 0 },
-	{ 0 },
-};
 static const struct port same_out[] = { { "Y", "T", 0 }, { 0 } };
-static const struct port float_out[] = { { "Y", "float", 0 }, { 0 } };
 
 static int64_t last_extent(const struct shape *x)
 {
@@ -397,7 +392,7 @@ const struct op op_binarizer = {
 	.help = "1 above a threshold, else 0",
 	.since = 1,
 	.flags = OP_NO_GRADIENT,
-	.in = number_in,
+	.in = ml_number_in,
 	.out = same_out,
 	.attrs = binarizer_attr_rows,
 	.attrs_size = sizeof(struct binarizer_attrs),
@@ -411,7 +406,7 @@ const struct op op_imputer = {
 	.name = "Imputer",
 	.help = "a value in place of missing ones",
 	.since = 1,
-	.in = number_in,
+	.in = ml_number_in,
 	.out = same_out,
 	.attrs = imputer_attr_rows,
 	.attrs_size = sizeof(struct imputer_attrs),
@@ -425,8 +420,8 @@ const struct op op_normalizer = {
 	.name = "Normalizer",
 	.help = "rows over their norm",
 	.since = 1,
-	.in = number_in,
-	.out = float_out,
+	.in = ml_number_in,
+	.out = ml_float_out,
 	.attrs = normalizer_attr_rows,
 	.attrs_size = sizeof(struct normalizer_attrs),
 	.infer = normalizer_infer,
@@ -439,8 +434,8 @@ const struct op op_scaler = {
 	.name = "Scaler",
 	.help = "(X - offset) scale, by column",
 	.since = 1,
-	.in = number_in,
-	.out = float_out,
+	.in = ml_number_in,
+	.out = ml_float_out,
 	.attrs = scaler_attr_rows,
 	.attrs_size = sizeof(struct scaler_attrs),
 	.infer = scaler_infer,

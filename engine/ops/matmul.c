@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /** @file
  * Matrix products: MatMul (numpy's broadcasting), MatMulT (either side may be
- * transposed in its last two axes) and Gemm.
+ * transposed in its last two axes, and a row may be added) and Gemm.
  *
- *   Y = A' B'      dA' = dY B'^T      dB' = A'^T dY
+ *   Y = A' B' + C      dA' = dY B'^T      dB' = A'^T dY
  * where A' is A or its transpose; the gradients are products of the same kind,
  * so nothing is ever transposed in memory.
  */
@@ -82,9 +82,24 @@ enum err_code matmul_infer(struct infer *infer, struct err *err)
 	return ERR_NONE;
 }
 
+/* C is one row of Y. */
+static enum err_code check_row(const struct infer *infer, struct err *err)
+{
+	const struct shape *y = &infer->out[0].shape;
+	const struct shape *c = &infer->in[2].shape;
+	char have[64];
+
+	if (c->rank == 1 && c->dim[0] == y->dim[y->rank - 1])
+		return ERR_NONE;
+	return infer_fail(err, "input 'C': expected [%lld], got %s",
+			  (long long)y->dim[y->rank - 1],
+			  shape_text(c, have, sizeof(have)));
+}
+
 static enum err_code matmul_t_infer(struct infer *infer, struct err *err)
 {
 	const struct shape *a = &infer->in[0].shape, *b = &infer->in[1].shape;
+	enum err_code rc;
 
 	if (a->rank < 2 || b->rank < 2)
 		return infer_fail(err,
@@ -93,7 +108,10 @@ static enum err_code matmul_t_infer(struct infer *infer, struct err *err)
 				  a->rank < 2 ? "A" : "B",
 				  a->rank < 2 ? a->rank : b->rank);
 	infer->out[0].has_shape = true;
-	return infer_product(a, b, infer->attrs, &infer->out[0].shape, err);
+	rc = infer_product(a, b, infer->attrs, &infer->out[0].shape, err);
+	if (!rc && infer->n_in > 2 && infer->in[2].type.elem != DTYPE_NONE)
+		rc = check_row(infer, err);
+	return rc;
 }
 
 /* integers are scaled as integers */
@@ -292,6 +310,8 @@ static enum err_code matmul_vjp(struct vjp *vjp, struct err *err)
 				? build_reshape_like(build, grad[i], vjp->in[i])
 				: grad[i];
 	}
+	if (vjp->node->n_in > 2 && vjp->in[2] != VALUE_NONE && vjp->wanted[2])
+		vjp->grad_in[2] = sum_to(build, vjp->grad_out[0], vjp->in[2]);
 	return build_check(build, err);
 }
 
@@ -410,6 +430,23 @@ static const struct op_case matmul_t_cases[] = {
 	  .graph = "y = predictd.MatMulT<trans_b=1>(a:float[1,37], b:float[67,37])" },
 	{ .name = "double",
 	  .graph = "y = predictd.MatMulT<trans_a=1>(a:double[5,3], b:double[5,7])" },
+	{ .name = "a row more",
+	  .graph = "y = predictd.MatMulT(a:float[3,5], b:float[5,7], c:float[7])" },
+	{ .name = "a row more to rows of batches",
+	  .graph = "y = predictd.MatMulT(a:float[2,3,5], b:float[5,7], c:float[7])" },
+	{ .name = "a row more to batches, transposed",
+	  .graph = "y = predictd.MatMulT<trans_b=1>(a:float[2,3,5], b:float[2,7,5], c:float[7])" },
+	{ .name = "a row more to one row",
+	  .graph = "y = predictd.MatMulT(a:float[1,70], b:float[70,131], c:float[131])" },
+	{ .name = "a row more, large",
+	  .graph = "y = predictd.MatMulT(a:float[65,130], b:float[130,67], c:float[67])" },
+	{ .name = "a row more, integers",
+	  .graph = "y = predictd.MatMulT(a:int32[3,5], b:int32[5,7], c:int32[7])" },
+	{ .name = "a row more, double",
+	  .graph = "y = predictd.MatMulT(a:double[3,5], b:double[5,7], c:double[7])" },
+	{ .name = "a row too short",
+	  .graph = "y = predictd.MatMulT(a:float[3,5], b:float[5,7], c:float[1])",
+	  .want = ERR_SHAPE },
 	{ .name = "a vector", .graph = "y = predictd.MatMulT(a:float[5], b:float[5,7])",
 	  .want = ERR_SHAPE },
 	{ .name = "inner extents differ",
@@ -498,9 +535,11 @@ extern const struct op op_matmul_t;
 const struct op op_matmul_t = {
 	.domain = "predictd",
 	.name = "MatMulT",
-	.help = "MatMul of matrices that may be transposed as they are read.",
+	.help =
+	    "MatMul of matrices that may be transposed as they are read, and a "
+	    "row added to every row.",
 	.since = 1,
-	.in = product_in,
+	.in = gemm_in,
 	.out = product_out,
 	.attrs = matmul_t_attrs,
 	.attrs_size = sizeof(struct matmul_attrs),

@@ -1,6 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "engine/ops/ml.h"
 
+const struct port ml_number_in[] = {
+	{ "X", "T:float,double,int64,int32", 0 },
+	{ 0 },
+};
+const struct port ml_float_out[] = { { "Y", "float", 0 }, { 0 } };
+
 static struct ml_rows rows_of(const struct fact *fact)
 {
 	const struct shape *x = &fact->shape;

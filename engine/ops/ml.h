@@ -10,6 +10,9 @@
 
 #include "engine/kernel.h"
 
+/** X of any number type; Y of floats. */
+extern const struct port ml_number_in[], ml_float_out[];
+
 /** A matrix of rows; a vector is one row. */
 struct ml_rows {
 	int64_t n, width;

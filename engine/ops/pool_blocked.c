@@ -5,8 +5,8 @@
  * Lanes past the channels hold zeros, and so do their maxima and averages.
  */
 #include <math.h>
-#include <string.h>
 
+#include "engine/kernels/blocked_loops.h"
 #include "engine/ops/blocked.h"
 
 enum { MAX_SLICES = 16, SLICE_ELEMENTS = 1 << 14 };
@@ -22,122 +22,69 @@ static enum err_code window_of(const struct pool_attrs *attrs,
 			   ret, err);
 }
 
-/* The taps of one window, row by row: a range of each axis. */
+/* The taps of one window: a range of each axis. */
 struct taps {
-	int64_t lo[WINDOW_DIMS], hi[WINDOW_DIMS], first[WINDOW_DIMS];
+	int64_t lo[WINDOW_DIMS], hi[WINDOW_DIMS], at[WINDOW_DIMS];
 };
 
 static void taps_of(const struct window *w, int64_t o, struct taps *ret)
 {
 	for (unsigned i = WINDOW_DIMS; i-- > 0;) {
-		const int64_t at = o % w->out[i] * w->stride[i] - w->begin[i];
-		const int64_t step = w->dilation[i];
-		const int64_t past = w->in[i] - at;
-
+		ret->at[i] = o % w->out[i] * w->stride[i] - w->begin[i];
+		blocked_taps(w, i, ret->at[i], &ret->lo[i], &ret->hi[i]);
 		o /= w->out[i];
-		ret->first[i] = at;
-		ret->lo[i] = at < 0 ? (step - 1 - at) / step : 0;
-		ret->hi[i] = past < 1 ? 0 : (past + step - 1) / step;
-		if (ret->hi[i] > w->kernel[i])
-			ret->hi[i] = w->kernel[i];
 	}
 }
 
-/* Folds a run of n pixels, `step` floats apart, into the lanes of `into`. */
-typedef void fold_run(const float *x, int64_t n, int64_t step, int64_t lanes,
-		      float *restrict into);
-
-static void fold_max_8(const float *x, int64_t n, int64_t step, int64_t lanes,
-		       float *restrict into)
+/* The first lane of tap number k of a window's box. */
+static const float *tap_at(const struct window *w, const struct taps *t,
+			   int64_t k, const float *x, int64_t lanes)
 {
-	for (int64_t i = 0; i < n; i++)
-		for (int64_t l = 0; l < lanes; l += 8)
-			for (int j = 0; j < 8; j++) {
-				const float v = x[i * step + l + j];
-				const float old = into[l + j];
+	int64_t place[WINDOW_DIMS];
 
-				into[l + j] = v > old || v != v ? v : old;
-			}
-}
+	for (unsigned i = WINDOW_DIMS; i-- > 0;) {
+		const int64_t n = t->hi[i] - t->lo[i];
 
-static void fold_max(const float *x, int64_t n, int64_t step, int64_t lanes,
-		     float *restrict into)
-{
-	for (int64_t i = 0; i < n; i++)
-		for (int64_t l = 0; l < lanes; l++) {
-			const float v = x[i * step + l];
-
-			if (v > into[l] || v != v)
-				into[l] = v;
-		}
-}
-
-static void fold_sum(const float *x, int64_t n, int64_t step, int64_t lanes,
-		     float *restrict into)
-{
-	for (int64_t i = 0; i < n; i++)
-		for (int64_t l = 0; l < lanes; l++)
-			into[l] += x[i * step + l];
-}
-
-static void fold_window(const struct window *w, const struct taps *t,
-			const float *x, int64_t lanes, fold_run *fold,
-			float *into)
-{
-	const int64_t n = t->hi[2] - t->lo[2];
-	const int64_t column = t->first[2] + t->lo[2] * w->dilation[2];
-
-	for (int64_t d = t->lo[0]; d < t->hi[0]; d++) {
-		for (int64_t h = t->lo[1]; h < t->hi[1]; h++) {
-			const int64_t z = t->first[0] + d * w->dilation[0];
-			const int64_t y = t->first[1] + h * w->dilation[1];
-			const int64_t at =
-			    (z * w->in[1] + y) * w->in[2] + column;
-
-			if (n > 0)
-				fold(x + at * lanes, n, w->dilation[2] * lanes,
-				     lanes, into);
-		}
+		place[i] = t->at[i] + (t->lo[i] + k % n) * w->dilation[i];
+		k /= n;
 	}
+	return x +
+	       ((place[0] * w->in[1] + place[1]) * w->in[2] + place[2]) * lanes;
 }
 
-static void max_run(const struct kernel_call *call, unsigned slice,
-		    void *scratch)
+/* One window of one lane, summed in double. */
+static float pool_lane(const struct window *w, const struct taps *t,
+		       const float *x, int64_t lanes, const double *share)
 {
-	const struct pool_blocked_attrs *attrs = call->query->attrs;
-	const struct shape *x = &call->query->in[0].shape;
-	const int64_t lanes = x->dim[x->rank - 1];
-	fold_run *const fold = lanes % 8 ? fold_max : fold_max_8;
-	const float *in = call->in[0];
-	float *out = call->out[0];
-	int64_t first, last;
-	struct window w;
-	struct taps t;
+	int64_t n = 1;
+	double sum = 0;
+	float most = -INFINITY;
 
-	(void)scratch;
-	if (window_of(&attrs->pool, x, &w, NULL))
-		return;
-	kernel_slice(x->dim[0] * x->dim[1], call->n_slices, slice, &first,
-		     &last);
-	for (int64_t i = first * w.n_out; i < last * w.n_out; i++) {
-		float *to = out + i * lanes;
+	for (unsigned i = 0; i < WINDOW_DIMS; i++)
+		n *= t->hi[i] - t->lo[i];
+	for (int64_t k = 0; k < n; k++) {
+		const float v = *tap_at(w, t, k, x, lanes);
 
-		for (int64_t l = 0; l < lanes; l++)
-			to[l] = -INFINITY;
-		taps_of(&w, i % w.n_out, &t);
-		fold_window(&w, &t, in + i / w.n_out * w.n_in * lanes, lanes,
-			    fold, to);
+		sum += (double)v;
+		if (v > most || v != v)
+			most = v;
 	}
+	return share ? (float)(sum * *share) : most;
 }
 
-static void average_run(const struct kernel_call *call, unsigned slice,
-			void *scratch)
+static bool is_max(const struct kernel_query *query)
+{
+	return query->op->name[0] == 'M';
+}
+
+static void plain_run(const struct kernel_call *call, unsigned slice,
+		      void *scratch)
 {
 	const struct pool_blocked_attrs *attrs = call->query->attrs;
 	const struct shape *x = &call->query->in[0].shape;
 	const int64_t lanes = x->dim[x->rank - 1];
 	const float *in = call->in[0];
-	double *share = scratch;
+	double *share = is_max(call->query) ? NULL : scratch;
 	float *out = call->out[0];
 	int64_t first, last;
 	struct window w;
@@ -145,19 +92,99 @@ static void average_run(const struct kernel_call *call, unsigned slice,
 
 	if (window_of(&attrs->pool, x, &w, NULL))
 		return;
-	pool_share(&w, attrs->pool.count_include_pad != 0, share);
+	if (share)
+		pool_share(&w, attrs->pool.count_include_pad != 0, share);
 	kernel_slice(x->dim[0] * x->dim[1], call->n_slices, slice, &first,
 		     &last);
 	for (int64_t i = first * w.n_out; i < last * w.n_out; i++) {
-		float *to = out + i * lanes;
+		const int64_t o = i % w.n_out;
 
-		memset(to, 0, (size_t)lanes * sizeof(*to));
-		taps_of(&w, i % w.n_out, &t);
-		fold_window(&w, &t, in + i / w.n_out * w.n_in * lanes, lanes,
-			    fold_sum, to);
+		taps_of(&w, o, &t);
 		for (int64_t l = 0; l < lanes; l++)
-			to[l] *= (float)share[i % w.n_out];
+			out[i * lanes + l] = pool_lane(
+			    &w, &t, in + i / w.n_out * w.n_in * lanes + l,
+			    lanes, share ? share + o : NULL);
 	}
+}
+
+/* One row of outputs of one block. */
+struct row {
+	const struct window *w;
+	const struct blocked_loops *loops;
+	const float *x;	     /* of the block */
+	float *y;	     /* of the row */
+	const double *share; /* of the row; NULL: maxima */
+	int64_t number;
+};
+
+static void run_row(const struct row *row)
+{
+	const struct window *w = row->w;
+	const int64_t lanes = row->loops->lanes;
+	const int64_t top = row->number * w->stride[1] - w->begin[1];
+	struct pool_run run = {
+		.row_step = w->dilation[1] * w->in[2] * lanes,
+		.tap_step = w->dilation[2] * lanes,
+		.pixel_step = w->stride[2] * lanes,
+	};
+	int64_t lo, hi, n;
+
+	blocked_taps(w, 1, top, &lo, &hi);
+	run.n_rows = hi - lo;
+	for (int64_t o = 0; o < w->out[2]; o += n) {
+		const int64_t left = o * w->stride[2] - w->begin[2];
+		const int64_t line =
+		    (top + lo * w->dilation[1]) * w->in[2] + left;
+		int64_t tap, end;
+
+		n = blocked_alike(w, o, w->out[2]);
+		for (int64_t k = 1; row->share && k < n; k++)
+			if (row->share[o + k] != row->share[o])
+				n = k;
+		blocked_taps(w, 2, left, &tap, &end);
+		run.n_taps = end - tap;
+		run.x = row->x + (line + tap * w->dilation[2]) * lanes;
+		run.y = row->y + o * lanes;
+		run.n_pixels = n;
+		if (row->share)
+			row->loops->mean(&run, (float)row->share[o]);
+		else
+			row->loops->max(&run);
+	}
+}
+
+static void simd_run(const struct kernel_call *call, unsigned slice,
+		     void *scratch)
+{
+	const struct pool_blocked_attrs *attrs = call->query->attrs;
+	const struct shape *x = &call->query->in[0].shape;
+	const int64_t lanes = x->dim[x->rank - 1];
+	double *share = is_max(call->query) ? NULL : scratch;
+	int64_t first, last;
+	struct window w;
+	struct row row = { .w = &w, .loops = blocked_loops(lanes) };
+
+	if (window_of(&attrs->pool, x, &w, NULL))
+		return;
+	if (share)
+		pool_share(&w, attrs->pool.count_include_pad != 0, share);
+	kernel_slice(x->dim[0] * x->dim[1], call->n_slices, slice, &first,
+		     &last);
+	for (int64_t i = first * w.out[1]; i < last * w.out[1]; i++) {
+		row.number = i % w.out[1];
+		row.x =
+		    (const float *)call->in[0] + i / w.out[1] * w.n_in * lanes;
+		row.y = (float *)call->out[0] + i * w.out[2] * lanes;
+		row.share = share ? share + row.number * w.out[2] : NULL;
+		run_row(&row);
+	}
+}
+
+static bool simd_fits(const struct kernel_query *query)
+{
+	const struct shape *x = &query->in[0].shape;
+
+	return x->rank <= 5 && blocked_loops(x->dim[x->rank - 1]);
 }
 
 static enum err_code prepare(const struct kernel_query *query,
@@ -191,6 +218,11 @@ static double cost(const struct kernel_query *query)
 	       (double)shape_count(&query->in[0].shape) * 0.1e-3;
 }
 
+static double plain_cost(const struct kernel_query *query)
+{
+	return 50 * cost(query);
+}
+
 static enum err_code infer(struct infer *infer, struct err *err)
 {
 	const struct pool_blocked_attrs *attrs = infer->attrs;
@@ -214,22 +246,22 @@ static enum err_code infer(struct infer *infer, struct err *err)
 	return shape_check(y, "output 'Y'", err);
 }
 
-static const struct kernel max_kernel = {
-	.name = "max_pool_blocked",
+static const struct kernel simd = {
+	.name = "pool_blocked.simd",
 	.flags = KERNEL_QUICK | KERNEL_SLICE_FREE,
+	.fits = simd_fits,
 	.cost = cost,
 	.prepare = prepare,
-	.run = max_run,
+	.run = simd_run,
 };
-static const struct kernel average_kernel = {
-	.name = "average_pool_blocked",
+static const struct kernel plain = {
+	.name = "pool_blocked.plain",
 	.flags = KERNEL_QUICK | KERNEL_SLICE_FREE,
-	.cost = cost,
+	.cost = plain_cost,
 	.prepare = prepare,
-	.run = average_run,
+	.run = plain_run,
 };
-static const struct kernel *const max_kernels[] = { &max_kernel, NULL };
-static const struct kernel *const average_kernels[] = { &average_kernel, NULL };
+static const struct kernel *const kernels[] = { &simd, &plain, NULL };
 
 static const struct port in[] = { { "X", "T:float", 0 }, { 0 } };
 static const struct port out[] = { { "Y", "T", 0 }, { 0 } };
@@ -307,7 +339,7 @@ const struct op op_max_pool_blocked = {
 	.attrs = attrs,
 	.attrs_size = sizeof(struct pool_blocked_attrs),
 	.infer = infer,
-	.kernels = max_kernels,
+	.kernels = kernels,
 	.cases = max_cases,
 };
 
@@ -323,6 +355,6 @@ const struct op op_average_pool_blocked = {
 	.attrs = attrs,
 	.attrs_size = sizeof(struct pool_blocked_attrs),
 	.infer = infer,
-	.kernels = average_kernels,
+	.kernels = kernels,
 	.cases = average_cases,
 };

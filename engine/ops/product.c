@@ -94,6 +94,9 @@ static void query_matmul(const struct kernel_query *query, struct product *p)
 	p->n_batch = shape_count(&p->batch);
 	steps(&a, &p->batch, p->step_a);
 	steps(&b, &p->batch, p->step_b);
+	p->has_c = query->n_in > 2 && query->in[2].type.elem != DTYPE_NONE;
+	p->beta = 1;
+	p->col_c = 1;
 	fold_batch(p);
 }
 

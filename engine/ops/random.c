@@ -38,11 +38,32 @@ struct source {
 typedef void draw_fn(const struct kernel_call *call, struct rng rng,
 		     int64_t first, int64_t n, double *to);
 
+static enum err_code check_type(const struct infer *infer, struct err *err)
+{
+	const enum dtype elem = infer->out[0].type.elem;
+
+	if (elem != DTYPE_STRING && elem != DTYPE_C64 && elem != DTYPE_C128)
+		return ERR_NONE;
+	return err_set(err, ERR_INVALID,
+		       "output 'output': %s is no type of random numbers",
+		       dtype_info(elem)->name);
+}
+
+static enum err_code like_infer(struct infer *infer, struct err *err)
+{
+	const enum err_code rc = check_type(infer, err);
+
+	return rc ? rc : infer_same(infer, err);
+}
+
 static enum err_code shape_infer(struct infer *infer, struct err *err)
 {
 	const struct random_attrs *attrs = infer->attrs;
 	struct shape *y = &infer->out[0].shape;
+	enum err_code rc = check_type(infer, err);
 
+	if (rc)
+		return rc;
 	if (attrs->shape.n > SHAPE_MAX_RANK)
 		return infer_fail(err,
 				  "attribute 'shape': expected at most %d "
@@ -60,7 +81,10 @@ static enum err_code multinomial_infer(struct infer *infer, struct err *err)
 	const struct random_attrs *attrs = infer->attrs;
 	const struct shape *x = &infer->in[0].shape;
 	struct shape *y = &infer->out[0].shape;
+	enum err_code rc = check_type(infer, err);
 
+	if (rc)
+		return rc;
 	if (x->rank != 2 || !x->dim[1])
 		return infer_fail(
 		    err,
@@ -337,6 +361,8 @@ static const struct op_case normal_cases[] = {
 	{ .name = "double",
 	  .graph = "y = RandomNormal<shape=[], dtype=11, mean=5, scale=2, seed=0>()" },
 	{ .name = "nothing", .graph = "y = RandomNormal<shape=[0,2], seed=0.5>()" },
+	{ .name = "complex", .graph = "y = RandomNormal<shape=[2], dtype=14>()",
+	  .want = ERR_INVALID },
 	{ .name = "negative", .graph = "y = RandomNormal<shape=[-1]>()", .want = ERR_SHAPE },
 	{ 0 },
 };
@@ -355,18 +381,22 @@ static const struct op_case uniform_like_cases[] = {
 	{ .name = "double", .graph = "y = RandomUniformLike<seed=1>(x:double[3,5])" },
 	{ .name = "of texts",
 	  .graph = "y = RandomUniformLike<seed=1, dtype=1>(x:string[2]={\"a\",\"b\"})" },
+	{ .name = "texts", .graph = "y = RandomUniformLike(x:string[2]={\"a\",\"b\"})",
+	  .want = ERR_INVALID },
 	{ 0 },
 };
 static const struct op_case bernoulli_cases[] = {
 	{ .name = "float", .graph = "y = Bernoulli<seed=1>(x:float[3,300])" },
 	{ .name = "bool", .graph = "y = Bernoulli<seed=1, dtype=9>(x:double[3,5])" },
 	{ .name = "half", .graph = "y = Bernoulli<seed=1>(x:float16[5])" },
+	{ .name = "texts", .graph = "y = Bernoulli<dtype=8>(x:float[5])", .want = ERR_INVALID },
 	{ 0 },
 };
 static const struct op_case multinomial_cases[] = {
 	{ .name = "one draw", .graph = "y = Multinomial<seed=1>(x:float[3,7])" },
 	{ .name = "many",
 	  .graph = "y = Multinomial<seed=1, sample_size=50, dtype=7>(x:double[2,9])" },
+	{ .name = "texts", .graph = "y = Multinomial<dtype=8>(x:float[3,7])", .want = ERR_INVALID },
 	{ .name = "vector", .graph = "y = Multinomial<seed=1>(x:float[3])", .want = ERR_SHAPE },
 	{ .name = "no class", .graph = "y = Multinomial<seed=1>(x:float[3,0])",
 	  .want = ERR_SHAPE },
@@ -387,7 +417,7 @@ const struct op op_bernoulli = {
 	.out = like_out,
 	.attrs = bernoulli_attrs,
 	.attrs_size = sizeof(struct random_attrs),
-	.infer = infer_same,
+	.infer = like_infer,
 	.kernels = bernoulli_kernels,
 	.cases = bernoulli_cases,
 };
@@ -432,7 +462,7 @@ const struct op op_random_normal_like = {
 	.out = like_out,
 	.attrs = normal_like_attrs,
 	.attrs_size = sizeof(struct random_attrs),
-	.infer = infer_same,
+	.infer = like_infer,
 	.kernels = normal_kernels,
 	.cases = normal_like_cases,
 };
@@ -462,7 +492,7 @@ const struct op op_random_uniform_like = {
 	.out = like_out,
 	.attrs = uniform_like_attrs,
 	.attrs_size = sizeof(struct random_attrs),
-	.infer = infer_same,
+	.infer = like_infer,
 	.kernels = uniform_kernels,
 	.cases = uniform_like_cases,
 };

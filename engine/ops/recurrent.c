@@ -186,6 +186,9 @@ static const struct op_case lstm_cases[] = {
 	{ 0 },
 };
 static const struct op_case gru_cases[] = {
+	{ .name = "rows that do not divide alike",
+	  .graph = "y, h = GRU<hidden_size=2>(x:float[5,33,3], w:float[1,6,3], r:float[1,6,2])",
+	  .tolerance = 1e-4 },
 	{ .name = "plain", .graph = "y, h = GRU(x:float[5,3,4], w:float[1,6,4], r:float[1,6,2])" },
 	{ .name = "everything",
 	  .graph = "y, h = GRU<direction=\"bidirectional\", clip=0.7>(x:float[5,3,4], "

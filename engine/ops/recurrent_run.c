@@ -340,18 +340,17 @@ static void plain_run(const struct kernel_call *call, unsigned slice,
 		run_slice(call, slice, scratch, false);
 }
 
-/* What pass_init() cuts up. */
+/* What pass_init() cuts up; parts of fewer rows may take more steps at once. */
 static size_t scratch_of(const struct kernel_query *q,
 			 const struct recurrent *r)
 {
 	const size_t rows = (size_t)part_rows(r);
+	const size_t most = rows < CHUNK_ROWS ? CHUNK_ROWS : rows;
 	const size_t hidden = (size_t)r->n_hidden;
 	const size_t size = dtype_info(q->in[0].type.elem)->size;
 
-	return size * rows *
-		   ((size_t)chunk_steps((int64_t)rows) *
-			((size_t)r->n_in + (size_t)r->n_gates * hidden) +
-		    3 * hidden) +
+	return size * (most * ((size_t)r->n_in + (size_t)r->n_gates * hidden) +
+		       3 * rows * hidden) +
 	       (packs_u(q, r, (int64_t)rows)
 		    ? sizeof(float) * (size_t)u_panels_size(r)
 		    : 0);

@@ -4,6 +4,12 @@
 #include <math.h>
 #include <string.h>
 
+const struct port scores_label_out[] = {
+	{ "Y", "@classlabels_strings@classlabels_ints:int64", 0 },
+	{ "Z", "float", PORT_OPTIONAL },
+	{ 0 },
+};
+
 /* Winitzki's approximation of the inverse error function has this constant */
 #define ERF_INV_A 0.147
 #define PI 3.14159265358979323846

@@ -41,6 +41,9 @@ struct scores_labels {
 	struct attr_ints ints;
 	struct attr_strings strings;
 };
+/** Outputs of those whose labels are attributes classlabels_strings and
+ * classlabels_ints. */
+extern const struct port scores_label_out[];
 /** Output 0, [N], and 1, [N,width], for N rows. */
 void scores_infer(struct infer *infer, int64_t n_rows, int64_t width);
 /** How many; ERR_INVALID where both or none are given. */

@@ -22,45 +22,14 @@ struct top {
 	int64_t from; /* what sinks */
 };
 
-#define IS_NAN(v) isnan(v)
-#define T float
-#define NAME(x) x##_f32
-#include "engine/ops/top_k_typed.h"
-#undef T
-#undef NAME
-#define T double
-#define NAME(x) x##_f64
-#include "engine/ops/top_k_typed.h"
-#undef T
-#undef NAME
-#undef IS_NAN
-#define IS_NAN(v) false
-#define T int32_t
-#define NAME(x) x##_i32
-#include "engine/ops/top_k_typed.h"
-#undef T
-#undef NAME
-#define T int64_t
-#define NAME(x) x##_i64
-#include "engine/ops/top_k_typed.h"
-#undef T
-#undef NAME
-#define T uint64_t
-#define NAME(x) x##_u64
-#include "engine/ops/top_k_typed.h"
-#undef T
-#undef NAME
-#undef IS_NAN
+#define TYPED "engine/ops/top_k_typed.h"
+#include "engine/ops/ordered_typed.h"
 
 typedef void top_fn(struct top *t, const void *x, void *y, int64_t *indices);
 
 static top_fn *top_fn_of(enum dtype dtype)
 {
-	static top_fn *const fn[DTYPE_COUNT] = {
-		[DTYPE_F32] = top_f32, [DTYPE_F64] = top_f64,
-		[DTYPE_I32] = top_i32, [DTYPE_I64] = top_i64,
-		[DTYPE_U64] = top_u64,
-	};
+	static top_fn *const fn[DTYPE_COUNT] = { ORDERED(top) };
 
 	return fn[dtype];
 }

@@ -567,8 +567,7 @@ const struct op op_tree_ensemble_classifier = {
 	.help = "label and scores of a forest's votes",
 	.since = 1,
 	.flags = OP_NO_GRADIENT,
-	.in = (const struct port[]){ { "X", "T:float,double,int64,int32", 0 },
-				     { 0 } },
+	.in = ml_number_in,
 	.out =
 	    (const struct port[]){
 		{ "Y", "@classlabels_strings@classlabels_int64s:int64", 0 },
@@ -586,9 +585,8 @@ const struct op op_tree_ensemble_regressor = {
 	.name = "TreeEnsembleRegressor",
 	.help = "sums of a forest's votes, by target",
 	.since = 1,
-	.in = (const struct port[]){ { "X", "T:float,double,int64,int32", 0 },
-				     { 0 } },
-	.out = (const struct port[]){ { "Y", "float", 0 }, { 0 } },
+	.in = ml_number_in,
+	.out = ml_float_out,
 	.attrs = tree_regressor_attrs,
 	.attrs_size = sizeof(struct votes_attrs),
 	.infer = infer_regressor,

@@ -1,7 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "engine/passes/pass.h"
 
+#include <string.h>
+
 #include "engine/facts.h"
+#include "engine/passes/rewrite.h"
 #include "engine/plan.h"
 
 /* Of the LOAD passes over one graph; each round follows what the one before
@@ -42,7 +45,9 @@ static enum err_code run_all(struct pass_context *context, unsigned flag,
 		if (!(pass->flags & flag) || !pass_switch_has(passes, i))
 			continue;
 		arena_reset(context->arena);
-		rc = pass->run(context, &changed, err);
+		rc = pass->run
+			 ? pass->run(context, &changed, err)
+			 : rewrite_all(context, pass->rewrites, &changed, err);
 		if (rc)
 			return err_prefix(err, "pass '%s'", pass->name);
 		*ret_changed |= changed;
@@ -53,6 +58,16 @@ static enum err_code run_all(struct pass_context *context, unsigned flag,
 static enum err_code no_memory(struct err *err)
 {
 	return err_set(err, ERR_NO_MEMORY, "passes: out of memory");
+}
+
+/* Gradient nodes ask for derivatives by what stands in the graph. */
+static bool may_change(const struct graph *graph)
+{
+	for (int32_t i = 0; i < graph->n_node; i++)
+		if (graph->node[i].op &&
+		    !strcmp(graph->node[i].op->name, "Gradient"))
+			return false;
+	return true;
 }
 
 /* A graph that waits for its rounds. */
@@ -83,7 +98,7 @@ static enum err_code add_bodies(struct waiting *after, struct arena *arena,
 static enum err_code run_rounds(struct pass_context context,
 				struct pass_switch passes, struct err *err)
 {
-	bool changed = true;
+	bool changed = may_change(context.graph);
 	enum err_code rc = ERR_NONE;
 
 	for (int round = 0; round < ROUNDS_MAX && changed && !rc; round++)

@@ -23,6 +23,7 @@
 
 struct facts;
 struct plan_options;
+struct rewrite;
 
 enum pass_flag { PASS_LOAD = 1, PASS_PLAN = 2 };
 enum { RANK_ANY = -1 };
@@ -42,6 +43,8 @@ struct pass {
 	 */
 	enum err_code (*run)(const struct pass_context *context,
 			     bool *ret_changed, struct err *err);
+	/** In place of run: see engine/passes/rewrite.h. */
+	const struct rewrite *rewrites;
 };
 
 /** Rows in the order in which they run; NULL when i is past the end. */

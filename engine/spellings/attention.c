@@ -5,8 +5,6 @@
  * a cache of its own), and EmbedLayerNormalization, which feeds them. All
  * become Attention of ONNX and what stands around it.
  *
- * FlexAttention of ai.onnx.preview is the same without its two subgraphs.
- *
  * Masks become what is added to scores, `mask_filter_value` where they hide a
  * key. Not supported: masks of starts and ends (rank 1, more than one number a
  * batch), rotation inside of Attention, buffers that past and present share,
@@ -26,7 +24,7 @@ struct attention_attrs {
 	int64_t num_heads, kv_num_heads, unidirectional, do_rotary;
 	int64_t past_present_share_buffer, rotary_embedding_dim;
 	int64_t rotary_interleaved, local_window_size, smooth_softmax, causal;
-	int64_t mask_index_type, softmax_precision;
+	int64_t mask_index_type;
 	double scale, mask_filter_value, softcap, epsilon;
 	struct attr_ints qkv_hidden_sizes;
 };
@@ -421,22 +419,12 @@ static const struct op_attr embed_attrs[] = {
 	  AT(mask_index_type), .kind = ATTR_INT, .max = 1 },
 	{ 0 },
 };
-static const struct op_attr flex_attrs[] = {
-	SCALE,
-	{ .name = "softmax_precision", .help = "element type of the softmax",
-	  AT(softmax_precision), .kind = ATTR_INT, .max = DTYPE_COUNT - 1 },
-	{ 0 },
-};
 
 #define ROW(what, how, table) \
 	{ .domain = "com.microsoft", .name = (what), .from = 1, .to = UINT16_MAX, \
 	  .lower = (how), .attrs = (table), .attrs_size = sizeof(struct attention_attrs) }
 
 const struct spelling spellings_attention[] = {
-	{ .domain = "ai.onnx.preview", .name = "FlexAttention", .from = 1, .to = UINT16_MAX,
-	  .text = "y0 = Attention<scale=@scale, softmax_precision=@softmax_precision>"
-		  "(x0, x1, x2)",
-	  .attrs = flex_attrs, .attrs_size = sizeof(struct attention_attrs) },
 	ROW("Attention", lower_attention, attention_attrs),
 	ROW("EmbedLayerNormalization", lower_embed, embed_attrs),
 	ROW("GroupQueryAttention", lower_groups, group_attrs),

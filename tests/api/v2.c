@@ -287,76 +287,82 @@ Test(api_v2, classifies)
 
 #define X_INPUT(rest) "{\"inputs\":[{\"name\":\"x\",\"shape\":[1,4]," rest "}]}"
 
+struct refused {
+	const char *body;
+	int status;
+	const char *says;
+};
+
+static const struct refused refused_bodies[] = {
+	{ "", 400, "expected an object" },
+	{ "[]", 400, "expected an object" },
+	{ "{\"inputs\": [", 400, "the end" },
+	{ "{\"inputs\":[]}", 400, "input 'x' is missing" },
+	{ "{}", 400, "input 'x' is missing" },
+	{ "{\"inputs\":[{}]}", 400, "without \"name\"" },
+	{ "{\"inputs\":[],\"inputs\":[]}", 400, "given twice" },
+	{ "{\"inputs\":[]} x", 400, "expected the end" },
+	{ "{\"inputs\":[{\"name\":\"z\",\"shape\":[1],\"datatype\":"
+	  "\"FP32\",\"data\":[1]}]}",
+	  400, "no input 'z'" },
+	{ X_INPUT("\"datatype\":\"FP64\",\"data\":[1,2,3,4]"), 400,
+	  "expected datatype FP32, got FP64" },
+	{ X_INPUT("\"datatype\":\"FLOAT\",\"data\":[1,2,3,4]"), 400,
+	  "datatype 'FLOAT'" },
+	{ X_INPUT("\"datatype\":\"FP32\",\"data\":[1,2,3]"), 400,
+	  "expected 4 elements, got 3" },
+	{ X_INPUT("\"datatype\":\"FP32\",\"data\":[1,2,3,4,5]"), 400,
+	  "got more" },
+	{ X_INPUT("\"datatype\":\"FP32\",\"data\":[1,2,3,\"4\"]"), 400,
+	  "not a number" },
+	{ X_INPUT("\"datatype\":\"FP32\",\"data\":{}"), 400,
+	  "must be an array" },
+	{ X_INPUT("\"datatype\":\"FP32\""), 400, "has no data" },
+	{ X_INPUT("\"datatype\":\"FP32\",\"data\":[1,2,3,4],"
+		  "\"data\":[1,2,3,4]"),
+	  400, "given twice" },
+	{ X_INPUT("\"datatype\":\"FP32\",\"data\":[1,2,3,4],"
+		  "\"parameters\":{\"binary_data_size\":16}"),
+	  400, "only one can be" },
+	{ X_INPUT("\"datatype\":\"FP32\",\"data\":[1,2,3,4]},{\"name\":"
+		  "\"x\",\"shape\":[1,4],\"datatype\":\"FP32\","
+		  "\"data\":[1,2,3,4]"),
+	  400, "given twice" },
+	{ X_INPUT("\"datatype\":\"FP32\",\"parameters\":{"
+		  "\"binary_data_size\":16}"),
+	  400, "0 bytes are left" },
+	{ "{\"inputs\":[{\"name\":\"x\",\"shape\":[1,3],\"datatype\":"
+	  "\"FP32\",\"data\":[1,2,3]}]}",
+	  400, "[1,3]" },
+	{ "{\"inputs\":[{\"name\":\"x\",\"shape\":[4611686018427387904,"
+	  "4],\"datatype\":\"FP32\",\"data\":[]}]}",
+	  400, "x" },
+	{ "{\"inputs\":[{\"name\":\"x\",\"shape\":[-1,4],\"datatype\":"
+	  "\"FP32\",\"data\":[]}]}",
+	  400, "from 0 up" },
+	{ "{\"inputs\":[{\"name\":\"x\",\"shape\":[1,1,1,1,1,1,1,1,1],"
+	  "\"datatype\":\"FP32\",\"data\":[1]}]}",
+	  400, "at most 8" },
+	{ "{\"parameters\":{\"triton_x\":1}}", 400, "reserved" },
+	{ "{\"outputs\":[{\"name\":\"q\"}],\"inputs\":[{\"name\":\"x\","
+	  "\"shape\":[1,4],\"datatype\":\"FP32\",\"data\":[1,2,3,4]}]}",
+	  400, "no output 'q'" },
+	{ "{\"outputs\":[{\"name\":\"y\"},{\"name\":\"y\"}],"
+	  "\"inputs\":[]}",
+	  400, "asked for twice" },
+};
+
 Test(api_v2, refuses_requests_and_says_what_is_wrong)
 {
-	static const struct {
-		const char *body;
-		int status;
-		const char *says;
-	} rows[] = {
-		{ "", 400, "expected an object" },
-		{ "[]", 400, "expected an object" },
-		{ "{\"inputs\": [", 400, "the end" },
-		{ "{\"inputs\":[]}", 400, "input 'x' is missing" },
-		{ "{}", 400, "input 'x' is missing" },
-		{ "{\"inputs\":[{}]}", 400, "without \"name\"" },
-		{ "{\"inputs\":[],\"inputs\":[]}", 400, "given twice" },
-		{ "{\"inputs\":[]} x", 400, "expected the end" },
-		{ "{\"inputs\":[{\"name\":\"z\",\"shape\":[1],\"datatype\":"
-		  "\"FP32\",\"data\":[1]}]}",
-		  400, "no input 'z'" },
-		{ X_INPUT("\"datatype\":\"FP64\",\"data\":[1,2,3,4]"), 400,
-		  "expected datatype FP32, got FP64" },
-		{ X_INPUT("\"datatype\":\"FLOAT\",\"data\":[1,2,3,4]"), 400,
-		  "datatype 'FLOAT'" },
-		{ X_INPUT("\"datatype\":\"FP32\",\"data\":[1,2,3]"), 400,
-		  "expected 4 elements, got 3" },
-		{ X_INPUT("\"datatype\":\"FP32\",\"data\":[1,2,3,4,5]"), 400,
-		  "got more" },
-		{ X_INPUT("\"datatype\":\"FP32\",\"data\":[1,2,3,\"4\"]"), 400,
-		  "not a number" },
-		{ X_INPUT("\"datatype\":\"FP32\",\"data\":{}"), 400,
-		  "must be an array" },
-		{ X_INPUT("\"datatype\":\"FP32\""), 400, "has no data" },
-		{ X_INPUT("\"datatype\":\"FP32\",\"data\":[1,2,3,4],"
-			  "\"data\":[1,2,3,4]"),
-		  400, "given twice" },
-		{ X_INPUT("\"datatype\":\"FP32\",\"data\":[1,2,3,4],"
-			  "\"parameters\":{\"binary_data_size\":16}"),
-		  400, "only one can be" },
-		{ X_INPUT("\"datatype\":\"FP32\",\"data\":[1,2,3,4]},{\"name\":"
-			  "\"x\",\"shape\":[1,4],\"datatype\":\"FP32\","
-			  "\"data\":[1,2,3,4]"),
-		  400, "given twice" },
-		{ X_INPUT("\"datatype\":\"FP32\",\"parameters\":{"
-			  "\"binary_data_size\":16}"),
-		  400, "0 bytes are left" },
-		{ "{\"inputs\":[{\"name\":\"x\",\"shape\":[1,3],\"datatype\":"
-		  "\"FP32\",\"data\":[1,2,3]}]}",
-		  400, "[1,3]" },
-		{ "{\"inputs\":[{\"name\":\"x\",\"shape\":[4611686018427387904,"
-		  "4],\"datatype\":\"FP32\",\"data\":[]}]}",
-		  400, "x" },
-		{ "{\"inputs\":[{\"name\":\"x\",\"shape\":[-1,4],\"datatype\":"
-		  "\"FP32\",\"data\":[]}]}",
-		  400, "from 0 up" },
-		{ "{\"inputs\":[{\"name\":\"x\",\"shape\":[1,1,1,1,1,1,1,1,1],"
-		  "\"datatype\":\"FP32\",\"data\":[1]}]}",
-		  400, "at most 8" },
-		{ "{\"parameters\":{\"triton_x\":1}}", 400, "reserved" },
-		{ "{\"outputs\":[{\"name\":\"q\"}],\"inputs\":[{\"name\":\"x\","
-		  "\"shape\":[1,4],\"datatype\":\"FP32\",\"data\":[1,2,3,4]}]}",
-		  400, "no output 'q'" },
-		{ "{\"outputs\":[{\"name\":\"y\"},{\"name\":\"y\"}],"
-		  "\"inputs\":[]}",
-		  400, "asked for twice" },
-	};
+	const size_t n = sizeof(refused_bodies) / sizeof(*refused_bodies);
 	struct loopback l;
 
 	loopback_begin(&l);
-	for (size_t i = 0; i < sizeof(rows) / sizeof(*rows); i++) {
-		loopback_post(&l, "/v2/models/linear/infer", rows[i].body);
-		loopback_expect_error(&l, rows[i].status, rows[i].says);
+	for (size_t i = 0; i < n; i++) {
+		const struct refused *row = &refused_bodies[i];
+
+		loopback_post(&l, "/v2/models/linear/infer", row->body);
+		loopback_expect_error(&l, row->status, row->says);
 	}
 	loopback_end(&l);
 }

@@ -323,9 +323,11 @@ static enum err_code prepare(const struct kernel_query *query,
 
 	conv_job(query, kind, form, &job);
 	rc = recipe_create(job.n_slices, &recipe, err);
-	if (!rc)
+	if (!rc) {
+		recipe_share(recipe, query);
 		rc = form == CONV_PRODUCT ? conv_product_cook(&job, recipe, err)
 					  : cook_convolution(&job, recipe, err);
+	}
 	if (rc) {
 		recipe_destroy(recipe);
 		return rc;

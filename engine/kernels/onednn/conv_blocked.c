@@ -369,8 +369,10 @@ static enum err_code conv_prepare(const struct kernel_query *query,
 
 	job_of(query, &job);
 	rc = recipe_create(job.n_slices, &recipe, err);
-	if (!rc)
+	if (!rc) {
+		recipe_share(recipe, query);
 		rc = describe(&job, &list, err);
+	}
 	step(&job, &list);
 	if (!rc)
 		rc = post_ops(&job, &list, &ops, err);

@@ -254,8 +254,10 @@ static enum err_code prepare(const struct kernel_query *query,
 
 	operands_of(&job, o);
 	rc = recipe_create(job.n_slices, &recipe, err);
-	if (!rc)
+	if (!rc) {
+		recipe_share(recipe, query);
 		rc = offer(&job, recipe, o, &pd, err);
+	}
 	if (!rc)
 		rc = cook(&job, query, recipe, o, pd, err);
 	if (pd)

@@ -106,7 +106,7 @@ void recipe_destroy(struct recipe *recipe)
 	if (recipe->engine)
 		(void)dnnl_engine_destroy(recipe->engine);
 	for (unsigned i = 0; i < recipe->n_slots; i++)
-		mem_free(recipe->slot[i].packed);
+		pack_put(recipe->slot[i].pack);
 	mem_free(recipe->memory);
 	mem_free(recipe);
 }
@@ -365,34 +365,67 @@ static enum err_code reorder_once(const struct recipe *recipe,
 	return onednn_check(status, "a reorder", NULL);
 }
 
-/* Fills slot->packed for every slice that differs. */
-static enum err_code pack_slices(const struct recipe *recipe,
-				 const struct slot *from, const char *value,
-				 struct slot *to, struct err *err)
+/* What packed bytes depend on, but for the elements. */
+struct packed_form {
+	dnnl_memory_desc_t from, to;
+	size_t step; /* between slices before */
+	unsigned n;  /* slices that differ */
+};
+
+struct packing {
+	const struct recipe *recipe;
+	const struct slot *from, *to;
+	struct packed_form form;
+	size_t bytes; /* of a slice */
+};
+
+/* Fills the packed form of every slice that differs. */
+static enum err_code pack_slices(const void *data, const void *plain, void *to,
+				 struct err *err)
 {
-	const size_t bytes = align(dnnl_memory_desc_get_size(&to->md));
-	const unsigned n = from->step ? recipe->n_slices : 1;
+	const struct packing *p = data;
 	dnnl_primitive_desc_t pd = NULL;
 	dnnl_primitive_t primitive = NULL;
-	enum err_code rc;
+	enum err_code rc =
+	    reorder_offer(p->recipe, &p->from->md, &p->to->md, NULL, &pd, err);
 
-	to->step = from->step ? bytes : 0;
-	to->packed = mem_aligned(n * bytes);
-	if (!to->packed)
-		return err_set(err, ERR_NO_MEMORY, "oneDNN: out of memory");
-	rc = reorder_offer(recipe, &from->md, &to->md, NULL, &pd, err);
 	if (!rc)
 		rc = onednn_check(dnnl_primitive_create(&primitive, pd),
 				  "a reorder", err);
-	for (unsigned i = 0; !rc && i < n; i++)
-		rc = reorder_once(recipe, primitive, from,
-				  value + i * from->step, to,
-				  to->packed + i * bytes);
+	for (unsigned i = 0; !rc && i < p->form.n; i++)
+		rc = reorder_once(p->recipe, primitive, p->from,
+				  (const char *)plain + i * p->form.step, p->to,
+				  (char *)to + i * p->bytes);
 	if (primitive)
 		(void)dnnl_primitive_destroy(primitive);
 	if (pd)
 		(void)dnnl_primitive_desc_destroy(pd);
 	return rc;
+}
+
+static enum err_code pack_slot(const struct recipe *recipe,
+			       const struct slot *from, const void *value,
+			       struct slot *to, struct err *err)
+{
+	struct packing p = { .recipe = recipe, .from = from, .to = to };
+	const size_t plain = dnnl_memory_desc_get_size(&from->md);
+	struct pack_wish wish = { .plain = value,
+				  .form = &p.form,
+				  .form_bytes = sizeof(p.form),
+				  .make = pack_slices,
+				  .data = &p };
+
+	/* forms are compared byte by byte */
+	memset(&p.form, 0, sizeof(p.form));
+	p.form.from = from->md;
+	p.form.to = to->md;
+	p.form.step = from->step;
+	p.form.n = from->step ? recipe->n_slices : 1;
+	p.bytes = align(dnnl_memory_desc_get_size(&to->md));
+	to->step = from->step ? p.bytes : 0;
+	wish.plain_bytes = (p.form.n - 1) * from->step + plain;
+	wish.bytes = p.form.n * p.bytes;
+	return pack_get(recipe->packs, &wish, &to->pack, err);
 }
 
 enum err_code recipe_pack(struct recipe *recipe, unsigned from,
@@ -405,8 +438,13 @@ enum err_code recipe_pack(struct recipe *recipe, unsigned from,
 	if (dnnl_memory_desc_equal(&recipe->slot[from].md, want))
 		return ERR_NONE;
 	*ret_slot = add_slot(recipe, &slot);
-	return pack_slices(recipe, &recipe->slot[from], value,
-			   &recipe->slot[*ret_slot], err);
+	return pack_slot(recipe, &recipe->slot[from], value,
+			 &recipe->slot[*ret_slot], err);
+}
+
+void recipe_share(struct recipe *recipe, const struct kernel_query *query)
+{
+	recipe->packs = query->packs;
 }
 
 void recipe_setup(struct recipe *recipe, struct kernel_setup *ret)
@@ -452,7 +490,7 @@ static char *slot_address(const struct kernel_call *call,
 	else if (slot->place == SLOT_OUT)
 		base = call->out[slot->index];
 	else if (slot->place == SLOT_PACKED)
-		base = slot->packed;
+		base = handle(pack_bytes(slot->pack));
 	return base ? base + slot->offset + slice * slot->step : NULL;
 }
 

@@ -2,9 +2,9 @@
 /** @file
  * Recipe: what every oneDNN kernel is: some primitives, one after another,
  * over slots. A slot is a range of an input, of an output, of the slice's
- * scratch or of bytes packed at birth. All slices run the same primitives on
- * slots that lie a fixed step apart. An output nobody reads gets bytes of its
- * own when a primitive must write it.
+ * scratch or of bytes packed at birth (engine/pack.h). All slices run the same
+ * primitives on slots that lie a fixed step apart. An output nobody reads gets
+ * bytes of its own when a primitive must write it.
  *
  * prepare() builds a recipe, bind() makes memory objects over its slots, and
  * run() executes it: onednn_bind(), onednn_run(), onednn_unbind() and
@@ -20,6 +20,7 @@
 #include <dnnl.h>
 
 #include "engine/kernel.h"
+#include "engine/pack.h"
 
 enum { RECIPE_SLOTS = 20, RECIPE_STEPS = 8, RECIPE_ARGS = 10 };
 
@@ -30,7 +31,7 @@ struct slot {
 	enum slot_place place;
 	unsigned index;	     /**< of the input or output */
 	size_t offset, step; /**< bytes; step: from one slice to the next */
-	char *packed;	     /**< SLOT_PACKED: the bytes of slice 0 */
+	struct pack *pack;   /**< SLOT_PACKED: slices one after the other */
 };
 
 struct recipe_arg {
@@ -57,6 +58,7 @@ struct recipe {
 	struct recipe_step step[RECIPE_STEPS];
 	unsigned n_slots, n_steps, n_slices;
 	size_t scratch_bytes;
+	struct packs *packs;	 /**< NULL: packed bytes are its own */
 	void *memory;		 /**< of steps of our own */
 	char implementation[64]; /**< of the main primitive */
 };
@@ -76,6 +78,9 @@ MUST_USE enum err_code
 recipe_create(unsigned n_slices, struct recipe **ret_recipe, struct err *err);
 /** NULL is fine. */
 void recipe_destroy(struct recipe *recipe);
+
+/** Packed bytes of the recipe are shared with others of the query's packs. */
+void recipe_share(struct recipe *recipe, const struct kernel_query *query);
 
 /** A range of input or output number `index`; returns the slot's number. */
 unsigned recipe_bound(struct recipe *recipe, enum slot_place place,

@@ -322,3 +322,23 @@ Test(instance, an_observer_is_told_of_interpreted_nodes)
 	cr_assert_eq(told.depth, 0);
 	bench_finish(&bench);
 }
+
+/* What is beside a 0 may be as large as it likes. */
+Test(instance, empty_results_take_no_scratch)
+{
+	static const char *const texts[] = {
+		"y = GlobalAveragePool(x:float[0,2147483647,3])",
+		"y = Softmax<axis=1>(x:float[0,2147483647])",
+		"y = Add(GlobalAveragePool(x:float16[0,2147483647,3]), 1)",
+	};
+
+	for (size_t i = 0; i < sizeof(texts) / sizeof(*texts); i++) {
+		struct bench bench;
+
+		bench_parse(&bench, texts[i]);
+		bench_plan(&bench, NULL);
+		cr_assert_eq(plan_report(bench.plan)->scratch, 0);
+		bench_compare(&bench, NULL);
+		bench_finish(&bench);
+	}
+}

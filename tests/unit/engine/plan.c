@@ -479,6 +479,7 @@ Test(plan, ten_thousand_nodes_are_planned)
 		.shape = { 2, { 16, 16 } },
 		.has_shape = true,
 	};
+	const struct plan_options options = { .passes.off = ~(uint64_t)0 };
 	const int n_nodes[] = { 1000, 10000 };
 
 	for (int i = 0; i < 2; i++) {
@@ -486,7 +487,7 @@ Test(plan, ten_thousand_nodes_are_planned)
 		const struct signature signature = { 1, &x };
 		int64_t start = clock_monotonic_ns();
 
-		cr_assert_eq(plan_create(bench.graph, &signature, NULL,
+		cr_assert_eq(plan_create(bench.graph, &signature, &options,
 					 &bench.plan, NULL),
 			     ERR_NONE);
 		printf("%d nodes planned in %.3f s\n", n_nodes[i],

@@ -178,6 +178,48 @@ Test(plan_cache, only_values_that_decide_shapes_count)
 	end(&bench);
 }
 
+/* Scales of a request: y has 3 * scale columns. */
+static void resize_by(struct bench *bench, float scale, struct instance *with)
+{
+	const float scales[] = { 1, scale };
+	const struct tensor_view x = instance_input(with, 0);
+	struct tensor_view y;
+
+	memcpy(x.data, (float[]){ 1, 2, 3 }, 3 * sizeof(float));
+	memcpy(instance_input(with, 1).data, scales, sizeof(scales));
+	cr_assert_eq(instance_run(with, NULL, &bench->err), ERR_NONE, "%s",
+		     bench->err.msg);
+	y = instance_output(with, 0);
+	cr_assert_eq(y.shape.dim[1], (int64_t)(3 * scale));
+	cr_assert_eq(((float *)y.data)[y.shape.dim[1] - 1], 3.0f);
+}
+
+Test(plan_cache, values_that_always_change_share_a_plan)
+{
+	struct bench bench;
+	float scales[2] = { 1, 0 };
+
+	begin(&bench, "y = Relu(Resize(x:float[1,3], , s:float[2]))",
+	      &(struct plan_cache_options){ .max_plans = 8 });
+	bench.input[1].value = scales;
+	for (int turn = 0; turn < 2; turn++) {
+		for (int i = 1; i <= 20; i++) {
+			struct instance *a;
+
+			scales[1] = (float)i;
+			a = acquire(&bench, 1);
+			resize_by(&bench, scales[1], a);
+			plan_cache_release(bench.cache, a);
+		}
+	}
+	/* the first four have plans of their own, and one serves the others */
+	cr_assert_eq(stats(&bench).n_plans, 5U);
+	cr_assert_eq(stats(&bench).n_misses, 5U);
+	cr_assert_eq(stats(&bench).n_evicted, 0U);
+	cr_assert_eq(stats(&bench).n_hits, 35U);
+	end(&bench);
+}
+
 Test(plan_cache, a_refused_signature_leaves_nothing_behind)
 {
 	struct bench bench;

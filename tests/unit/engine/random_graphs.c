@@ -12,10 +12,12 @@
 #include <math.h>
 #include <stdlib.h>
 
+#include "base/mem.h"
 #include "base/str.h"
 #include "engine/flush.h"
 #include "engine/instance.h"
 #include "engine/interpreter.h"
+#include "engine/passes/pass.h"
 #include "engine/plan_priv.h"
 #include "op_case.h"
 #include "plan_check.h"
@@ -130,9 +132,9 @@ static bool run_plan(struct trial *trial, struct plan *plan, const char *what,
 	return true;
 }
 
-static bool plan_and_run(struct trial *trial,
-			 const struct plan_options *options, const char *what,
-			 struct outputs *outputs)
+static bool plan_graph(struct trial *trial, const struct graph *graph,
+		       const struct plan_options *options, const char *what,
+		       struct outputs *outputs)
 {
 	const struct signature signature = {
 		.n = (unsigned)trial->graph.graph->n_input,
@@ -143,11 +145,18 @@ static bool plan_and_run(struct trial *trial,
 	bool good;
 
 	memset(outputs, 0, sizeof(*outputs));
-	if (plan_create(trial->graph.graph, &signature, options, &plan, &err))
+	if (plan_create(graph, &signature, options, &plan, &err))
 		return fail(trial, what, err.msg);
 	good = run_plan(trial, plan, what, outputs);
 	plan_unref(plan);
 	return good;
+}
+
+static bool plan_and_run(struct trial *trial,
+			 const struct plan_options *options, const char *what,
+			 struct outputs *outputs)
+{
+	return plan_graph(trial, trial->graph.graph, options, what, outputs);
 }
 
 static bool is_near(double a, double b, double distance)
@@ -291,6 +300,40 @@ static bool check_best(struct trial *trial)
 	return good;
 }
 
+/* All passes but one, over a copy of the graph. */
+static bool check_passes(struct trial *trial, uint64_t seed)
+{
+	const struct random_graph *random = &trial->graph;
+	unsigned n = 0;
+	struct plan_options options = { .quick = true, .threads = 1 };
+	struct outputs outputs = { .n = 0 };
+	struct graph *graph = NULL;
+	int *rank =
+	    mem_array((size_t)random->graph->n_input + 1, sizeof(*rank));
+	struct err err;
+	char what[64];
+	bool good;
+
+	while (pass_at(n))
+		n++;
+	options.passes.off = (uint64_t)1 << seed % n;
+	snprintf(what, sizeof(what), "without %s",
+		 pass_at((unsigned)(seed % n))->name);
+	for (int32_t i = 0; i < random->graph->n_input; i++)
+		rank[i] = (int)random->input[i].shape.rank;
+	if (graph_clone(random->graph, &graph, &err) ||
+	    passes_load(graph, rank, options.passes, &err))
+		good = fail(trial, what, err.msg);
+	else
+		good = plan_graph(trial, graph, &options, what, &outputs) &&
+		       check_run(trial, &outputs, what,
+				 random->has_narrow ? 0.05 : 1e-3);
+	outputs_finish(&outputs);
+	graph_destroy(graph);
+	mem_free(rank);
+	return good;
+}
+
 static bool check_text(struct trial *trial)
 {
 	struct buf first, second;
@@ -340,7 +383,7 @@ static bool try_graph(const struct stencils *stencils, uint64_t seed,
 		good = fail(trial, "interpreter", err.msg);
 	else
 		good = check_quick(trial) && check_best(trial) &&
-		       check_text(trial);
+		       check_passes(trial, seed) && check_text(trial);
 	if (!trial->want_code)
 		interpreter_result_finish(&trial->want);
 	return good;

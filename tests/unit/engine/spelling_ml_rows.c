@@ -11,7 +11,8 @@ const struct row spelling_ml_rows[] = {
 	  "x:string[3]",
 	  "y = ai.onnx.ml.LabelEncoder<keys_strings=[\"a\",\"b\"], "
 	  "values_int64s=[0,1], default_int64=9>(x:string[3])" },
-	{ "ai.onnx.ml.LabelEncoder", 1, { STRS("classes_strings", A, B), TEXT("default_string", "?") },
+	{ "ai.onnx.ml.LabelEncoder", 1,
+	  { STRS("classes_strings", A, B), TEXT("default_string", "?") },
 	  "x:int64[3]",
 	  "y = ai.onnx.ml.LabelEncoder<keys_int64s=[0,1], "
 	  "values_strings=[\"a\",\"b\"], default_string=\"?\">(x:int64[3])" },

@@ -8,6 +8,7 @@ void make_begin(struct make *m, unsigned ir_version, unsigned opset)
 {
 	buf_init(&m->buf, 1 << 24);
 	m->opset = opset;
+	m->node_field = 1;
 	wire_put_varint(&m->buf, 1, ir_version);
 	m->graph = wire_begin(&m->buf, 7);
 }
@@ -63,7 +64,7 @@ void make_node_open(struct make *m, const char *op, const char *in,
 {
 	const char *colon = strchr(op, ':');
 
-	m->node = wire_begin(&m->buf, 1);
+	m->node = wire_begin(&m->buf, m->node_field);
 	each_word(m, 1, in, put_operand);
 	each_word(m, 2, out, put_operand);
 	wire_put_text(&m->buf, 4, colon ? colon + 1 : op);
@@ -125,8 +126,9 @@ void make_attr_graph(struct make *m, const char *name)
 
 struct make_body make_body_open(struct make *m, const char *name)
 {
-	struct make_body body = { .node = m->node };
+	struct make_body body = { .node = m->node, .field = m->node_field };
 
+	m->node_field = 1;
 	body.attr = wire_begin(&m->buf, 5);
 	wire_put_text(&m->buf, 1, name);
 	wire_put_varint(&m->buf, 20, 5);
@@ -139,6 +141,61 @@ void make_body_close(struct make *m, struct make_body body)
 	wire_end(&m->buf, body.graph);
 	wire_end(&m->buf, body.attr);
 	m->node = body.node;
+	m->node_field = body.field;
+}
+
+void make_function_open(struct make *m, const char *name, const char *in,
+			const char *out, unsigned opset)
+{
+	const char *colon = strchr(name, ':');
+	size_t at;
+
+	m->function = wire_begin(&m->buf, 25);
+	m->node_field = 7;
+	wire_put_text(&m->buf, 1, colon + 1);
+	wire_put_bytes(&m->buf, 10, name, (size_t)(colon - name));
+	each_word(m, 4, in, put_operand);
+	each_word(m, 5, out, put_operand);
+	if (!opset)
+		return;
+	at = wire_begin(&m->buf, 9);
+	wire_put_varint(&m->buf, 2, opset);
+	wire_end(&m->buf, at);
+}
+
+void make_function_default(struct make *m, const char *attr, float value)
+{
+	size_t at = wire_begin(&m->buf, 11);
+
+	wire_put_text(&m->buf, 1, attr);
+	wire_put_float(&m->buf, 2, value);
+	wire_put_varint(&m->buf, 20, 1);
+	wire_end(&m->buf, at);
+}
+
+void make_function_close(struct make *m)
+{
+	wire_end(&m->buf, m->function);
+	m->node_field = 1;
+}
+
+void make_attr_ref(struct make *m, const char *name, const char *ref)
+{
+	size_t at = wire_begin(&m->buf, 5);
+
+	wire_put_text(&m->buf, 1, name);
+	wire_put_text(&m->buf, 21, ref);
+	wire_end(&m->buf, at);
+}
+
+void make_node_overload(struct make *m, const char *overload)
+{
+	wire_put_text(&m->buf, 8, overload);
+}
+
+void make_function_overload(struct make *m, const char *overload)
+{
+	wire_put_text(&m->buf, 13, overload);
 }
 
 static void put_init(struct make *m, const char *name, const char *dims,

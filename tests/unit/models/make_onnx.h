@@ -10,6 +10,8 @@
  *   make_port(&m, MAKE_OUTPUT, "y", DTYPE_F32, "N 2");
  *   make_end(&m);
  *
+ * Functions come behind make_end().
+ *
  * Ownership: make_finish() ends the buffer.
  * Threads:   one file a test.
  */
@@ -24,7 +26,8 @@
 struct make {
 	struct buf buf;
 	size_t graph; /* where the graph begins */
-	size_t node;
+	size_t node, function;
+	uint32_t node_field; /* of the message that nodes go into */
 	unsigned opset;
 };
 
@@ -49,9 +52,23 @@ void make_attr_graph(struct make *m, const char *name);
  * its own. */
 struct make_body {
 	size_t attr, graph, node;
+	uint32_t field;
 };
 struct make_body make_body_open(struct make *m, const char *name);
 void make_body_close(struct make *m, struct make_body body);
+
+/** A function of the model, behind make_end(): nodes between the two are its
+ * own. `name` is "domain:Name". Its standard operators are of that set; 0: it
+ * imports none. */
+void make_function_open(struct make *m, const char *name, const char *in,
+			const char *out, unsigned opset);
+void make_function_default(struct make *m, const char *attr, float value);
+void make_function_close(struct make *m);
+/** In a function: what the call gives as `ref`. */
+void make_attr_ref(struct make *m, const char *name, const char *ref);
+/** Of the open node: the one of several functions of a name. */
+void make_node_overload(struct make *m, const char *overload);
+void make_function_overload(struct make *m, const char *overload);
 
 /** dims: "2 3", "" for a scalar. */
 void make_floats(struct make *m, const char *name, const char *dims,

@@ -5,99 +5,22 @@
 #include "models/onnx.h"
 
 #include <criterion/criterion.h>
+#include <math.h>
 
 #include "engine/autodiff.h"
-#include "engine/instance.h"
 #include "engine/op.h"
-#include "models/wire.h"
-#include "tests/unit/models/make_onnx.h"
+#include "tests/unit/models/run_onnx.h"
 
-enum { MAX_IN = 4 };
-
-struct fixture {
-	struct make m;
-	struct graph *graph;
-	struct model_signature signature;
-	struct plan *plan;
-	struct instance *instance;
-	struct err err;
-};
-
-static enum err_code read_it(struct fixture *f)
+static enum err_code read_made(struct run *f)
 {
-	const struct onnx_options options = { 0 };
-
 	make_end(&f->m);
-	return onnx_read(f->m.buf.data, f->m.buf.len, "m.onnx", &options,
-			 &f->graph, &f->signature, &f->err);
+	return run_read(f);
 }
 
-static void end(struct fixture *f)
+static void refuse(struct run *f, const char *says)
 {
-	instance_destroy(f->instance);
-	plan_unref(f->plan);
-	graph_destroy(f->graph);
-	make_finish(&f->m);
-}
-
-static void expect_refusal(struct fixture *f, const char *says)
-{
-	cr_expect_neq(read_it(f), ERR_NONE, "%s", says);
-	cr_expect(strstr(f->err.msg, says) != NULL, "'%s' in '%s'", says,
-		  f->err.msg);
-	end(f);
-}
-
-static struct fact known(enum dtype elem, unsigned rank, int64_t n,
-			 const void *value)
-{
-	return (struct fact){ .type = { .elem = elem },
-			      .shape = { rank, { n } },
-			      .has_shape = true,
-			      .value = value };
-}
-
-/* Plans for the inputs, whose values are known before the run or not. */
-static enum err_code run(struct fixture *f, const struct fact *input,
-			 bool in_signature)
-{
-	struct fact fact[MAX_IN];
-	const struct signature signature = { (unsigned)f->graph->n_input,
-					     fact };
-	enum err_code rc;
-
-	instance_destroy(f->instance);
-	plan_unref(f->plan);
-	f->instance = NULL;
-	f->plan = NULL;
-	for (unsigned i = 0; i < signature.n; i++) {
-		fact[i] = input[i];
-		if (!in_signature)
-			fact[i].value = NULL;
-	}
-	rc = plan_create(f->graph, &signature, NULL, &f->plan, &f->err);
-	cr_assert_eq(rc, ERR_NONE, "%s", f->err.msg);
-	rc = instance_create(f->plan, &f->instance, &f->err);
-	cr_assert_eq(rc, ERR_NONE, "%s", f->err.msg);
-	for (unsigned i = 0; i < signature.n; i++)
-		if (shape_count(&input[i].shape))
-			memcpy(
-			    instance_input(f->instance, i).data, input[i].value,
-			    tensor_bytes(input[i].type.elem, &input[i].shape));
-	return instance_run(f->instance, NULL, &f->err);
-}
-
-static void expect_floats(struct fixture *f, unsigned output, const float *want,
-			  int64_t n)
-{
-	const struct tensor_view got = instance_output(f->instance, output);
-	const float *x = got.data;
-
-	cr_assert_eq(got.dtype, DTYPE_F32);
-	cr_assert_eq(shape_count(&got.shape), n);
-	for (int64_t i = 0; i < n; i++)
-		cr_assert_float_eq(x[i], want[i], 1e-6, "%u: %g at %d", output,
-				   (double)x[i], (int)i);
+	make_end(&f->m);
+	run_expect_refusal(f, says);
 }
 
 static const float w[] = { 10, 20 };
@@ -127,11 +50,11 @@ static void make_if(struct make *m, const char *read_by_else)
 
 Test(onnx_body, values_of_the_outer_graph_become_inputs)
 {
-	struct fixture f = { 0 };
+	struct run f = { 0 };
 	const struct graph_node *node;
 
 	make_if(&f.m, "h");
-	cr_assert_eq(read_it(&f), ERR_NONE, "%s", f.err.msg);
+	cr_assert_eq(read_made(&f), ERR_NONE, "%s", f.err.msg);
 	node = &f.graph->node[f.graph->n_node - 1];
 	cr_assert_str_eq(node->op->name, "If");
 	/* h and x; w is each body's own constant */
@@ -141,49 +64,50 @@ Test(onnx_body, values_of_the_outer_graph_become_inputs)
 	cr_assert_eq(node->body[0]->n_input, 2);
 	cr_assert_eq(node->body[1]->n_input, 2);
 	cr_assert_geq(node->body[0]->n_constant, 1);
-	end(&f);
+	run_end(&f);
 }
 
 Test(onnx_body, a_condition_chooses_in_the_run_or_before)
 {
 	const float x[] = { -1, 3 };
 	const float want[2][2] = { { 0, 3 }, { 9, 23 } };
-	struct fixture f = { 0 };
+	struct run f = { 0 };
 
 	make_if(&f.m, "h");
-	cr_assert_eq(read_it(&f), ERR_NONE, "%s", f.err.msg);
+	cr_assert_eq(read_made(&f), ERR_NONE, "%s", f.err.msg);
 	for (int i = 0; i < 4; i++) {
 		const bool c = i & 1;
-		const struct fact input[] = { known(DTYPE_BOOL, 0, 0, &c),
-					      known(DTYPE_F32, 1, 2, x) };
+		const struct fact input[] = { run_known(DTYPE_BOOL, 0, 0, &c),
+					      run_known(DTYPE_F32, 1, 2, x) };
 
-		cr_assert_eq(run(&f, input, i > 1), ERR_NONE, "%s", f.err.msg);
+		cr_assert_eq(run_plan(&f, input, i > 1), ERR_NONE, "%s",
+			     f.err.msg);
 		/* a known condition leaves nothing to the run */
 		cr_assert_eq(plan_output(f.plan, 0)->has_shape, i > 1);
-		expect_floats(&f, 0, want[c], 2);
+		run_expect_floats(&f, 0, want[c], 2);
 	}
-	end(&f);
+	run_end(&f);
 }
 
 Test(onnx_body, what_nothing_defines_is_refused)
 {
-	struct fixture f = { 0 };
+	struct run f = { 0 };
 
 	make_if(&f.m, "nowhere");
-	expect_refusal(&f, "'nowhere', which nothing defines");
+	refuse(&f, "'nowhere', which nothing defines");
 }
 
 Test(onnx_body, branches_agree_in_types)
 {
-	struct fixture f = { 0 };
+	struct run f = { 0 };
 
 	make_if(&f.m, "c");
-	expect_refusal(&f, "Relu");
+	refuse(&f, "Relu");
 }
 
 Test(onnx_body, a_missing_branch_is_refused)
 {
-	struct fixture f = { 0 };
+	struct run f = { 0 };
 	struct make_body body;
 
 	make_begin(&f.m, 8, 17);
@@ -196,7 +120,7 @@ Test(onnx_body, a_missing_branch_is_refused)
 	make_port(&f.m, MAKE_INPUT, "c", DTYPE_BOOL, "");
 	make_port(&f.m, MAKE_INPUT, "x", DTYPE_F32, "2");
 	make_port(&f.m, MAKE_OUTPUT, "y", DTYPE_F32, "2");
-	expect_refusal(&f, "the body 'else_branch' is missing");
+	refuse(&f, "the body 'else_branch' is missing");
 }
 
 static void make_branch(struct make *m, const char *name, const char *output)
@@ -209,7 +133,7 @@ static void make_branch(struct make *m, const char *name, const char *output)
 }
 
 /* Ifs in then_branches, one in the other. */
-static enum err_code read_nest(struct fixture *f, unsigned depth)
+static enum err_code read_nest(struct run *f, unsigned depth)
 {
 	struct make_body body[32];
 	char name[32];
@@ -234,27 +158,27 @@ static enum err_code read_nest(struct fixture *f, unsigned depth)
 	make_port(&f->m, MAKE_INPUT, "c", DTYPE_BOOL, "");
 	make_port(&f->m, MAKE_INPUT, "x", DTYPE_F32, "2");
 	make_port(&f->m, MAKE_OUTPUT, "y", DTYPE_F32, "2");
-	return read_it(f);
+	return read_made(f);
 }
 
 Test(onnx_body, bodies_nest_to_a_depth)
 {
 	const float x[] = { 1, -2 }, want[] = { -1, 2 };
 	const bool c = true;
-	const struct fact input[] = { known(DTYPE_BOOL, 0, 0, &c),
-				      known(DTYPE_F32, 1, 2, x) };
-	struct fixture f = { 0 }, g = { 0 };
+	const struct fact input[] = { run_known(DTYPE_BOOL, 0, 0, &c),
+				      run_known(DTYPE_F32, 1, 2, x) };
+	struct run f = { 0 }, g = { 0 };
 
 	cr_assert_eq(read_nest(&f, 16), ERR_NONE, "%s", f.err.msg);
 	for (int i = 0; i < 2; i++) {
-		cr_assert_eq(run(&f, input, i), ERR_NONE, "%s", f.err.msg);
-		expect_floats(&f, 0, want, 2);
+		cr_assert_eq(run_plan(&f, input, i), ERR_NONE, "%s", f.err.msg);
+		run_expect_floats(&f, 0, want, 2);
 	}
-	end(&f);
+	run_end(&f);
 	cr_assert_eq(read_nest(&g, 17), ERR_TOO_LARGE);
 	cr_assert(strstr(g.err.msg, "nest deeper than 16") != NULL, "%s",
 		  g.err.msg);
-	end(&g);
+	run_end(&g);
 }
 
 /* a, s = Loop(M, c, x): a += a; s = a of each turn; on while a < limit */
@@ -290,42 +214,44 @@ Test(onnx_body, a_loop_ends_by_number_or_condition)
 	static const struct {
 		int64_t most, turns;
 	} rows[] = { { 0, 0 }, { 3, 3 }, { 100, 5 }, { -1, 0 } };
-	struct fixture f = { 0 };
+	struct run f = { 0 };
 
 	make_loop(&f.m, "M - x");
-	cr_assert_eq(read_it(&f), ERR_NONE, "%s", f.err.msg);
+	cr_assert_eq(read_made(&f), ERR_NONE, "%s", f.err.msg);
 	for (size_t i = 0; i < sizeof(rows) / sizeof(*rows); i++) {
 		const int64_t n = rows[i].turns;
 		const struct fact input[] = {
-			known(DTYPE_I64, 0, 0, &rows[i].most),
-			known(DTYPE_F32, 1, 1, x), known(DTYPE_F32, 1, 1, limit)
+			run_known(DTYPE_I64, 0, 0, &rows[i].most),
+			run_known(DTYPE_F32, 1, 1, x),
+			run_known(DTYPE_F32, 1, 1, limit)
 		};
 		struct tensor_view seen;
 
-		cr_assert_eq(run(&f, input, false), ERR_NONE, "%s", f.err.msg);
-		expect_floats(&f, 0, n ? &all[n - 1] : x, 1);
-		expect_floats(&f, 1, all, n);
+		cr_assert_eq(run_plan(&f, input, false), ERR_NONE, "%s",
+			     f.err.msg);
+		run_expect_floats(&f, 0, n ? &all[n - 1] : x, 1);
+		run_expect_floats(&f, 1, all, n);
 		seen = instance_output(f.instance, 1);
 		cr_assert_eq(seen.shape.rank, 2);
 		cr_assert_eq(seen.shape.dim[0], n);
 		cr_assert_eq(seen.shape.dim[1], 1);
 	}
-	end(&f);
+	run_end(&f);
 }
 
 Test(onnx_body, a_loop_without_number_or_condition_is_bounded)
 {
 	const float x[] = { 0 }, limit[] = { 1 };
 	const int64_t none = 0;
-	const struct fact input[] = { known(DTYPE_I64, 0, 0, &none),
-				      known(DTYPE_F32, 1, 1, x),
-				      known(DTYPE_F32, 1, 1, limit) };
-	struct fixture f = { 0 };
+	const struct fact input[] = { run_known(DTYPE_I64, 0, 0, &none),
+				      run_known(DTYPE_F32, 1, 1, x),
+				      run_known(DTYPE_F32, 1, 1, limit) };
+	struct run f = { 0 };
 	const struct signature signature = { 3, input };
 	const struct plan_options options = { .memory_limit = 1 << 20 };
 
 	make_loop(&f.m, "- - x");
-	cr_assert_eq(read_it(&f), ERR_NONE, "%s", f.err.msg);
+	cr_assert_eq(read_made(&f), ERR_NONE, "%s", f.err.msg);
 	cr_assert_eq(
 	    plan_create(f.graph, &signature, &options, &f.plan, &f.err),
 	    ERR_NONE, "%s", f.err.msg);
@@ -334,15 +260,15 @@ Test(onnx_body, a_loop_without_number_or_condition_is_bounded)
 	memcpy(instance_input(f.instance, 2).data, limit, sizeof(limit));
 	cr_assert_eq(instance_run(f.instance, NULL, &f.err), ERR_NO_MEMORY);
 	cr_assert(strstr(f.err.msg, "Loop") != NULL, "%s", f.err.msg);
-	end(&f);
+	run_end(&f);
 }
 
 Test(onnx_body, a_loop_takes_what_its_body_takes)
 {
-	struct fixture f = { 0 };
+	struct run f = { 0 };
 
 	make_loop(&f.m, "M - x x");
-	expect_refusal(&f, "takes 3 inputs; expected 4");
+	refuse(&f, "takes 3 inputs; expected 4");
 }
 
 /* Scan of opset 8: rows of a batch have lengths; y = running sums */
@@ -352,10 +278,10 @@ Test(onnx_body, the_old_scan_has_a_batch)
 	const float sums[] = { 1, 3, 6, 10, 30, 0 }, last[] = { 6, 30 };
 	const int64_t lens[] = { 3, 2 };
 	const float zero[] = { 0, 0 };
-	struct fact input[] = { known(DTYPE_I64, 1, 2, lens),
-				known(DTYPE_F32, 2, 2, zero),
-				known(DTYPE_F32, 3, 2, x) };
-	struct fixture f = { 0 };
+	struct fact input[] = { run_known(DTYPE_I64, 1, 2, lens),
+				run_known(DTYPE_F32, 2, 2, zero),
+				run_known(DTYPE_F32, 3, 2, x) };
+	struct run f = { 0 };
 	struct make_body body;
 
 	input[1].shape.dim[1] = 1;
@@ -378,19 +304,116 @@ Test(onnx_body, the_old_scan_has_a_batch)
 	make_port(&f.m, MAKE_INPUT, "x", DTYPE_F32, "2 3 1");
 	make_port(&f.m, MAKE_OUTPUT, "a", DTYPE_F32, NULL);
 	make_port(&f.m, MAKE_OUTPUT, "y", DTYPE_F32, NULL);
-	cr_assert_eq(read_it(&f), ERR_NONE, "%s", f.err.msg);
-	cr_assert_eq(run(&f, input, false), ERR_NONE, "%s", f.err.msg);
-	expect_floats(&f, 0, last, 2);
-	expect_floats(&f, 1, sums, 6);
-	end(&f);
+	cr_assert_eq(read_made(&f), ERR_NONE, "%s", f.err.msg);
+	cr_assert_eq(run_plan(&f, input, false), ERR_NONE, "%s", f.err.msg);
+	run_expect_floats(&f, 0, last, 2);
+	run_expect_floats(&f, 1, sums, 6);
+	run_end(&f);
+}
+
+/* --- bodies that are appended to the graph --- */
+
+/* Two heads of queries share one of keys. Both graphs call their values alike;
+ * one reads h of the graph around it, in an If, and one has a weight. */
+static void make_flex(struct make *m, const char *mod_in)
+{
+	struct make_body outer, inner;
+
+	make_begin(m, 13, 26);
+	make_node(m, "Abs", "bias", "h");
+	make_node_open(m, "ai.onnx.preview:FlexAttention", "q k v", "y");
+	make_attr_float(m, "scale", 0.5F);
+	outer = make_body_open(m, "score_mod");
+	make_node_open(m, "If", "c", "t");
+	for (int i = 0; i < 2; i++) {
+		inner = make_body_open(m, i ? "else_branch" : "then_branch");
+		make_node(m, i ? "Sub" : "Add", "s h", "o");
+		make_port(m, MAKE_OUTPUT, "o", DTYPE_F32, NULL);
+		make_body_close(m, inner);
+	}
+	make_node_close(m);
+	make_port(m, MAKE_INPUT, mod_in, DTYPE_F32, NULL);
+	make_port(m, MAKE_OUTPUT, "t", DTYPE_F32, NULL);
+	make_body_close(m, outer);
+	outer = make_body_open(m, "prob_mod");
+	make_floats(m, "h", "", (float[]){ 3 }, 1);
+	make_node(m, "Mul", "s h", "t");
+	make_port(m, MAKE_INPUT, "s", DTYPE_F32, NULL);
+	make_port(m, MAKE_OUTPUT, "t", DTYPE_F32, NULL);
+	make_body_close(m, outer);
+	make_node_close(m);
+	make_floats(m, "bias", "2", (float[]){ -1, 0.25F }, 2);
+	make_ints(m, "shape", "4", (int64_t[]){ 1, 1, 2, 2 }, 4);
+	make_node(m, "Reshape", "flat shape", "k");
+	make_node(m, "Identity", "k", "v");
+	make_node(m, "Reshape", "flat turned", "q");
+	make_ints(m, "turned", "4", (int64_t[]){ 1, 2, 1, 2 }, 4);
+	make_port(m, MAKE_INPUT, "c", DTYPE_BOOL, "");
+	make_port(m, MAKE_INPUT, "flat", DTYPE_F32, "4");
+	make_port(m, MAKE_OUTPUT, "y", DTYPE_F32, NULL);
+}
+
+/* The same by its formula: x are two rows, of queries and of keys. */
+static void expect_flex(struct run *f, const float x[4], double sign)
+{
+	float want[4];
+
+	for (int i = 0; i < 2; i++) {
+		const float *q = x + 2 * i;
+		double a = 0.5 * (double)(q[0] * x[0] + q[1] * x[1]) + sign;
+		double b =
+		    0.5 * (double)(q[0] * x[2] + q[1] * x[3]) + sign * 0.25;
+		double p = 1 / (1 + exp(b - a));
+
+		for (int j = 0; j < 2; j++)
+			want[2 * i + j] =
+			    (float)(3 * (p * (double)x[j] +
+					 (1 - p) * (double)x[2 + j]));
+	}
+	run_expect_floats(f, 0, want, 4);
+}
+
+Test(onnx_body, flex_attention_takes_its_graphs_in)
+{
+	const float x[] = { 1, -2, 0.5F, 3 };
+	struct run f = { 0 };
+
+	make_flex(&f.m, "s");
+	cr_assert_eq(read_made(&f), ERR_NONE, "%s", f.err.msg);
+	for (int i = 0; i < 2; i++) {
+		const bool c = i;
+		const struct fact input[] = { run_known(DTYPE_BOOL, 0, 0, &c),
+					      run_known(DTYPE_F32, 1, 4, x) };
+
+		cr_assert_eq(run_plan(&f, input, false), ERR_NONE, "%s",
+			     f.err.msg);
+		expect_flex(&f, x, i ? 1 : -1);
+	}
+	run_end(&f);
+}
+
+Test(onnx_body, flex_attention_refuses_other_graphs)
+{
+	struct run f = { 0 };
+
+	make_flex(&f.m, "other");
+	refuse(&f, "'s', which nothing defines");
+	f = (struct run){ 0 };
+	make_begin(&f.m, 13, 26);
+	make_node_open(&f.m, "ai.onnx.preview:FlexAttention", "q q q", "y");
+	make_body_close(&f.m, make_body_open(&f.m, "prob_mod"));
+	make_node_close(&f.m);
+	make_port(&f.m, MAKE_INPUT, "q", DTYPE_F32, "1 1 1 1");
+	make_port(&f.m, MAKE_OUTPUT, "y", DTYPE_F32, NULL);
+	refuse(&f, "'prob_mod' must have one input and one output");
 }
 
 Test(onnx_body, training_refuses_bodies_by_name)
 {
-	struct fixture f = { 0 };
+	struct run f = { 0 };
 	const struct onnx_options options = { .trainable = true };
-	struct fact input[] = { known(DTYPE_BOOL, 0, 0, NULL),
-				known(DTYPE_F32, 1, 2, NULL) };
+	struct fact input[] = { run_known(DTYPE_BOOL, 0, 0, NULL),
+				run_known(DTYPE_F32, 1, 2, NULL) };
 	int32_t loss, wrt, grad;
 	struct facts *facts;
 	struct build build;
@@ -411,5 +434,5 @@ Test(onnx_body, training_refuses_bodies_by_name)
 	cr_assert(strstr(f.err.msg, "(If), which cannot be trained") != NULL,
 		  "%s", f.err.msg);
 	facts_destroy(facts);
-	end(&f);
+	run_end(&f);
 }

@@ -200,26 +200,6 @@ Test(onnx_read, lists_every_operator_that_is_missing)
 	expect_refusal(&f, ERR_UNSUPPORTED, "predictd.SumTo", "the last");
 }
 
-Test(onnx_read, names_functions_of_the_model)
-{
-	struct fixture f = { 0 };
-	const struct onnx_options options = { 0 };
-	size_t at;
-
-	make_begin(&f.m, 8, 17);
-	make_node(&f.m, "local:Twice", "x", "y");
-	put_ports(&f.m);
-	make_end(&f.m);
-	at = wire_begin(&f.m.buf, 25);
-	wire_put_text(&f.m.buf, 1, "Twice");
-	wire_put_text(&f.m.buf, 10, "local");
-	wire_end(&f.m.buf, at);
-	read_with(&f, &options);
-	expect_refusal(&f, ERR_UNSUPPORTED,
-		       "local.Twice (a function of the model, node 'y')",
-		       "function");
-}
-
 static void two_of(struct make *m, int which)
 {
 	if (which == 0)
@@ -288,7 +268,7 @@ Test(onnx_read, refuses_versions_that_it_does_not_know)
 		enum err_code want;
 	} rows[] = {
 		{ 2, 17, ERR_UNSUPPORTED }, { 3, 17, ERR_NONE },
-		{ 13, 17, ERR_NONE },	    { 14, 17, ERR_UNSUPPORTED },
+		{ 14, 17, ERR_NONE },	    { 15, 17, ERR_UNSUPPORTED },
 		{ 8, 0, ERR_FORMAT },	    { 8, 1000, ERR_NONE },
 		{ 8, 70000, ERR_FORMAT },
 	};

@@ -74,7 +74,11 @@ Test(onnx_write, is_read_back_with_the_same_meaning)
 				    "b:float[4]={1,-100,3,-4})\n"
 				    "y = LeakyRelu<alpha=0.25>(h)");
 	struct signature_port in = port("x", 2, 3), out = port("y", 2, 4);
-	const struct model_signature s = { &in, &out, 1, 1, true };
+	const struct model_signature s = { .input = &in,
+					   .output = &out,
+					   .n_inputs = 1,
+					   .n_outputs = 1,
+					   .may_batch = true };
 	struct model_signature back;
 	float x[6] = { 1, -2, 3, 0, 5, 1 }, first[8], second[8];
 	const struct tensor_view input = {
@@ -101,7 +105,11 @@ Test(onnx_write, writes_variables_as_initializers)
 {
 	struct graph *graph = parse("y = MatMul(x:float[2,2], w:float[2,2]!)");
 	struct signature_port in = port("x", 2, 2), out = port("y", 2, 2);
-	const struct model_signature s = { &in, &out, 1, 1, true };
+	const struct model_signature s = { .input = &in,
+					   .output = &out,
+					   .n_inputs = 1,
+					   .n_outputs = 1,
+					   .may_batch = true };
 	struct model_signature back;
 	float w[4] = { 1, 2, 3, 4 };
 	struct buf buf;
@@ -147,7 +155,11 @@ Test(onnx_write, says_ir_version_and_operator_set)
 {
 	struct graph *graph = parse("y = Relu(x:float[2,2])");
 	struct signature_port in = port("x", 2, 2), out = port("y", 2, 2);
-	const struct model_signature s = { &in, &out, 1, 1, true };
+	const struct model_signature s = { .input = &in,
+					   .output = &out,
+					   .n_inputs = 1,
+					   .n_outputs = 1,
+					   .may_batch = true };
 	struct err err = { 0 };
 	struct buf buf;
 
@@ -170,7 +182,11 @@ Test(onnx_write, makes_names_unique)
 				    "b = Neg(a)\n"
 				    "y = Exp(b)");
 	struct signature_port in = port("x", 2, 2), out = port("a", 2, 2);
-	const struct model_signature s = { &in, &out, 1, 1, true };
+	const struct model_signature s = { .input = &in,
+					   .output = &out,
+					   .n_inputs = 1,
+					   .n_outputs = 1,
+					   .may_batch = true };
 	struct model_signature back;
 	struct buf buf;
 	struct graph *again;
@@ -196,7 +212,11 @@ Test(onnx_write, gives_outputs_that_are_inputs_a_node)
 	struct signature_port in = port("x", 2, 2);
 	struct signature_port out[3] = { port("y", 2, 2), port("same", 2, 2),
 					 port("twice", 2, 2) };
-	const struct model_signature s = { &in, out, 1, 3, true };
+	const struct model_signature s = { .input = &in,
+					   .output = out,
+					   .n_inputs = 1,
+					   .n_outputs = 3,
+					   .may_batch = true };
 	struct model_signature back;
 	struct buf buf;
 	struct graph *again;
@@ -218,7 +238,11 @@ Test(onnx_write, refuses_operators_of_our_own)
 	struct graph *graph = parse("y = SumTo(x:float[2,2], z:float[1,2])");
 	struct signature_port in[2] = { port("x", 2, 2), port("z", 2, 2) };
 	struct signature_port out = port("y", 2, 2);
-	const struct model_signature s = { in, &out, 2, 1, true };
+	const struct model_signature s = { .input = in,
+					   .output = &out,
+					   .n_inputs = 2,
+					   .n_outputs = 1,
+					   .may_batch = true };
 	struct err err = { 0 };
 	struct buf buf;
 
@@ -234,7 +258,11 @@ Test(onnx_write, refuses_two_ports_of_one_name)
 {
 	struct graph *graph = parse("y = Relu(x:float[2,2])");
 	struct signature_port in = port("x", 2, 2), out = port("x", 2, 2);
-	const struct model_signature s = { &in, &out, 1, 1, true };
+	const struct model_signature s = { .input = &in,
+					   .output = &out,
+					   .n_inputs = 1,
+					   .n_outputs = 1,
+					   .may_batch = true };
 	struct err err = { 0 };
 	struct buf buf;
 
@@ -249,7 +277,11 @@ Test(onnx_write, says_when_the_file_has_no_room)
 {
 	struct graph *graph = parse("y = Relu(x:float[2,2])");
 	struct signature_port in = port("x", 2, 2), out = port("y", 2, 2);
-	const struct model_signature s = { &in, &out, 1, 1, true };
+	const struct model_signature s = { .input = &in,
+					   .output = &out,
+					   .n_inputs = 1,
+					   .n_outputs = 1,
+					   .may_batch = true };
 	struct err err = { 0 };
 	struct buf buf;
 
@@ -266,7 +298,11 @@ Test(onnx_write, survives_every_failed_allocation)
 {
 	struct graph *graph = parse("y = Relu(x:float[2,2])");
 	struct signature_port in = port("x", 2, 2), out = port("y", 2, 2);
-	const struct model_signature s = { &in, &out, 1, 1, true };
+	const struct model_signature s = { .input = &in,
+					   .output = &out,
+					   .n_inputs = 1,
+					   .n_outputs = 1,
+					   .may_batch = true };
 	enum err_code rc = ERR_NO_MEMORY;
 
 	for (unsigned long n = 1; rc == ERR_NO_MEMORY; n++) {

@@ -6,6 +6,8 @@
 #include "base/digest.h"
 #include "base/doc.h"
 #include "data/pipeline.h"
+#include "engine/pack.h"
+#include "engine/plan.h"
 #include "tests/unit/models/make_onnx.h"
 #include "tests/unit/models/scratch.h"
 
@@ -42,7 +44,11 @@ static void put_model(struct fixture *f)
 
 static enum err_code load(struct fixture *f)
 {
-	return package_load(f->root, "m/1", "m", 1, &f->package, &f->err);
+	const struct package_source source = {
+		.root = f->root, .path = "m/1", .name = "m", .version = 1
+	};
+
+	return package_load(&source, &f->package, &f->err);
 }
 
 static void end(struct fixture *f)
@@ -319,4 +325,76 @@ Test(package, has_the_features_of_its_model)
 	cr_assert_not_null(f.package->pipeline);
 	cr_assert_eq(pipeline_n_inputs(f.package->pipeline), 1);
 	end(&f);
+}
+
+/* --- packed constants --- */
+
+/* y = Conv(x, w) */
+static void make_convolution(struct fixture *f, float first)
+{
+	static float w[32 * 32 * 3 * 3];
+
+	for (size_t i = 0; i < sizeof(w) / sizeof(w[0]); i++)
+		w[i] = first + (float)i / 1e4f;
+	make_begin(&f->m, 8, 17);
+	make_node(&f->m, "Conv", "x w", "y");
+	make_floats(&f->m, "w", "32 32 3 3", w, sizeof(w) / sizeof(w[0]));
+	make_port(&f->m, MAKE_INPUT, "x", DTYPE_F32, "batch 32 18 18");
+	make_port(&f->m, MAKE_OUTPUT, "y", DTYPE_F32, "batch 32 16 16");
+	put_model(f);
+	make_finish(&f->m);
+}
+
+static struct plan *make_plan(const struct package *package)
+{
+	const struct plan_options options = { .packs = package->packs };
+	const struct fact x = { .type = { .elem = DTYPE_F32 },
+				.shape = { 4, { 1, 32, 18, 18 } },
+				.has_shape = true };
+	const struct signature signature = { 1, &x };
+	struct plan *plan = NULL;
+
+	cr_assert_eq(
+	    plan_create(package->graph, &signature, &options, &plan, NULL),
+	    ERR_NONE);
+	return plan;
+}
+
+Test(package, shares_packed_weights_with_packages_of_one_store)
+{
+	static const struct {
+		float first; /* weight of the second package */
+		bool is_shared;
+	} rows[] = { { 0.0f, true }, { 0.5f, false } };
+
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		struct package *package[2];
+		struct plan *plan[2];
+		struct pack_stats stats;
+		struct fixture f;
+		struct package_source source = { .path = "m/1", .name = "m" };
+
+		begin(&f);
+		source.root = f.root;
+		cr_assert_eq(pack_store_create(&source.packs, &f.err),
+			     ERR_NONE);
+		for (int j = 0; j < 2; j++) {
+			make_convolution(&f, j ? rows[i].first : 0);
+			cr_assert_eq(package_load(&source, &package[j], &f.err),
+				     ERR_NONE, "%s", f.err.msg);
+			plan[j] = make_plan(package[j]);
+		}
+		/* each as it is and as the kernel wants it */
+		pack_store_stats(source.packs, &stats);
+		cr_assert_eq(stats.n, rows[i].is_shared ? 2 : 4);
+		cr_assert_eq(package[0]->graph->constant[0].data ==
+				 package[1]->graph->constant[0].data,
+			     rows[i].is_shared);
+		for (int j = 0; j < 2; j++) {
+			plan_unref(plan[j]);
+			package_unref(package[j]);
+		}
+		pack_store_unref(source.packs);
+		end(&f);
+	}
 }

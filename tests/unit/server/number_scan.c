@@ -218,64 +218,66 @@ Test(number_scan, reads_halves_bools_and_strings)
 	cr_assert_eq(strings[2].len, 2);
 }
 
+static const struct refused {
+	const char *text;
+	enum dtype dtype;
+	size_t count;
+	enum err_code want;
+	const char *says;
+} refused[] = {
+	{ "[1,2,3]", DTYPE_F32, 2, ERR_SHAPE, "expected 2" },
+	{ "[1,2]", DTYPE_F32, 3, ERR_SHAPE, "got 2" },
+	{ "[]", DTYPE_F32, 1, ERR_SHAPE, "got 0" },
+	{ "[1", DTYPE_F32, 1, ERR_INVALID, "the end" },
+	{ "[1,", DTYPE_F32, 2, ERR_INVALID, "the end" },
+	{ "", DTYPE_F32, 1, ERR_INVALID, "the end" },
+	{ "[1,]", DTYPE_F32, 1, ERR_INVALID, "']'" },
+	{ "[,1]", DTYPE_F32, 1, ERR_INVALID, "not a number" },
+	{ "[1 2]", DTYPE_F32, 2, ERR_INVALID, "expected ','" },
+	{ "[1[2]]", DTYPE_F32, 2, ERR_INVALID, "expected ','" },
+	{ "[01]", DTYPE_F32, 1, ERR_INVALID, "not a number" },
+	{ "[01,2,3,4,5,6,7,8,9,10,11,12,13,14,15,16,17,18,19,20,21,22,"
+	  "23,24,25,26,27,28,29,30,31,32,33,34,35,36,37,38,39,40,41,"
+	  "42]",
+	  DTYPE_F32, 64, ERR_INVALID, "not a number" },
+	{ "[+1]", DTYPE_F32, 1, ERR_INVALID, "not a number" },
+	{ "[.5]", DTYPE_F32, 1, ERR_INVALID, "not a number" },
+	{ "[1.]", DTYPE_F32, 1, ERR_INVALID, "not a number" },
+	{ "[1e]", DTYPE_F32, 1, ERR_INVALID, "not a number" },
+	{ "[-]", DTYPE_F32, 1, ERR_INVALID, "not a number" },
+	{ "[0x10]", DTYPE_F32, 1, ERR_INVALID, "expected ','" },
+	{ "[-NaN]", DTYPE_F32, 1, ERR_INVALID, "not a number" },
+	{ "[null]", DTYPE_F32, 1, ERR_INVALID, "not a number" },
+	{ "[1e39]", DTYPE_F32, 1, ERR_INVALID, "out of the range" },
+	{ "[1e309]", DTYPE_F64, 1, ERR_INVALID, "out of the range" },
+	{ "[1e99999999999999999999]", DTYPE_F64, 1, ERR_INVALID,
+	  "out of the range" },
+	{ "[1.5]", DTYPE_I32, 1, ERR_INVALID, "not an integer" },
+	{ "[1e2]", DTYPE_I32, 1, ERR_INVALID, "not an integer" },
+	{ "[007]", DTYPE_I32, 1, ERR_INVALID, "not an integer" },
+	{ "[2]", DTYPE_BOOL, 1, ERR_INVALID, "not true or false" },
+	{ "[1]", DTYPE_STRING, 1, ERR_INVALID, "not a string" },
+	{ "[\"a]", DTYPE_STRING, 1, ERR_INVALID, "does not end" },
+	{ "[\"\x01\"]", DTYPE_STRING, 1, ERR_INVALID, "control" },
+	{ "[\"\xff\"]", DTYPE_STRING, 1, ERR_INVALID, "UTF-8" },
+	{ "[\"\\x\"]", DTYPE_STRING, 1, ERR_INVALID, "escape" },
+	{ "[\"\\ud800\"]", DTYPE_STRING, 1, ERR_INVALID, "escape" },
+	{ "[\"\\udc00\"]", DTYPE_STRING, 1, ERR_INVALID, "escape" },
+	{ "[\"\\u12\"]", DTYPE_STRING, 1, ERR_INVALID, "escape" },
+};
+
 Test(number_scan, refuses_what_is_not_the_array_it_was_told)
 {
-	static const struct {
-		const char *text;
-		enum dtype dtype;
-		size_t count;
-		enum err_code want;
-		const char *says;
-	} rows[] = {
-		{ "[1,2,3]", DTYPE_F32, 2, ERR_SHAPE, "expected 2" },
-		{ "[1,2]", DTYPE_F32, 3, ERR_SHAPE, "got 2" },
-		{ "[]", DTYPE_F32, 1, ERR_SHAPE, "got 0" },
-		{ "[1", DTYPE_F32, 1, ERR_INVALID, "the end" },
-		{ "[1,", DTYPE_F32, 2, ERR_INVALID, "the end" },
-		{ "", DTYPE_F32, 1, ERR_INVALID, "the end" },
-		{ "[1,]", DTYPE_F32, 1, ERR_INVALID, "']'" },
-		{ "[,1]", DTYPE_F32, 1, ERR_INVALID, "not a number" },
-		{ "[1 2]", DTYPE_F32, 2, ERR_INVALID, "expected ','" },
-		{ "[1[2]]", DTYPE_F32, 2, ERR_INVALID, "expected ','" },
-		{ "[01]", DTYPE_F32, 1, ERR_INVALID, "not a number" },
-		{ "[01,2,3,4,5,6,7,8,9,10,11,12,13,14,15,16,17,18,19,20,21,22,"
-		  "23,24,25,26,27,28,29,30,31,32,33,34,35,36,37,38,39,40,41,"
-		  "42]",
-		  DTYPE_F32, 64, ERR_INVALID, "not a number" },
-		{ "[+1]", DTYPE_F32, 1, ERR_INVALID, "not a number" },
-		{ "[.5]", DTYPE_F32, 1, ERR_INVALID, "not a number" },
-		{ "[1.]", DTYPE_F32, 1, ERR_INVALID, "not a number" },
-		{ "[1e]", DTYPE_F32, 1, ERR_INVALID, "not a number" },
-		{ "[-]", DTYPE_F32, 1, ERR_INVALID, "not a number" },
-		{ "[0x10]", DTYPE_F32, 1, ERR_INVALID, "expected ','" },
-		{ "[-NaN]", DTYPE_F32, 1, ERR_INVALID, "not a number" },
-		{ "[null]", DTYPE_F32, 1, ERR_INVALID, "not a number" },
-		{ "[1e39]", DTYPE_F32, 1, ERR_INVALID, "out of the range" },
-		{ "[1e309]", DTYPE_F64, 1, ERR_INVALID, "out of the range" },
-		{ "[1e99999999999999999999]", DTYPE_F64, 1, ERR_INVALID,
-		  "out of the range" },
-		{ "[1.5]", DTYPE_I32, 1, ERR_INVALID, "not an integer" },
-		{ "[1e2]", DTYPE_I32, 1, ERR_INVALID, "not an integer" },
-		{ "[007]", DTYPE_I32, 1, ERR_INVALID, "not an integer" },
-		{ "[2]", DTYPE_BOOL, 1, ERR_INVALID, "not true or false" },
-		{ "[1]", DTYPE_STRING, 1, ERR_INVALID, "not a string" },
-		{ "[\"a]", DTYPE_STRING, 1, ERR_INVALID, "does not end" },
-		{ "[\"\x01\"]", DTYPE_STRING, 1, ERR_INVALID, "control" },
-		{ "[\"\xff\"]", DTYPE_STRING, 1, ERR_INVALID, "UTF-8" },
-		{ "[\"\\x\"]", DTYPE_STRING, 1, ERR_INVALID, "escape" },
-		{ "[\"\\ud800\"]", DTYPE_STRING, 1, ERR_INVALID, "escape" },
-		{ "[\"\\udc00\"]", DTYPE_STRING, 1, ERR_INVALID, "escape" },
-		{ "[\"\\u12\"]", DTYPE_STRING, 1, ERR_INVALID, "escape" },
-	};
 	char out[4096];
 	struct err err;
 
-	for (size_t i = 0; i < sizeof(rows) / sizeof(*rows); i++) {
+	for (size_t i = 0; i < sizeof(refused) / sizeof(*refused); i++) {
+		const struct refused *row = &refused[i];
 		enum err_code rc =
-		    scan(rows[i].text, rows[i].dtype, rows[i].count, out, &err);
+		    scan(row->text, row->dtype, row->count, out, &err);
 
-		cr_assert_eq(rc, rows[i].want, "%s: %d", rows[i].text, rc);
-		cr_assert(strstr(err.msg, rows[i].says), "%s: %s", rows[i].text,
+		cr_assert_eq(rc, row->want, "%s: %d", row->text, rc);
+		cr_assert(strstr(err.msg, row->says), "%s: %s", row->text,
 			  err.msg);
 	}
 }

@@ -1,0 +1,409 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/** @file
+ * Chain: elementwise operators, strip by strip. A strip of the output stays in
+ * the first cache while all links work on it, so that memory is passed over
+ * once.
+ */
+#include "engine/ops/chain.h"
+
+#include <string.h>
+
+#include "base/mem.h"
+#include "engine/kernels/loops.h"
+#include "engine/ops/broadcast.h"
+#include "engine/ops/elementwise.h"
+
+enum { STRIP = 1024, NAME_CAP = 64 };
+
+/* How an input goes along with input 0. */
+enum walk { WALK_ALONG, WALK_STAYS, WALK_ROWS };
+
+struct input {
+	enum walk walk;
+	struct broadcast broadcast; /* WALK_ROWS */
+};
+
+struct link {
+	loop_run *run;
+	int operand[CHAIN_OPERANDS];
+	int rows; /* the operand that walks by rows; -1: none */
+	double params[LOOP_MAX_PARAMS];
+};
+
+struct chain {
+	unsigned n_links, n_inputs;
+	struct link link[CHAIN_LINKS_MAX];
+	struct input input[CHAIN_INPUTS_MAX];
+};
+
+static const struct loop *loop_at(const struct chain_attrs *attrs, size_t i,
+				  bool reference)
+{
+	const struct str *text = &attrs->ops.v[i];
+	char name[NAME_CAP];
+
+	if (text->len >= sizeof(name))
+		return NULL;
+	memcpy(name, text->bytes, text->len);
+	name[text->len] = '\0';
+	return reference ? loop_find_reference(name) : loop_find(name);
+}
+
+/* --- the state --- */
+
+static void input_init(struct input *input, const struct shape *out,
+		       const struct shape *shape)
+{
+	input->walk = WALK_ROWS;
+	if (shape_equal(out, shape))
+		input->walk = WALK_ALONG;
+	else if (shape_count(shape) == 1)
+		input->walk = WALK_STAYS;
+	else
+		broadcast_init(&input->broadcast, out, &shape, 1);
+}
+
+static void link_init(struct link *link, const struct chain *chain,
+		      const struct chain_attrs *attrs, size_t i, bool reference)
+{
+	const struct loop *loop = loop_at(attrs, i, reference);
+
+	/* a function, which cppcheck takes for its result */
+	/* cppcheck-suppress assignBoolToPointer */
+	link->run = loop->run[DTYPE_F32];
+	link->rows = -1;
+	for (int j = 0; j < CHAIN_OPERANDS; j++) {
+		const int from =
+		    (int)attrs->operands.v[CHAIN_OPERANDS * i + (size_t)j];
+
+		link->operand[j] = from;
+		link->params[j] =
+		    (double)attrs->params.v[LOOP_MAX_PARAMS * i + (size_t)j];
+		if (from >= 0 && chain->input[from].walk == WALK_ROWS)
+			link->rows = j;
+	}
+}
+
+static void chain_init(struct chain *chain, const struct kernel_query *query,
+		       bool reference)
+{
+	const struct chain_attrs *attrs = query->attrs;
+
+	memset(chain, 0, sizeof(*chain));
+	chain->n_inputs = query->n_in;
+	chain->n_links = (unsigned)attrs->ops.n;
+	for (unsigned i = 0; i < query->n_in; i++)
+		input_init(&chain->input[i], &query->out[0].shape,
+			   &query->in[i].shape);
+	for (unsigned i = 0; i < chain->n_links; i++)
+		link_init(&chain->link[i], chain, attrs, i, reference);
+}
+
+/* --- a strip --- */
+
+struct strip {
+	const struct chain *chain;
+	const struct kernel_call *call;
+	const float *value; /* what the link before gave */
+	int64_t at, n;
+};
+
+static float *strip_out(const struct strip *strip)
+{
+	return (float *)strip->call->out[0] + strip->at;
+}
+
+/* `skip` elements of the strip on; operand j of a link, and whether it
+ * walks. What goes by rows is the caller's. */
+static const void *operand_at(const struct strip *strip,
+			      const struct link *link, int j, int64_t skip,
+			      int *ret_step)
+{
+	const int from = link->operand[j];
+	const float *input;
+
+	*ret_step = 1;
+	if (from == CHAIN_NONE)
+		return NULL;
+	if (from == CHAIN_VALUE)
+		return strip->value + skip;
+	input = strip->call->in[from];
+	if (strip->chain->input[from].walk == WALK_ALONG)
+		return input + strip->at + skip;
+	*ret_step = 0;
+	return input;
+}
+
+static void run_link(const struct strip *strip, const struct link *link)
+{
+	const void *in[CHAIN_OPERANDS];
+	int step[CHAIN_OPERANDS];
+
+	for (int j = 0; j < CHAIN_OPERANDS; j++)
+		in[j] = operand_at(strip, link, j, 0, &step[j]);
+	(void)link->run(strip->n, in, step, strip_out(strip), link->params);
+}
+
+static void run_link_by_rows(const struct strip *strip, const struct link *link)
+{
+	const int from = link->operand[link->rows];
+	const struct broadcast *b = &strip->chain->input[from].broadcast;
+	const float *input = strip->call->in[from];
+	struct broadcast_row row;
+
+	broadcast_first(b, strip->at, strip->at + strip->n, &row);
+	while (broadcast_next(b, &row)) {
+		const int64_t skip = row.at - strip->at;
+		const void *in[CHAIN_OPERANDS];
+		int step[CHAIN_OPERANDS];
+
+		for (int j = 0; j < CHAIN_OPERANDS; j++)
+			in[j] = operand_at(strip, link, j, skip, &step[j]);
+		in[link->rows] = input + row.in[0];
+		step[link->rows] = b->step[0][b->rank - 1] != 0;
+		(void)link->run(row.n, in, step, strip_out(strip) + skip,
+				link->params);
+	}
+}
+
+static void run_strips(const struct chain *chain,
+		       const struct kernel_call *call, int64_t first,
+		       int64_t last, int64_t length)
+{
+	for (int64_t at = first; at < last; at += length) {
+		const int64_t left = last - at;
+		struct strip strip = {
+			.chain = chain,
+			.call = call,
+			.value = (const float *)call->in[0] + at,
+			.at = at,
+			.n = left < length ? left : length,
+		};
+
+		for (unsigned i = 0; i < chain->n_links; i++) {
+			if (chain->link[i].rows < 0)
+				run_link(&strip, &chain->link[i]);
+			else
+				run_link_by_rows(&strip, &chain->link[i]);
+			strip.value = strip_out(&strip);
+		}
+	}
+}
+
+/* --- kernels --- */
+
+static enum err_code prepare(const struct kernel_query *query,
+			     struct kernel_setup *ret, struct err *err)
+{
+	struct chain *chain = mem_zero(sizeof(*chain));
+
+	if (!chain)
+		return err_set(err, ERR_NO_MEMORY, "chain: out of memory");
+	chain_init(chain, query, false);
+	ret->state = chain;
+	return elementwise_prepare(query, ret, err);
+}
+
+static void run(const struct kernel_call *call, unsigned slice, void *scratch)
+{
+	int64_t first, last;
+
+	(void)scratch;
+	kernel_slice(shape_count(&call->query->out[0].shape), call->n_slices,
+		     slice, &first, &last);
+	run_strips(call->state, call, first, last, STRIP);
+}
+
+/* Element by element, with libm. */
+static void run_reference(const struct kernel_call *call, unsigned slice,
+			  void *scratch)
+{
+	struct chain chain;
+
+	(void)slice;
+	(void)scratch;
+	chain_init(&chain, call->query, true);
+	run_strips(&chain, call, 0, shape_count(&call->query->out[0].shape), 1);
+}
+
+static double cost(const struct kernel_query *query)
+{
+	const struct chain_attrs *attrs = query->attrs;
+	double ns = 0.1;
+
+	for (size_t i = 0; i < attrs->ops.n; i++) {
+		const struct loop *loop = loop_at(attrs, i, false);
+
+		ns += loop ? 0.7 * loop->ns + 0.02 : 0;
+	}
+	return 0.1 + 1e-3 * ns * (double)shape_count(&query->out[0].shape);
+}
+
+static const struct kernel chain_strips = {
+	.name = "chain.simd",
+	.flags = KERNEL_SLICE_FREE | KERNEL_IN_PLACE,
+	.cost = cost,
+	.prepare = prepare,
+	.run = run,
+	.finish = mem_free,
+};
+static const struct kernel chain_reference = {
+	.name = "chain.reference",
+	.flags = KERNEL_QUICK,
+	.run = run_reference,
+};
+static const struct kernel *const chain_kernels[] = { &chain_strips,
+						      &chain_reference, NULL };
+
+/* --- shapes --- */
+
+static enum err_code check_link(const struct infer *infer, size_t i,
+				struct err *err)
+{
+	const struct chain_attrs *attrs = infer->attrs;
+	const struct loop *loop = loop_at(attrs, i, false);
+
+	if (!loop || !loop->run[DTYPE_F32])
+		return err_set(err, ERR_INVALID,
+			       "attribute 'ops': there is no loop '%.*s'",
+			       (int)attrs->ops.v[i].len, attrs->ops.v[i].bytes);
+	for (size_t j = 0; j < CHAIN_OPERANDS; j++) {
+		const int64_t from = attrs->operands.v[CHAIN_OPERANDS * i + j];
+
+		/* input 0 may be written over by the first link */
+		if (from < CHAIN_NONE || from >= (int64_t)infer->n_in ||
+		    from == 0 || (from == CHAIN_NONE && j == 0))
+			return err_set(err, ERR_INVALID,
+				       "attribute 'operands': there is no "
+				       "input %lld",
+				       (long long)from);
+	}
+	return ERR_NONE;
+}
+
+static enum err_code check_links(const struct infer *infer, struct err *err)
+{
+	const struct chain_attrs *attrs = infer->attrs;
+	const size_t n = attrs->ops.n;
+	enum err_code rc = ERR_NONE;
+
+	if (!n || n > CHAIN_LINKS_MAX || infer->n_in > CHAIN_INPUTS_MAX ||
+	    attrs->operands.n != CHAIN_OPERANDS * n ||
+	    attrs->params.n != (size_t)LOOP_MAX_PARAMS * n)
+		return err_set(err, ERR_INVALID,
+			       "attribute 'ops': expected 1 to %d links with "
+			       "%d operands and %d numbers each, got %zu",
+			       CHAIN_LINKS_MAX, CHAIN_OPERANDS, LOOP_MAX_PARAMS,
+			       n);
+	for (size_t i = 0; i < n && !rc; i++)
+		rc = check_link(infer, i, err);
+	return rc;
+}
+
+static enum err_code chain_infer(struct infer *infer, struct err *err)
+{
+	const struct shape *x = &infer->in[0].shape;
+	enum err_code rc = check_links(infer, err);
+
+	for (unsigned i = 1; i < infer->n_in && !rc; i++) {
+		struct shape both;
+
+		rc = shape_broadcast(x, &infer->in[i].shape, &both, err);
+		if (!rc && !shape_equal(x, &both))
+			rc = infer_fail(err,
+					"input %u: does not broadcast to input "
+					"'X'",
+					i);
+	}
+	return rc ? rc : infer_same(infer, err);
+}
+
+/* --- the row --- */
+
+static const struct port chain_in[] = {
+	{ "X", "T:float", 0 },
+	{ "Others", "T", PORT_OPTIONAL | PORT_VARIADIC },
+	{ 0 },
+};
+static const struct port chain_out[] = { { "Y", "T", 0 }, { 0 } };
+
+static const struct op_attr chain_attrs[] = {
+	{ .name = "ops",
+	  .help = "loops by name, in the order in which they run",
+	  .kind = ATTR_STRINGS,
+	  .offset = offsetof(struct chain_attrs, ops) },
+	{ .name = "operands",
+	  .help = "three a loop: -1 the result so far, -2 nothing, else an "
+		  "input but the first",
+	  .kind = ATTR_INTS,
+	  .offset = offsetof(struct chain_attrs, operands) },
+	{ .name = "params",
+	  .help = "three numbers a loop",
+	  .kind = ATTR_FLOATS,
+	  .offset = offsetof(struct chain_attrs, params) },
+	{ 0 },
+};
+
+#define CHAIN(ops, operands, params)                            \
+	"y = predictd.Chain<ops=[" ops "], operands=[" operands \
+	"], params=[" params "]>"
+#define SQUARE CHAIN("\"Mul\"", "-1,-1,-2", "0,0,0")
+#define SCALED                                                             \
+	CHAIN("\"HardSwish\",\"Mul\",\"Add\"", "-1,-2,-2,-1,1,-2,2,-1,-2", \
+	      "0,0,0,0,0,0,0,0,0")
+
+static const struct op_case chain_cases[] = {
+	{ .name = "one link", .graph = SQUARE "(x:float[5,7])" },
+	{ .name = "a scalar", .graph = SQUARE "(x:float[])" },
+	{ .name = "nothing", .graph = SQUARE "(x:float[0,3])" },
+	{ .name = "numbers",
+	  .graph = SCALED "(x:float[37,67], a:float[], b:float[1])" },
+	{ .name = "a number a channel",
+	  .graph = SCALED "(x:float[2,3,31,21], a:float[3,1,1], "
+			  "b:float[1,3,1,1])" },
+	{ .name = "a number a column",
+	  .graph = SCALED "(x:float[30,71], a:float[71], b:float[30,71])" },
+	{ .name = "a number a row",
+	  .graph = SCALED "(x:float[30,71], a:float[30,1], b:float[30,71])" },
+	{ .name = "input 0 again",
+	  .graph = CHAIN("\"Sigmoid\",\"Sub\"", "-1,-2,-2,1,-1,-2",
+			 "0,0,0,0,0,0") "(x:float[3,700], x)" },
+	{ .name = "numbers of loops",
+	  .graph = CHAIN("\"LeakyRelu\",\"Clip\",\"Gelu.tanh\"",
+			 "-1,-2,-2,-1,1,-2,-1,-2,-2",
+			 "0.3,0,0,0,0,0,0,0,0") "(x:float[9,9], a:float[])" },
+	{ .name = "no links",
+	  .graph = CHAIN("", "", "") "(x:float[3])",
+	  .want = ERR_INVALID },
+	{ .name = "an unknown loop",
+	  .graph = CHAIN("\"Conv\"", "-1,-2,-2", "0,0,0") "(x:float[3])",
+	  .want = ERR_INVALID },
+	{ .name = "an input too many",
+	  .graph = CHAIN("\"Add\"", "-1,1,-2", "0,0,0") "(x:float[3])",
+	  .want = ERR_INVALID },
+	{ .name = "input 0 by its number",
+	  .graph = CHAIN("\"Neg\"", "0,-2,-2", "0,0,0") "(x:float[3])",
+	  .want = ERR_INVALID },
+	{ .name = "an input that is larger",
+	  .graph =
+	      CHAIN("\"Add\"", "-1,1,-2", "0,0,0") "(x:float[3], a:float[2,3])",
+	  .want = ERR_SHAPE },
+	{ 0 },
+};
+
+extern const struct op op_chain;
+const struct op op_chain = {
+	.domain = "predictd",
+	.name = "Chain",
+	.help = "elementwise operators one after the other, in one pass over "
+		"memory",
+	.since = 1,
+	.flags = OP_NO_GRADIENT,
+	.in = chain_in,
+	.out = chain_out,
+	.attrs = chain_attrs,
+	.attrs_size = sizeof(struct chain_attrs),
+	.infer = chain_infer,
+	.kernels = chain_kernels,
+	.cases = chain_cases,
+};

@@ -1,0 +1,301 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "engine/pack.h"
+
+#include <criterion/criterion.h>
+#include <string.h>
+
+#include "base/mem.h"
+#include "engine/build.h"
+#include "engine/plan.h"
+
+enum { ELEMENTS = 16 };
+
+/* Two models of one store. */
+struct bench {
+	struct pack_store *store;
+	float elements[2][ELEMENTS];
+	struct packs *packs[2];
+	unsigned n_made;
+	enum err_code answer; /* of make() */
+	struct err err;
+};
+
+static void begin(struct bench *b)
+{
+	memset(b, 0, sizeof(*b));
+	cr_assert_eq(pack_store_create(&b->store, &b->err), ERR_NONE);
+	for (int i = 0; i < 2; i++) {
+		for (int j = 0; j < ELEMENTS; j++)
+			b->elements[i][j] = (float)j;
+		cr_assert_eq(packs_create(b->store, &b->packs[i], &b->err),
+			     ERR_NONE);
+	}
+}
+
+static struct pack_stats stats(const struct bench *b)
+{
+	struct pack_stats stats;
+
+	pack_store_stats(b->store, &stats);
+	return stats;
+}
+
+static void end(struct bench *b)
+{
+	for (int i = 0; i < 2; i++)
+		packs_destroy(b->packs[i]);
+	cr_assert_eq(stats(b).n, 0);
+	cr_assert_eq(stats(b).bytes, 0);
+	pack_store_unref(b->store);
+}
+
+static enum err_code make(const void *data, const void *plain, void *to,
+			  struct err *err)
+{
+	/* the bench counts: a wish has const data */
+	struct bench *b = *(struct bench *const *)data;
+
+	b->n_made++;
+	memcpy(to, plain, sizeof(b->elements[0]));
+	return b->answer ? err_set(err, b->answer, "made nothing") : ERR_NONE;
+}
+
+static enum err_code get(struct bench *b, struct packs *packs,
+			 const float *plain, const char *form,
+			 struct pack **ret)
+{
+	const struct pack_wish wish = { .plain = plain,
+					.plain_bytes = sizeof(b->elements[0]),
+					.form = form,
+					.form_bytes = strlen(form),
+					.bytes = sizeof(b->elements[0]),
+					.make = make,
+					.data = &b };
+
+	*ret = NULL;
+	return pack_get(packs, &wish, ret, &b->err);
+}
+
+Test(pack, is_shared_by_equal_elements_in_one_form)
+{
+	struct pack *pack[3];
+	struct bench b;
+
+	begin(&b);
+	for (int i = 0; i < 2; i++)
+		cr_assert_eq(get(&b, b.packs[i], b.elements[i], "f", &pack[i]),
+			     ERR_NONE);
+	cr_assert_eq(get(&b, b.packs[0], b.elements[1], "f", &pack[2]),
+		     ERR_NONE);
+	cr_assert_eq(pack[0], pack[1]);
+	cr_assert_eq(pack[0], pack[2]);
+	cr_assert_eq(b.n_made, 1);
+	cr_assert_eq((uintptr_t)pack_bytes(pack[0]) % 64, 0);
+	cr_assert_eq(
+	    memcmp(pack_bytes(pack[0]), b.elements[0], sizeof(b.elements[0])),
+	    0);
+	cr_assert_eq(stats(&b).n, 1);
+	cr_assert_eq(stats(&b).n_shared, 2);
+	for (int i = 0; i < 3; i++)
+		pack_put(pack[i]);
+	end(&b);
+}
+
+Test(pack, is_not_shared_by_other_elements_or_forms)
+{
+	static const char *const form[] = { "f", "g", "ff", "" };
+	enum { FORMS = sizeof(form) / sizeof(form[0]) };
+	struct pack *pack[FORMS + 2];
+	struct bench b;
+
+	begin(&b);
+	for (int i = 0; i < FORMS; i++)
+		cr_assert_eq(
+		    get(&b, b.packs[0], b.elements[0], form[i], &pack[i]),
+		    ERR_NONE);
+	b.elements[1][ELEMENTS - 1] = -1;
+	cr_assert_eq(get(&b, b.packs[1], b.elements[1], "f", &pack[FORMS]),
+		     ERR_NONE);
+	cr_assert_eq(get(&b, NULL, b.elements[0], "f", &pack[FORMS + 1]),
+		     ERR_NONE);
+	cr_assert_eq(b.n_made, FORMS + 2);
+	cr_assert_eq(stats(&b).n, FORMS + 1);
+	cr_assert_eq(stats(&b).bytes, (FORMS + 1) * sizeof(b.elements[0]));
+	for (int i = 0; i < FORMS + 2; i++)
+		pack_put(pack[i]);
+	end(&b);
+}
+
+Test(pack, ends_with_the_last_who_has_it)
+{
+	struct pack *pack[2];
+	struct bench b;
+
+	begin(&b);
+	for (int i = 0; i < 2; i++)
+		cr_assert_eq(get(&b, b.packs[i], b.elements[i], "f", &pack[i]),
+			     ERR_NONE);
+	pack_put(pack[0]);
+	packs_destroy(b.packs[0]);
+	b.packs[0] = NULL;
+	cr_assert_eq(stats(&b).n, 1);
+	cr_assert_eq(
+	    memcmp(pack_bytes(pack[1]), b.elements[1], sizeof(b.elements[1])),
+	    0);
+	pack_put(pack[1]);
+	cr_assert_eq(stats(&b).n, 0);
+	cr_assert_eq(get(&b, b.packs[1], b.elements[1], "f", &pack[0]),
+		     ERR_NONE);
+	cr_assert_eq(b.n_made, 2);
+	pack_put(pack[0]);
+	end(&b);
+}
+
+Test(pack, that_could_not_be_made_is_made_by_the_next)
+{
+	struct pack *pack;
+	struct bench b;
+
+	begin(&b);
+	b.answer = ERR_UNSUPPORTED;
+	cr_assert_eq(get(&b, b.packs[0], b.elements[0], "f", &pack),
+		     ERR_UNSUPPORTED);
+	cr_assert_str_eq(b.err.msg, "made nothing");
+	cr_assert_eq(get(&b, NULL, b.elements[0], "f", &pack), ERR_UNSUPPORTED);
+	b.answer = ERR_NONE;
+	cr_assert_eq(get(&b, b.packs[1], b.elements[1], "f", &pack), ERR_NONE);
+	pack_put(pack);
+	end(&b);
+}
+
+Test(pack, keeps_equal_elements_once)
+{
+	const void *kept[2];
+	struct bench b;
+
+	begin(&b);
+	for (int i = 0; i < 2; i++)
+		cr_assert_eq(packs_keep(b.packs[i], b.elements[i],
+					sizeof(b.elements[i]), &kept[i],
+					&b.err),
+			     ERR_NONE);
+	cr_assert_eq(kept[0], kept[1]);
+	cr_assert_eq((uintptr_t)kept[0] % 64, 0);
+	packs_destroy(b.packs[0]);
+	b.packs[0] = NULL;
+	for (int j = 0; j < ELEMENTS; j++)
+		cr_assert_eq(((const float *)kept[1])[j], (float)j);
+	end(&b);
+}
+
+/* Its fingerprint is taken once: a second one would see that the elements are
+ * others now. */
+Test(pack, looks_at_what_is_kept_once)
+{
+	union {
+		const void *kept;
+		float *element;
+	} some = { NULL };
+	const void *more;
+	struct pack *pack[2];
+	struct bench b;
+
+	begin(&b);
+	cr_assert_eq(packs_keep(b.packs[0], b.elements[0],
+				sizeof(b.elements[0]), &some.kept, &b.err),
+		     ERR_NONE);
+	for (int i = 0; i < 200; i++) {
+		const float x[] = { (float)i, 0 };
+
+		cr_assert_eq(
+		    packs_keep(b.packs[0], x, sizeof(x), &more, &b.err),
+		    ERR_NONE);
+	}
+	some.element[0] = -1;
+	cr_assert_eq(get(&b, b.packs[0], some.element, "f", &pack[0]),
+		     ERR_NONE);
+	cr_assert_eq(get(&b, b.packs[1], b.elements[1], "f", &pack[1]),
+		     ERR_NONE);
+	cr_assert_eq(pack[0], pack[1]);
+	pack_put(pack[0]);
+	pack_put(pack[1]);
+	end(&b);
+}
+
+/* --- plans --- */
+
+static struct plan *plan_for(struct graph *graph, struct packs *packs,
+			     int64_t rows)
+{
+	const struct plan_options options = { .packs = packs };
+	const struct fact x = { .type = { .elem = DTYPE_F32 },
+				.shape = { 4, { rows, 32, 16, 16 } },
+				.has_shape = true };
+	const struct signature signature = { 1, &x };
+	struct plan *plan = NULL;
+	struct err err;
+
+	cr_assert_eq(plan_create(graph, &signature, &options, &plan, &err),
+		     ERR_NONE, "%s", err.msg);
+	return plan;
+}
+
+/* y = Conv(x, w) with a constant w of its own. */
+static struct graph *convolution(void)
+{
+	const struct tensor_view w = { .dtype = DTYPE_F32,
+				       .shape = { 4, { 32, 32, 3, 3 } },
+				       .data = mem_array((size_t)32 * 32 * 9,
+							 sizeof(float)) };
+	struct graph *graph = NULL;
+	struct build build;
+	struct err err;
+	int32_t in[2];
+
+	cr_assert_eq(graph_create(1 << 20, &graph, &err), ERR_NONE);
+	cr_assert_eq(graph_add_input(graph, "x",
+				     (struct type){ .elem = DTYPE_F32 }, &in[0],
+				     &err),
+		     ERR_NONE);
+	cr_assert_eq(graph_copy_constant(graph, "w", &w, &in[1], &err),
+		     ERR_NONE);
+	mem_free(w.data);
+	build_init(&build, graph, NULL);
+	cr_assert_eq(graph_add_output(
+			 graph, build_2(&build, "Conv", in[0], in[1]), &err),
+		     ERR_NONE);
+	cr_assert_eq(build_check(&build, &err), ERR_NONE);
+	cr_assert_eq(facts_type_graph(graph, &err), ERR_NONE);
+	return graph;
+}
+
+Test(pack, of_a_convolution_is_one_for_all_plans)
+{
+	struct plan *plan[3] = { NULL };
+	struct pack_store *store;
+	struct pack_stats stats;
+	struct graph *graph[2];
+	struct packs *packs[2];
+	struct err err;
+
+	cr_assert_eq(pack_store_create(&store, &err), ERR_NONE);
+	for (int i = 0; i < 2; i++) {
+		graph[i] = convolution();
+		cr_assert_eq(packs_create(store, &packs[i], &err), ERR_NONE);
+	}
+	for (int i = 0; i < 3; i++)
+		plan[i] = plan_for(graph[i / 2], packs[i / 2], 1 + i % 2);
+	pack_store_stats(store, &stats);
+	cr_assert_eq(stats.n, 1);
+	cr_assert_eq(stats.n_made, 1);
+	cr_assert_eq(stats.n_shared, 2);
+	for (int i = 0; i < 3; i++)
+		plan_unref(plan[i]);
+	pack_store_stats(store, &stats);
+	cr_assert_eq(stats.n, 0);
+	for (int i = 0; i < 2; i++) {
+		packs_destroy(packs[i]);
+		graph_destroy(graph[i]);
+	}
+	pack_store_unref(store);
+}
