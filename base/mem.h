@@ -3,8 +3,8 @@
  * Memory: the only door to malloc.
  *
  * Every function that allocates may return NULL; sizes are checked for
- * overflow. Blocks come 64-byte aligned from mem_aligned(), large ones on huge
- * pages where the system gives them, and 16-byte aligned from the rest;
+ * overflow. Blocks come 64-byte aligned from mem_aligned() and mem_large() and
+ * 16-byte aligned from the rest;
  * mem_free() takes both. In a torture build mem_fail_at(n) makes the n-th
  * allocation from now fail once.
  *
