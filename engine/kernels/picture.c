@@ -40,26 +40,29 @@ typedef enum err_code decode(const void *bytes, size_t len, int channels,
 
 static const struct {
 	const char *begin;
+	size_t n;
 	decode *decode;
 } formats[] = {
-	{ "\x89PNG", picture_decode_png },
-	{ "\xff\xd8\xff", picture_decode_jpeg },
-	{ "BM", picture_decode_bmp },
-	{ "P5", picture_decode_pnm },
-	{ "P6", picture_decode_pnm },
+	{ "\x89PNG", 4, picture_decode_png },
+	{ "\xff\xd8\xff", 3, picture_decode_jpeg },
+	{ "BM", 2, picture_decode_bmp },
+	{ "P5", 2, picture_decode_pnm },
+	{ "P6", 2, picture_decode_pnm },
+	{ "II*\0", 4, picture_decode_tiff },
+	{ "MM\0*", 4, picture_decode_tiff },
 };
 
 enum err_code picture_decode(const void *bytes, size_t len, int channels,
 			     struct picture *ret, struct err *err)
 {
 	for (size_t i = 0; i < sizeof(formats) / sizeof(*formats); i++) {
-		const size_t n = strlen(formats[i].begin);
+		const size_t n = formats[i].n;
 
 		if (len >= n && !memcmp(bytes, formats[i].begin, n))
 			return formats[i].decode(bytes, len, channels, ret,
 						 err);
 	}
-	return err_set(err, ERR_MEDIA_TYPE,
-		       "the %zu bytes are no PNG, JPEG, BMP or PNM picture",
-		       len);
+	return err_set(
+	    err, ERR_MEDIA_TYPE,
+	    "the %zu bytes are no PNG, JPEG, BMP, PNM or TIFF picture", len);
 }

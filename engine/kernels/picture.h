@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /** @file
  * Picture: encoded bytes to rows of 8-bit samples. PNG and JPEG by libpng and
- * libjpeg-turbo, to which this is the only door; BMP and PNM (P5, P6) without
- * compression by hand.
+ * libjpeg-turbo, to which this is the only door; BMP, PNM (P5, P6) and TIFF
+ * without compression by hand.
  *
  * Samples are interleaved (height, width, channels), 1 channel gray or 3 RGB;
  * the decoder converts. Transparency is laid over black.
@@ -42,6 +42,9 @@ MUST_USE enum err_code picture_decode_bmp(const void *bytes, size_t len,
 MUST_USE enum err_code picture_decode_pnm(const void *bytes, size_t len,
 					  int channels, struct picture *ret,
 					  struct err *err);
+MUST_USE enum err_code picture_decode_tiff(const void *bytes, size_t len,
+					   int channels, struct picture *ret,
+					   struct err *err);
 /** ERR_INVALID unless the sides are within the limits. */
 MUST_USE enum err_code picture_check_size(int64_t width, int64_t height,
 					  const char *format, struct err *err);

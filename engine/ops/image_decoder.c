@@ -3,7 +3,7 @@
  * ImageDecoder: the bytes of a picture to [height, width, channels].
  *
  * What cannot be decoded (broken, larger than engine/kernels/picture.h allows,
- * or of a format that is not read there: TIFF, WebP, JPEG 2000) becomes a
+ * or of a format that is not read there: WebP, JPEG 2000) becomes a
  * picture without rows, [0, 0, channels], as the operator's document says.
  * Gray is made of red, green and blue.
  */
@@ -124,7 +124,7 @@ extern const struct op op_image_decoder;
 const struct op op_image_decoder = {
 	.domain = "",
 	.name = "ImageDecoder",
-	.help = "The samples of a picture: PNG, JPEG, BMP or PNM.",
+	.help = "The samples of a picture: PNG, JPEG, BMP, PNM or TIFF.",
 	.since = 20,
 	.flags = OP_DYNAMIC | OP_ANY_TYPE | OP_NO_GRADIENT,
 	.in = image_in,

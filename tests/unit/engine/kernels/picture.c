@@ -75,7 +75,7 @@ Test(picture, other_bytes_are_named_for_what_they_are_not)
 	struct err err = { 0 };
 
 	cr_assert_eq(picture_decode("GIF89a", 6, 1, &p, &err), ERR_MEDIA_TYPE);
-	cr_assert(strstr(err.msg, "no PNG, JPEG, BMP or PNM picture"), "%s",
+	cr_assert(strstr(err.msg, "no PNG, JPEG, BMP, PNM or TIFF"), "%s",
 		  err.msg);
 	cr_assert_eq(picture_check_size(8193, 1, "PNG", &err), ERR_INVALID);
 	cr_assert_eq(picture_check_size(8192, 8192, "PNG", &err), ERR_INVALID);
@@ -86,7 +86,7 @@ Test(picture, other_bytes_are_named_for_what_they_are_not)
 
 struct made {
 	const char *name;
-	unsigned char bytes[80];
+	unsigned char bytes[160];
 	size_t len;
 };
 
@@ -251,4 +251,123 @@ Test(picture, kinds_that_are_not_read_are_refused)
 		cr_expect_eq(
 		    picture_decode(bad[i].bytes, bad[i].len, 3, &p, NULL),
 		    ERR_INVALID, "%s", bad[i].name);
+}
+
+/* ---- TIFF ---------------------------------------------------------------- */
+
+struct tiff {
+	bool is_big;
+	unsigned compression, colours, samples;
+	size_t len;
+	unsigned char bytes[256];
+};
+
+static void put(struct tiff *t, unsigned bytes, uint32_t value)
+{
+	for (unsigned i = 0; i < bytes; i++)
+		t->bytes[t->len++] =
+		    (unsigned char)(value >>
+				    8 * (t->is_big ? bytes - 1 - i : i));
+}
+
+/* One number of four bytes, or of two and padding. */
+static void put_entry(struct tiff *t, unsigned tag, unsigned type, uint32_t n,
+		      uint32_t value)
+{
+	const unsigned bytes = type == 3 && n == 1 ? 2 : 4;
+
+	put(t, 2, tag);
+	put(t, 2, type);
+	put(t, 4, n);
+	put(t, bytes, value);
+	put(t, 4 - bytes, 0);
+}
+
+/* 2 x 2 in two strips; what is too long for an entry stands behind. */
+static void make_tiff(struct tiff *t, const unsigned char *samples)
+{
+	const uint32_t end = 10 + 9 * 12 + 4, row = 2 * t->samples;
+
+	t->len = 0;
+	put(t, 2, t->is_big ? 0x4d4d : 0x4949);
+	put(t, 2, 42);
+	put(t, 4, 8);
+	put(t, 2, 9);
+	put_entry(t, 256, 4, 1, 2);
+	put_entry(t, 257, 3, 1, 2);
+	put_entry(t, 258, 3, t->samples, t->samples > 1 ? end : 8);
+	put_entry(t, 259, 3, 1, t->compression);
+	put_entry(t, 262, 3, 1, t->colours);
+	put_entry(t, 273, 4, 2, end + 6);
+	put_entry(t, 277, 3, 1, t->samples);
+	put_entry(t, 278, 3, 1, 1);
+	put_entry(t, 284, 3, 1, 1);
+	put(t, 4, 0);
+	for (int i = 0; i < 3; i++)
+		put(t, 2, 8);
+	put(t, 4, end + 14 + row); /* the second row comes first */
+	put(t, 4, end + 14);
+	memcpy(t->bytes + t->len, samples + row, row);
+	memcpy(t->bytes + t->len + row, samples, row);
+	t->len += (size_t)2 * row;
+}
+
+Test(picture, tiff_in_either_order_is_decoded)
+{
+	for (int is_big = 0; is_big < 2; is_big++) {
+		struct tiff t = { is_big, 1, 2, 3, 0, { 0 } };
+		struct picture p;
+		struct err err = { 0 };
+
+		make_tiff(&t, colours);
+		cr_assert_eq(picture_decode(t.bytes, t.len, 3, &p, &err),
+			     ERR_NONE, "%s", err.msg);
+		cr_assert_eq(p.height, 2);
+		cr_expect_arr_eq(p.pixel, colours, sizeof(colours));
+		mem_free(p.pixel);
+		for (size_t cut = 0; cut < t.len; cut++) {
+			unsigned char *copy = mem_alloc(cut + 1);
+
+			memcpy(copy, t.bytes, cut);
+			cr_expect_neq(picture_decode(copy, cut, 3, &p, NULL),
+				      ERR_NONE, "at %zu", cut);
+			mem_free(copy);
+		}
+	}
+}
+
+Test(picture, tiff_of_gray_may_be_a_negative)
+{
+	static const unsigned char gray[] = { 0, 100, 200, 255 };
+
+	for (unsigned colours_are = 0; colours_are < 2; colours_are++) {
+		struct tiff t = { false, 1, colours_are, 1, 0, { 0 } };
+		struct picture p;
+
+		make_tiff(&t, gray);
+		cr_assert_eq(picture_decode(t.bytes, t.len, 1, &p, NULL),
+			     ERR_NONE);
+		for (int i = 0; i < 4; i++)
+			cr_expect_eq(p.pixel[i],
+				     colours_are ? gray[i] : 255 - gray[i]);
+		mem_free(p.pixel);
+	}
+}
+
+Test(picture, tiff_that_is_not_read_is_refused)
+{
+	static const struct tiff rows[] = {
+		{ .compression = 5, .colours = 2, .samples = 3 },
+		{ .compression = 1, .colours = 3, .samples = 1 },
+		{ .compression = 1, .colours = 2, .samples = 1 },
+	};
+
+	for (size_t i = 0; i < sizeof(rows) / sizeof(*rows); i++) {
+		struct tiff t = rows[i];
+		struct picture p;
+
+		make_tiff(&t, colours);
+		cr_expect_eq(picture_decode(t.bytes, t.len, 3, &p, NULL),
+			     ERR_INVALID, "%zu", i);
+	}
 }
