@@ -456,6 +456,10 @@ static const struct op_attr grad_attrs[] = {
 };
 
 static const struct op_case max_cases[] = {
+	{ .name = "a window far larger than the input",
+	  .graph = "y = MaxPool<kernel_shape=[1000000000], "
+		   "pads=[500000000,500000000]>(x:float[1,1,5])",
+	  .want = ERR_SHAPE },
 	{ .name = "images",
 	  .graph = "y = MaxPool<kernel_shape=[3,3], strides=[2,2], "
 		   "pads=[1,1,1,1]>(x:float[2,3,9,9])" },
