@@ -21,6 +21,7 @@ struct pack {
 	/* as they were made */
 	struct fingerprint plain;
 	size_t plain_bytes, bytes, form_bytes;
+	pack_make *make;
 	void *data;
 	unsigned char form[];
 };
@@ -118,6 +119,7 @@ static struct pack *pack_create(struct packs *packs,
 	pack->refs = 1;
 	pack->plain_bytes = wish->plain_bytes;
 	pack->bytes = wish->bytes;
+	pack->make = wish->make;
 	pack->form_bytes = wish->form_bytes;
 	if (wish->form_bytes)
 		memcpy(pack->form, wish->form, wish->form_bytes);
@@ -153,7 +155,7 @@ static bool is_wanted(const struct pack *pack, const struct pack_wish *wish,
 	return pack->state != PACK_FAILED &&
 	       fingerprint_equal(pack->plain, plain) &&
 	       pack->plain_bytes == wish->plain_bytes &&
-	       pack->bytes == wish->bytes &&
+	       pack->bytes == wish->bytes && pack->make == wish->make &&
 	       pack->form_bytes == wish->form_bytes &&
 	       (!wish->form_bytes ||
 		!memcmp(pack->form, wish->form, wish->form_bytes));
@@ -377,10 +379,8 @@ static void sort(struct packs *packs)
 	(void)pthread_mutex_unlock(&packs->lock);
 }
 
-/* What is not kept was made for one plan: its address says nothing about the
- * next elements there. */
-static struct fingerprint fingerprint(struct packs *packs, const void *plain,
-				      size_t bytes)
+/* What is kept at that address, or NULL. */
+static const struct constant *kept_at(struct packs *packs, const void *bytes)
 {
 	size_t low = 0, high = packs->n;
 
@@ -390,14 +390,45 @@ static struct fingerprint fingerprint(struct packs *packs, const void *plain,
 		const struct constant *constant = &packs->constant[middle];
 		const uintptr_t at = (uintptr_t)constant->pack->data;
 
-		if (at == (uintptr_t)plain && constant->pack->bytes == bytes)
-			return constant->fingerprint;
-		if (at < (uintptr_t)plain)
+		if (at == (uintptr_t)bytes)
+			return constant;
+		if (at < (uintptr_t)bytes)
 			low = middle + 1;
 		else
 			high = middle;
 	}
-	return fingerprint_of(&packs->store->key, plain, bytes);
+	return NULL;
+}
+
+bool packs_has(struct packs *packs, const void *bytes)
+{
+	return kept_at(packs, bytes) != NULL;
+}
+
+void packs_drop(struct packs *packs, const void *bytes)
+{
+	const struct constant *found = kept_at(packs, bytes);
+	size_t at;
+
+	if (!found)
+		return;
+	pack_put(found->pack);
+	at = (size_t)(found - packs->constant);
+	packs->n--;
+	memmove(packs->constant + at, packs->constant + at + 1,
+		(packs->n - at) * sizeof(*packs->constant));
+}
+
+/* What is not kept was made for one plan: its address says nothing about the
+ * next elements there. */
+static struct fingerprint fingerprint(struct packs *packs, const void *plain,
+				      size_t bytes)
+{
+	const struct constant *kept = kept_at(packs, plain);
+
+	return kept && kept->pack->bytes == bytes
+		   ? kept->fingerprint
+		   : fingerprint_of(&packs->store->key, plain, bytes);
 }
 
 /* --- what kernels ask for --- */

@@ -126,6 +126,36 @@ Test(pack, is_not_shared_by_other_elements_or_forms)
 	end(&b);
 }
 
+static enum err_code make_other(const void *data, const void *plain, void *to,
+				struct err *err)
+{
+	return make(data, plain, to, err);
+}
+
+Test(pack, is_not_shared_by_makers)
+{
+	struct pack *pack[2];
+	struct bench b;
+	struct bench *self = &b;
+	struct pack_wish wish = { .form = "f",
+				  .form_bytes = 1,
+				  .plain_bytes = sizeof(b.elements[0]),
+				  .bytes = sizeof(b.elements[0]),
+				  .data = &self };
+
+	begin(&b);
+	wish.plain = b.elements[0];
+	for (int i = 0; i < 2; i++) {
+		wish.make = i ? make_other : make;
+		cr_assert_eq(pack_get(b.packs[0], &wish, &pack[i], &b.err),
+			     ERR_NONE);
+	}
+	cr_assert_neq(pack[0], pack[1]);
+	pack_put(pack[0]);
+	pack_put(pack[1]);
+	end(&b);
+}
+
 Test(pack, ends_with_the_last_who_has_it)
 {
 	struct pack *pack[2];
@@ -185,6 +215,34 @@ Test(pack, keeps_equal_elements_once)
 	b.packs[0] = NULL;
 	for (int j = 0; j < ELEMENTS; j++)
 		cr_assert_eq(((const float *)kept[1])[j], (float)j);
+	end(&b);
+}
+
+Test(pack, drops_what_is_kept)
+{
+	const void *kept[3];
+	struct bench b;
+
+	begin(&b);
+	for (int i = 0; i < 3; i++) {
+		/* the third one is the second one's */
+		b.elements[0][0] = (float)(i ? 1 : 0);
+		cr_assert_eq(packs_keep(b.packs[0], b.elements[0],
+					sizeof(b.elements[0]), &kept[i],
+					&b.err),
+			     ERR_NONE);
+	}
+	cr_assert_eq(kept[1], kept[2]);
+	packs_drop(b.packs[0], b.elements);
+	cr_assert_eq(stats(&b).n, 2);
+	packs_drop(b.packs[0], kept[0]);
+	cr_assert_not(packs_has(b.packs[0], kept[0]));
+	cr_assert_eq(stats(&b).n, 1);
+	packs_drop(b.packs[0], kept[1]);
+	cr_assert(packs_has(b.packs[0], kept[2]));
+	cr_assert_eq(stats(&b).n, 1);
+	packs_drop(b.packs[0], kept[2]);
+	cr_assert_eq(stats(&b).n, 0);
 	end(&b);
 }
 
