@@ -7,8 +7,8 @@
  * another plan or for another model, it gets those bytes; else its make() runs.
  * Elements are told apart by a fingerprint (base/fingerprint.h); forms by
  * make() and by bytes that the kernel chooses, which must say everything that
- * make() goes by. Who asks for a pack that another thread is making waits for
- * it.
+ * make() goes by. Forms of the same elements whose bytes come out equal share
+ * the bytes. Who asks for a pack that another thread is making waits for it.
  *
  * A reader of models keeps large constants with packs_keep(): as they are, but
  * shared with other models, and their fingerprint is taken only once.
