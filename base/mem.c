@@ -12,7 +12,7 @@
 enum { CACHE_LINE = 64, HUGE_PAGE = 2 << 20 };
 
 /* No object is larger; refused here, where a sanitizer would stop. */
-static const size_t size_limit = PTRDIFF_MAX - CACHE_LINE;
+static const size_t size_limit = PTRDIFF_MAX - HUGE_PAGE;
 
 /* Tests set it to walk through every failure; 0 never fails. */
 static _Thread_local unsigned long fuse; /* NOLINT(*-global-variables) */

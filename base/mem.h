@@ -3,9 +3,9 @@
  * Memory: the only door to malloc.
  *
  * Every function that allocates may return NULL; sizes are checked for
- * overflow. Blocks come 64-byte aligned from mem_aligned(), 16 from the rest;
- * mem_free() takes both. In a torture build mem_fail_at(n) makes the n-th
- * allocation from now fail once.
+ * overflow. Blocks come 64-byte aligned from mem_aligned() and mem_large() and
+ * 16-byte aligned from the rest; mem_free() takes both. In a torture build
+ * mem_fail_at(n) makes the n-th allocation from now fail once.
  *
  * Ownership: the caller owns what it gets and frees it with mem_free().
  * Threads:   safe from any thread; the fuse is per thread.

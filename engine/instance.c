@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/mem.h"
+#include "engine/body_plans.h"
 #include "engine/flush.h"
 #include "engine/interpreter.h"
 #include "engine/plan_priv.h"
@@ -30,6 +31,7 @@ struct instance {
 	const struct observer *observer;  /* NULL: nobody */
 	bool poisons, calls_always;	  /* for tests */
 	struct interpreter_result result; /* of the last run's tail */
+	struct body_plans *bodies;	  /* of the tail; NULL: no tail */
 };
 
 static enum err_code no_memory(struct err *err)
@@ -121,6 +123,8 @@ enum err_code instance_create(struct plan *plan, struct instance **ret_instance,
 	rc = instance->arena ? make_block(instance, err) : no_memory(err);
 	if (!rc)
 		rc = bind_all(instance, err);
+	if (!rc && plan->tail)
+		rc = body_plans_create(&plan->options, &instance->bodies, err);
 	if (rc) {
 		instance_destroy(instance);
 		return rc;
@@ -140,6 +144,7 @@ void instance_destroy(struct instance *instance)
 			kernel->unbind(instance->call[i].bound);
 	}
 	interpreter_result_finish(&instance->result);
+	body_plans_destroy(instance->bodies);
 	text_heap_destroy(instance->heap);
 	arena_destroy(instance->arena);
 	mem_free(instance->block);
@@ -353,6 +358,7 @@ static enum err_code run_tail(struct instance *instance, struct err *err)
 				 : TAIL_BYTES_MAX,
 		.frees = true,
 		.observer = instance->observer,
+		.bodies = instance->bodies,
 	};
 	const size_t n = (size_t)plan->tail->n_input;
 	struct tensor_view *input = mem_array(n + 1, sizeof(*input));

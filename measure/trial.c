@@ -36,6 +36,7 @@ enum err_code trial_open(const char *path, const struct trial_options *options,
 {
 	struct plan_cache_options plans = {
 		.plan = { .threads = options->threads,
+			  .numerics = NUMERICS_REPEATABLE,
 			  .passes = options->passes },
 	};
 	struct trial trial = { .threads = options->threads };

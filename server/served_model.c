@@ -150,6 +150,7 @@ static enum err_code build(struct served_model *model,
 	    pass_switch_merge(serving->passes, config->passes);
 	const struct plan_cache_options options = {
 		.plan = { .threads = serving->threads,
+			  .numerics = NUMERICS_REPEATABLE,
 			  .passes = passes,
 			  .packs = model->package->packs },
 		.max_plans = PLANS,

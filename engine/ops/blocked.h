@@ -90,6 +90,6 @@ MUST_USE enum err_code
 conv_blocked_epilogue(const struct conv_blocked_attrs *attrs,
 		      struct epilogue *ret, struct err *err);
 
-extern const struct kernel conv_blocked_direct;
+extern const struct kernel conv_blocked_direct, conv_blocked_winograd;
 
 #endif

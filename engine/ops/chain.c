@@ -13,7 +13,7 @@
 #include "engine/ops/broadcast.h"
 #include "engine/ops/elementwise.h"
 
-enum { STRIP = 1024, NAME_CAP = 64 };
+enum { STRIP = 4096, NAME_CAP = 64 };
 
 /* How an input goes along with input 0. */
 enum walk { WALK_ALONG, WALK_STAYS, WALK_ROWS };

@@ -210,6 +210,7 @@ Test(api_doors, lists_models_with_their_traffic)
 	loopback_get(&l, "/models/linear");
 	expect_has(&l,
 		   "\"traffic\":{\"requests\":1,\"failures\":0,\"rows\":1}");
+	expect_has(&l, "\"metadata\":{\"made for\":\"linear\"}");
 	loopback_get(&l, "/models/broken");
 	expect_has(&l, "\"state\":\"UNAVAILABLE\",\"reason\":\"");
 	loopback_get(&l, "/models/nope");

@@ -108,7 +108,7 @@ static const struct want wants[] = {
 	{ "constants a channel, of lower rank",
 	  "y = Add(Mul(Conv(x:float[1,8,4,4], w:#[11,8,1,1]), s:#[11,1,1]), "
 	  "t:#[1,11,1,1])",
-	  1, 1, 1, 5 },
+	  1, 1, 1, 4 },
 	{ "joined channels",
 	  "a = Relu(Conv(x:float[1,8,4,4], w:#[8,8,1,1]))\n"
 	  "b = Relu(Conv(x, v:#[16,8,1,1]))\n"
