@@ -27,8 +27,7 @@ typedef float lanes
     __attribute__((vector_size(4 * WINOGRAD_LANES), aligned(4), may_alias));
 
 /* Points 0, A, -A, B, -B and infinity for tiles of 4 x 4. Among pairs whose
- * squares are short these give the smallest errors: half of those of 1 and 2,
- * and twice those of a plain sum (docs/kernels.md). */
+ * squares are short these give the smallest errors (winograd.h). */
 #define A 0.625F
 #define B 1.5F
 #define AA (A * A)
