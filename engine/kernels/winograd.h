@@ -9,8 +9,10 @@
  * made of the sums. 4 x 4 outputs take 36 multiplications in place of 144, and
  * 2 x 2 take 16 in place of 36.
  *
- * Errors are about twice those of a plain sum with tiles of 4 x 4, and like
- * them with 2 x 2. What is infinite or no number spoils the whole tile.
+ * Root mean square errors of 64 channels of normal numbers, as shares of the
+ * outputs: 4.3e-7 for a plain sum, 7.3e-7 for tiles of 4 x 4 by the points 0,
+ * 5/8, 3/2 and their negatives; the usual points 0, 1, 2 would give 1.7e-6.
+ * What is infinite or no number spoils the whole tile.
  *
  * Parts of the work may be run in any order on any threads: sums do not
  * depend on how it is cut.

@@ -15,6 +15,7 @@ enum {
 };
 
 #define WEIGHTS_MOST ((int64_t)1 << 30)
+#define BYTES_OF_WINDOW ((int64_t)144) /* at 36 points */
 
 #ifdef LOOPS_X86_LEVELS
 static const struct winograd_loops *loops_of(unsigned lanes)
@@ -116,7 +117,7 @@ bool winograd_plan(struct winograd *plan, unsigned want)
 	const bool is_free = plan->size == 0;
 
 	if ((plan->lanes != 8 && plan->lanes != 16) ||
-	    plan->c > WEIGHTS_MOST / plan->m / (36 * 4))
+	    plan->c > WEIGHTS_MOST / plan->m / BYTES_OF_WINDOW)
 		return false;
 	if (want < 1)
 		want = 1;
@@ -213,7 +214,8 @@ static void transform_window(unsigned size, const float *w, int64_t step,
 /* [pair][point][channel][2 * lanes] */
 void winograd_transform(const struct winograd *plan, const float *w, float *u)
 {
-	const int64_t panel = winograd_panel(plan), wide = 2 * plan->lanes;
+	const int64_t panel = winograd_panel(plan), lanes = plan->lanes;
+	const int64_t wide = 2 * lanes;
 
 	memset(u, 0, winograd_weights(plan));
 	for (int64_t m = 0; m < plan->m; m++) {

@@ -10,13 +10,13 @@
 #include <string.h>
 
 #define INLINE static inline __attribute__((always_inline))
+#define LANES ((ptrdiff_t)WINOGRAD_LANES)
+#define COLUMNS ((ptrdiff_t)4 * WINOGRAD_STRIP + 2)
 
 enum {
-	LANES = WINOGRAD_LANES,
 	/* Sums of a group stay in registers: 2 * MOST vectors, and two of
 	 * weights and one of values beside them. */
 	MOST = WINOGRAD_TILES,
-	COLUMNS = 4 * WINOGRAD_STRIP + 2,
 	LINE_BYTES = 64, /* of cache */
 };
 
@@ -27,8 +27,7 @@ typedef float lanes
     __attribute__((vector_size(4 * WINOGRAD_LANES), aligned(4), may_alias));
 
 /* Points 0, A, -A, B, -B and infinity for tiles of 4 x 4. Among pairs whose
- * squares are short these give the smallest errors: half of those of 1 and 2,
- * and twice those of a plain sum (docs/kernels.md). */
+ * squares are short these give the smallest errors (winograd.h). */
 #define A 0.625F
 #define B 1.5F
 #define AA (A * A)
@@ -112,9 +111,9 @@ INLINE void input_columns(const int size, const struct winograd_input *job)
 		if (at >= 0 && at < job->extent[0])
 			row[i] = job->x +
 				 (at * width + job->corner[1] + first) * LANES;
-		memset(line + (ptrdiff_t)i * COLUMNS * LANES, 0,
+		memset(line + i * COLUMNS * LANES, 0,
 		       (size_t)first * LANES * sizeof(float));
-		memset(line + ((ptrdiff_t)i * COLUMNS + last) * LANES, 0,
+		memset(line + (i * COLUMNS + last) * LANES, 0,
 		       (size_t)(n - last) * LANES * sizeof(float));
 	}
 	line += first * LANES;
@@ -125,19 +124,19 @@ INLINE void input_columns(const int size, const struct winograd_input *job)
 			d[i] = LOAD(row[i] + j);
 		points(size, d, v);
 		for (int i = 0; i < size + 2; i++)
-			STORE(line + (ptrdiff_t)i * COLUMNS * LANES + j, v[i]);
+			STORE(line + i * COLUMNS * LANES + j, v[i]);
 	}
 }
 
 /* Along the lines, into the planes of V. */
 INLINE void input(const int size, const struct winograd_input *job)
 {
-	const int64_t plane = job->v_plane;
+	const int64_t plane = job->v_plane, n = size + 2;
 
 	input_columns(size, job);
 	for (int i = 0; i < size + 2; i++) {
-		const float *line = job->line + (ptrdiff_t)i * COLUMNS * LANES;
-		float *v = job->v + i * (size + 2) * plane;
+		const float *line = job->line + i * COLUMNS * LANES;
+		float *v = job->v + i * n * plane;
 
 		for (int64_t t = 0; t < job->n; t++) {
 			const struct winograd_place *place = &job->place[t];
@@ -248,21 +247,24 @@ static void (*const multiply_by_tiles[MOST + 1])(const struct group *) = {
 
 /* All groups of tiles against one pair of blocks at one point. Each fetches
  * its share of the weights that come next. */
-static void product_of_panel(const struct winograd_product *job, const float *u,
-			     const float *v, float *m, const float *next)
+static void product_of_panel(const struct winograd_product *job, int64_t point,
+			     int64_t pair, const float *next)
 {
 	const int64_t panel = job->blocks * 2 * LANES * LANES;
 	const int64_t n_groups = (job->n_tiles + MOST - 1) / MOST;
 	const int64_t step = (2 * LANES * 4 + n_groups - 1) / n_groups;
+	const int64_t number = 2 * pair * job->n_points + point;
+	float *m = job->m + number * job->m_plane;
 	int64_t first = 0;
 
 	for (int64_t g = 0; g < n_groups; g++) {
 		const int64_t last = job->n_tiles * (g + 1) / n_groups;
 		const struct group group = {
-			.u = u,
-			.v = v + first * job->blocks * LANES,
+			.u = job->u + (pair * job->n_points + point) * panel,
+			.v = job->v + point * job->v_plane +
+			     first * job->blocks * LANES,
 			.m = { m + first * LANES,
-			       m + (job->n_points * job->m_plane) +
+			       m + job->n_points * job->m_plane +
 				   first * LANES },
 			.blocks = job->blocks,
 			.next = (const char *)(next + panel * g / n_groups),
@@ -277,20 +279,16 @@ static void product_of_panel(const struct winograd_product *job, const float *u,
 static void product_of_point(const struct winograd_product *job, int64_t point)
 {
 	const int64_t panel = job->blocks * 2 * LANES * LANES;
-	const float *u = job->u + point * panel;
-	float *m = job->m + point * job->m_plane;
 
 	for (int64_t i = 0; i < job->n_pairs; i++) {
-		const float *next = u + job->n_points * panel;
+		const float *next =
+		    job->u + ((i + 1) * job->n_points + point) * panel;
 
-		if (i == job->n_pairs - 1 && point == job->n_points - 1)
-			next = job->u_after;
-		else if (i == job->n_pairs - 1)
-			next = job->u + (point + 1) * panel;
-		product_of_panel(job, u, job->v + point * job->v_plane, m,
-				 next);
-		u += job->n_points * panel;
-		m += 2 * job->n_points * job->m_plane;
+		if (i + 1 == job->n_pairs)
+			next = point + 1 == job->n_points
+				   ? job->u_after
+				   : job->u + (point + 1) * panel;
+		product_of_panel(job, point, i, next);
 	}
 }
 
@@ -332,13 +330,14 @@ INLINE void output_tile(const struct winograd_output *job, const int size,
 {
 	const int64_t left = job->left[1] - size * tile;
 	const float *m = job->m + tile * LANES;
+	const int64_t n = size + 2;
 	vec column[6][4];
 
 	for (int j = 0; j < size + 2; j++) {
 		vec d[6];
 
 		for (int i = 0; i < size + 2; i++)
-			d[i] = LOAD(m + (i * (size + 2) + j) * job->m_plane);
+			d[i] = LOAD(m + (i * n + j) * job->m_plane);
 		outputs(size, d, column[j]);
 	}
 	for (int i = 0; i < size && i < job->left[0]; i++) {
