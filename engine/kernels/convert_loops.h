@@ -36,6 +36,8 @@ struct convert_loops {
 	/** y = saturate(round(x / scale) + zero) */
 	void (*quantize)(const float *x, int64_t n, const struct byte_grid *g,
 			 uint8_t *y);
+	/** sum += whole numbers below 2^31; sums wrap */
+	void (*add_whole)(const float *x, int64_t n, int32_t *sum);
 	/** y = (x - zero) scale */
 	void (*from_u8)(const uint8_t *x, int64_t n, const struct byte_grid *g,
 			float *y);

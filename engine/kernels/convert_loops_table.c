@@ -226,6 +226,12 @@ static void quantize(const float *restrict x, int64_t n,
 	}
 }
 
+static void add_whole(const float *restrict x, int64_t n, int32_t *restrict sum)
+{
+	for (int64_t i = 0; i < n; i++)
+		sum[i] = (int32_t)((uint32_t)sum[i] + (uint32_t)(int32_t)x[i]);
+}
+
 static void from_u8(const uint8_t *restrict x, int64_t n,
 		    const struct byte_grid *g, float *restrict y)
 {
@@ -268,6 +274,7 @@ const struct convert_loops CONVERT_LOOPS_TABLE = {
 	.row = rows,
 	.range = range,
 	.quantize = quantize,
+	.add_whole = add_whole,
 	.from_u8 = from_u8,
 	.from_i8 = from_i8,
 };

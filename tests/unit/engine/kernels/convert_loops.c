@@ -149,3 +149,21 @@ Test(convert_loops, a_range_holds_0)
 		x[ODD - 1] = 1;
 	}
 }
+
+Test(convert_loops, whole_numbers_are_added_and_wrap)
+{
+	float x[ODD];
+	int32_t sum[ODD];
+
+	for (int i = 0; i < ODD; i++)
+		x[i] = (float)(i * 65536 - 1000000);
+	for (unsigned level = 0; level < loop_levels(); level++) {
+		for (int i = 0; i < ODD; i++)
+			sum[i] = INT32_MAX - 10;
+		convert_loops_level(level)->add_whole(x, ODD, sum);
+		for (int i = 0; i < ODD; i++)
+			cr_expect_eq((uint32_t)sum[i],
+				     (uint32_t)(INT32_MAX - 10) +
+					 (uint32_t)(i * 65536 - 1000000));
+	}
+}
