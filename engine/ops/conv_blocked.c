@@ -360,11 +360,12 @@ static const struct op_case cases[] = {
 		   "(x:float[2,2,13,11,8], " KNOWN("s", "384.", "4]={24,16,1,1") ", "
 		   KNOWN("t", "24.", "1]={24") ")" },
 	{ .name = "known, groups", .graph = CONV "group=2, pads=[1,1,1,1], activation=\"Tanh\">"
-		   "(x:float[1,2,6,5,8], " KNOWN("s", "1728.", "4]={24,8,3,3") ")"},
+		   "(x:float[1,2,6,5,8], " KNOWN("s", "1728.", "4]={24,8,3,3") ")" },
 	{ .name = "known, two groups", .graph = CONV "group=2, pads=[1,1,1,1]>"
 		   "(x:float[1,2,6,5,8], " KNOWN("s", "1152.", "4]={16,8,3,3") ")" },
 	{ .name = "known, a group a channel",
-	  .graph = CONV "group=20, pads=[2,2,2,2], dilations=[2,2], activation=\"Swish\", alpha=1.0>"
+	  .graph = CONV "group=20, pads=[2,2,2,2], dilations=[2,2], activation=\"Swish\", "
+		   "alpha=1.0>"
 		   "(x:float[2,3,7,9,8], " KNOWN("s", "180.", "4]={20,1,3,3") ", "
 		   KNOWN("t", "20.", "1]={20") ")" },
 	{ .name = "known, a sequence", .graph = CONV "pads=[4,0], activation=\"Sigmoid\">"
