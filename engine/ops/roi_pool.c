@@ -119,17 +119,37 @@ static bool span_point(const struct span *span, int64_t bin, int64_t i,
 	return true;
 }
 
+/* The points of a bin that lie inside: what a region far larger than the image
+ * has outside adds nothing. */
+struct inside {
+	int64_t first, last;
+};
+
+static struct inside span_inside(const struct span *span, int64_t bin)
+{
+	struct inside in = { 0, span->side };
+	int64_t at[2];
+	double share;
+
+	while (in.first < in.last &&
+	       !span_point(span, bin, in.first, at, &share))
+		in.first++;
+	while (in.first < in.last &&
+	       !span_point(span, bin, in.last - 1, at, &share))
+		in.last--;
+	return in;
+}
+
 static void point_sample(const struct span span[2], const int64_t bin[2],
-			 int64_t point, struct roi_sample *ret)
+			 int64_t i, int64_t j, struct roi_sample *ret)
 {
 	int64_t row[2], column[2];
 	double down, right;
 
-	ret->is_first = point == 0;
 	memset(ret->at, 0, sizeof(ret->at));
 	memset(ret->weight, 0, sizeof(ret->weight));
-	if (!span_point(&span[0], bin[0], point / span[1].side, row, &down) ||
-	    !span_point(&span[1], bin[1], point % span[1].side, column, &right))
+	if (!span_point(&span[0], bin[0], i, row, &down) ||
+	    !span_point(&span[1], bin[1], j, column, &right))
 		return;
 	for (unsigned k = 0; k < 4; k++) {
 		const unsigned low = k / 2, side = k % 2;
@@ -138,6 +158,31 @@ static void point_sample(const struct span span[2], const int64_t bin[2],
 		ret->weight[k] =
 		    (low ? down : 1 - down) * (side ? right : 1 - right);
 	}
+}
+
+/* to: the bin's element in the first channel, and zeros in all of them */
+static void align_points(const struct kernel_call *call,
+			 const struct span span[2], const int64_t bin[2],
+			 const struct roi_planes *planes, const void *x,
+			 void *to)
+{
+	const bool narrow = call->query->in[0].type.elem == DTYPE_F32;
+	const struct inside rows = span_inside(&span[0], bin[0]);
+	const struct inside columns = span_inside(&span[1], bin[1]);
+	struct roi_sample sample;
+
+	/* a point outside is a 0 for max, too */
+	sample.is_first = rows.last - rows.first == span[0].side &&
+			  columns.last - columns.first == span[1].side;
+	for (int64_t i = rows.first; i < rows.last; i++)
+		for (int64_t j = columns.first; j < columns.last; j++) {
+			point_sample(span, bin, i, j, &sample);
+			if (narrow)
+				add_sample_f32(&sample, planes, x, to);
+			else
+				add_sample_f64(&sample, planes, x, to);
+			sample.is_first = false;
+		}
 }
 
 static void align_bin(const struct kernel_call *call, const struct span span[2],
@@ -149,21 +194,12 @@ static void align_bin(const struct kernel_call *call, const struct span span[2],
 	const int64_t n = span[0].side * span[1].side;
 	void *to = (char *)call->out[0] +
 		   bytes_at(call, i / plane * y->dim[1] * plane + i % plane);
-	const bool narrow = call->query->in[0].type.elem == DTYPE_F32;
 
 	for (int64_t c = 0; c < planes->n; c++)
 		memset((char *)to + bytes_at(call, c * plane), 0,
 		       bytes_at(call, 1));
 	planes->n_samples = n > 1 ? (double)n : 1;
-	for (int64_t k = 0; k < n; k++) {
-		struct roi_sample sample;
-
-		point_sample(span, bin, k, &sample);
-		if (narrow)
-			add_sample_f32(&sample, planes, x, to);
-		else
-			add_sample_f64(&sample, planes, x, to);
-	}
+	align_points(call, span, bin, planes, x, to);
 }
 
 static void align_run(const struct kernel_call *call, unsigned slice,
@@ -450,6 +486,12 @@ static const struct op_case align_cases[] = {
 		   REGIONS },
 	{ .name = "double",
 	  .graph = "y = RoiAlign(x:double[1,1,3,3], r:double[1,4]={0,0,2,2}, n:int64[1]={0})" },
+	{ .name = "a region far larger than the image",
+	  .graph = "y = RoiAlign<output_height=2, output_width=2>(x:float[1,2,5,6], "
+		   "r:float[1,4]={-4000,-4000,4000,4000}, n:int64[1]={0})" },
+	{ .name = "its largest",
+	  .graph = "y = RoiAlign<output_height=2, output_width=2, mode=\"max\">(x:float[1,2,5,6], "
+		   "r:float[1,4]={-4000,-1,4000,9}, n:int64[1]={0})" },
 	{ .name = "no region",
 	  .graph = "y = RoiAlign(x:float[1,1,3,3], r:float[0,4], n:int64[0])" },
 	{ .name = "regions of five numbers",
