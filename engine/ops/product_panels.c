@@ -2,9 +2,9 @@
 /* Few rows by a constant matrix: y = alpha x op(B) + beta c, with B packed at
  * birth into panels of ROW_PANEL columns, which a row reads from end to end:
  * such a product is as fast as memory gives B. */
-#include "base/mem.h"
 #include "engine/kernels/row_loops.h"
 #include "engine/ops/product.h"
+#include "engine/pack.h"
 
 enum { MOST_ROWS = 2, LEAST_FLOATS = 2048 };
 enum { MAX_SLICES = 16, SLICE_BYTES = 1 << 18 };
@@ -15,8 +15,12 @@ static int64_t n_panels(const struct product *p)
 }
 
 /* Missing columns of the last panel are 0. */
-static void pack(const struct product *p, const float *b, float *to)
+static enum err_code fill(const void *data, const void *plain, void *packed,
+			  struct err *err)
 {
+	const struct product *p = data;
+	const float *b = plain;
+	float *to = packed;
 	const int64_t row = p->trans_b ? 1 : p->n;
 	const int64_t column = p->trans_b ? p->k : 1;
 
@@ -28,6 +32,28 @@ static void pack(const struct product *p, const float *b, float *to)
 			at[l * ROW_PANEL] =
 			    i < p->n ? b[l * row + i * column] : 0;
 	}
+	(void)err;
+	return ERR_NONE;
+}
+
+/* The same for one row and for two. */
+static enum err_code pack(const struct kernel_query *query,
+			  const struct product *p, struct pack **ret,
+			  struct err *err)
+{
+	const int64_t form[] = { p->n, p->k, p->trans_b };
+	const int64_t n = n_panels(p) * ROW_PANEL * p->k;
+	const struct pack_wish wish = {
+		.plain = query->in[1].value,
+		.plain_bytes = (size_t)(p->n * p->k) * sizeof(float),
+		.form = form,
+		.form_bytes = sizeof(form),
+		.bytes = (size_t)n * sizeof(float),
+		.make = fill,
+		.data = p,
+	};
+
+	return pack_get(query->packs, &wish, ret, err);
 }
 
 /* One row's panel that begins at `column`. */
@@ -51,7 +77,8 @@ static void finish(const struct product *p, int64_t row, int64_t column,
 static void panels_run(const struct kernel_call *call, unsigned slice,
 		       void *scratch)
 {
-	const float *x = call->in[0], *packed = call->state, *c = NULL;
+	const float *x = call->in[0], *packed = pack_bytes(call->state),
+		    *c = NULL;
 	const struct row_loops *rows = row_loops();
 	float sum[ROW_PANEL];
 	int64_t first, last;
@@ -76,22 +103,26 @@ static void panels_run(const struct kernel_call *call, unsigned slice,
 static enum err_code panels_prepare(const struct kernel_query *query,
 				    struct kernel_setup *ret, struct err *err)
 {
+	struct pack *packed;
 	struct product p;
-	float *packed;
+	enum err_code rc;
 	int64_t n;
 
 	product_query(query, &p);
-	packed = mem_aligned((size_t)(n_panels(&p) * ROW_PANEL * p.k) *
-			     sizeof(*packed));
-	if (!packed)
-		return err_set(err, ERR_NO_MEMORY, "product: out of memory");
-	pack(&p, query->in[1].value, packed);
+	rc = pack(query, &p, &packed, err);
+	if (rc)
+		return rc;
 	ret->state = packed;
 	n = p.n * p.k * (int64_t)sizeof(float) / SLICE_BYTES;
 	if (n > n_panels(&p))
 		n = n_panels(&p);
 	ret->n_slices = n < 1 ? 1 : n > MAX_SLICES ? MAX_SLICES : (unsigned)n;
 	return ERR_NONE;
+}
+
+static void panels_finish(void *state)
+{
+	pack_put(state);
 }
 
 static double panels_cost(const struct kernel_query *query)
@@ -121,5 +152,5 @@ const struct kernel product_panels = {
 	.cost = panels_cost,
 	.prepare = panels_prepare,
 	.run = panels_run,
-	.finish = mem_free,
+	.finish = panels_finish,
 };
