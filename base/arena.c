@@ -19,6 +19,7 @@ enum {
 struct chunk {
 	struct chunk *next;
 	size_t cap, used;
+	bool is_alone; /* one block's */
 };
 
 _Static_assert(sizeof(struct chunk) <= CACHE_LINE, "the head fits its line");
@@ -47,6 +48,7 @@ static struct chunk *chunk_create(size_t cap)
 	chunk->next = NULL;
 	chunk->cap = cap;
 	chunk->used = 0;
+	chunk->is_alone = false;
 	return chunk;
 }
 
@@ -76,6 +78,7 @@ static struct chunk *add_chunk(struct arena *arena, size_t size)
 	if (!chunk)
 		return NULL;
 	if (is_large && arena->current) {
+		chunk->is_alone = true;
 		chunk->next = arena->current->next;
 		arena->current->next = chunk;
 		return chunk;
@@ -181,6 +184,25 @@ char *arena_printf(struct arena *arena, const char *format, ...)
 	(void)vsnprintf(text, (size_t)len + 1, format, args);
 	va_end(args);
 	return text;
+}
+
+bool arena_release(struct arena *arena, const void *block)
+{
+	struct chunk *before = arena->current, *chunk = NULL;
+
+	/* a chunk of its own is never the head */
+	for (; before && before->next; before = before->next) {
+		chunk = before->next;
+		if (chunk->is_alone && bytes_of(chunk) == block)
+			break;
+		chunk = NULL;
+	}
+	if (!chunk)
+		return false;
+	before->next = chunk->next;
+	arena->used -= chunk->used;
+	mem_free(chunk);
+	return true;
 }
 
 void arena_reset(struct arena *arena)

@@ -10,6 +10,7 @@
 #define BASE_ARENA_H
 
 #include <stdarg.h>
+#include <stdbool.h>
 #include <stddef.h>
 
 #include "base/err.h"
@@ -30,6 +31,9 @@ MUST_USE char *arena_strdup(struct arena *arena, const char *text);
 MUST_USE char *arena_strndup(struct arena *arena, const char *text, size_t len);
 MUST_USE char *arena_printf(struct arena *arena, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
+/** Gives a block back before the others. False, and it stays, when it is not
+ * so large that it lies alone. */
+bool arena_release(struct arena *arena, const void *block);
 /** Empties the arena; the first chunk is kept for reuse. */
 void arena_reset(struct arena *arena);
 size_t arena_used(const struct arena *arena);

@@ -9,12 +9,7 @@
 #include <string.h>
 #include <sys/mman.h>
 
-enum {
-	CACHE_LINE = 64,
-	HUGE_PAGE = 2 << 20,
-	HUGE_FROM =
-	    2 * HUGE_PAGE, /* bytes of a block that ask for such pages */
-};
+enum { CACHE_LINE = 64, HUGE_PAGE = 2 << 20 };
 
 /* No object is larger; refused here, where a sanitizer would stop. */
 static const size_t size_limit = PTRDIFF_MAX - HUGE_PAGE;
@@ -64,27 +59,29 @@ void *mem_resize(void *block, size_t n, size_t size)
 	return realloc(block, bytes ? bytes : 1);
 }
 
-/* Weights that are read from end to end meet a page every 64 lines else. Only
- * whole pages inside of the block, so that it takes no more memory; a system
- * without them says no, which is as well. */
-static void *on_huge_pages(size_t size)
-{
-	void *block;
-
-	if (posix_memalign(&block, HUGE_PAGE, size))
-		return NULL;
-	(void)madvise(block, size / HUGE_PAGE * HUGE_PAGE, MADV_HUGEPAGE);
-	return block;
-}
-
 void *mem_aligned(size_t size)
 {
 	if (size > size_limit || fuse_blows())
 		return NULL;
 	size = (size + CACHE_LINE - 1) / CACHE_LINE * CACHE_LINE;
-	if (size >= HUGE_FROM)
-		return on_huge_pages(size);
 	return aligned_alloc(CACHE_LINE, size ? size : CACHE_LINE);
+}
+
+void *mem_large(size_t size)
+{
+	const size_t whole = size / HUGE_PAGE * HUGE_PAGE;
+	void *block;
+
+	if (!whole)
+		return mem_aligned(size);
+	if (size > size_limit - HUGE_PAGE || fuse_blows())
+		return NULL;
+	size = (size + CACHE_LINE - 1) / CACHE_LINE * CACHE_LINE;
+	if (posix_memalign(&block, HUGE_PAGE, size))
+		return NULL;
+	/* a refusal costs speed only */
+	(void)madvise(block, whole, MADV_HUGEPAGE);
+	return block;
 }
 
 char *mem_strdup(const char *text)

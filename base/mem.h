@@ -3,10 +3,9 @@
  * Memory: the only door to malloc.
  *
  * Every function that allocates may return NULL; sizes are checked for
- * overflow. Blocks come 64-byte aligned from mem_aligned(), large ones on huge
- * pages where the system gives them, and 16-byte aligned from the rest;
- * mem_free() takes both. In a torture build mem_fail_at(n) makes the n-th
- * allocation from now fail once.
+ * overflow. Blocks come 64-byte aligned from mem_aligned() and mem_large() and
+ * 16-byte aligned from the rest; mem_free() takes both. In a torture build
+ * mem_fail_at(n) makes the n-th allocation from now fail once.
  *
  * Ownership: the caller owns what it gets and frees it with mem_free().
  * Threads:   safe from any thread; the fuse is per thread.
@@ -27,6 +26,9 @@ MUST_USE void *mem_array(size_t n, size_t size);
 MUST_USE void *mem_resize(void *block, size_t n, size_t size);
 /** 64-byte aligned, not cleared. */
 MUST_USE void *mem_aligned(size_t size);
+/** The same; a large block lies in few, large pages where the system gives
+ * them, and takes them when they are touched first. */
+MUST_USE void *mem_large(size_t size);
 MUST_USE char *mem_strdup(const char *text);
 MUST_USE char *mem_printf(const char *format, ...)
     __attribute__((format(printf, 1, 2)));

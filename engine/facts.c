@@ -4,13 +4,28 @@
 #include <string.h>
 
 #include "base/buf.h"
+#include "base/mem.h"
 #include "engine/flush.h"
 #include "engine/node_call.h"
 #include "engine/port.h"
 
-/* A constant is folded into a larger one no further than this: int8 weights
- * become float ones. */
-enum { FOLD_GROWTH = 4, FOLD_ALWAYS = 64 << 20, FACTS_FIRST_CAP = 64 };
+/* A constant is folded into a larger one no further than this: as much as
+ * floats take more room than bytes. BIG: bytes of values that are given up
+ * early. */
+enum {
+	FOLD_GROWTH = 4,
+	FOLD_ALWAYS = 64 << 20,
+	BIG = 1 << 16,
+	FACTS_FIRST_CAP = 64
+};
+
+/* A known value in a block of its own. */
+struct facts_big {
+	struct facts_big *next;
+	int32_t value; /* VALUE_NONE: given up */
+	void *data;
+	size_t bytes;
+};
 
 /* Element types */
 
@@ -137,8 +152,48 @@ enum err_code facts_create_empty(struct facts **ret_facts, struct err *err)
 
 void facts_destroy(struct facts *facts)
 {
-	if (facts)
-		arena_destroy(facts->arena);
+	if (!facts)
+		return;
+	for (struct facts_big *big = facts->big; big; big = big->next)
+		mem_free(big->data);
+	arena_destroy(facts->arena);
+}
+
+/* Room for a value's elements. */
+static void *value_room(struct facts *facts, int32_t value, size_t bytes)
+{
+	struct facts_big *big;
+
+	if (bytes < BIG || value == VALUE_NONE)
+		return arena_aligned(facts->arena, bytes + 1);
+	big = arena_alloc(facts->arena, sizeof(*big));
+	if (!big)
+		return NULL;
+	big->data = mem_aligned(bytes);
+	if (!big->data)
+		return NULL;
+	big->value = value;
+	big->bytes = bytes;
+	big->next = facts->big;
+	facts->big = big;
+	facts->big_bytes += bytes;
+	return big->data;
+}
+
+/* A value that nobody will ask for again, or that is none after all. */
+static void give_up(struct facts *facts, int32_t value)
+{
+	struct facts_big *big = facts->big;
+
+	while (big && big->value != value)
+		big = big->next;
+	if (!big)
+		return;
+	facts->fact[value].value = NULL;
+	facts->big_bytes -= big->bytes;
+	mem_free(big->data);
+	big->data = NULL;
+	big->value = VALUE_NONE;
 }
 
 /* Facts of values 0 to n - 1; new ones are empty. */
@@ -241,14 +296,15 @@ static bool can_fold(const struct facts *facts, const struct node_call *call)
 			most = shape_count(&out->shape);
 		out_bytes += fact_data_bytes(out);
 	}
-	if (arena_used(facts->arena) + out_bytes > room)
+	if (arena_used(facts->arena) + facts->big_bytes + out_bytes > room)
 		return false;
 	return most <= FACTS_MAX_VALUE || out_bytes / FOLD_GROWTH <= in_bytes;
 }
 
-/* Runs the node; a bad value is left for the run to tell. */
+/* Runs the node, whose outputs are `out`; a bad value is left for the run to
+ * tell. */
 static enum err_code fold(struct facts *facts, struct node_call *call,
-			  struct err *err)
+			  const int32_t *out, struct err *err)
 {
 	const struct node_call_options options = {
 		.reference = false,
@@ -264,8 +320,8 @@ static enum err_code fold(struct facts *facts, struct node_call *call,
 	for (unsigned i = 0; i < call->n_out; i++) {
 		if (call->out[i].type.elem == DTYPE_NONE)
 			continue;
-		data[i] = arena_aligned(facts->arena,
-					fact_data_bytes(&call->out[i]) + 1);
+		data[i] =
+		    value_room(facts, out[i], fact_data_bytes(&call->out[i]));
 		if (!data[i])
 			return err_set(err, ERR_NO_MEMORY,
 				       NODE_TEXT ": no memory for its value",
@@ -277,9 +333,21 @@ static enum err_code fold(struct facts *facts, struct node_call *call,
 	flush_end(old);
 	if (rc == ERR_NO_MEMORY)
 		return err_set(err, rc, "%s", why.msg);
-	for (unsigned i = 0; i < call->n_out && !rc; i++)
-		call->out[i].value = data[i];
+	for (unsigned i = 0; i < call->n_out; i++) {
+		if (!rc)
+			call->out[i].value = data[i];
+		else if (out[i] != VALUE_NONE)
+			give_up(facts, out[i]);
+	}
 	return ERR_NONE;
+}
+
+/* Large values whose readers have all been folded are of no more use. */
+static void count_off(struct facts *facts, const int32_t *in, int32_t n_in)
+{
+	for (int32_t i = 0; facts->readers && i < n_in; i++)
+		if (in[i] != VALUE_NONE && --facts->readers[in[i]] == 0)
+			give_up(facts, in[i]);
 }
 
 /* grow() has made room for all values of the graph. */
@@ -289,7 +357,7 @@ static enum err_code sweep_node(struct facts *facts, const struct graph *graph,
 	const int32_t *in = graph_in(graph, node);
 	const int32_t *out = graph_out(graph, node);
 	struct node_call call;
-	bool known;
+	bool known, folds = false;
 	enum err_code rc;
 
 	for (int32_t i = 0; i < node->n_in; i++)
@@ -299,11 +367,17 @@ static enum err_code sweep_node(struct facts *facts, const struct graph *graph,
 	if (rc)
 		return rc;
 	rc = node_call_infer(&call, &known, err);
-	if (!rc && known && can_fold(facts, &call))
-		rc = fold(facts, &call, err);
-	for (unsigned i = 0; i < call.n_out && !rc; i++)
-		if (out[i] != VALUE_NONE)
-			facts->fact[out[i]] = call.out[i];
+	folds = !rc && known && can_fold(facts, &call);
+	if (folds)
+		rc = fold(facts, &call, out, err);
+	for (unsigned i = 0; i < call.n_out && !rc; i++) {
+		if (out[i] == VALUE_NONE)
+			continue;
+		facts->fact[out[i]] = call.out[i];
+		folds = folds && call.out[i].value;
+	}
+	if (!rc && folds)
+		count_off(facts, in, node->n_in);
 	node_call_finish(&call);
 	return rc;
 }
@@ -331,6 +405,18 @@ static void know_sources(struct facts *facts, const struct graph *graph,
 	}
 }
 
+/* readers is of use while nodes are swept only. */
+static enum err_code count_readers(struct facts *facts,
+				   const struct graph *graph, struct err *err)
+{
+	facts->readers = arena_array(facts->arena, (size_t)graph->n_value + 1,
+				     sizeof(*facts->readers));
+	if (!facts->readers)
+		return err_set(err, ERR_NO_MEMORY, "facts: out of memory");
+	graph_count_readers(graph, facts->readers);
+	return ERR_NONE;
+}
+
 enum err_code facts_create(const struct graph *graph, const struct fact *input,
 			   struct facts **ret_facts, struct err *err)
 {
@@ -341,6 +427,8 @@ enum err_code facts_create(const struct graph *graph, const struct fact *input,
 		return rc;
 	rc = grow(facts, graph->n_value, err);
 	if (!rc)
+		rc = count_readers(facts, graph, err);
+	if (!rc)
 		know_sources(facts, graph, input);
 	for (int32_t i = 0; i < graph->n_node && !rc; i++)
 		if (graph->node[i].op)
@@ -349,6 +437,7 @@ enum err_code facts_create(const struct graph *graph, const struct fact *input,
 		facts_destroy(facts);
 		return rc;
 	}
+	facts->readers = NULL;
 	*ret_facts = facts;
 	return ERR_NONE;
 }

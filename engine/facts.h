@@ -3,14 +3,16 @@
  * Facts: shapes and known values of every value of a graph, by one sweep.
  *
  * Where all inputs of a node have values and the result is small (at most
- * FACTS_MAX_VALUE elements) or all are constants, the reference kernel runs
- * now; Shape and Size always know theirs. A node whose shape only a run can
- * tell (OP_DYNAMIC, an unknown value input) gives facts without shape.
+ * FACTS_MAX_VALUE elements) or takes at most four times their room, the
+ * reference kernel runs now; large values are forgotten once all their readers
+ * have been run so. Shape and Size always know theirs. A node whose shape only
+ * a run can tell (OP_DYNAMIC, an unknown value input) gives facts without
+ * shape.
  *
  * Ownership: facts_create's result owns an arena; known values point into it
  *            or into constants.
- * Limits:    folded values take at most 4 times the constants' bytes and 64 MiB;
- *            beyond that a node is left to the run.
+ * Limits:    folded values take at most four times the constants' bytes and
+ *            64 MiB at once; beyond that a node is left to the run.
  * Threads:   one at a time while growing; then read only.
  */
 #ifndef ENGINE_FACTS_H
@@ -24,7 +26,10 @@ struct facts {
 	struct arena *arena;
 	struct fact *fact; /**< [n], by value id */
 	int32_t n, cap;
-	size_t constants; /**< bytes of those met: a measure for folding */
+	size_t constants;      /**< bytes of those met: a measure for folding */
+	struct facts_big *big; /**< large values, in blocks of their own */
+	size_t big_bytes;
+	int32_t *readers; /**< not folded yet; NULL: nobody counts */
 };
 
 /** Element types of every value, from those of inputs, constants and

@@ -25,6 +25,17 @@ enum err_code infer_broadcast(struct infer *infer, struct err *err)
 	return ERR_NONE;
 }
 
+enum err_code infer_real(const struct infer *infer, struct err *err)
+{
+	const enum dtype elem = infer->out[0].type.elem;
+
+	if (elem != DTYPE_STRING && elem != DTYPE_C64 && elem != DTYPE_C128)
+		return ERR_NONE;
+	return err_set(err, ERR_INVALID,
+		       "output 'output': expected a type of numbers, got %s",
+		       dtype_info(elem)->name);
+}
+
 enum err_code infer_ints(const struct infer *infer, unsigned i,
 			 int64_t list[SHAPE_MAX_RANK], size_t *ret_n,
 			 struct err *err)

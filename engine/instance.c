@@ -3,15 +3,12 @@
 
 #include <stdint.h>
 #include <string.h>
-#include <sys/mman.h>
-#include <unistd.h>
 
 #include "base/mem.h"
+#include "engine/body_plans.h"
 #include "engine/flush.h"
 #include "engine/interpreter.h"
 #include "engine/plan_priv.h"
-
-enum { HUGE_FROM = 4 << 20 };
 
 /** Of the values of a tail at once, where the plan says nothing. */
 #define TAIL_BYTES_MAX ((size_t)4 << 30)
@@ -34,6 +31,7 @@ struct instance {
 	const struct observer *observer;  /* NULL: nobody */
 	bool poisons, calls_always;	  /* for tests */
 	struct interpreter_result result; /* of the last run's tail */
+	struct body_plans *bodies;	  /* of the tail; NULL: no tail */
 };
 
 static enum err_code no_memory(struct err *err)
@@ -48,27 +46,14 @@ static void *address(const struct instance *instance, const struct spot *spot)
 	return (spot->fixed ? spot->fixed : instance->block) + spot->offset;
 }
 
-/** Fewer, larger pages; a refusal costs speed only. */
-static void ask_for_huge_pages(char *block, size_t bytes)
-{
-	const uintptr_t page = (uintptr_t)sysconf(_SC_PAGESIZE);
-	const uintptr_t first = ((uintptr_t)block + page - 1) / page * page;
-	const uintptr_t end = ((uintptr_t)block + bytes) / page * page;
-
-	if (bytes >= HUGE_FROM && first < end)
-		(void)madvise(block + (first - (uintptr_t)block), end - first,
-			      MADV_HUGEPAGE);
-}
-
 static enum err_code make_block(struct instance *instance, struct err *err)
 {
 	const size_t bytes = plan_round(instance->plan->report.arena + 1);
 
-	instance->block = mem_aligned(bytes);
+	instance->block = mem_large(bytes);
 	if (!instance->block)
 		return err_set(err, ERR_NO_MEMORY,
 			       "instance: no memory for %zu bytes", bytes);
-	ask_for_huge_pages(instance->block, bytes);
 	/* touched now, so that no run pays for the first touch */
 	memset(instance->block, 0, bytes);
 	return ERR_NONE;
@@ -138,6 +123,8 @@ enum err_code instance_create(struct plan *plan, struct instance **ret_instance,
 	rc = instance->arena ? make_block(instance, err) : no_memory(err);
 	if (!rc)
 		rc = bind_all(instance, err);
+	if (!rc && plan->tail)
+		rc = body_plans_create(&plan->options, &instance->bodies, err);
 	if (rc) {
 		instance_destroy(instance);
 		return rc;
@@ -157,6 +144,7 @@ void instance_destroy(struct instance *instance)
 			kernel->unbind(instance->call[i].bound);
 	}
 	interpreter_result_finish(&instance->result);
+	body_plans_destroy(instance->bodies);
 	text_heap_destroy(instance->heap);
 	arena_destroy(instance->arena);
 	mem_free(instance->block);
@@ -370,6 +358,7 @@ static enum err_code run_tail(struct instance *instance, struct err *err)
 				 : TAIL_BYTES_MAX,
 		.frees = true,
 		.observer = instance->observer,
+		.bodies = instance->bodies,
 	};
 	const size_t n = (size_t)plan->tail->n_input;
 	struct tensor_view *input = mem_array(n + 1, sizeof(*input));

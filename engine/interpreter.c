@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/mem.h"
+#include "engine/body_plans.h"
 #include "engine/evaluate.h"
 #include "engine/node_call.h"
 
@@ -22,6 +23,7 @@ struct frame {
 	/* by value */
 	struct fact *fact; /* `value` is where the elements lie */
 	struct run_block **owner;
+	bool *is_constant;
 	int32_t *last; /* number of the last node that reads it */
 };
 
@@ -36,7 +38,10 @@ static struct item item_of(const struct frame *frame, int32_t value)
 {
 	if (value == VALUE_NONE || !frame->fact)
 		return (struct item){ 0 };
-	return (struct item){ frame->fact[value], frame->owner[value] };
+	return (struct item){ .fact = frame->fact[value],
+			      .owner = frame->owner[value],
+			      .is_constant = frame->is_constant &&
+					     frame->is_constant[value] };
 }
 
 static void drop(struct frame *frame, int32_t value)
@@ -52,6 +57,7 @@ static void put(struct frame *frame, int32_t value, const struct item *item)
 {
 	frame->fact[value] = item->fact;
 	frame->owner[value] = item->owner;
+	frame->is_constant[value] = item->is_constant;
 }
 
 static struct fact view_fact(const struct tensor_view *view)
@@ -72,6 +78,7 @@ static void know_sources(struct frame *frame)
 	for (int32_t i = 0; i < graph->n_value; i++) {
 		const struct graph_value *value = &graph->value[i];
 
+		frame->is_constant[i] = value->origin == ORIGIN_CONST;
 		if (value->origin == ORIGIN_CONST)
 			frame->fact[i] =
 			    view_fact(&graph->constant[value->source]);
@@ -302,8 +309,10 @@ static enum err_code frame_new(struct run *run, const struct graph *graph,
 		frame->fact = mem_array(n, sizeof(*frame->fact));
 		frame->owner = mem_array(n, sizeof(struct run_block *));
 		frame->last = mem_array(n, sizeof(*frame->last));
+		frame->is_constant = mem_array(n, sizeof(bool));
 	}
-	if (!frame || !frame->fact || !frame->owner || !frame->last) {
+	if (!frame || !frame->fact || !frame->owner || !frame->last ||
+	    !frame->is_constant) {
 		frame_destroy(frame);
 		return no_memory(err);
 	}
@@ -345,6 +354,7 @@ void frame_destroy(struct frame *frame)
 		drop_all(frame);
 	mem_free(frame->fact);
 	mem_free(frame->owner);
+	mem_free(frame->is_constant);
 	mem_free(frame->last);
 	mem_free(frame);
 }
@@ -389,8 +399,16 @@ enum err_code frame_run(struct frame *frame, const struct item *in,
 			struct item *out, struct err *err)
 {
 	const struct graph *graph = frame->graph;
+	const struct body_turn turn = { graph, in, out, &frame->run->heap };
+	size_t n_steps = 0;
 	enum err_code rc = count_step(frame->run, err);
 
+	if (!rc && frame->run->options && frame->run->options->bodies)
+		rc = body_plans_run(frame->run->options->bodies, &turn,
+				    &n_steps, err);
+	frame->run->n_steps += n_steps;
+	if (rc || n_steps)
+		return rc;
 	for (int32_t i = 0; i < graph->n_input && !rc; i++) {
 		const int32_t value = graph->input[i];
 		struct item item = item_share(&in[i]);

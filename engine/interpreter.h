@@ -16,6 +16,8 @@
 #include "engine/facts.h"
 #include "engine/observer.h"
 
+struct body_plans;
+
 struct interpreter_result {
 	struct run *run;     /**< its heap */
 	struct frame *frame; /**< who holds the values */
@@ -29,6 +31,7 @@ struct interpreter_options {
 	bool frees;	  /**< what nobody reads any more: outputs stay */
 	size_t max_bytes; /**< of all values at once; 0: no bound */
 	const struct observer *observer; /**< NULL: nobody is told of nodes */
+	struct body_plans *bodies;	 /**< NULL: no body is planned */
 };
 
 /** input[i] is graph input i; the data of a sequence or optional is its

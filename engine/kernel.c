@@ -20,6 +20,29 @@ const struct kernel *kernel_choose(const struct kernel_query *query, bool quick)
 	return NULL;
 }
 
+static void run_nothing(const struct kernel_call *call, unsigned slice,
+			void *scratch)
+{
+	(void)call;
+	(void)slice;
+	(void)scratch;
+}
+
+const struct kernel kernel_idle = {
+	.name = "idle",
+	.flags = KERNEL_QUICK | KERNEL_SLICE_FREE,
+	.run = run_nothing,
+};
+
+bool kernel_makes_nothing(const struct kernel_query *query)
+{
+	for (unsigned i = 0; i < query->n_out; i++)
+		if (query->out[i].type.elem != DTYPE_NONE &&
+		    shape_count(&query->out[i].shape) > 0)
+			return false;
+	return query->n_out > 0;
+}
+
 enum err_code kernel_prepare(const struct kernel_query *query, bool quick,
 			     const struct kernel **ret_kernel,
 			     struct kernel_setup *ret_setup, struct err *err)
@@ -30,6 +53,11 @@ enum err_code kernel_prepare(const struct kernel_query *query, bool quick,
 				   "types and shapes",
 				   query->op->name);
 
+	if (kernel_choose(query, quick) && kernel_makes_nothing(query)) {
+		*ret_setup = (struct kernel_setup){ .n_slices = 1 };
+		*ret_kernel = &kernel_idle;
+		return ERR_NONE;
+	}
 	for (; kernel && *kernel && rc == ERR_UNSUPPORTED; kernel++) {
 		if (!takes(*kernel, query, quick))
 			continue;
@@ -39,22 +67,7 @@ enum err_code kernel_prepare(const struct kernel_query *query, bool quick,
 			rc = (*kernel)->prepare(query, ret_setup, err);
 		*ret_kernel = *kernel;
 	}
-	if (!rc)
-		kernel_settle(query, ret_setup);
 	return rc;
-}
-
-void kernel_settle(const struct kernel_query *query, struct kernel_setup *setup)
-{
-	bool is_idle = query->n_out > 0;
-
-	for (unsigned i = 0; i < query->n_out && is_idle; i++)
-		is_idle = query->out[i].type.elem == DTYPE_NONE ||
-			  shape_count(&query->out[i].shape) == 0;
-	if (!setup->n_slices)
-		setup->n_slices = 1;
-	if (is_idle)
-		*setup = (struct kernel_setup){ .state = setup->state };
 }
 
 double kernel_cost(const struct kernel *kernel,

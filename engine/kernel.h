@@ -95,18 +95,19 @@ struct kernel {
  * when none does. */
 const struct kernel *kernel_choose(const struct kernel_query *query,
 				   bool quick);
+/** Does nothing. */
+extern const struct kernel kernel_idle;
+/** True where every result is empty. */
+bool kernel_makes_nothing(const struct kernel_query *query);
 /** Chooses and prepares: the first of op's kernels that fits and whose
- * prepare() does not give ERR_UNSUPPORTED. ret_setup is filled; see
- * kernel_settle(). */
+ * prepare() does not give ERR_UNSUPPORTED. ret_setup is filled. Where every
+ * result is empty, kernel_idle is it, whatever large extents stand beside a
+ * 0. */
 MUST_USE enum err_code kernel_prepare(const struct kernel_query *query,
 				      bool quick,
 				      const struct kernel **ret_kernel,
 				      struct kernel_setup *ret_setup,
 				      struct err *err);
-/** Where every result is empty there is nothing to run, whatever large extents
- * stand beside a 0: no slice, no scratch. Elsewhere one slice at least. */
-void kernel_settle(const struct kernel_query *query,
-		   struct kernel_setup *setup);
 double kernel_cost(const struct kernel *kernel,
 		   const struct kernel_query *query);
 

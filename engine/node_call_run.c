@@ -113,7 +113,6 @@ static enum err_code run_kernel(const struct node_call *node,
 		rc = kernel->prepare(query, &setup, err);
 	if (rc)
 		goto out;
-	kernel_settle(query, &setup);
 	call.state = setup.state;
 	call.n_slices = setup.n_slices;
 	rc = run_bound(node, kernel, &call, setup.scratch_bytes, options, err);
@@ -234,6 +233,8 @@ static enum err_code run_plain(struct node_call *call, void *const *data,
 	if (!kernel)
 		return err_set(err, ERR_UNSUPPORTED,
 			       "there is no kernel for these types");
+	if (kernel_makes_nothing(&query))
+		return ERR_NONE;
 	return run_kernel(call, &query, kernel, data, options, err);
 }
 

@@ -5,7 +5,7 @@
  * For profiles and tests. Steps are told of slice by slice, on the thread that
  * runs the slice, so from several threads at once; nodes that the interpreter
  * runs (a plan's tail) one at a time and nested, a body's nodes within the
- * node that has the body.
+ * node that has the body, unless that body runs as a plan of its own.
  *
  * Ownership: whoever sets one keeps it alive while runs go on.
  * Threads:   see above; a slice of a step begins and ends on one thread.

@@ -135,6 +135,8 @@ void op_attr_defaults(const struct op_attr *attrs, void *into);
 enum err_code infer_same(struct infer *infer, struct err *err);
 /** out 0 is the broadcast of all inputs. */
 enum err_code infer_broadcast(struct infer *infer, struct err *err);
+/** ERR_INVALID where out 0, typed by an attribute, is of texts or complex. */
+enum err_code infer_real(const struct infer *infer, struct err *err);
 /** Refusal that begins with operator input names: "input 'X' ...". */
 #define infer_fail(err, ...) err_set((err), ERR_SHAPE, __VA_ARGS__)
 /** Reads a known integer value (int32 or int64) of input i into list (at most

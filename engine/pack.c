@@ -18,9 +18,11 @@ struct pack {
 	struct pack *next; /* in its bucket */
 	size_t refs;	   /* those who wait count */
 	enum pack_state state;
+	struct pack *same; /* counted: has the bytes; NULL: they are its own */
 	/* as they were made */
 	struct fingerprint plain;
 	size_t plain_bytes, bytes, form_bytes;
+	pack_make *make;
 	void *data;
 	unsigned char form[];
 };
@@ -118,6 +120,7 @@ static struct pack *pack_create(struct packs *packs,
 	pack->refs = 1;
 	pack->plain_bytes = wish->plain_bytes;
 	pack->bytes = wish->bytes;
+	pack->make = wish->make;
 	pack->form_bytes = wish->form_bytes;
 	if (wish->form_bytes)
 		memcpy(pack->form, wish->form, wish->form_bytes);
@@ -127,14 +130,15 @@ static struct pack *pack_create(struct packs *packs,
 static void pack_destroy(struct pack *pack)
 {
 	pack_store_unref(pack->store);
-	mem_free(pack->data);
+	if (!pack->same)
+		mem_free(pack->data);
 	mem_free(pack);
 }
 
 static enum err_code fill(struct pack *pack, const struct pack_wish *wish,
 			  struct err *err)
 {
-	pack->data = mem_aligned(wish->bytes);
+	pack->data = mem_large(wish->bytes);
 	if (!pack->data)
 		return err_set(err, ERR_NO_MEMORY,
 			       "packs: no memory for %zu bytes", wish->bytes);
@@ -153,7 +157,7 @@ static bool is_wanted(const struct pack *pack, const struct pack_wish *wish,
 	return pack->state != PACK_FAILED &&
 	       fingerprint_equal(pack->plain, plain) &&
 	       pack->plain_bytes == wish->plain_bytes &&
-	       pack->bytes == wish->bytes &&
+	       pack->bytes == wish->bytes && pack->make == wish->make &&
 	       pack->form_bytes == wish->form_bytes &&
 	       (!wish->form_bytes ||
 		!memcmp(pack->form, wish->form, wish->form_bytes));
@@ -184,7 +188,8 @@ static bool leave(struct pack_store *store, struct pack *pack)
 		link = &(*link)->next;
 	*link = pack->next;
 	store->stats.n--;
-	store->stats.bytes -= pack->bytes;
+	if (!pack->same)
+		store->stats.bytes -= pack->bytes;
 	return true;
 }
 
@@ -247,6 +252,69 @@ static void settle(struct pack_store *store, struct pack *pack, bool is_made)
 	(void)pthread_mutex_unlock(&store->lock);
 }
 
+/* Has one user less. */
+static bool is_last(struct pack *pack)
+{
+	struct pack_store *store = pack->store;
+	bool last;
+
+	if (!store)
+		return true;
+	(void)pthread_mutex_lock(&store->lock);
+	last = leave(store, pack);
+	(void)pthread_mutex_unlock(&store->lock);
+	return last;
+}
+
+void pack_put(struct pack *pack)
+{
+	while (pack && is_last(pack)) {
+		struct pack *same = pack->same;
+
+		pack_destroy(pack);
+		pack = same;
+	}
+}
+
+/* The next form of the same elements after `after` (NULL: the first) that takes
+ * as many bytes, counted, or NULL. Lets `after` go. */
+static struct pack *next_alike(struct pack_store *store,
+			       const struct pack *mine, struct pack *after)
+{
+	struct pack *pack;
+
+	(void)pthread_mutex_lock(&store->lock);
+	pack = after ? after->next : *bucket_of(store, mine->plain);
+	while (pack && (pack == mine || pack->state != PACK_READY ||
+			pack->same || pack->bytes != mine->bytes ||
+			pack->plain_bytes != mine->plain_bytes ||
+			!fingerprint_equal(pack->plain, mine->plain)))
+		pack = pack->next;
+	if (pack)
+		pack->refs++;
+	(void)pthread_mutex_unlock(&store->lock);
+	pack_put(after);
+	return pack;
+}
+
+/* Slices one after the other are often what the whole is: one form's bytes
+ * serve the other. */
+static void join_alike(struct pack_store *store, struct pack *mine)
+{
+	struct pack *other = next_alike(store, mine, NULL);
+
+	while (other && memcmp(mine->data, other->data, mine->bytes) != 0)
+		other = next_alike(store, mine, other);
+	if (!other)
+		return;
+	mem_free(mine->data);
+	mine->data = other->data;
+	(void)pthread_mutex_lock(&store->lock);
+	mine->same = other;
+	store->stats.bytes -= mine->bytes;
+	(void)pthread_mutex_unlock(&store->lock);
+}
+
 /* The pack of a wish in the store of `mine`, which is taken. */
 static enum err_code share(const struct pack_wish *wish,
 			   struct fingerprint plain, struct pack *mine,
@@ -262,6 +330,8 @@ static enum err_code share(const struct pack_wish *wish,
 		return ERR_NONE;
 	}
 	rc = fill(mine, wish, err);
+	if (!rc)
+		join_alike(store, mine);
 	settle(store, mine, !rc);
 	if (rc)
 		pack_put(mine);
@@ -377,10 +447,8 @@ static void sort(struct packs *packs)
 	(void)pthread_mutex_unlock(&packs->lock);
 }
 
-/* What is not kept was made for one plan: its address says nothing about the
- * next elements there. */
-static struct fingerprint fingerprint(struct packs *packs, const void *plain,
-				      size_t bytes)
+/* What is kept at that address, or NULL. */
+static const struct constant *kept_at(struct packs *packs, const void *bytes)
 {
 	size_t low = 0, high = packs->n;
 
@@ -390,14 +458,45 @@ static struct fingerprint fingerprint(struct packs *packs, const void *plain,
 		const struct constant *constant = &packs->constant[middle];
 		const uintptr_t at = (uintptr_t)constant->pack->data;
 
-		if (at == (uintptr_t)plain && constant->pack->bytes == bytes)
-			return constant->fingerprint;
-		if (at < (uintptr_t)plain)
+		if (at == (uintptr_t)bytes)
+			return constant;
+		if (at < (uintptr_t)bytes)
 			low = middle + 1;
 		else
 			high = middle;
 	}
-	return fingerprint_of(&packs->store->key, plain, bytes);
+	return NULL;
+}
+
+bool packs_has(struct packs *packs, const void *bytes)
+{
+	return kept_at(packs, bytes) != NULL;
+}
+
+void packs_drop(struct packs *packs, const void *bytes)
+{
+	const struct constant *found = kept_at(packs, bytes);
+	size_t at;
+
+	if (!found)
+		return;
+	pack_put(found->pack);
+	at = (size_t)(found - packs->constant);
+	packs->n--;
+	memmove(packs->constant + at, packs->constant + at + 1,
+		(packs->n - at) * sizeof(*packs->constant));
+}
+
+/* What is not kept was made for one plan: its address says nothing about the
+ * next elements there. */
+static struct fingerprint fingerprint(struct packs *packs, const void *plain,
+				      size_t bytes)
+{
+	const struct constant *kept = kept_at(packs, plain);
+
+	return kept && kept->pack->bytes == bytes
+		   ? kept->fingerprint
+		   : fingerprint_of(&packs->store->key, plain, bytes);
 }
 
 /* --- what kernels ask for --- */
@@ -420,23 +519,6 @@ enum err_code pack_get(struct packs *packs, const struct pack_wish *wish,
 	else
 		*ret_pack = mine;
 	return rc;
-}
-
-void pack_put(struct pack *pack)
-{
-	struct pack_store *store;
-	bool is_last = true;
-
-	if (!pack)
-		return;
-	store = pack->store;
-	if (store) {
-		(void)pthread_mutex_lock(&store->lock);
-		is_last = leave(store, pack);
-		(void)pthread_mutex_unlock(&store->lock);
-	}
-	if (is_last)
-		pack_destroy(pack);
 }
 
 const void *pack_bytes(const struct pack *pack)

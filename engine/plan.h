@@ -13,7 +13,9 @@
  *
  * An If whose condition is known is replaced by its branch. Nodes that only a
  * run can shape, or whose bodies a run controls (If, Loop, Scan), are the
- * plan's tail: the interpreter runs them after the steps and allocates.
+ * plan's tail: the interpreter runs them after the steps and allocates. Bodies
+ * that come again with equal shapes get plans of their own
+ * (engine/body_plans.h).
  * plan_output() knows no shape of what the tail makes.
  *
  * Ownership: counted; holds its own graph copy. The source graph and the

@@ -29,6 +29,7 @@ struct run_block; /* counted bytes */
 struct item {
 	struct fact fact;
 	struct run_block *owner; /**< NULL: borrowed for the whole run */
+	bool is_constant;	 /**< of the graph: the same in every run */
 };
 
 struct sequence {

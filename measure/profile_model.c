@@ -157,6 +157,7 @@ static const struct args_flag flags[] = {
 	{ "threads", "T", "threads that share a run (1)" },
 	{ "seconds", "S", "how long to measure; at least 5 runs (2)" },
 	{ "input-shape", "NAME:AxBxC", "shape of one input; may repeat" },
+	TRIAL_PASSES_FLAG,
 	{ "trace", "FILE", "write the last run as trace events there" },
 	{ "top", "N", "the N dearest steps only (30)" },
 	{ "json", NULL, "one JSON object, with every step" },
@@ -167,8 +168,8 @@ static const struct args_flag flags[] = {
 const struct measure_command measure_profile_model = {
 	.name = "profile-model",
 	.usage = "FILE.onnx [--batch-size N] [--threads T] [--seconds S] "
-		 "[--input-shape NAME:AxBxC ...] [--trace FILE] [--top N] "
-		 "[--json]",
+		 "[--input-shape NAME:AxBxC ...] [--passes LIST] "
+		 "[--trace FILE] [--top N] [--json]",
 	.help = "Tells where the time of a run goes: steps, operators, "
 		"kernels.",
 	.flags = flags,

@@ -16,7 +16,8 @@ enum {
 	ATTR_FIELD_GRAPHS = 11,
 	ATTR_FIELD_TYPE_PROTO = 14,
 	ATTR_FIELD_TYPE = 20,
-	ATTR_FIELD_REF = 21
+	ATTR_FIELD_REF = 21,
+	ATTR_FIELD_SPARSE = 22
 };
 
 /* AttributeProto.AttributeType, by number. */
@@ -32,6 +33,7 @@ enum {
 	TYPE_STRINGS,
 	TYPE_TENSORS,
 	TYPE_GRAPHS,
+	TYPE_SPARSE,
 	TYPE_TYPE_PROTO = 13
 };
 
@@ -74,6 +76,10 @@ static enum err_code parse_field(const struct onnx_reader *reader,
 		parts->t = *field;
 		return wire_expect(&parts->message, field, WIRE_BYTES,
 				   "an attribute's tensor", err);
+	case ATTR_FIELD_SPARSE:
+		parts->t = *field;
+		return wire_expect(&parts->message, field, WIRE_BYTES,
+				   "an attribute's sparse tensor", err);
 	case ATTR_FIELD_G:
 		parts->g = *field;
 		return wire_expect(&parts->message, field, WIRE_BYTES,
@@ -111,6 +117,7 @@ static uint64_t guess_type(const struct parts *parts)
 		{ ATTR_FIELD_STRINGS, TYPE_STRINGS },
 		{ ATTR_FIELD_TENSORS, TYPE_TENSORS },
 		{ ATTR_FIELD_GRAPHS, TYPE_GRAPHS },
+		{ ATTR_FIELD_SPARSE, TYPE_SPARSE },
 	};
 
 	for (size_t i = 0; i < sizeof(rows) / sizeof(*rows); i++) {
@@ -244,7 +251,11 @@ static enum err_code read_tensor(const struct onnx_reader *reader,
 	rc = wire_enter(&parts->message, &parts->t, "an attribute's tensor",
 			&message, err);
 	if (!rc)
-		rc = onnx_parse_tensor(reader, message, tensors, &tensor, err);
+		rc = parts->type == TYPE_SPARSE
+			 ? onnx_parse_sparse(reader, message, tensors, &tensor,
+					     err)
+			 : onnx_parse_tensor(reader, message, tensors, &tensor,
+					     err);
 	if (rc)
 		return rc;
 	view = arena_copy(reader->scratch, &tensor.view, sizeof(tensor.view));
@@ -297,6 +308,7 @@ static enum err_code read_value(const struct onnx_reader *reader,
 		value->s = field_str(&parts->s);
 		return ERR_NONE;
 	case TYPE_TENSOR:
+	case TYPE_SPARSE:
 		return read_tensor(reader, parts, tensors, value, err);
 	case TYPE_FLOATS:
 		return read_floats(reader, parts, value, err);

@@ -22,34 +22,39 @@ enum {
 enum { IR_VERSION_MIN = 3, IR_VERSION_MAX = 14 };
 enum { IMPORTS_MAX = 256 };
 
+static enum err_code check_init(const struct onnx_reader *reader,
+				const struct onnx_tensor *tensor,
+				struct err *err)
+{
+	return *tensor->name
+		   ? ERR_NONE
+		   : err_set(err, ERR_FORMAT, "%s: an initializer has no name",
+			     reader->name);
+}
+
 static enum err_code parse_init(const struct onnx_reader *reader,
 				struct wire message, void *row, struct err *err)
 {
-	struct onnx_tensor *tensor = row;
-	enum err_code rc;
+	enum err_code rc =
+	    onnx_parse_tensor(reader, message, reader->keep, row, err);
 
-	rc = onnx_parse_tensor(reader, message, reader->keep, tensor, err);
-	if (!rc && !*tensor->name)
-		rc = err_set(err, ERR_FORMAT, "%s: an initializer has no name",
-			     reader->name);
-	return rc;
-}
-
-static enum err_code parse_port(const struct onnx_reader *reader,
-				struct wire message, void *row, struct err *err)
-{
-	return onnx_parse_port(reader, message, row, err);
+	return rc ? rc : check_init(reader, row, err);
 }
 
 static enum err_code parse_sparse(const struct onnx_reader *reader,
 				  struct wire message, void *row,
 				  struct err *err)
 {
-	(void)message;
-	(void)row;
-	return err_set(err, ERR_UNSUPPORTED,
-		       "%s: sparse initializers are not supported",
-		       reader->name);
+	enum err_code rc =
+	    onnx_parse_sparse(reader, message, reader->keep, row, err);
+
+	return rc ? rc : check_init(reader, row, err);
+}
+
+static enum err_code parse_port(const struct onnx_reader *reader,
+				struct wire message, void *row, struct err *err)
+{
+	return onnx_parse_port(reader, message, row, err);
 }
 
 enum err_code onnx_parse_import(const struct onnx_reader *reader,
@@ -81,6 +86,25 @@ enum err_code onnx_parse_import(const struct onnx_reader *reader,
 	return rc;
 }
 
+/* Sparse initializers stand behind the others. */
+static enum err_code join_inits(const struct onnx_reader *reader,
+				struct onnx_file *file,
+				const struct onnx_rows *sparse, struct err *err)
+{
+	const size_t n = (size_t)file->n_init;
+	struct onnx_tensor *all =
+	    arena_array(reader->scratch, n + (size_t)sparse->n, sizeof(*all));
+
+	if (!all)
+		return onnx_no_memory(reader->name, err);
+	if (n)
+		memcpy(all, file->init, n * sizeof(*all));
+	memcpy(all + n, sparse->row, (size_t)sparse->n * sizeof(*all));
+	file->init = all;
+	file->n_init += sparse->n;
+	return ERR_NONE;
+}
+
 enum err_code onnx_parse_graph(const struct onnx_reader *reader,
 			       struct onnx_file *file, struct err *err)
 {
@@ -93,8 +117,8 @@ enum err_code onnx_parse_graph(const struct onnx_reader *reader,
 		  NULL, 0, 0 },
 		{ GRAPH_OUTPUT, "an output", sizeof(*file->output), parse_port,
 		  NULL, 0, 0 },
-		{ GRAPH_SPARSE_INIT, "a sparse initializer", 1, parse_sparse,
-		  NULL, 0, 0 },
+		{ GRAPH_SPARSE_INIT, "a sparse initializer",
+		  sizeof(*file->init), parse_sparse, NULL, 0, 0 },
 		{ 0 },
 	};
 	enum err_code rc = onnx_parse_rows(reader, file->graph, rows, err);
@@ -107,6 +131,8 @@ enum err_code onnx_parse_graph(const struct onnx_reader *reader,
 	file->n_input = rows[2].n;
 	file->output = rows[3].row;
 	file->n_output = rows[3].n;
+	if (!rc && rows[4].n)
+		rc = join_inits(reader, file, &rows[4], err);
 	return rc;
 }
 

@@ -45,6 +45,12 @@ MUST_USE enum err_code onnx_parse_tensor(const struct onnx_reader *reader,
 					 struct arena *arena,
 					 struct onnx_tensor *ret,
 					 struct err *err);
+/** A SparseTensorProto, made dense in `arena`. */
+MUST_USE enum err_code onnx_parse_sparse(const struct onnx_reader *reader,
+					 struct wire message,
+					 struct arena *arena,
+					 struct onnx_tensor *ret,
+					 struct err *err);
 /** Data of a tensor that lies in a file beside the model. */
 struct onnx_external {
 	const char *location;

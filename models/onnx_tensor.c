@@ -521,9 +521,10 @@ enum err_code onnx_parse_tensor(const struct onnx_reader *reader,
 			return rc;
 	}
 	if (view->dtype == DTYPE_NONE)
-		return err_set(err, ERR_FORMAT,
-			       "%s: tensor '%s' has no element type of ONNX",
-			       reader->name, tensor.name);
+		return err_set(
+		    err, ERR_FORMAT,
+		    "%s: tensor '%s' has no element type that is known",
+		    reader->name, tensor.name);
 	rc = parse_dims(reader, &parts, err);
 	if (!rc)
 		rc = tensor_bytes_checked(view->dtype, view->shape.rank,

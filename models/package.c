@@ -337,5 +337,7 @@ enum err_code package_prepare(struct package *package,
 	rc = rank ? passes_load(package->graph, rank, passes, err)
 		  : no_memory(package->name, err);
 	mem_free(rank);
+	if (!rc)
+		rc = package_settle_constants(package, err);
 	return rc ? err_prefix(err, "model '%s'", package->name) : ERR_NONE;
 }

@@ -39,6 +39,11 @@ MUST_USE enum err_code manifest_check_rest(const struct manifest *manifest,
 					   const char *const *done,
 					   size_t *ret_bytes, struct err *err);
 
+/** Large constants that passes made are kept in package->packs, those that
+ * nobody reads any more end. */
+MUST_USE enum err_code package_settle_constants(struct package *package,
+						struct err *err);
+
 /** Do the operators say that no row of an output sees another row of an input?
  * Only for as many rows as `input` says: ask for two numbers. */
 bool package_rows_are_apart(const struct graph *graph,

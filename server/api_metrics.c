@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include "engine/pack.h"
 #include "server/api_handlers.h"
 #include "server/api_jobs.h"
 #include "server/metrics.h"
@@ -42,6 +43,28 @@ static double value_bytes(const struct model_row *row)
 static double value_load(const struct model_row *row)
 {
 	return row->model ? (double)row->model->load_ns * 1e-9 : 0;
+}
+
+/* Constants as they are in the file; models may share them. */
+static double value_weights(const struct model_row *row)
+{
+	const struct graph *graph =
+	    row->model ? row->model->package->graph : NULL;
+	double bytes = 0;
+
+	for (int32_t i = 0; graph && i < graph->n_constant; i++)
+		bytes += (double)tensor_bytes(graph->constant[i].dtype,
+					      &graph->constant[i].shape);
+	return bytes;
+}
+
+static double value_instances(const struct model_row *row)
+{
+	struct plan_cache_stats stats = { 0 };
+
+	if (row->model)
+		plan_cache_stats(row->model->plans, &stats);
+	return (double)stats.idle_bytes + (double)stats.lent_bytes;
 }
 
 static double value_pending(const struct model_row *row)
@@ -102,6 +125,10 @@ static const struct family families[] = {
 	  value_bytes },
 	{ "predictd_model_load_seconds", "gauge",
 	  "What planning and warming the version took.", value_load },
+	{ "predictd_model_weights_bytes", "gauge",
+	  "Constants of the version, which others may share.", value_weights },
+	{ "predictd_model_instances_bytes", "gauge",
+	  "Memory of the version's runs.", value_instances },
 	{ "predictd_queue_depth", "gauge", "Requests that wait for a run.",
 	  value_pending },
 	{ "predictd_deadline_exceeded_total", "counter",
@@ -137,6 +164,18 @@ static void write_families(struct buf *buf, const struct rows *rows)
 			metrics_text_sample(buf, family->name, rows->labels[i],
 					    family->value(&rows->row[i]));
 	}
+}
+
+static void write_packs(struct buf *buf, struct model_cache *models)
+{
+	struct pack_stats stats;
+
+	model_cache_packs(models, &stats);
+	metrics_text_family(buf, "predictd_packs_bytes", "gauge",
+			    "Constants of all models in memory, as they are "
+			    "and as kernels want them.");
+	metrics_text_sample(buf, "predictd_packs_bytes", "",
+			    (double)stats.bytes);
 }
 
 static void write_failures(struct buf *buf, const struct rows *rows)
@@ -237,6 +276,7 @@ enum err_code api_metrics(struct api_request *request, struct err *err)
 		buf_reset(body);
 		metrics_write(context->metrics, body);
 		write_families(body, &rows);
+		write_packs(body, context->models);
 		write_failures(body, &rows);
 		write_histograms(body, &rows);
 		if (context->jobs)

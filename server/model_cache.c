@@ -3,6 +3,7 @@
 
 #include "base/mem.h"
 #include "base/str.h"
+#include "engine/pack.h"
 #include "server/model_cache_priv.h"
 
 enum { LISTING_BYTES_MAX = 64 << 20 };
@@ -391,4 +392,9 @@ void model_cache_list_free(struct model_row *rows, size_t n)
 		served_model_unref(rows[i].model);
 		model_stats_unref(rows[i].stats);
 	}
+}
+
+void model_cache_packs(struct model_cache *cache, struct pack_stats *ret)
+{
+	pack_store_stats(repository_packs(cache->options.repository), ret);
 }

@@ -94,6 +94,9 @@ MUST_USE enum err_code model_cache_list(struct model_cache *cache,
 					struct model_row **ret_rows,
 					size_t *ret_n, struct err *err);
 void model_cache_list_free(struct model_row *rows, size_t n);
+struct pack_stats;
+/** Of all models' constants. */
+void model_cache_packs(struct model_cache *cache, struct pack_stats *ret);
 
 /** "READY", "UNAVAILABLE", "LOADING", "UNLOADING" */
 const char *model_state_name(enum model_state state);

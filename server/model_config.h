@@ -8,7 +8,7 @@
  *	max_queue_size: 0        # requests that wait; 0: 4 x batch x instances
  *	version_policy:          # which versions are served
  *	  latest: 2              # or specific: [1, 3], or all: true
- *	passes: [-gelu_erf]      # graph passes off, or on again: docs/passes.md
+ *	passes: [-gelu_erf]      # graph passes off: engine/passes/
  *
  * Ownership: plain data; specific versions live in the arena.
  * Threads:   pure.

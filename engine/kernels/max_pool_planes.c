@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /** @file
- * MaxPool of 2 x 2 windows side by side, with their places.
+ * MaxPool plane by plane: of 2 x 2 windows side by side, with their places,
+ * and of any windows over rows and columns, without.
  */
 #include "engine/kernels/plane_loops.h"
 #include "engine/kernels/planes.h"
@@ -70,4 +71,87 @@ const struct kernel max_pool_planes = {
 	.cost = cost,
 	.prepare = prepare,
 	.run = run,
+};
+
+/* The windows of a query that fits; false: it does not. */
+static bool windows_of(const struct kernel_query *query,
+		       struct plane_window *ret)
+{
+	const struct pool_attrs *attrs = query->attrs;
+	struct window w;
+
+	if (query->in[0].type.elem != DTYPE_F32 ||
+	    (query->n_out > 1 && query->out[1].type.elem != DTYPE_NONE) ||
+	    window_init(&attrs->window, &attrs->window.kernel_shape,
+			&query->in[0].shape, &w, NULL) ||
+	    w.n > 2)
+		return false;
+	for (int i = 0; i < 2; i++) {
+		ret->in[i] = w.in[i + 1];
+		ret->out[i] = w.out[i + 1];
+		ret->kernel[i] = w.kernel[i + 1];
+		ret->stride[i] = w.stride[i + 1];
+		ret->dilation[i] = w.dilation[i + 1];
+		ret->begin[i] = w.begin[i + 1];
+	}
+	return true;
+}
+
+static bool windows_fits(const struct kernel_query *query)
+{
+	struct plane_window w;
+
+	return windows_of(query, &w);
+}
+
+/* Rows are read once a tap, columns a little slower. */
+static double windows_cost(const struct kernel_query *query)
+{
+	struct plane_window w = { 0 };
+
+	if (!windows_of(query, &w))
+		return 0;
+	return 0.1 + (double)shape_range(&query->out[0].shape, 0, 2) *
+			 (double)w.out[0] *
+			 ((double)(w.kernel[0] * w.in[1]) * 1.5e-4 +
+			  (double)(w.kernel[1] * w.out[1]) * 3e-4);
+}
+
+static enum err_code windows_prepare(const struct kernel_query *query,
+				     struct kernel_setup *ret, struct err *err)
+{
+	struct plane_window w = { 0 };
+	enum err_code rc = prepare(query, ret, err);
+
+	if (!rc && windows_of(query, &w))
+		ret->scratch_bytes =
+		    (size_t)plane_window_width(&w) * sizeof(float);
+	return rc;
+}
+
+static void windows_run(const struct kernel_call *call, unsigned slice,
+			void *scratch)
+{
+	const struct kernel_query *q = call->query;
+	const struct shape *x = &q->in[0].shape;
+	struct plane_window w;
+	int64_t first, last;
+
+	if (!windows_of(q, &w))
+		return;
+	kernel_slice(shape_range(x, 0, 2), call->n_slices, slice, &first,
+		     &last);
+	for (int64_t i = first; i < last; i++)
+		plane_loops()->largest(
+		    &w, (const float *)call->in[0] + i * w.in[0] * w.in[1],
+		    (float *)call->out[0] + i * w.out[0] * w.out[1], scratch);
+}
+
+const struct kernel max_pool_windows = {
+	.name = "max_pool.windows",
+	.flags = KERNEL_QUICK | KERNEL_SLICE_FREE,
+	.fits = windows_fits,
+	.cost = windows_cost,
+	.prepare = windows_prepare,
+	.run = windows_run,
 };

@@ -18,6 +18,11 @@ struct plane_blend {
 	float at_u, at_v, mean, add;
 };
 
+/** Windows over a plane: extents of rows, then of columns. */
+struct plane_window {
+	int64_t in[2], out[2], kernel[2], stride[2], dilation[2], begin[2];
+};
+
 struct plane_loops {
 	/** sum[0] += sum of (a - shift[0]),
 	 * sum[1] += sum of (a - shift[0]) (b - shift[1]) */
@@ -33,7 +38,22 @@ struct plane_loops {
 	 * is no number the last. */
 	void (*largest_of_4)(const int64_t extent[2], const float *x, float *y,
 			     int64_t *at, int64_t base);
+	/** The largest of each window over a plane, -infinity where it lies in
+	 * the padding altogether; what is no number wins. row: room for
+	 * plane_window_width() floats. */
+	void (*largest)(const struct plane_window *w, const float *x, float *y,
+			float *row);
 };
+
+/** Columns that the windows of a row reach over, padding included. */
+static inline int64_t plane_window_width(const struct plane_window *w)
+{
+	const int64_t reach = (w->out[1] - 1) * w->stride[1] +
+			      (w->kernel[1] - 1) * w->dilation[1] + 1;
+	const int64_t all = w->begin[1] + w->in[1];
+
+	return reach > all ? reach : all;
+}
 
 /** The widest level that this CPU runs. */
 const struct plane_loops *plane_loops(void);

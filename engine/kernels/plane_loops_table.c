@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Compiled once a level; PLANE_LOOPS_TABLE names the result. */
+#include <math.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <string.h>
@@ -160,9 +161,59 @@ static void largest_of_4(const int64_t extent[2], const float *x, float *y,
 	}
 }
 
+/* row = the larger of row and from */
+static void raise(const float *restrict from, int64_t n, float *restrict row)
+{
+	for (int64_t i = 0; i < n; i++)
+		row[i] = larger(from[i], row[i]);
+}
+
+/* Columns: taps lie `dilation` apart, windows `stride`, which is a constant in
+ * most calls. */
+INLINE void columns(const struct plane_window *w, int64_t stride,
+		    const float *restrict row, float *restrict y)
+{
+	const int64_t n = w->out[1];
+
+	for (int64_t j = 0; j < n; j++)
+		y[j] = row[j * stride];
+	for (int64_t t = 1; t < w->kernel[1]; t++) {
+		const float *restrict tap = row + t * w->dilation[1];
+
+		for (int64_t j = 0; j < n; j++)
+			y[j] = larger(tap[j * stride], y[j]);
+	}
+}
+
+static void largest(const struct plane_window *w, const float *x, float *y,
+		    float *row)
+{
+	const int64_t width = plane_window_width(w);
+
+	for (int64_t h = 0; h < w->out[0]; h++, y += w->out[1]) {
+		for (int64_t i = 0; i < width; i++)
+			row[i] = -INFINITY;
+		for (int64_t t = 0; t < w->kernel[0]; t++) {
+			const int64_t from =
+			    h * w->stride[0] - w->begin[0] + t * w->dilation[0];
+
+			if (from >= 0 && from < w->in[0])
+				raise(x + from * w->in[1], w->in[1],
+				      row + w->begin[1]);
+		}
+		if (w->stride[1] == 1)
+			columns(w, 1, row, y);
+		else if (w->stride[1] == 2)
+			columns(w, 2, row, y);
+		else
+			columns(w, w->stride[1], row, y);
+	}
+}
+
 extern const struct plane_loops PLANE_LOOPS_TABLE;
 const struct plane_loops PLANE_LOOPS_TABLE = {
 	.sums = sums,
 	.blend = blend,
 	.largest_of_4 = largest_of_4,
+	.largest = largest,
 };

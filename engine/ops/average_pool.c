@@ -453,6 +453,10 @@ static const struct op_attr grad_attrs[] = {
 };
 
 static const struct op_case mean_cases[] = {
+	{ .name = "a window far larger than the input",
+	  .graph = "y = AveragePool<kernel_shape=[1000000000], "
+		   "pads=[500000000,500000000]>(x:float[1,1,5])",
+	  .want = ERR_SHAPE },
 	{ .name = "images",
 	  .graph = "y = AveragePool<kernel_shape=[2,2], strides=[2,2]>(x:float[2,3,8,8])" },
 	{ .name = "padding",

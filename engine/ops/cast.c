@@ -12,6 +12,7 @@
 #include <string.h>
 
 #include "base/mem.h"
+#include "engine/kernels/convert_loops.h"
 #include "engine/ops/elementwise.h"
 
 enum { CAST_TEXT_MAX = 32, CAST_PARSE_MAX = 128 };
@@ -247,8 +248,12 @@ static void between_numbers(const struct kernel_call *call, int64_t first,
 	char *out = (char *)call->out[0] + (size_t)first * out_size;
 	const size_t n = (size_t)(last - first);
 
+	convert_run *run = convert_find(convert_loops(), from, to);
+
 	if (from == to)
 		memcpy(out, in, n * in_size);
+	else if (run)
+		run(in, last - first, out);
 	else
 		dtype_convert(from, in, to, out, n, attrs->saturate != 0);
 }

@@ -9,11 +9,12 @@
 #include <string.h>
 
 #include "base/mem.h"
+#include "engine/build.h"
 #include "engine/kernels/loops.h"
 #include "engine/ops/broadcast.h"
 #include "engine/ops/elementwise.h"
 
-enum { STRIP = 1024, NAME_CAP = 64 };
+enum { STRIP = 4096, NAME_CAP = 64 };
 
 /* How an input goes along with input 0. */
 enum walk { WALK_ALONG, WALK_STAYS, WALK_ROWS };
@@ -257,27 +258,63 @@ static const struct kernel *const chain_kernels[] = { &chain_strips,
 
 /* --- shapes --- */
 
+/* The row that a loop is of: its name up to the dot. NULL: no row whose
+ * results are floats, element by element. */
+static const struct op *row_of(const struct str *name)
+{
+	char text[NAME_CAP];
+	const struct op *op;
+	size_t n = 0;
+
+	while (n < name->len && n + 1 < sizeof(text) && name->bytes[n] != '.') {
+		text[n] = name->bytes[n];
+		n++;
+	}
+	text[n] = '\0';
+	op = build_find(text);
+	return op && op->kernels == elementwise_kernels ? op : NULL;
+}
+
+/* Operand j of a loop over n: the loops themselves do not look. */
+static bool may_read(const struct infer *infer, const struct op *op,
+		     const int64_t *operand, int j)
+{
+	const bool is_clip = strcmp(op->name, "Clip") == 0;
+	const bool is_unary =
+	    !op->in[1].name && !(op->in[0].flags & PORT_VARIADIC);
+	const int64_t from = operand[j];
+
+	if (j > (is_clip ? 2 : is_unary ? 0 : 1))
+		return from == CHAIN_NONE;
+	/* input 0 may be written over by the first link */
+	if (from == CHAIN_VALUE)
+		return !is_clip || j == 0;
+	if ((is_clip || is_unary) && j == 0)
+		return false;
+	if (from == CHAIN_NONE)
+		return is_clip;
+	return from >= 1 && from < (int64_t)infer->n_in &&
+	       (!is_clip || shape_count(&infer->in[from].shape) == 1);
+}
+
 static enum err_code check_link(const struct infer *infer, size_t i,
 				struct err *err)
 {
 	const struct chain_attrs *attrs = infer->attrs;
+	const int64_t *operand = attrs->operands.v + CHAIN_OPERANDS * i;
 	const struct loop *loop = loop_at(attrs, i, false);
+	const struct op *op = row_of(&attrs->ops.v[i]);
 
-	if (!loop || !loop->run[DTYPE_F32])
+	if (!op || !loop || !loop->run[DTYPE_F32])
 		return err_set(err, ERR_INVALID,
 			       "attribute 'ops': there is no loop '%.*s'",
 			       (int)attrs->ops.v[i].len, attrs->ops.v[i].bytes);
-	for (size_t j = 0; j < CHAIN_OPERANDS; j++) {
-		const int64_t from = attrs->operands.v[CHAIN_OPERANDS * i + j];
-
-		/* input 0 may be written over by the first link */
-		if (from < CHAIN_NONE || from >= (int64_t)infer->n_in ||
-		    from == 0 || (from == CHAIN_NONE && j == 0))
+	for (int j = 0; j < CHAIN_OPERANDS; j++)
+		if (!may_read(infer, op, operand, j))
 			return err_set(err, ERR_INVALID,
-				       "attribute 'operands': there is no "
-				       "input %lld",
-				       (long long)from);
-	}
+				       "attribute 'operands': %lld as operand "
+				       "%d of %s",
+				       (long long)operand[j], j, op->name);
 	return ERR_NONE;
 }
 
@@ -380,6 +417,17 @@ static const struct op_case chain_cases[] = {
 	  .want = ERR_INVALID },
 	{ .name = "an input too many",
 	  .graph = CHAIN("\"Add\"", "-1,1,-2", "0,0,0") "(x:float[3])",
+	  .want = ERR_INVALID },
+	{ .name = "a loop that gives truth",
+	  .graph =
+	      CHAIN("\"Less\"", "-1,1,-2", "0,0,0") "(x:float[3], a:float[])",
+	  .want = ERR_INVALID },
+	{ .name = "an operand too few",
+	  .graph = CHAIN("\"Add\"", "-1,-2,-2", "0,0,0") "(x:float[3])",
+	  .want = ERR_INVALID },
+	{ .name = "limits that are more than numbers",
+	  .graph =
+	      CHAIN("\"Clip\"", "-1,1,-2", "0,0,0") "(x:float[3], a:float[3])",
 	  .want = ERR_INVALID },
 	{ .name = "input 0 by its number",
 	  .graph = CHAIN("\"Neg\"", "0,-2,-2", "0,0,0") "(x:float[3])",

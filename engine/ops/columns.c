@@ -319,7 +319,8 @@ static enum err_code zip_infer(struct infer *infer, struct err *err)
 
 	if (rc)
 		return rc;
-	if ((attrs->strings.n && attrs->int64s.n) || (int64_t)n != rows.width)
+	if (!n || (attrs->strings.n && attrs->int64s.n) ||
+	    (int64_t)n != rows.width)
 		return infer_fail(err,
 				  "input 'X': expected as many columns as "
 				  "there are class labels, %zu, got %lld",
@@ -427,6 +428,9 @@ static const struct op_case one_hot_cases[] = {
 	{ 0 },
 };
 static const struct op_case zip_cases[] = {
+	{ .name = "no labels",
+	  .graph = "y = ai.onnx.ml.ZipMap(x:float[3,0])",
+	  .want = ERR_SHAPE },
 	{ .name = "strings",
 	  .graph = "v, k = "
 		   "ai.onnx.ml.ZipMap<classlabels_strings=[\"a\",\"b\"]>(x:"

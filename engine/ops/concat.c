@@ -58,6 +58,22 @@ struct pitch {
 	int64_t to, from;
 };
 
+static void copy_words(int64_t n, char *to, const char *from,
+		       const struct pitch *pitch)
+{
+	for (int64_t r = 0; r < n; r++)
+		memcpy(to + r * pitch->to, from + r * pitch->from,
+		       sizeof(uint32_t));
+}
+
+static void copy_long_words(int64_t n, char *to, const char *from,
+			    const struct pitch *pitch)
+{
+	for (int64_t r = 0; r < n; r++)
+		memcpy(to + r * pitch->to, from + r * pitch->from,
+		       sizeof(uint64_t));
+}
+
 static void copy_part(const struct cut *cut, char *to, const char *from,
 		      const struct pitch *pitch, int64_t bytes)
 {
@@ -66,9 +82,17 @@ static void copy_part(const struct cut *cut, char *to, const char *from,
 	kernel_slice(bytes, cut->n, cut->i, &first, &last);
 	if (first == last)
 		return;
-	for (int64_t r = cut->first; r < cut->last; r++)
-		memcpy(to + r * pitch->to + first,
-		       from + r * pitch->from + first, (size_t)(last - first));
+	to += cut->first * pitch->to + first;
+	from += cut->first * pitch->from + first;
+	/* single elements are not worth a call each */
+	if (last - first == sizeof(uint32_t))
+		copy_words(cut->last - cut->first, to, from, pitch);
+	else if (last - first == sizeof(uint64_t))
+		copy_long_words(cut->last - cut->first, to, from, pitch);
+	else
+		for (int64_t r = 0; r < cut->last - cut->first; r++)
+			memcpy(to + r * pitch->to, from + r * pitch->from,
+			       (size_t)(last - first));
 }
 
 static enum err_code concat_infer(struct infer *infer, struct err *err)
@@ -387,6 +411,9 @@ static const struct op_case concat_cases[] = {
 	{ .name = "axis out of range",
 	  .graph = "y = Concat<axis=2>(a:float[2,3], b:float[2,3])",
 	  .want = ERR_SHAPE },
+	{ .name = "single elements",
+	  .graph = "y = Concat<axis=1>(a:float[70,1], b:float[70,1], "
+		   "c:float[70,2])" },
 	{ 0 },
 };
 static const struct op_case split_cases[] = {

@@ -100,6 +100,21 @@ static struct shape told_shape(const struct conv_attrs *attrs)
 	return x;
 }
 
+void conv_lay_down(struct window *w)
+{
+	int64_t *const list[] = { w->in,       w->out,	 w->kernel, w->stride,
+				  w->dilation, w->begin, w->end };
+
+	if (w->n != 2 || w->in[2] != 1 || w->out[2] != 1 || w->kernel[2] != 1)
+		return;
+	for (size_t i = 0; i < sizeof(list) / sizeof(*list); i++) {
+		const int64_t extent = list[i][1];
+
+		list[i][1] = list[i][2];
+		list[i][2] = extent;
+	}
+}
+
 void conv_query(const struct kernel_query *query, struct conv *ret)
 {
 	const struct conv_attrs *attrs = query->attrs;
@@ -125,6 +140,7 @@ void conv_query(const struct kernel_query *query, struct conv *ret)
 		rc = conv_init(attrs, second, NULL, first, ret, NULL);
 	}
 	(void)rc; /* infer() has seen it pass */
+	conv_lay_down(&ret->window);
 }
 
 double conv_flops(const struct conv *conv)
@@ -440,6 +456,13 @@ static const struct op_case conv_cases[] = {
 	  .graph = "y = Conv<strides=[2,2]>(x:float[2,3,5,7], w:float[4,3,1,1])" },
 	{ .name = "larger than the input",
 	  .graph = "y = Conv<pads=[3,3,3,3]>(x:float[1,1,2,2], w:float[2,1,5,5])" },
+	{ .name = "one column",
+	  .graph = "y = Conv<strides=[2,1], pads=[2,0,1,0]>(x:float[2,16,37,1], "
+		   "w:float[24,16,5,1], b:float[24])" },
+	{ .name = "one column, dilation, groups",
+	  .graph = "y = Conv<dilations=[2,1], group=2>(x:float[2,6,23,1], w:float[4,3,3,1])" },
+	{ .name = "one column, padding beside it",
+	  .graph = "y = Conv<pads=[0,1,0,1]>(x:float[2,3,9,1], w:float[4,3,3,3])" },
 	{ .name = "sequence",
 	  .graph = "y = Conv<pads=[2,2]>(x:float[2,3,16], w:float[4,3,5], b:float[4])" },
 	{ .name = "volume",

@@ -61,6 +61,9 @@ conv_transpose_init(const struct conv_transpose_attrs *attrs,
 		    struct conv_transpose *ret, struct err *err);
 /** The geometry of a query that infer() let pass, of any row of the family. */
 void conv_query(const struct kernel_query *query, struct conv *ret);
+/** Turns a plane of one column into one of one row, whose elements lie alike:
+ * rows are what kernels take at once. For queries, not for shapes. */
+void conv_lay_down(struct window *window);
 /** Multiplications and additions. */
 double conv_flops(const struct conv *conv);
 

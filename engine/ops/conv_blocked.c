@@ -94,6 +94,7 @@ void conv_blocked_query(const struct kernel_query *query,
 	*ret = (struct conv_blocked){ 0 };
 	rc = geometry(query->attrs, query->n_in, query->in, ret, NULL);
 	(void)rc; /* infer() has seen it pass */
+	conv_lay_down(&ret->conv.window);
 }
 
 static enum err_code infer(struct infer *infer, struct err *err)

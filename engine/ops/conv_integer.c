@@ -14,7 +14,7 @@
 #include "engine/ops/int_product.h"
 #include "engine/ops/quantize.h"
 
-enum { COLUMNS_MAX = 256 };
+enum { COLUMNS_MAX = 256, PLANE_MAX = 1024 };
 
 /* Zero points and scales; n: how many there are */
 struct factor {
@@ -111,59 +111,94 @@ static void load_w(const void *ctx, const struct int_tile *tile, float *to)
 	}
 }
 
-/* The part of one row of outputs that lies in the tile, from one tap. */
-static void load_row(const struct conv_job *c, const struct int_tile *tile,
-		     const struct window_tap *tap, int64_t row,
-		     const int64_t plane_at, float *to)
-{
-	const struct window *win = &c->g.window;
-	const int64_t stride = win->stride[2];
-	int64_t out, in, first, last;
+/* One channel of x: where it begins, and as floats where it is small enough. */
+struct channel {
+	int64_t number, at;
+	bool is_loaded;
+	float plane[PLANE_MAX];
+};
 
-	window_row(win, tap, row, &out, &in);
-	first = out > tile->col ? out : tile->col;
-	last = out + tap->hi[2] - tap->lo[2];
-	if (last > tile->col + tile->n_cols)
-		last = tile->col + tile->n_cols;
-	if (stride == 1 && first < last) {
-		int_load(c->x_elem, c->x, plane_at + in + first - out,
-			 last - first, c->x_zero, to + first - tile->col);
-		return;
-	}
-	for (int64_t o = first; o < last; o++)
-		int_load(c->x_elem, c->x, plane_at + in + (o - out) * stride, 1,
-			 c->x_zero, to + o - tile->col);
+static void load_channel(const struct conv_job *c, int64_t number,
+			 struct channel *ret)
+{
+	const int64_t n = c->g.window.n_in;
+
+	ret->number = number;
+	ret->at = number * n;
+	ret->is_loaded = n <= PLANE_MAX;
+	if (ret->is_loaded)
+		int_load(c->x_elem, c->x, ret->at, n, c->x_zero, ret->plane);
 }
 
-/* One row of the columns: one tap of one channel, for the tile's outputs. */
+/* n outputs, the first of which has its source at `in` in the channel. */
+static void load_run(const struct conv_job *c, const struct channel *channel,
+		     int64_t in, int64_t n, float *to)
+{
+	const int64_t stride = c->g.window.stride[2];
+
+	if (channel->is_loaded && stride == 1)
+		memcpy(to, channel->plane + in, (size_t)n * sizeof(*to));
+	else if (channel->is_loaded)
+		for (int64_t o = 0; o < n; o++)
+			to[o] = channel->plane[in + o * stride];
+	else if (stride == 1)
+		int_load(c->x_elem, c->x, channel->at + in, n, c->x_zero, to);
+	else
+		for (int64_t o = 0; o < n; o++)
+			int_load(c->x_elem, c->x, channel->at + in + o * stride,
+				 1, c->x_zero, to + o);
+}
+
+/* One row of the columns: one tap of the channel, for the tile's outputs, of
+ * which row number r is at depth d and height h. */
 static void load_tap(const struct conv_job *c, const struct int_tile *tile,
-		     int64_t k, float *to)
+		     const struct channel *channel, int64_t tap_number,
+		     float *to)
 {
 	const struct window *win = &c->g.window;
-	const int64_t channel = tile->batch * c->g.c + k / win->n_taps;
-	const int64_t width = win->out[2];
+	const int64_t width = win->out[2], end = tile->col + tile->n_cols;
+	int64_t r = tile->col / width, d = r / win->out[1];
+	int64_t h = r % win->out[1];
 	struct window_tap tap;
 
-	window_tap(win, k % win->n_taps, &tap);
+	window_tap(win, tap_number, &tap);
 	memset(to, 0, (size_t)tile->n_cols * sizeof(*to));
-	for (int64_t r = tile->col / width;
-	     r <= (tile->col + tile->n_cols - 1) / width; r++) {
-		const int64_t d = r / win->out[1], h = r % win->out[1];
-		const int64_t height = tap.hi[1] - tap.lo[1];
+	for (; r * width < end; r++, h++) {
+		const int64_t row = r * width;
+		int64_t first = row + tap.lo[2], last = row + tap.hi[2], in;
 
-		if (d < tap.lo[0] || d >= tap.hi[0] || h < tap.lo[1] ||
-		    h >= tap.hi[1])
-			continue;
-		load_row(c, tile, &tap,
-			 (d - tap.lo[0]) * height + h - tap.lo[1],
-			 channel * win->n_in, to);
+		if (h == win->out[1]) {
+			h = 0;
+			d++;
+		}
+		in = ((d * win->stride[0] + tap.first[0]) * win->in[1] +
+		      h * win->stride[1] + tap.first[1]) *
+			 win->in[2] +
+		     tap.first[2];
+		first = first > tile->col ? first : tile->col;
+		last = last < end ? last : end;
+		if (d >= tap.lo[0] && d < tap.hi[0] && h >= tap.lo[1] &&
+		    h < tap.hi[1] && first < last)
+			load_run(c, channel,
+				 in + (first - row) * win->stride[2],
+				 last - first, to + first - tile->col);
 	}
 }
 
 static void load_x(const void *ctx, const struct int_tile *tile, float *to)
 {
-	for (int64_t l = 0; l < tile->n_k; l++)
-		load_tap(ctx, tile, tile->k + l, to + l * tile->n_cols);
+	const struct conv_job *c = ctx;
+	const int64_t n_taps = c->g.window.n_taps;
+	struct channel channel = { .number = -1 };
+
+	for (int64_t l = 0; l < tile->n_k; l++) {
+		const int64_t k = tile->k + l;
+		const int64_t number = tile->batch * c->g.c + k / n_taps;
+
+		if (number != channel.number)
+			load_channel(c, number, &channel);
+		load_tap(c, tile, &channel, k % n_taps, to + l * tile->n_cols);
+	}
 }
 
 static int64_t out_at(const struct conv_job *c, const struct int_tile *tile,

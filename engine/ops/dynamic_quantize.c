@@ -8,54 +8,29 @@
  */
 #include "engine/ops/quantize.h"
 
-static void find_range(const float *x, int64_t n, float *low, float *high)
-{
-	float least = 0, most = 0;
-
-	for (int64_t i = 0; i < n; i++) {
-		least = x[i] < least ? x[i] : least;
-		most = x[i] > most ? x[i] : most;
-	}
-	*low = least;
-	*high = most;
-}
-
-static void quantize_floats(const float *x, int64_t n, float scale, float zero,
-			    uint8_t *y)
-{
-	const float rounder = 12582912.0f, far = 512.0f;
-
-	for (int64_t i = 0; i < n; i++) {
-		const float q = x[i] / scale;
-		const float above = q > -far ? q : -far;
-		const float in = above < far ? above : far;
-		const float sum = ((in + rounder) - rounder) + zero;
-
-		y[i] = (uint8_t)(sum < 0 ? 0 : sum > 255 ? 255 : sum);
-	}
-}
+#include "engine/kernels/convert_loops.h"
 
 static void dynamic_run(const struct kernel_call *call, unsigned slice,
 			void *scratch)
 {
 	const int64_t n = shape_count(&call->query->in[0].shape);
-	float low, high, scale;
-	int32_t zero;
+	const struct convert_loops *loops = convert_loops();
+	struct byte_grid grid = { .high = UINT8_MAX };
+	float range[2];
 
 	(void)slice;
 	(void)scratch;
-	find_range(call->in[0], n, &low, &high);
-	scale = (high - low) / 255.0f;
-	if (!(scale > 0))
-		scale = 1;
-	zero = quantize_one((double)(-low / scale), 0, DTYPE_U8);
+	loops->range(call->in[0], n, range);
+	grid.scale = (range[1] - range[0]) / 255.0f;
+	if (!(grid.scale > 0))
+		grid.scale = 1;
+	grid.zero = quantize_one((double)(-range[0] / grid.scale), 0, DTYPE_U8);
 	if (call->out[0])
-		quantize_floats(call->in[0], n, scale, (float)zero,
-				call->out[0]);
+		loops->quantize(call->in[0], n, &grid, call->out[0]);
 	if (call->out[1])
-		*(float *)call->out[1] = scale;
+		*(float *)call->out[1] = grid.scale;
 	if (call->out[2])
-		*(uint8_t *)call->out[2] = (uint8_t)zero;
+		*(uint8_t *)call->out[2] = (uint8_t)grid.zero;
 }
 
 static enum err_code dynamic_infer(struct infer *infer, struct err *err)

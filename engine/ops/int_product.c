@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "engine/kernels/blas.h"
+#include "engine/kernels/convert_loops.h"
 
 /* DEPTH: as many products as a float adds up exactly */
 enum { ROWS = 128, COLUMNS = 256, DEPTH = 256 };
@@ -47,14 +48,6 @@ double int_job_cost(const struct int_job *job)
 {
 	return 1 + 3e-5 * (double)job->n_batch * (double)job->m *
 		       (double)job->n * (double)job->k;
-}
-
-/* Wraps, as sums of 32 bits may. */
-static void gather(const float *part, int64_t n, int32_t *sum)
-{
-	for (int64_t i = 0; i < n; i++)
-		sum[i] =
-		    (int32_t)((uint32_t)sum[i] + (uint32_t)(int32_t)part[i]);
 }
 
 static void plain_product(const struct int_tile *tile, const float *a,
@@ -103,7 +96,7 @@ static void run_tile(const struct int_job *job, struct int_tile *tile,
 			plain_product(tile, t->a, t->b, t->part);
 		else
 			blas_product(tile, t->a, t->b, t->part);
-		gather(t->part, n, t->sum);
+		convert_loops()->add_whole(t->part, n, t->sum);
 	}
 	job->store(job->ctx, tile, t->sum);
 }
@@ -134,15 +127,14 @@ void int_job_run(const struct int_job *job, unsigned n_slices, unsigned slice,
 void int_load(enum dtype elem, const void *from, int64_t at, int64_t n,
 	      int32_t zero, float *to)
 {
-	const uint8_t *u8 = (const uint8_t *)from + at;
-	const int8_t *i8 = (const int8_t *)from + at;
+	const struct byte_grid grid = { .scale = 1, .zero = zero };
 
 	if (elem == DTYPE_U8)
-		for (int64_t i = 0; i < n; i++)
-			to[i] = (float)((int32_t)u8[i] - zero);
+		convert_loops()->from_u8((const uint8_t *)from + at, n, &grid,
+					 to);
 	else
-		for (int64_t i = 0; i < n; i++)
-			to[i] = (float)((int32_t)i8[i] - zero);
+		convert_loops()->from_i8((const int8_t *)from + at, n, &grid,
+					 to);
 }
 
 void int_load_by(enum dtype elem, const void *from, int64_t at, int64_t n,

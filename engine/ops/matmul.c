@@ -15,7 +15,8 @@
 #include "engine/ops/reshape.h"
 
 static const struct kernel *const product_kernels[] = {
-	&product_onednn, &product_row, &product_blas, &product_plain, NULL
+	&product_panels, &product_onednn, &product_row,
+	&product_blas,	 &product_plain,  NULL
 };
 
 static enum err_code check_inner(int64_t from_a, int64_t from_b,
@@ -383,6 +384,9 @@ static const struct op_attr gemm_attrs[] = {
 static const struct op_case matmul_cases[] = {
 	{ .name = "matrices", .graph = "y = MatMul(a:float[3,5], b:float[5,7])" },
 	{ .name = "one row", .graph = "y = MatMul(a:float[1,70], b:float[70,131])" },
+	{ .name = "one row by a constant",
+	  .graph = "b = Reshape(Sin(Range(0, 2880, 1)), k:int64[2]={40,72}); "
+		   "y = MatMul(a:float[1,40], b)" },
 	{ .name = "one column", .graph = "y = MatMul(a:float[9,4], b:float[4,1])" },
 	{ .name = "large", .graph = "y = MatMul(a:float[65,130], b:float[130,67])" },
 	{ .name = "batches", .graph = "y = MatMul(a:float[2,3,4,5], b:float[2,3,5,6])" },
@@ -454,6 +458,12 @@ static const struct op_case matmul_t_cases[] = {
 static const struct op_case gemm_cases[] = {
 	{ .name = "plain", .graph = "y = Gemm(a:float[3,5], b:float[5,7])" },
 	{ .name = "bias", .graph = "y = Gemm(a:float[3,5], b:float[5,7], c:float[7])" },
+	{ .name = "two rows by a constant, scaled",
+	  .graph = "b = Reshape(Sin(Range(0, 3840, 1)), k:int64[2]={96,40}); "
+		   "y = Gemm<transB=1, alpha=0.5, beta=2>(a:float[2,40], b, c:float[2,1])" },
+	{ .name = "a column by a constant",
+	  .graph = "b = Reshape(Sin(Range(0, 2880, 1)), k:int64[2]={40,72}); "
+		   "y = Gemm<transA=1>(a:float[40,1], b, c:float[72])" },
 	{ .name = "bias of one row",
 	  .graph = "y = Gemm(a:float[1,70], b:float[70,131], c:float[131])" },
 	{ .name = "column bias",

@@ -404,9 +404,9 @@ static const struct kernel grad_kernel = {
 	.prepare = prepare,
 	.run = grad_run,
 };
-static const struct kernel *const max_kernels[] = { &max_pool_planes,
-						    &max_pool_onednn,
-						    &max_kernel, NULL };
+static const struct kernel *const max_kernels[] = {
+	&max_pool_planes, &max_pool_windows, &max_pool_onednn, &max_kernel, NULL
+};
 static const struct kernel *const global_kernels[] = { &global_kernel, NULL };
 static const struct kernel *const grad_kernels[] = { &grad_kernel, NULL };
 
@@ -456,6 +456,10 @@ static const struct op_attr grad_attrs[] = {
 };
 
 static const struct op_case max_cases[] = {
+	{ .name = "a window far larger than the input",
+	  .graph = "y = MaxPool<kernel_shape=[1000000000], "
+		   "pads=[500000000,500000000]>(x:float[1,1,5])",
+	  .want = ERR_SHAPE },
 	{ .name = "images",
 	  .graph = "y = MaxPool<kernel_shape=[3,3], strides=[2,2], "
 		   "pads=[1,1,1,1]>(x:float[2,3,9,9])" },
@@ -486,6 +490,13 @@ static const struct op_case max_cases[] = {
 	{ .name = "volume",
 	  .graph = "y, i = MaxPool<kernel_shape=[2,2,2], "
 		   "storage_order=1>(x:float[1,2,3,4,3])" },
+	{ .name = "values alone",
+	  .graph = "y = MaxPool<kernel_shape=[3,2]>(x:float[2,3,7,40])" },
+	{ .name = "values alone, wide steps",
+	  .graph = "y = MaxPool<kernel_shape=[3,2], strides=[2,3], dilations=[2,3], "
+		   "pads=[1,2,2,1]>(x:float[2,2,11,23])" },
+	{ .name = "values alone of a sequence",
+	  .graph = "y = MaxPool<kernel_shape=[3], strides=[2], pads=[1,1]>(x:float[2,3,37])" },
 	{ .name = "double", .graph = "y, i = MaxPool<kernel_shape=[2,2]>(x:double[1,2,4,4])" },
 	{ .name = "bytes", .graph = "y, i = MaxPool<kernel_shape=[2,2]>(x:uint8[1,2,4,4])" },
 	{ .name = "no batch", .graph = "y, i = MaxPool<kernel_shape=[2,2]>(x:float[0,2,4,4])" },

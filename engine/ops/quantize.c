@@ -8,6 +8,7 @@
  */
 #include "engine/ops/quantize.h"
 
+#include "engine/kernels/convert_loops.h"
 #include "engine/ops/elementwise.h"
 
 enum { CHUNK = 256 };
@@ -117,6 +118,42 @@ static void store_ints(enum dtype to, const int32_t *from, int64_t n,
 			((uint16_t *)data)[i] = (uint16_t)from[i];
 }
 
+/* The whole piece at once where it has one scale and all is float or bytes;
+ * false: it has not been done. */
+static bool quantize_at_once(const struct quantizer *z, const struct piece *p)
+{
+	struct byte_grid grid;
+
+	if (p->step || z->x.elem != DTYPE_F32 || z->scale.elem != DTYPE_F32 ||
+	    z->precision != DTYPE_F32 || dtype_info(z->to)->size != 1 ||
+	    !quantized_range(z->to, &grid.low, &grid.high))
+		return false;
+	grid.scale = scale_at(DTYPE_F32, z->scale.data, p->scale);
+	grid.zero = quantized_at(z->zero.elem, z->zero.data, p->scale);
+	convert_loops()->quantize((const float *)z->x.data + p->at, p->n, &grid,
+				  (uint8_t *)z->out + p->at);
+	return true;
+}
+
+static bool dequantize_at_once(const struct quantizer *z, const struct piece *p)
+{
+	float *out = (float *)z->out + p->at;
+	struct byte_grid grid = { 0 };
+
+	if (p->step || z->scale.elem != DTYPE_F32 || z->to != DTYPE_F32 ||
+	    (z->x.elem != DTYPE_U8 && z->x.elem != DTYPE_I8))
+		return false;
+	grid.scale = scale_at(DTYPE_F32, z->scale.data, p->scale);
+	grid.zero = quantized_at(z->zero.elem, z->zero.data, p->scale);
+	if (z->x.elem == DTYPE_U8)
+		convert_loops()->from_u8((const uint8_t *)z->x.data + p->at,
+					 p->n, &grid, out);
+	else
+		convert_loops()->from_i8((const int8_t *)z->x.data + p->at,
+					 p->n, &grid, out);
+	return true;
+}
+
 static void quantize_piece(const struct quantizer *z, const struct piece *p)
 {
 	float x[CHUNK], scale[CHUNK], shift[CHUNK];
@@ -187,10 +224,11 @@ static enum err_code find_grid(const struct fact *in, unsigned n_in,
 			       attrs->axis, attrs->block_size, names, ret, err);
 }
 
-static void run_pieces(const struct kernel_call *call, unsigned slice,
-		       const struct quantizer *z,
-		       void (*run)(const struct quantizer *,
-				   const struct piece *))
+static void
+run_pieces(const struct kernel_call *call, unsigned slice,
+	   const struct quantizer *z,
+	   bool (*at_once)(const struct quantizer *, const struct piece *),
+	   void (*run)(const struct quantizer *, const struct piece *))
 {
 	const struct kernel_query *q = call->query;
 	struct scale_grid grid;
@@ -205,9 +243,12 @@ static void run_pieces(const struct kernel_call *call, unsigned slice,
 	for (p.at = first; p.at < last; p.at += p.n) {
 		const struct scale_run r = scale_run_at(&grid, p.at, last);
 
-		p.n = r.n < CHUNK ? r.n : CHUNK;
+		p.n = r.n;
 		p.scale = r.scale;
 		p.step = r.step;
+		if (at_once(z, &p))
+			continue;
+		p.n = r.n < CHUNK ? r.n : CHUNK;
 		run(z, &p);
 	}
 }
@@ -236,7 +277,7 @@ static void quantize_run(const struct kernel_call *call, unsigned slice,
 	};
 
 	(void)scratch;
-	run_pieces(call, slice, &z, quantize_piece);
+	run_pieces(call, slice, &z, quantize_at_once, quantize_piece);
 }
 
 static void dequantize_run(const struct kernel_call *call, unsigned slice,
@@ -251,7 +292,7 @@ static void dequantize_run(const struct kernel_call *call, unsigned slice,
 	};
 
 	(void)scratch;
-	run_pieces(call, slice, &z, dequantize_piece);
+	run_pieces(call, slice, &z, dequantize_at_once, dequantize_piece);
 }
 
 /* ---- shapes -------------------------------------------------------------- */

@@ -38,20 +38,9 @@ struct source {
 typedef void draw_fn(const struct kernel_call *call, struct rng rng,
 		     int64_t first, int64_t n, double *to);
 
-static enum err_code check_type(const struct infer *infer, struct err *err)
-{
-	const enum dtype elem = infer->out[0].type.elem;
-
-	if (elem != DTYPE_STRING && elem != DTYPE_C64 && elem != DTYPE_C128)
-		return ERR_NONE;
-	return err_set(err, ERR_INVALID,
-		       "output 'output': %s is no type of random numbers",
-		       dtype_info(elem)->name);
-}
-
 static enum err_code like_infer(struct infer *infer, struct err *err)
 {
-	const enum err_code rc = check_type(infer, err);
+	const enum err_code rc = infer_real(infer, err);
 
 	return rc ? rc : infer_same(infer, err);
 }
@@ -60,7 +49,7 @@ static enum err_code shape_infer(struct infer *infer, struct err *err)
 {
 	const struct random_attrs *attrs = infer->attrs;
 	struct shape *y = &infer->out[0].shape;
-	enum err_code rc = check_type(infer, err);
+	enum err_code rc = infer_real(infer, err);
 
 	if (rc)
 		return rc;
@@ -81,7 +70,7 @@ static enum err_code multinomial_infer(struct infer *infer, struct err *err)
 	const struct random_attrs *attrs = infer->attrs;
 	const struct shape *x = &infer->in[0].shape;
 	struct shape *y = &infer->out[0].shape;
-	enum err_code rc = check_type(infer, err);
+	enum err_code rc = infer_real(infer, err);
 
 	if (rc)
 		return rc;

@@ -8,6 +8,7 @@
 #include "engine/kernels/loops.h"
 #include "engine/kernels/row_loops.h"
 #include "engine/ops/recurrent.h"
+#include "engine/pack.h"
 
 /* CHUNK_ROWS: of inputs that are multiplied at once; PART_ROWS: the least part
  * of a batch; FEW_ROWS: up to here a product is read row by row; PANEL_ROWS: or
@@ -44,7 +45,7 @@ struct extents {
 
 /* Constant weights of all directions in panels, by recurrent_blas. */
 struct packed {
-	float *w, *u;
+	struct pack *w, *u;	/* NULL: not packed */
 	int64_t w_step, u_step; /* from one direction to the next */
 };
 
@@ -284,9 +285,11 @@ static void find_panels(const struct kernel_call *call, struct job *job)
 
 	job->packs_u = packs_u(call->query, &job->r, job->n_rows);
 	if (packed && packed->w)
-		job->w_panels = packed->w + job->direction * packed->w_step;
+		job->w_panels = (const float *)pack_bytes(packed->w) +
+				job->direction * packed->w_step;
 	if (packed && packed->u)
-		job->u_panels = packed->u + job->direction * packed->u_step;
+		job->u_panels = (const float *)pack_bytes(packed->u) +
+				job->direction * packed->u_step;
 }
 
 static void run_slice(const struct kernel_call *call, unsigned slice,
@@ -361,48 +364,84 @@ static enum err_code no_memory(struct err *err)
 	return err_set(err, ERR_NO_MEMORY, "recurrent: out of memory");
 }
 
+/* Panels of each direction's n rows, then of the rest, of k elements each. */
+struct panels {
+	int64_t n, rest, k, n_directions;
+};
+
+static int64_t panels_step(const struct panels *p)
+{
+	return panel_size(p->n, p->k) + panel_size(p->rest, p->k);
+}
+
+static enum err_code fill_panels(const void *data, const void *plain, void *to,
+				 struct err *err)
+{
+	const struct panels *p = data;
+	const float *from = plain;
+	float *at = to;
+
+	(void)err;
+	for (int64_t d = 0; d < p->n_directions; d++) {
+		pack(from, p->n, p->k, at);
+		pack(from + p->n * p->k, p->rest, p->k,
+		     at + panel_size(p->n, p->k));
+		from += (p->n + p->rest) * p->k;
+		at += panels_step(p);
+	}
+	return ERR_NONE;
+}
+
+static enum err_code get_panels(const struct kernel_query *q, const void *plain,
+				const struct panels *p, struct pack **ret,
+				struct err *err)
+{
+	const size_t n = (size_t)(p->n_directions * (p->n + p->rest) * p->k);
+	const size_t n_packed = (size_t)(p->n_directions * panels_step(p));
+	const struct pack_wish wish = { .plain = plain,
+					.plain_bytes = n * sizeof(float),
+					.form = p,
+					.form_bytes = sizeof(*p),
+					.bytes = n_packed * sizeof(float),
+					.make = fill_panels,
+					.data = p };
+
+	return pack_get(q->packs, &wish, ret, err);
+}
+
 static enum err_code pack_w(const struct kernel_query *q,
 			    const struct recurrent *r, struct packed *packed,
 			    struct err *err)
 {
-	const int64_t width = r->n_gates * r->n_hidden;
-	const float *w = q->in[RECURRENT_W].value;
+	const struct panels p = { .n = r->n_gates * r->n_hidden,
+				  .k = r->n_in,
+				  .n_directions = r->n_directions };
 
-	packed->w_step = panel_size(width, r->n_in);
-	packed->w = mem_aligned((size_t)packed->w_step * r->n_directions *
-				sizeof(float));
-	if (!packed->w)
-		return no_memory(err);
-	for (unsigned d = 0; d < r->n_directions; d++)
-		pack(w + d * width * r->n_in, width, r->n_in,
-		     packed->w + d * packed->w_step);
-	return ERR_NONE;
+	packed->w_step = panels_step(&p);
+	return get_panels(q, q->in[RECURRENT_W].value, &p, &packed->w, err);
 }
 
+/* As pack_u_f32() does. */
 static enum err_code pack_r(const struct kernel_query *q,
 			    const struct recurrent *r, struct packed *packed,
 			    struct err *err)
 {
-	const int64_t size = r->n_gates * r->n_hidden * r->n_hidden;
-	const float *u = q->in[RECURRENT_R].value;
+	const int64_t apart = r->kind == RECURRENT_GRU ? 1 : 0;
+	const struct panels p = { .n = (r->n_gates - apart) * r->n_hidden,
+				  .rest = apart * r->n_hidden,
+				  .k = r->n_hidden,
+				  .n_directions = r->n_directions };
 
-	packed->u_step = u_panels_size(r);
-	packed->u = mem_aligned((size_t)packed->u_step * r->n_directions *
-				sizeof(float));
-	if (!packed->u)
-		return no_memory(err);
-	for (unsigned d = 0; d < r->n_directions; d++)
-		(void)pack_u_f32(r, u + d * size,
-				 packed->u + d * packed->u_step);
-	return ERR_NONE;
+	packed->u_step = panels_step(&p);
+	return get_panels(q, q->in[RECURRENT_R].value, &p, &packed->u, err);
 }
 
 static void packed_finish(void *state)
 {
 	struct packed *packed = state;
 
-	mem_free(packed->w);
-	mem_free(packed->u);
+	pack_put(packed->w);
+	pack_put(packed->u);
 	mem_free(packed);
 }
 

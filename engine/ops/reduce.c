@@ -348,6 +348,8 @@ static const struct op_case reduce_log_sum_exp_cases[] = {
 static const struct op_case reduce_max_cases[] = {
 	{ .name = "rows",
 	  .graph = "y = ReduceMax(x:float[3,35], a:int64[1]={1})" },
+	{ .name = "short rows",
+	  .graph = "y = ReduceMax(x:float[7,11,3], a:int64[1]={2})" },
 	{ .name = "columns",
 	  .graph = "y = ReduceMax(x:float[35,3], a:int64[1]={0})" },
 	{ .name = "integers",
@@ -371,6 +373,8 @@ static const struct op_case reduce_mean_cases[] = {
 	  .graph = "y = ReduceMean(x:int32[3,7], a:int64[1]={1})" },
 	{ .name = "doubles",
 	  .graph = "y = ReduceMean(x:double[3,7], a:int64[1]={0})" },
+	{ .name = "short rows of integers",
+	  .graph = "y = ReduceMean(x:int64[70,4], a:int64[1]={1})" },
 	{ 0 },
 };
 static const struct op_case reduce_min_cases[] = {
@@ -423,6 +427,8 @@ static const struct op_case reduce_sum_cases[] = {
 	{ .name = "axis twice",
 	  .graph = "y = ReduceSum(x:float[3,4], a:int64[2]={1,-1})",
 	  .want = ERR_SHAPE },
+	{ .name = "short rows",
+	  .graph = "y = ReduceSum(x:float[70,16], a:int64[1]={1})" },
 	{ 0 },
 };
 static const struct op_case reduce_sum_square_cases[] = {

@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "engine/ops/reduce_loops.h"
+/* Compiled once a level of CPU; REDUCE_FN_OF names the result. */
+#include "engine/ops/reduce_loops_priv.h"
 
 #include <math.h>
 
 enum { REDUCE_LANES = 16, REDUCE_TILE = 64 };
 
 struct block {
-	int64_t rows, columns, pitch;
-	const double *shift; /* of each column */
+	int64_t rows, columns, pitch, step; /* step: between columns */
+	const double *shift;		    /* of each column */
 };
 
 static double finite_or_0(double x)
@@ -38,6 +39,15 @@ static int64_t reduce_width(const struct reduce *r, int64_t i, int64_t last)
 	if (width > inner - i % inner)
 		width = inner - i % inner;
 	return width > last - i ? last - i : width;
+}
+
+/* Results of few neighbours each, one result behind the other. Their lanes hold
+ * an element each, so that results side by side give the same bits. */
+static bool is_short(const struct reduce *r)
+{
+	return !r->is_inner_kept && r->n_reduced == 1 && r->n_kept == 1 &&
+	       r->count > 0 && r->count <= REDUCE_LANES &&
+	       r->rule->map != MAP_EXP;
 }
 
 /* Steps over the first n reduced axes; false at the end. */
@@ -122,7 +132,7 @@ static bool reduce_next(const struct reduce *r, unsigned n, int64_t *at,
 #undef IS_NAN
 #undef IS_NEGATIVE
 
-reduce_fn *reduce_fn_of(enum dtype dtype)
+reduce_fn *REDUCE_FN_OF(enum dtype dtype)
 {
 	static reduce_fn *const fn[DTYPE_COUNT] = {
 		[DTYPE_F32] = reduce_f32, [DTYPE_F64] = reduce_f64,

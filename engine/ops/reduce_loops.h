@@ -47,7 +47,9 @@ struct reduce {
 typedef void reduce_fn(const struct reduce *r, const void *x, void *y,
 		       int64_t first, int64_t last);
 
-/** The loops of an element type, or NULL. */
+/** The loops of an element type, or NULL: the widest level of this CPU. */
 reduce_fn *reduce_fn_of(enum dtype dtype);
+/** Level i of loop_levels(). */
+reduce_fn *reduce_fn_of_level(enum dtype dtype, unsigned level);
 
 #endif

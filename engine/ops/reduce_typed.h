@@ -11,7 +11,7 @@
 
 static void NAME(sum)(const struct block *b, const T *x, ACC *acc)
 {
-	if (b->columns == REDUCE_LANES) {
+	if (b->columns == REDUCE_LANES && b->step == 1) {
 		for (int64_t r = 0; r < b->rows; r++)
 			for (int j = 0; j < REDUCE_LANES; j++)
 				acc[j] += (ACC)x[r * b->pitch + j];
@@ -19,14 +19,14 @@ static void NAME(sum)(const struct block *b, const T *x, ACC *acc)
 	}
 	for (int64_t r = 0; r < b->rows; r++)
 		for (int64_t j = 0; j < b->columns; j++)
-			acc[j] += (ACC)x[r * b->pitch + j];
+			acc[j] += (ACC)x[r * b->pitch + j * b->step];
 }
 
 static void NAME(absolute)(const struct block *b, const T *x, ACC *acc)
 {
 	for (int64_t r = 0; r < b->rows; r++) {
 		for (int64_t j = 0; j < b->columns; j++) {
-			T v = x[r * b->pitch + j];
+			T v = x[r * b->pitch + j * b->step];
 
 			acc[j] += IS_NEGATIVE(v) ? (ACC)0 - (ACC)v : (ACC)v;
 		}
@@ -37,7 +37,7 @@ static void NAME(square)(const struct block *b, const T *x, ACC *acc)
 {
 	for (int64_t r = 0; r < b->rows; r++) {
 		for (int64_t j = 0; j < b->columns; j++) {
-			ACC v = (ACC)x[r * b->pitch + j];
+			ACC v = (ACC)x[r * b->pitch + j * b->step];
 
 			acc[j] += v * v;
 		}
@@ -48,7 +48,7 @@ static void NAME(product)(const struct block *b, const T *x, ACC *acc)
 {
 	for (int64_t r = 0; r < b->rows; r++)
 		for (int64_t j = 0; j < b->columns; j++)
-			acc[j] *= (ACC)x[r * b->pitch + j];
+			acc[j] *= (ACC)x[r * b->pitch + j * b->step];
 }
 
 /* what is no number wins */
@@ -56,10 +56,9 @@ static void NAME(largest)(const struct block *b, const T *x, ACC *acc)
 {
 	for (int64_t r = 0; r < b->rows; r++) {
 		for (int64_t j = 0; j < b->columns; j++) {
-			T v = x[r * b->pitch + j];
+			T v = x[r * b->pitch + j * b->step];
 
-			if (v > (T)acc[j] || IS_NAN(v))
-				acc[j] = (ACC)v;
+			acc[j] = v > (T)acc[j] || IS_NAN(v) ? (ACC)v : acc[j];
 		}
 	}
 }
@@ -68,10 +67,9 @@ static void NAME(smallest)(const struct block *b, const T *x, ACC *acc)
 {
 	for (int64_t r = 0; r < b->rows; r++) {
 		for (int64_t j = 0; j < b->columns; j++) {
-			T v = x[r * b->pitch + j];
+			T v = x[r * b->pitch + j * b->step];
 
-			if (v < (T)acc[j] || IS_NAN(v))
-				acc[j] = (ACC)v;
+			acc[j] = v < (T)acc[j] || IS_NAN(v) ? (ACC)v : acc[j];
 		}
 	}
 }
@@ -81,7 +79,8 @@ static void NAME(exponential)(const struct block *b, const T *x, ACC *acc)
 	for (int64_t r = 0; r < b->rows; r++)
 		for (int64_t j = 0; j < b->columns; j++)
 			acc[j] +=
-			    (ACC)exp((double)x[r * b->pitch + j] - b->shift[j]);
+			    (ACC)exp((double)x[r * b->pitch + j * b->step] -
+				     b->shift[j]);
 }
 
 static void NAME(block)(enum reduce_map map, const struct block *b, const T *x,
@@ -139,7 +138,7 @@ static void NAME(walk)(const struct reduce *r, enum reduce_map map, const T *x,
 {
 	const unsigned last = r->n_reduced - 1;
 	const int64_t n = r->reduced_dim[last];
-	struct block b = { .columns = width, .shift = shift };
+	struct block b = { .columns = width, .step = 1, .shift = shift };
 	int64_t at[SHAPE_MAX_RANK] = { 0 }, from = 0;
 
 	for (int j = 0; j < (r->is_inner_kept ? width : REDUCE_LANES); j++)
@@ -180,6 +179,19 @@ static T NAME(finish)(const struct reduce *r, ACC acc, double shift)
 	}
 }
 
+/* The same for results that are few neighbours each, side by side. */
+static void NAME(walk_short)(const struct reduce *r, const T *x, int64_t width,
+			     ACC *acc)
+{
+	const struct block b = {
+		.rows = r->count, .columns = width, .pitch = 1, .step = r->count
+	};
+
+	for (int64_t j = 0; j < width; j++)
+		acc[j] = NAME(start)(r->rule->map);
+	NAME(block)(r->rule->map, &b, x, acc);
+}
+
 /* Results number first to last - 1. */
 static void NAME(reduce)(const struct reduce *r, const void *from, void *to,
 			 int64_t first, int64_t last)
@@ -190,7 +202,13 @@ static void NAME(reduce)(const struct reduce *r, const void *from, void *to,
 	ACC acc[REDUCE_TILE];
 	int64_t width;
 
-	for (int64_t i = first; i < last; i += width) {
+	for (int64_t i = first; i < last && is_short(r); i += width) {
+		width = last - i < REDUCE_TILE ? last - i : REDUCE_TILE;
+		NAME(walk_short)(r, x + i * r->count, width, acc);
+		for (int64_t j = 0; j < width; j++)
+			y[i + j] = NAME(finish)(r, acc[j], 0);
+	}
+	for (int64_t i = first; i < last && !is_short(r); i += width) {
 		const int64_t at = reduce_offset(r, i);
 
 		width = reduce_width(r, i, last);

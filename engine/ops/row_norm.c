@@ -495,6 +495,8 @@ static const struct op_attr grad_attrs[] = {
 };
 
 static const struct op_case layer_cases[] = {
+	{ .name = "statistics of doubles",
+	  .graph = "y, m, r = LayerNormalization<stash_type=11>(x:float[2,5,6], s:float[6])" },
 	{ .name = "last axis",
 	  .graph = "y = LayerNormalization(x:float[2,5,6], s:float[6], b:float[6])" },
 	{ .name = "two axes",

@@ -61,8 +61,10 @@ static enum err_code one_number(const struct infer *infer, unsigned i,
 static enum err_code window_infer(struct infer *infer, struct err *err)
 {
 	int64_t size;
-	enum err_code rc = one_number(infer, 0, 0, &size, err);
+	enum err_code rc = infer_real(infer, err);
 
+	if (!rc)
+		rc = one_number(infer, 0, 0, &size, err);
 	if (rc)
 		return rc;
 	infer->out[0].shape = (struct shape){ 1, { size } };
@@ -111,8 +113,10 @@ static enum err_code mel_infer(struct infer *infer, struct err *err)
 					     "upper_edge_hertz" };
 	struct shape *y = &infer->out[0].shape;
 	int64_t bins, length;
-	enum err_code rc = one_number(infer, 0, 0, &bins, err);
+	enum err_code rc = infer_real(infer, err);
 
+	if (!rc)
+		rc = one_number(infer, 0, 0, &bins, err);
 	if (!rc)
 		rc = one_number(infer, 1, 0, &length, err);
 	for (unsigned i = 0; i < 5 && !rc; i++)
@@ -286,6 +290,9 @@ static const struct op_case hamming_cases[] = {
 	{ 0 },
 };
 static const struct op_case hann_cases[] = {
+	{ .name = "texts",
+	  .graph = "y = HannWindow<output_datatype=8>(s:int64[]={5})",
+	  .want = ERR_INVALID },
 	{ .name = "periodic", .graph = "y = HannWindow(n:int64[]={10})" },
 	{ .name = "half",
 	  .graph = "y = HannWindow<output_datatype=10>(n:int64[]={9})" },
@@ -298,6 +305,11 @@ static const struct op_case hann_cases[] = {
 	{ 0 },
 };
 static const struct op_case mel_cases[] = {
+	{ .name = "complex",
+	  .graph = "y = MelWeightMatrix<output_datatype=14>(b:int64[]={4}, "
+		   "l:int64[]={16}, "
+		   "r:int64[]={8000}, f:float[]={0}, t:float[]={4000})",
+	  .want = ERR_INVALID },
 	{ .name = "speech",
 	  .graph = "y = MelWeightMatrix(b:int64[]={8}, n:int64[]={64}, "
 		   "r:int64[]={8192}, l:float[]={0}, h:float[]={4096})" },

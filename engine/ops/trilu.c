@@ -93,10 +93,13 @@ static enum err_code trilu_vjp(struct vjp *vjp, struct err *err)
 
 static enum err_code eye_infer(struct infer *infer, struct err *err)
 {
+	enum err_code rc;
+
 	if (infer->in[0].shape.rank != 2)
 		return infer_fail(err, "input 'input': expected rank 2, got %u",
 				  infer->in[0].shape.rank);
-	return infer_same(infer, err);
+	rc = infer_real(infer, err);
+	return rc ? rc : infer_same(infer, err);
 }
 
 static void eye_run(const struct kernel_call *call, unsigned slice,
@@ -192,6 +195,9 @@ static const struct op_case trilu_cases[] = {
 	{ 0 },
 };
 static const struct op_case eye_cases[] = {
+	{ .name = "texts",
+	  .graph = "y = EyeLike<dtype=8>(x:float[2,2])",
+	  .want = ERR_INVALID },
 	{ .name = "square", .graph = "y = EyeLike(x:float[3,3])" },
 	{ .name = "upper", .graph = "y = EyeLike<k=2>(x:int32[3,4])" },
 	{ .name = "lower",

@@ -5,6 +5,8 @@
 
 #include "engine/op.h"
 
+enum { TAPS_FREE = 1 << 14, TAPS_PER_ELEMENT = 64 };
+
 enum pad_mode { PAD_NOTSET, PAD_SAME_UPPER, PAD_SAME_LOWER, PAD_VALID };
 
 static const char *const pad_names[] = { "NOTSET", "SAME_UPPER", "SAME_LOWER",
@@ -135,6 +137,21 @@ static enum err_code product(const int64_t extent[WINDOW_DIMS], int64_t *ret,
 	return ERR_NONE;
 }
 
+/* Loops go over all taps, and padding may make room for any number of them:
+ * what is far larger than the input is refused. */
+static enum err_code check_taps(const struct window *w, struct err *err)
+{
+	const int64_t most = TAPS_FREE + w->n_in * TAPS_PER_ELEMENT;
+
+	if (w->n_taps <= most)
+		return ERR_NONE;
+	return infer_fail(err,
+			  "input 'X': a window of %lld elements over %lld is "
+			  "too large; expected %lld at most",
+			  (long long)w->n_taps, (long long)w->n_in,
+			  (long long)most);
+}
+
 enum err_code window_init(const struct window_attrs *attrs,
 			  const struct attr_ints *kernel, const struct shape *x,
 			  struct window *ret, struct err *err)
@@ -171,6 +188,8 @@ enum err_code window_init(const struct window_attrs *attrs,
 		rc = product(w.out, &w.n_out, err);
 	if (!rc)
 		rc = product(w.kernel, &w.n_taps, err);
+	if (!rc)
+		rc = check_taps(&w, err);
 	if (rc)
 		return rc;
 	*ret = w;

@@ -6,6 +6,7 @@
 
 #include "engine/ops/elementwise.h"
 #include "engine/ops/reshape.h"
+#include "engine/ops/resize.h"
 #include "engine/passes/blocked_priv.h"
 
 enum { OPERANDS = 16 };
@@ -217,6 +218,79 @@ static bool mean(struct blocking *b, const struct graph_node *node)
 	return seen == (1U << rank) - 4 && global_pool(b, node);
 }
 
+/* Input i when it is given; VALUE_NONE else. */
+static int32_t input(const struct blocking *b, const struct graph_node *node,
+		     int32_t i)
+{
+	return i < node->n_in ? graph_in(b->graph, node)[i] : VALUE_NONE;
+}
+
+/* Of the plane alone, and of zeros where lanes hold none. */
+static bool pad(struct blocking *b, const struct graph_node *node)
+{
+	const int32_t in = graph_in(b->graph, node)[0];
+	const int32_t out = graph_out(b->graph, node)[0];
+	int32_t operand[3] = { VALUE_NONE, input(b, node, 1),
+			       input(b, node, 2) };
+	int64_t pads[2 * SHAPE_MAX_RANK] = { 0 };
+	const struct fact *known;
+	const int64_t *list;
+	unsigned rank;
+
+	if (!has_twin(b, node) || input(b, node, 3) != VALUE_NONE ||
+	    !blocking_is_full(b, in))
+		return false;
+	known = blocking_fact(b, operand[1]);
+	list = known->value;
+	rank = blocking_fact(b, in)->shape.rank;
+	if (!list || shape_count(&known->shape) != 2 * (int64_t)rank ||
+	    list[0] || list[1] || list[rank] || list[rank + 1])
+		return false;
+	for (unsigned i = 0; i < rank; i++) {
+		pads[i] = list[i];
+		pads[rank + 1 + i] = list[rank + i];
+	}
+	if (operand[2] != VALUE_NONE)
+		b->is_read[operand[2]] = true;
+	operand[0] = b->twin[in];
+	operand[1] = build_ints(&b->build, pads, 2 * ((size_t)rank + 1));
+	build_row(&b->build, node->op, node->attrs, operand, 3, &b->twin[out],
+		  1);
+	return true;
+}
+
+/* Of the plane alone, by scales; lanes keep theirs. */
+static bool resize(struct blocking *b, const struct graph_node *node)
+{
+	const struct resize_attrs *attrs = node->attrs;
+	const int32_t in = graph_in(b->graph, node)[0];
+	const int32_t out = graph_out(b->graph, node)[0];
+	int32_t operand[3] = { VALUE_NONE, VALUE_NONE, input(b, node, 2) };
+	struct tensor_view view = { .dtype = DTYPE_F32, .shape = { 1, { 0 } } };
+	float scales[SHAPE_MAX_RANK];
+	const struct fact *known;
+	unsigned rank;
+
+	if (!has_twin(b, node) || operand[2] == VALUE_NONE || attrs->axes.n ||
+	    !strcmp(attrs->coordinate, "tf_crop_and_resize"))
+		return false;
+	known = blocking_fact(b, operand[2]);
+	rank = blocking_fact(b, in)->shape.rank;
+	if (!known->value || shape_count(&known->shape) != (int64_t)rank)
+		return false;
+	memcpy(scales, known->value, rank * sizeof(scales[0]));
+	if (scales[0] != 1 || scales[1] != 1)
+		return false;
+	scales[rank] = 1;
+	view.data = scales;
+	view.shape.dim[0] = rank + 1;
+	operand[0] = b->twin[in];
+	operand[2] = build_const(&b->build, &view);
+	build_row(&b->build, node->op, node->attrs, operand, 3, &b->twin[out],
+		  1);
+	return true;
+}
+
 /* Channels that fill their blocks, but perhaps the last ones. */
 static bool concat(struct blocking *b, const struct graph_node *node)
 {
@@ -262,8 +336,10 @@ blocking_rule *blocking_rule_of(const struct op *op)
 		{ "HardSwish", activation },
 		{ "LeakyRelu", activation },
 		{ "MaxPool", pool },
+		{ "Pad", pad },
 		{ "ReduceMean", mean },
 		{ "Relu", activation },
+		{ "Resize", resize },
 		{ "Sigmoid", activation },
 		{ "Swish", activation },
 		{ "Tanh", activation },

@@ -33,6 +33,7 @@ static bool climb(const struct edit *edit, const struct graph_node *node,
 {
 	ret->node = node;
 	ret->beside = VALUE_NONE;
+	ret->is_left = false;
 	*ret_next = edit_in(edit, node, 0);
 	if (edit_is(node, "Cast"))
 		return true;

@@ -31,14 +31,38 @@ static enum dtype wide_of(enum dtype elem)
 	return wide == DTYPE_NONE ? elem : wide;
 }
 
+/* A node that only moves elements, all of which were made wide: it may as well
+ * move those, and what reads it needs no cast. */
+static bool moves_wide(const struct widen *widen, const struct graph_node *node)
+{
+	const int32_t *in = graph_in(widen->graph, node);
+	bool found = false;
+
+	if (!(node->op->flags & (OP_MOVES | OP_VIEW)))
+		return false;
+	for (int32_t i = 0; i < node->n_in; i++) {
+		const enum dtype elem = elem_of(widen, in[i]);
+
+		if (wide_of(elem) == elem)
+			continue;
+		if (wide_of(elem) != DTYPE_F32 ||
+		    widen->wide[in[i]] == VALUE_NONE)
+			return false;
+		found = true;
+	}
+	return found;
+}
+
 /* Kernels of this node would meet a type that they do not know. */
 static bool is_narrow(const struct widen *widen, const struct graph_node *node)
 {
 	const unsigned free_of_types = OP_MOVES | OP_ANY_TYPE | OP_VIEW;
 	const int32_t *in = graph_in(widen->graph, node);
 
-	if (!node->op || node->op->flags & free_of_types || node->n_body > 0)
+	if (!node->op || node->n_body > 0)
 		return false;
+	if (node->op->flags & free_of_types)
+		return moves_wide(widen, node);
 	for (int32_t i = 0; i < node->n_in; i++)
 		if (wide_of(elem_of(widen, in[i])) != elem_of(widen, in[i]))
 			return true;

@@ -210,6 +210,7 @@ Test(api_doors, lists_models_with_their_traffic)
 	loopback_get(&l, "/models/linear");
 	expect_has(&l,
 		   "\"traffic\":{\"requests\":1,\"failures\":0,\"rows\":1}");
+	expect_has(&l, "\"metadata\":{\"made for\":\"linear\"}");
 	loopback_get(&l, "/models/broken");
 	expect_has(&l, "\"state\":\"UNAVAILABLE\",\"reason\":\"");
 	loopback_get(&l, "/models/nope");
@@ -231,6 +232,10 @@ Test(api_doors, writes_metrics_by_template_and_model)
 		       "method=\"other\",code=\"404\"} 1\n");
 	expect_has(&l, "predictd_model_ready{model=\"linear\",version=\"2\"} "
 		       "1.0\n");
+	/* its constants are too small to be shared */
+	expect_has(&l, "predictd_model_weights_bytes{model=\"linear\","
+		       "version=\"2\"} ");
+	expect_has(&l, "predictd_packs_bytes 0.0\n");
 	expect_has(&l, "nv_inference_request_success{model=\"linear\","
 		       "version=\"2\"} 1.0\n");
 	expect_has(&l, "predictd_batch_size_bucket{model=\"linear\",version="

@@ -22,6 +22,7 @@ static void put(struct loopback *l, const char *name, int64_t version,
 	char path[128];
 
 	make_end(m);
+	make_note(m, "made for", name);
 	(void)snprintf(path, sizeof(path), "%s/%lld", name, (long long)version);
 	scratch_dir(&l->scratch, path);
 	(void)snprintf(path, sizeof(path), "%s/%lld/model.onnx", name,

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /** @file
  * Packs under ThreadSanitizer: many threads want, keep and let go a few packs
- * at once, and some cannot be made the first time.
+ * at once, in forms that come out equal, and some cannot be made the first
+ * time.
  */
 #include "engine/pack.h"
 
@@ -11,12 +12,12 @@
 #include <string.h>
 #include <unistd.h>
 
-enum { THREADS = 6, ROUNDS = 400, CONSTANTS = 3, ELEMENTS = 64 };
+enum { THREADS = 6, ROUNDS = 400, CONSTANTS = 3, FORMS = 2, ELEMENTS = 64 };
 
 struct shared {
 	struct packs *packs;
 	const void *element[CONSTANTS];
-	atomic_int n_making[CONSTANTS], n_failures;
+	atomic_int n_making[CONSTANTS][FORMS], n_failures;
 };
 
 struct user {
@@ -27,7 +28,7 @@ struct user {
 
 struct making {
 	struct shared *shared;
-	unsigned constant;
+	unsigned constant, form;
 	int *bad;
 };
 
@@ -37,12 +38,13 @@ static enum err_code make(const void *data, const void *plain, void *to,
 	const struct making *m = data;
 	float *y = to;
 
-	*m->bad |= atomic_fetch_add(&m->shared->n_making[m->constant], 1) != 0;
+	*m->bad |= atomic_fetch_add(&m->shared->n_making[m->constant][m->form],
+				    1) != 0;
 	for (int i = 0; i < ELEMENTS; i++)
 		y[i] = 2 * ((const float *)plain)[i];
 	/* long enough for others to come and wait */
 	(void)usleep(50);
-	(void)atomic_fetch_sub(&m->shared->n_making[m->constant], 1);
+	(void)atomic_fetch_sub(&m->shared->n_making[m->constant][m->form], 1);
 	if (atomic_fetch_add(&m->shared->n_failures, 1) % 5 == 4)
 		return err_set(err, ERR_NO_MEMORY, "not this time");
 	return ERR_NONE;
@@ -52,11 +54,13 @@ static int use(struct user *user, unsigned round)
 {
 	const unsigned constant = (user->number + round * 5) % CONSTANTS;
 	const float *plain = user->shared->element[constant];
-	const struct making making = { user->shared, constant, &user->bad };
+	const unsigned form = round / CONSTANTS % FORMS;
+	const struct making making = { user->shared, constant, form,
+				       &user->bad };
 	const struct pack_wish wish = { .plain = plain,
 					.plain_bytes = ELEMENTS * sizeof(float),
-					.form = "twice",
-					.form_bytes = 5,
+					.form = &form,
+					.form_bytes = sizeof(form),
 					.bytes = ELEMENTS * sizeof(float),
 					.make = make,
 					.data = &making };

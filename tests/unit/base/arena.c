@@ -102,3 +102,28 @@ Test(arena, survives_any_failed_allocation)
 		arena_destroy(arena);
 	}
 }
+
+Test(arena, releases_blocks_that_lie_alone)
+{
+	struct arena *arena = arena_create(1 << 22);
+	char *first = arena_alloc(arena, 100);
+	char *large[3];
+
+	for (int i = 0; i < 3; i++) {
+		large[i] = arena_alloc(arena, 1 << 20);
+		cr_assert_not_null(large[i]);
+	}
+	cr_assert_not(arena_release(arena, first));
+	cr_assert_not(arena_release(arena, large[1] + 16));
+	cr_assert(arena_release(arena, large[1]));
+	cr_assert_not(arena_release(arena, large[1]));
+	large[0][(1 << 20) - 1] = 1;
+	large[2][(1 << 20) - 1] = 1;
+	first[99] = 1;
+	cr_assert_eq(arena_used(arena), 112 + (2 << 20));
+	/* there is room below the ceiling again */
+	cr_assert_not_null(arena_alloc(arena, 1 << 20));
+	arena_reset(arena);
+	cr_assert_eq(arena_used(arena), 0);
+	arena_destroy(arena);
+}

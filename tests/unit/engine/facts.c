@@ -108,6 +108,17 @@ Test(facts, a_large_result_of_small_operands_is_left_to_the_run)
 	finish(&swept);
 }
 
+Test(facts, bytes_are_folded_into_floats)
+{
+	struct swept swept =
+	    sweep("a = Expand(i:int8[]={1}, s:int64[2]={64,64})\n"
+		  "b = Concat<axis=0>(a, a); c = Cast<to=float>(b)\n"
+		  "y = Mul(c, 2)");
+
+	cr_assert_not_null(fact_of(&swept, "y")->value);
+	finish(&swept);
+}
+
 Test(facts, a_bad_value_is_left_to_the_run)
 {
 	struct swept swept =
@@ -242,7 +253,15 @@ Test(facts, folding_stays_within_its_limits)
 	cr_assert_not_null(build_fact(&build, first)->value);
 	cr_assert_null(build_fact(&build, x)->value);
 	cr_assert_eq(build_fact(&build, x)->shape.dim[0], N);
-	cr_assert_lt(arena_used(facts->arena), (size_t)100 << 20);
+	cr_assert_lt(arena_used(facts->arena) + facts->big_bytes,
+		     (size_t)100 << 20);
+	facts_destroy(facts);
+	/* swept as a whole, each is forgotten once its reader has been run */
+	cr_assert_eq(graph_add_output(graph, x, &err), ERR_NONE);
+	cr_assert_eq(facts_create(graph, NULL, &facts, &err), ERR_NONE);
+	cr_assert_not_null(facts->fact[x].value);
+	cr_assert_null(facts->fact[first].value);
+	cr_assert_eq(facts->big_bytes, N * sizeof(float));
 	facts_destroy(facts);
 	graph_destroy(graph);
 	mem_free(data);

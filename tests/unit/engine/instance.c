@@ -323,12 +323,15 @@ Test(instance, an_observer_is_told_of_interpreted_nodes)
 	bench_finish(&bench);
 }
 
-/* What is beside a 0 may be as large as it likes. */
-Test(instance, empty_results_take_no_scratch)
+/* What is beside a 0 may be as large as it likes: no scratch, and no tables
+ * of places. */
+Test(instance, empty_results_cost_nothing, .timeout = 20)
 {
 	static const char *const texts[] = {
 		"y = GlobalAveragePool(x:float[0,2147483647,3])",
 		"y = Softmax<axis=1>(x:float[0,2147483647])",
+		"y = Resize<mode=\"linear\">(x:float[0,1,1000000000,3], , "
+		"s:float[4]={1,1,2,1})",
 		"y = Add(GlobalAveragePool(x:float16[0,2147483647,3]), 1)",
 	};
 

@@ -120,9 +120,92 @@ Test(pack, is_not_shared_by_other_elements_or_forms)
 		     ERR_NONE);
 	cr_assert_eq(b.n_made, FORMS + 2);
 	cr_assert_eq(stats(&b).n, FORMS + 1);
-	cr_assert_eq(stats(&b).bytes, (FORMS + 1) * sizeof(b.elements[0]));
+	/* make() fills all forms with the same bytes: there is one of them */
+	cr_assert_eq(stats(&b).bytes, 2 * sizeof(b.elements[0]));
+	for (int i = 1; i < FORMS; i++)
+		cr_assert_eq(pack_bytes(pack[i]), pack_bytes(pack[0]));
 	for (int i = 0; i < FORMS + 2; i++)
 		pack_put(pack[i]);
+	end(&b);
+}
+
+static enum err_code make_other(const void *data, const void *plain, void *to,
+				struct err *err)
+{
+	return make(data, plain, to, err);
+}
+
+Test(pack, is_not_shared_by_makers)
+{
+	struct pack *pack[2];
+	struct bench b;
+	struct bench *self = &b;
+	struct pack_wish wish = { .form = "f",
+				  .form_bytes = 1,
+				  .plain_bytes = sizeof(b.elements[0]),
+				  .bytes = sizeof(b.elements[0]),
+				  .data = &self };
+
+	begin(&b);
+	wish.plain = b.elements[0];
+	for (int i = 0; i < 2; i++) {
+		wish.make = i ? make_other : make;
+		cr_assert_eq(pack_get(b.packs[0], &wish, &pack[i], &b.err),
+			     ERR_NONE);
+	}
+	cr_assert_neq(pack[0], pack[1]);
+	pack_put(pack[0]);
+	pack_put(pack[1]);
+	end(&b);
+}
+
+static enum err_code make_negative(const void *data, const void *plain,
+				   void *to, struct err *err)
+{
+	float *y = to;
+
+	for (int i = 0; i < ELEMENTS; i++)
+		y[i] = -((const float *)plain)[i];
+	return make(data, y, to, err);
+}
+
+Test(pack, has_bytes_of_its_own_where_they_differ)
+{
+	struct pack *pack[2];
+	struct bench b;
+	struct bench *self = &b;
+	struct pack_wish wish = { .plain_bytes = sizeof(b.elements[0]),
+				  .bytes = sizeof(b.elements[0]),
+				  .data = &self };
+
+	begin(&b);
+	wish.plain = b.elements[0];
+	for (int i = 0; i < 2; i++) {
+		wish.make = i ? make_negative : make;
+		cr_assert_eq(pack_get(b.packs[0], &wish, &pack[i], &b.err),
+			     ERR_NONE);
+	}
+	cr_assert_eq(stats(&b).bytes, 2 * sizeof(b.elements[0]));
+	cr_assert_eq(((const float *)pack_bytes(pack[1]))[3], -3.0f);
+	pack_put(pack[0]);
+	pack_put(pack[1]);
+	end(&b);
+}
+
+Test(pack, outlives_the_form_that_its_bytes_come_from)
+{
+	struct pack *pack[2];
+	struct bench b;
+
+	begin(&b);
+	for (int i = 0; i < 2; i++)
+		cr_assert_eq(
+		    get(&b, b.packs[0], b.elements[0], i ? "g" : "f", &pack[i]),
+		    ERR_NONE);
+	pack_put(pack[0]);
+	cr_assert_eq(((const float *)pack_bytes(pack[1]))[3], 3.0f);
+	cr_assert_eq(stats(&b).bytes, sizeof(b.elements[0]));
+	pack_put(pack[1]);
 	end(&b);
 }
 
@@ -185,6 +268,34 @@ Test(pack, keeps_equal_elements_once)
 	b.packs[0] = NULL;
 	for (int j = 0; j < ELEMENTS; j++)
 		cr_assert_eq(((const float *)kept[1])[j], (float)j);
+	end(&b);
+}
+
+Test(pack, drops_what_is_kept)
+{
+	const void *kept[3];
+	struct bench b;
+
+	begin(&b);
+	for (int i = 0; i < 3; i++) {
+		/* the third one is the second one's */
+		b.elements[0][0] = (float)(i ? 1 : 0);
+		cr_assert_eq(packs_keep(b.packs[0], b.elements[0],
+					sizeof(b.elements[0]), &kept[i],
+					&b.err),
+			     ERR_NONE);
+	}
+	cr_assert_eq(kept[1], kept[2]);
+	packs_drop(b.packs[0], b.elements);
+	cr_assert_eq(stats(&b).n, 2);
+	packs_drop(b.packs[0], kept[0]);
+	cr_assert_not(packs_has(b.packs[0], kept[0]));
+	cr_assert_eq(stats(&b).n, 1);
+	packs_drop(b.packs[0], kept[1]);
+	cr_assert(packs_has(b.packs[0], kept[2]));
+	cr_assert_eq(stats(&b).n, 1);
+	packs_drop(b.packs[0], kept[2]);
+	cr_assert_eq(stats(&b).n, 0);
 	end(&b);
 }
 

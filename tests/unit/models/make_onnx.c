@@ -278,3 +278,14 @@ void make_port(struct make *m, uint32_t field, const char *name,
 	wire_end(&m->buf, type);
 	wire_end(&m->buf, at);
 }
+
+void make_note(struct make *m, const char *key, const char *value)
+{
+	size_t at = wire_begin(&m->buf, 14);
+
+	if (key)
+		wire_put_text(&m->buf, 1, key);
+	if (value)
+		wire_put_text(&m->buf, 2, value);
+	wire_end(&m->buf, at);
+}

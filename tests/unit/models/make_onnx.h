@@ -70,6 +70,9 @@ void make_attr_ref(struct make *m, const char *name, const char *ref);
 void make_node_overload(struct make *m, const char *overload);
 void make_function_overload(struct make *m, const char *overload);
 
+/** A pair beside the graph, behind make_end(); NULL: left out. */
+void make_note(struct make *m, const char *key, const char *value);
+
 /** dims: "2 3", "" for a scalar. */
 void make_floats(struct make *m, const char *name, const char *dims,
 		 const float *v, size_t n);

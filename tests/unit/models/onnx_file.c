@@ -88,17 +88,6 @@ Test(onnx_file, asks_for_the_operator_sets_that_are_used)
 
 /* --- notes --- */
 
-static void put_note(struct make *m, const char *key, const char *value)
-{
-	size_t at = wire_begin(&m->buf, 14);
-
-	if (key)
-		wire_put_text(&m->buf, 1, key);
-	if (value)
-		wire_put_text(&m->buf, 2, value);
-	wire_end(&m->buf, at);
-}
-
 static void expect_note(const struct model_signature *signature, unsigned i,
 			const char *key, const char *value)
 {
@@ -117,13 +106,13 @@ Test(onnx_file, keeps_notes)
 	struct buf buf;
 
 	begin(&f, "Relu");
-	put_note(&f.m, "names", "{0: 'cat', 1: 'd\xc3\xb6g'}");
-	put_note(&f.m, "empty", "");
-	put_note(&f.m, NULL, "no key");
-	put_note(&f.m, "no value", NULL);
-	put_note(&f.m, "names", "once more");
-	put_note(&f.m, "no text", "\xff");
-	put_note(&f.m, "last", "1");
+	make_note(&f.m, "names", "{0: 'cat', 1: 'd\xc3\xb6g'}");
+	make_note(&f.m, "empty", "");
+	make_note(&f.m, NULL, "no key");
+	make_note(&f.m, "no value", NULL);
+	make_note(&f.m, "names", "once more");
+	make_note(&f.m, "no text", "\xff");
+	make_note(&f.m, "last", "1");
 	cr_assert_eq(read_it(&f), ERR_NONE, "%s", f.err.msg);
 	cr_assert_eq(f.signature.n_notes, 3);
 	expect_note(&f.signature, 0, "names", "{0: 'cat', 1: 'd\xc3\xb6g'}");
@@ -151,7 +140,7 @@ Test(onnx_file, keeps_so_many_notes)
 		char key[16];
 
 		snprintf(key, sizeof(key), "%d", i);
-		put_note(&f.m, key, "");
+		make_note(&f.m, key, "");
 	}
 	cr_assert_eq(read_it(&f), ERR_NONE, "%s", f.err.msg);
 	cr_expect_eq(f.signature.n_notes, 256);

@@ -398,3 +398,77 @@ Test(package, shares_packed_weights_with_packages_of_one_store)
 		end(&f);
 	}
 }
+
+/* y = BatchNormalization(Conv(x, w)) */
+static void make_normalized(struct fixture *f)
+{
+	static float w[32 * 64 * 3 * 3], one[32];
+
+	for (size_t i = 0; i < sizeof(w) / sizeof(w[0]); i++)
+		w[i] = (float)i / 1e4f;
+	for (size_t i = 0; i < sizeof(one) / sizeof(one[0]); i++)
+		one[i] = (float)(i + 1);
+	make_begin(&f->m, 8, 17);
+	make_node(&f->m, "Conv", "x w", "c");
+	make_node(&f->m, "BatchNormalization", "c one one one one", "y");
+	make_floats(&f->m, "w", "32 64 3 3", w, sizeof(w) / sizeof(w[0]));
+	make_floats(&f->m, "one", "32", one, sizeof(one) / sizeof(one[0]));
+	make_port(&f->m, MAKE_INPUT, "x", DTYPE_F32, "batch 64 18 18");
+	make_port(&f->m, MAKE_OUTPUT, "y", DTYPE_F32, "batch 32 16 16");
+	put_model(f);
+}
+
+/* The large constants that somebody reads, of which there is one. */
+static const void *large_constant(const struct graph *graph)
+{
+	const void *found = NULL;
+
+	for (int32_t i = 0; i < graph->n_node; i++) {
+		const struct graph_node *node = &graph->node[i];
+
+		for (int32_t j = 0; node->op && j < node->n_in; j++) {
+			const struct graph_value *value =
+			    &graph->value[graph_in(graph, node)[j]];
+
+			if (value->origin == ORIGIN_CONST &&
+			    shape_count(&graph->constant[value->source].shape) >
+				1000)
+				found = graph->constant[value->source].data;
+		}
+	}
+	return found;
+}
+
+Test(package, shares_what_passes_make_and_lets_the_rest_go)
+{
+	const struct pass_switch all = { 0 };
+	struct package *package[2];
+	struct pack_stats stats;
+	struct fixture f;
+	struct package_source source = { .path = "m/1", .name = "m" };
+
+	begin(&f);
+	make_normalized(&f);
+	source.root = f.root;
+	cr_assert_eq(pack_store_create(&source.packs, &f.err), ERR_NONE);
+	for (int i = 0; i < 2; i++) {
+		const void *before;
+
+		cr_assert_eq(package_load(&source, &package[i], &f.err),
+			     ERR_NONE, "%s", f.err.msg);
+		before = large_constant(package[i]->graph);
+		cr_assert(packs_has(package[i]->packs, before));
+		cr_assert_eq(package_prepare(package[i], all, &f.err), ERR_NONE,
+			     "%s", f.err.msg);
+		cr_assert_not(packs_has(package[i]->packs, before));
+	}
+	cr_assert_not_null(large_constant(package[0]->graph));
+	cr_assert_eq(large_constant(package[0]->graph),
+		     large_constant(package[1]->graph));
+	pack_store_stats(source.packs, &stats);
+	cr_assert_eq(stats.n, 1);
+	for (int i = 0; i < 2; i++)
+		package_unref(package[i]);
+	pack_store_unref(source.packs);
+	end(&f);
+}

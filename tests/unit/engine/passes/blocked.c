@@ -108,7 +108,7 @@ static const struct want wants[] = {
 	{ "constants a channel, of lower rank",
 	  "y = Add(Mul(Conv(x:float[1,8,4,4], w:#[11,8,1,1]), s:#[11,1,1]), "
 	  "t:#[1,11,1,1])",
-	  1, 1, 1, 5 },
+	  1, 1, 1, 4 },
 	{ "joined channels",
 	  "a = Relu(Conv(x:float[1,8,4,4], w:#[8,8,1,1]))\n"
 	  "b = Relu(Conv(x, v:#[16,8,1,1]))\n"
@@ -119,6 +119,19 @@ static const struct want wants[] = {
 	  "b = Relu(Conv(x, v:#[16,8,1,1]))\n"
 	  "y = Concat<axis=1>(a, b)",
 	  2, 1, 2, 5 },
+	{ "padding of the plane",
+	  "a = Relu(Conv(x:float[1,8,4,4], w:#[16,8,1,1]))\n"
+	  "y = Conv(Pad(a, p:int64[8]={0,0,1,2,0,0,0,1}, c:float[]={0.5}), "
+	  "v:#[8,16,2,2])",
+	  2, 1, 1, 5 },
+	{ "padding of channels stays",
+	  "a = Relu(Conv(x:float[1,8,4,4], w:#[16,8,1,1]))\n"
+	  "y = Pad(a, p:int64[8]={0,1,1,2,0,0,0,1})",
+	  1, 1, 1, 4 },
+	{ "a larger plane",
+	  "a = Relu(Conv(x:float[1,8,4,4], w:#[9,8,1,1]))\n"
+	  "y = Resize<mode=\"linear\">(a, , s:float[4]={1,1,2,1.5})",
+	  1, 1, 1, 4 },
 	{ "groups that no block holds stay",
 	  "y = Conv<group=2>(x:float[1,8,4,4], w:#[8,4,1,1])", 0, 0, 0, 1 },
 	{ "weights that only a run knows stay",

@@ -3,30 +3,22 @@
 #include <turbojpeg.h>
 
 #include "base/mem.h"
-#include "data/features/picture.h"
+#include "engine/kernels/picture.h"
 
 static enum err_code decode(tjhandle handle, const unsigned char *bytes,
 			    unsigned long len, struct picture *picture,
 			    struct err *err)
 {
 	int subsampling, colours, format;
-	size_t size;
 	enum err_code rc;
 
 	if (tjDecompressHeader3(handle, bytes, len, &picture->width,
 				&picture->height, &subsampling, &colours))
 		return err_set(err, ERR_INVALID, "broken JPEG picture: %s",
 			       tjGetErrorStr2(handle));
-	rc = picture_check_size(picture->width, picture->height, "JPEG", err);
+	rc = picture_alloc(picture, "JPEG", err);
 	if (rc)
 		return rc;
-	size = (size_t)picture->width * (size_t)picture->height *
-	       (size_t)picture->channels;
-	picture->pixel = mem_alloc(size);
-	if (!picture->pixel)
-		return err_set(err, ERR_NO_MEMORY,
-			       "no memory for a picture of %d x %d",
-			       picture->width, picture->height);
 	format = picture->channels == 1 ? TJPF_GRAY : TJPF_RGB;
 	/* the limit on scans keeps a small progressive file from taking
 	 * minutes */

@@ -2,7 +2,7 @@
 #include <png.h>
 
 #include "base/mem.h"
-#include "data/features/picture.h"
+#include "engine/kernels/picture.h"
 
 static enum err_code read_pixels(png_image *image, struct picture *ret,
 				 struct err *err)
@@ -17,11 +17,9 @@ static enum err_code read_pixels(png_image *image, struct picture *ret,
 	picture.width = (int)image->width;
 	picture.height = (int)image->height;
 	picture.channels = (int)PNG_IMAGE_PIXEL_CHANNELS(image->format);
-	picture.pixel = mem_alloc(PNG_IMAGE_SIZE(*image));
-	if (!picture.pixel)
-		return err_set(err, ERR_NO_MEMORY,
-			       "no memory for a picture of %d x %d",
-			       picture.width, picture.height);
+	rc = picture_alloc(&picture, "PNG", err);
+	if (rc)
+		return rc;
 	if (!png_image_finish_read(image, &black, picture.pixel, 0, NULL)) {
 		mem_free(picture.pixel);
 		return err_set(err, ERR_INVALID, "broken PNG picture: %s",

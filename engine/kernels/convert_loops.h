@@ -1,0 +1,56 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/** @file
+ * Convert loops: elements to another type, and between numbers and bytes with
+ * a scale.
+ *
+ * One source (convert_loops_table.c) is compiled for each level of CPU, like
+ * loops.h. All levels give the bits that dtype_convert() and the formulas of
+ * engine/ops/quantize.h give.
+ *
+ * Threads: const tables; pure functions.
+ */
+#ifndef ENGINE_KERNELS_CONVERT_LOOPS_H
+#define ENGINE_KERNELS_CONVERT_LOOPS_H
+
+#include <stdint.h>
+
+#include "engine/dtype.h"
+
+typedef void convert_run(const void *from, int64_t n, void *to);
+
+struct convert_row {
+	enum dtype from, to;
+	convert_run *run;
+};
+
+/** low and high: of the byte's type. */
+struct byte_grid {
+	float scale;
+	int32_t zero, low, high;
+};
+
+struct convert_loops {
+	const struct convert_row *row; /**< ends with run NULL */
+	/** The least and the largest element, and 0. */
+	void (*range)(const float *x, int64_t n, float range[2]);
+	/** y = saturate(round(x / scale) + zero) */
+	void (*quantize)(const float *x, int64_t n, const struct byte_grid *g,
+			 uint8_t *y);
+	/** sum += whole numbers below 2^31; sums wrap */
+	void (*add_whole)(const float *x, int64_t n, int32_t *sum);
+	/** y = (x - zero) scale */
+	void (*from_u8)(const uint8_t *x, int64_t n, const struct byte_grid *g,
+			float *y);
+	void (*from_i8)(const int8_t *x, int64_t n, const struct byte_grid *g,
+			float *y);
+};
+
+/** The widest level that this CPU runs. */
+const struct convert_loops *convert_loops(void);
+/** Level i of loop_levels(). */
+const struct convert_loops *convert_loops_level(unsigned level);
+/** NULL: dtype_convert() knows this pair alone. */
+convert_run *convert_find(const struct convert_loops *loops, enum dtype from,
+			  enum dtype to);
+
+#endif
