@@ -135,8 +135,9 @@ bool winograd_plan(struct winograd *plan, unsigned want)
  * convolution is taken to be. */
 #define FLOPS_8 92e3 /* per us */
 #define FLOPS_16 230e3
-#define WEIGHT_BYTES 12e3 /* per us, from memory */
-#define WEIGHTS_SEEN 0.3  /* the share that is not hidden behind products */
+#define BYTES_FAR 12e3 /* of weights per us, from memory */
+#define BYTES_NEAR 30e3
+#define WEIGHTS_SEEN 0.3 /* the share that is not hidden behind products */
 #define FLOATS_PER_US 8e3
 
 /* A tile's block: us to its points, and from them. */
@@ -155,7 +156,8 @@ double winograd_cost(const struct winograd *plan)
 	const double product = 2 * tiles * points * in * lanes *
 			       (double)winograd_pairs(plan) * 2 * lanes /
 			       (lanes > 8 ? FLOPS_16 : FLOPS_8);
-	const double weights = (double)winograd_weights(plan) / WEIGHT_BYTES;
+	const double weights = (double)winograd_weights(plan) /
+			       (has_far_weights(plan) ? BYTES_FAR : BYTES_NEAR);
 	const double moved =
 	    images * (in * (double)plan->in[0] * (double)plan->in[1] +
 		      out * (double)plan->out[0] * (double)plan->out[1]);
