@@ -9,9 +9,9 @@
  *
  * Ownership: facts_create's result owns an arena; known values point into it
  *            or into constants.
- * Limits:    folded values take at most 4 times the constants' bytes and 64 MiB;
- *            beyond that a node is left to the run.
- * Threads:   one at a time while growing; then read only.
+ * Limits:    folded values take at most 4 times the constants' bytes and 64
+ * MiB; beyond that a node is left to the run. Threads:   one at a time while
+ * growing; then read only.
  */
 #ifndef ENGINE_FACTS_H
 #define ENGINE_FACTS_H
