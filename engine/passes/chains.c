@@ -206,7 +206,7 @@ static void emit(struct chains *c, int32_t last)
 {
 	const struct graph_node *node = &c->edit.graph->node[last];
 	const int32_t out = graph_out(c->edit.graph, node)[0];
-	int32_t link[CHAIN_LINKS_MAX], n = 0, value;
+	int32_t link[CHAIN_LINKS_MAX] = { last }, n = 0, value;
 	struct draft draft = { .n_in = 1 };
 	struct chain_attrs attrs;
 
