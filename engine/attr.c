@@ -67,8 +67,11 @@ static void put(const struct op_attr *row, void *into, const void *member)
 void op_attr_defaults(const struct op_attr *attrs, void *into)
 {
 	for (const struct op_attr *row = attrs; row && row->name; row++) {
+		const int64_t whole =
+		    row->kind == ATTR_INT ? (int64_t)row->def : 0;
+
 		if (row->kind == ATTR_INT)
-			put(row, into, &(int64_t){ (int64_t)row->def });
+			put(row, into, &whole);
 		else if (row->kind == ATTR_FLOAT)
 			put(row, into, &row->def);
 		else if (row->kind == ATTR_STRING)

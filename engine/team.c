@@ -66,6 +66,7 @@ struct pool {
 	struct helper helper[TEAM_MAX];
 	_Alignas(64) _Atomic uint64_t idle; /* bit i: helper i can be lent */
 	unsigned n_helpers;
+	unsigned n_lent; /* at most, at once */
 	_Atomic bool has_stopped;
 };
 
@@ -226,6 +227,7 @@ enum err_code pool_create(unsigned n_helpers, struct pool **ret_pool,
 {
 	struct pool *pool = NULL;
 	cpu_set_t set[CPU_SETS];
+	unsigned n_threads = n_helpers;
 	enum err_code rc = ERR_NONE;
 
 	if (n_helpers > TEAM_MAX)
@@ -238,12 +240,16 @@ enum err_code pool_create(unsigned n_helpers, struct pool **ret_pool,
 	memset(pool, 0, sizeof(*pool));
 	CPU_ZERO_S(sizeof(set), set);
 	(void)sched_getaffinity(0, sizeof(set), set);
-	while (pool->n_helpers < n_helpers) {
+	/* one more, so that wherever the leader is, there are n elsewhere */
+	if (n_helpers && n_helpers < TEAM_MAX && nth_cpu(set, n_helpers) >= 0)
+		n_threads++;
+	pool->n_lent = n_helpers;
+	while (pool->n_helpers < n_threads) {
 		struct helper *helper = &pool->helper[pool->n_helpers];
 
 		helper->pool = pool;
 		helper->number = pool->n_helpers;
-		helper->cpu = nth_cpu(set, helper->number + 1);
+		helper->cpu = nth_cpu(set, helper->number);
 		atomic_store(&helper->crew, NOBODY);
 		rc = start(helper, err);
 		if (rc)
@@ -251,7 +257,7 @@ enum err_code pool_create(unsigned n_helpers, struct pool **ret_pool,
 		pool->n_helpers++;
 	}
 	atomic_store(&pool->idle,
-		     n_helpers ? UINT64_MAX >> (64 - n_helpers) : 0);
+		     n_threads ? UINT64_MAX >> (64 - n_threads) : 0);
 	*ret_pool = pool;
 	pool = NULL;
 out:
@@ -288,6 +294,16 @@ static uint64_t elsewhere(const struct pool *pool)
 	return UINT64_MAX;
 }
 
+/** How many of `want` may be lent while those of `idle` are not. */
+static unsigned allowed(const struct pool *pool, uint64_t idle, unsigned want)
+{
+	const unsigned lent =
+	    pool->n_helpers - (unsigned)__builtin_popcountll(idle);
+	const unsigned left = lent < pool->n_lent ? pool->n_lent - lent : 0;
+
+	return want < left ? want : left;
+}
+
 /** The lowest `n` bits that are set. */
 static uint64_t lowest(uint64_t bits, unsigned n)
 {
@@ -309,7 +325,8 @@ void team_borrow(struct pool *pool, unsigned want, struct team *ret_team)
 		mask = elsewhere(pool);
 		idle = atomic_load(&pool->idle);
 		do
-			team.helpers = lowest(idle & mask, want);
+			team.helpers =
+			    lowest(idle & mask, allowed(pool, idle, want));
 		while (!atomic_compare_exchange_weak(&pool->idle, &idle,
 						     idle & ~team.helpers));
 	}

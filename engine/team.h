@@ -31,8 +31,10 @@ struct team {
 	uint64_t helpers; /**< bit i: helper i */
 };
 
-/** n_helpers threads beside the callers; 0 is fine. Pins helper i to CPU
- * i + 1 of the process's affinity where that exists. */
+/** Lends n_helpers threads beside the callers; 0 is fine. Pins helper i to CPU
+ * i of the process's affinity where that exists. Where there is a CPU left, one
+ * thread more sleeps there: a leader on any of them finds n_helpers elsewhere.
+ */
 MUST_USE enum err_code pool_create(unsigned n_helpers, struct pool **ret_pool,
 				   struct err *err);
 void pool_destroy(struct pool *pool);

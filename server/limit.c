@@ -25,7 +25,7 @@ static size_t read_limit(const char *path)
 	return (size_t)value;
 }
 
-static size_t usable_bytes(void)
+size_t limit_usable_bytes(void)
 {
 	const long pages = sysconf(_SC_PHYS_PAGES);
 	const long page = sysconf(_SC_PAGESIZE);
@@ -38,7 +38,7 @@ static size_t usable_bytes(void)
 
 void limit_init(struct limit *limit, size_t max_bytes)
 {
-	limit->max_bytes = max_bytes ? max_bytes : usable_bytes() / SHARE;
+	limit->max_bytes = max_bytes ? max_bytes : limit_usable_bytes() / SHARE;
 	atomic_init(&limit->held_bytes, 0);
 	atomic_init(&limit->n_refused, 0);
 }

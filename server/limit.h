@@ -23,6 +23,8 @@ struct limit {
 	atomic_uint_least64_t n_refused;
 };
 
+/** Memory this process may use, by its cgroup or the machine. */
+size_t limit_usable_bytes(void);
 /** max_bytes 0: a quarter of the memory this process may use, by its cgroup
  * or the machine. */
 void limit_init(struct limit *limit, size_t max_bytes);

@@ -3,6 +3,7 @@
 
 #include "base/clock.h"
 #include "base/mem.h"
+#include "server/limit.h"
 
 enum { WARM_RUNS = 3, PLANS = 64 };
 #define WARM_BYTES_MAX ((size_t)256 << 20)
@@ -151,6 +152,7 @@ static enum err_code build(struct served_model *model,
 	const struct plan_cache_options options = {
 		.plan = { .threads = serving->threads,
 			  .numerics = NUMERICS_REPEATABLE,
+			  .memory_limit = limit_usable_bytes() / 2,
 			  .passes = passes,
 			  .packs = model->package->packs },
 		.max_plans = PLANS,

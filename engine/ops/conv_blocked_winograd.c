@@ -102,6 +102,7 @@ static void follow(struct state *state)
 		return;
 	loop = loop_find(epilogue_name(e->kind));
 	if (loop)
+		/* cppcheck-suppress assignBoolToPointer */
 		values->finish = loop->run[DTYPE_F32];
 	state->numbers[0] = e->alpha;
 	state->numbers[1] = e->beta;

@@ -122,6 +122,7 @@ static void store_ints(enum dtype to, const int32_t *from, int64_t n,
  * false: it has not been done. */
 static bool quantize_at_once(const struct quantizer *z, const struct piece *p)
 {
+	const void *x = z->x.data;
 	struct byte_grid grid;
 
 	if (p->step || z->x.elem != DTYPE_F32 || z->scale.elem != DTYPE_F32 ||
@@ -130,14 +131,15 @@ static bool quantize_at_once(const struct quantizer *z, const struct piece *p)
 		return false;
 	grid.scale = scale_at(DTYPE_F32, z->scale.data, p->scale);
 	grid.zero = quantized_at(z->zero.elem, z->zero.data, p->scale);
-	convert_loops()->quantize((const float *)z->x.data + p->at, p->n, &grid,
+	convert_loops()->quantize((const float *)x + p->at, p->n, &grid,
 				  (uint8_t *)z->out + p->at);
 	return true;
 }
 
 static bool dequantize_at_once(const struct quantizer *z, const struct piece *p)
 {
-	float *out = (float *)z->out + p->at;
+	void *first = z->out;
+	float *out = (float *)first + p->at;
 	struct byte_grid grid = { 0 };
 
 	if (p->step || z->scale.elem != DTYPE_F32 || z->to != DTYPE_F32 ||
