@@ -108,7 +108,6 @@ static void know_constant(struct build *build, int32_t value)
 	struct fact fact = {
 		.type = { .elem = view->dtype },
 		.shape = view->shape,
-		.layout = view->layout,
 		.has_shape = true,
 		.value = view->data,
 	};

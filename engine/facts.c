@@ -248,7 +248,6 @@ static void know_source(struct facts *facts, const struct graph *graph,
 		return;
 	fact->type.elem = view->dtype;
 	fact->shape = view->shape;
-	fact->layout = view->layout;
 	fact->has_shape = true;
 	if (value->origin != ORIGIN_CONST)
 		return;

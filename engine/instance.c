@@ -157,7 +157,6 @@ static struct tensor_view view(void *data, const struct fact *fact)
 	return (struct tensor_view){
 		.data = data,
 		.dtype = fact->type.elem,
-		.layout = fact->layout,
 		.shape = fact->shape,
 	};
 }

@@ -65,7 +65,6 @@ static struct fact view_fact(const struct tensor_view *view)
 	return (struct fact){
 		.type = { .elem = view->dtype },
 		.shape = view->shape,
-		.layout = view->layout,
 		.has_shape = true,
 		.value = view->data ? view->data : "", /* of no elements */
 	};

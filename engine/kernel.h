@@ -7,8 +7,8 @@
  * (kernel_prepare() does so). run() cannot fail, allocate, log or lock. A
  * kernel may cut its work into slices that any threads run in any order.
  * Addresses never change between bind() and unbind(). The last kernel of a row
- * is its plain reference: QUICK, one slice, any layout PLAIN, and, where the
- * operator is arithmetic, float and double at least.
+ * is its plain reference: QUICK, one slice, and, where the operator is
+ * arithmetic, float and double at least.
  *
  * A kernel that makes strings (KERNEL_TEXT) takes their bytes with
  * kernel_text() from a bounded heap of the run, engine/text_heap.h: they live

@@ -14,7 +14,6 @@ struct tensor_view fact_view(const struct fact *fact)
 	return (struct tensor_view){
 		.data = value,
 		.dtype = fact->type.elem,
-		.layout = fact->layout,
 		.shape = fact->shape,
 	};
 }

@@ -48,7 +48,6 @@ struct op_attr {
 struct fact {
 	struct type type;
 	struct shape shape;
-	enum layout layout;
 	bool has_shape;	   /**< false: only a run can tell */
 	const void *value; /**< its elements where known now, else NULL */
 };

@@ -105,7 +105,6 @@ static void cross(struct cut *cut, int32_t value)
 				    ? plan_bytes(fact->value)
 				    : NULL,
 			.dtype = fact->type.elem,
-			.layout = fact->layout,
 			.shape = fact->shape,
 		};
 		return;

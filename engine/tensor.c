@@ -161,8 +161,7 @@ bool tensor_equal(const struct tensor_view *a, const struct tensor_view *b)
 {
 	const size_t bytes = tensor_bytes(a->dtype, &a->shape);
 
-	if (a->dtype != b->dtype || a->layout != b->layout ||
-	    !shape_equal(&a->shape, &b->shape))
+	if (a->dtype != b->dtype || !shape_equal(&a->shape, &b->shape))
 		return false;
 	if (a->dtype == DTYPE_STRING)
 		return equal_strings(a->data, b->data,

@@ -30,14 +30,10 @@ struct shape {
 	int64_t dim[SHAPE_MAX_RANK];
 };
 
-/** Where the elements of a value lie; more layouts come with the kernels that
- * use them. PACKED bytes belong to one kernel, which names them by a key. */
-enum layout { LAYOUT_PLAIN, LAYOUT_PACKED };
-
+/** Elements are dense and row-major. */
 struct tensor_view {
 	void *data;
 	enum dtype dtype;
-	enum layout layout;
 	struct shape shape;
 };
 
@@ -66,7 +62,7 @@ MUST_USE enum err_code shape_axis(int64_t axis, unsigned rank, const char *what,
 const char *shape_text(const struct shape *shape, char *text, size_t cap);
 
 /** A copy with its own elements (of strings their bytes too), 64-byte
- * aligned in the arena; NULL: out of memory. The view's layout is PLAIN. */
+ * aligned in the arena; NULL: out of memory. */
 struct tensor_view *tensor_copy(const struct tensor_view *view,
 				struct arena *arena);
 

@@ -55,8 +55,8 @@ static void put_elements(const struct tensor_view *view, struct buf *buf)
 enum err_code onnx_put_tensor(const struct tensor_view *view, const char *name,
 			      struct buf *buf, struct err *err)
 {
-	if (view->layout != LAYOUT_PLAIN || view->dtype == DTYPE_NONE ||
-	    view->dtype >= DTYPE_COUNT || !view->data)
+	if (view->dtype == DTYPE_NONE || view->dtype >= DTYPE_COUNT ||
+	    !view->data)
 		return err_set(err, ERR_INTERNAL,
 			       "onnx: tensor '%s' has no plain elements", name);
 	for (unsigned d = 0; d < view->shape.rank; d++)

@@ -154,7 +154,7 @@ static enum err_code read_entry(const struct reader *r, const struct doc *map,
 				struct span *span, struct err *err)
 {
 	const struct doc *part[3] = { NULL };
-	struct tensor_view view = { .layout = LAYOUT_PLAIN };
+	struct tensor_view view = { 0 };
 	size_t bytes = 0;
 	enum err_code rc;
 
@@ -377,8 +377,7 @@ static enum err_code check_views(const struct safetensors *file,
 		const struct tensor_view *view = &file->entry[i].view;
 		const struct dtype_info *info = dtype_info(view->dtype);
 
-		if (!info->safetensors_name || info->file_bits < 8 ||
-		    view->layout != LAYOUT_PLAIN)
+		if (!info->safetensors_name || info->file_bits < 8)
 			return err_set(err, ERR_UNSUPPORTED,
 				       "safetensors: tensor '%s' of %s cannot "
 				       "be written",

@@ -53,8 +53,7 @@ static enum err_code answer_columns(struct api_request *request,
 static struct tensor_view row_of(const struct tensor_view *tensor, int64_t r)
 {
 	const struct shape *shape = &tensor->shape;
-	struct tensor_view row = { .dtype = tensor->dtype,
-				   .layout = LAYOUT_PLAIN };
+	struct tensor_view row = { .dtype = tensor->dtype };
 
 	row.shape.rank = shape->rank - 1;
 	memcpy(row.shape.dim, shape->dim + 1,

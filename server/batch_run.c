@@ -109,7 +109,6 @@ static enum err_code make_output(const struct run *run, struct infer_call *call,
 	if (to->data)
 		return ERR_NONE;
 	*to = *from;
-	to->layout = LAYOUT_PLAIN;
 	if (run->padded)
 		to->shape.dim[0] = call->rows;
 	to->data =

@@ -35,8 +35,7 @@ static bool is_plain(const struct chains *c, int32_t value)
 	const struct fact *fact = fact_of(c, value);
 
 	return fact->has_shape && fact->type.elem == DTYPE_F32 &&
-	       !fact->type.is_sequence && !fact->type.is_optional &&
-	       fact->layout == LAYOUT_PLAIN;
+	       !fact->type.is_sequence && !fact->type.is_optional;
 }
 
 static bool is_one(const struct chains *c, int32_t value)

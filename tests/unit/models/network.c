@@ -73,7 +73,7 @@ static void run(const struct fixture *f, float *x, int64_t rows, float *out,
 		size_t n)
 {
 	const struct interpreter_options options = { .max_bytes = 1 << 26 };
-	struct tensor_view input = { x, DTYPE_F32, LAYOUT_PLAIN, { 0 } };
+	struct tensor_view input = { x, DTYPE_F32, { 0 } };
 	const struct shape *row = &f->in[0].row;
 	struct interpreter_result result;
 	const struct tensor_view *y;

@@ -85,9 +85,7 @@ Test(onnx_read, gives_what_the_file_computes)
 {
 	struct fixture f = { 0 };
 	float x[4] = { 1, 1, -3, 5 };
-	const struct tensor_view input = {
-		x, DTYPE_F32, LAYOUT_PLAIN, { 2, { 2, 2 } }
-	};
+	const struct tensor_view input = { x, DTYPE_F32, { 2, { 2, 2 } } };
 	const struct interpreter_options options = { .max_bytes = 1 << 20 };
 	struct interpreter_result result;
 	const float *y;

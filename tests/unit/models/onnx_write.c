@@ -81,9 +81,7 @@ Test(onnx_write, is_read_back_with_the_same_meaning)
 					   .may_batch = true };
 	struct model_signature back;
 	float x[6] = { 1, -2, 3, 0, 5, 1 }, first[8], second[8];
-	const struct tensor_view input = {
-		x, DTYPE_F32, LAYOUT_PLAIN, { 2, { 2, 3 } }
-	};
+	const struct tensor_view input = { x, DTYPE_F32, { 2, { 2, 3 } } };
 	struct buf buf;
 	struct graph *again = round_trip(graph, &s, &back, &buf);
 

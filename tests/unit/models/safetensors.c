@@ -191,9 +191,8 @@ Test(safetensors, reads_back_what_it_writes)
 	int64_t step = 77;
 	const char *metadata[] = { "format", "pt \"quoted\"" };
 	struct safetensors_entry entry[2] = {
-		{ "layer.weight",
-		  { weight, DTYPE_F32, LAYOUT_PLAIN, { 2, { 2, 3 } } } },
-		{ "step", { &step, DTYPE_I64, LAYOUT_PLAIN, { 0, { 0 } } } },
+		{ "layer.weight", { weight, DTYPE_F32, { 2, { 2, 3 } } } },
+		{ "step", { &step, DTYPE_I64, { 0, { 0 } } } },
 	};
 	struct safetensors file = { 2, entry, 1, metadata }, again;
 	struct arena *arena = arena_create(1 << 20);
@@ -221,8 +220,8 @@ Test(safetensors, refuses_to_write_a_name_twice)
 {
 	float x = 1;
 	struct safetensors_entry entry[2] = {
-		{ "a", { &x, DTYPE_F32, LAYOUT_PLAIN, { 0, { 0 } } } },
-		{ "a", { &x, DTYPE_F32, LAYOUT_PLAIN, { 0, { 0 } } } },
+		{ "a", { &x, DTYPE_F32, { 0, { 0 } } } },
+		{ "a", { &x, DTYPE_F32, { 0, { 0 } } } },
 	};
 	struct safetensors file = { 2, entry, 0, NULL };
 	struct err err = { 0 };
