@@ -16,8 +16,6 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "engine/ops/epilogue.h"
-
 /** Steps count floats. The weights of two blocks out lie as
  * [block in][tap row][tap][lane in][2 lanes out]. */
 struct conv_run {
@@ -33,7 +31,7 @@ struct conv_run {
 	int64_t out_step;  /**< from the first block out to the second; 0: there
 			      is no second */
 	int64_t n_pixels;
-	struct epilogue epilogue;
+	float low, high; /**< bounds of what is written */
 };
 
 /** Pooling of one block. */

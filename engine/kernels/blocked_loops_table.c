@@ -8,8 +8,6 @@
 #include <stddef.h>
 #include <string.h>
 
-#include "engine/kernels/fast_math.h"
-
 enum { LANES = BLOCKED_LANES, TILE = BLOCKED_TILE };
 
 typedef float vec __attribute__((vector_size(LANES * sizeof(float))));
@@ -48,55 +46,14 @@ static inline __attribute__((always_inline)) vec all(float x)
 	return x - (vec){ 0 }; /* less nothing: no operation is left */
 }
 
-/* What costs next to nothing in registers; finish_row() does the others. */
-static inline __attribute__((always_inline)) vec apply(const struct epilogue *e,
-						       vec v)
-{
-	const vec low = all((float)e->alpha), high = all((float)e->beta);
-
-	if (e->kind == EPILOGUE_RELU)
-		return pick(v < all(0), all(0), v);
-	if (e->kind != EPILOGUE_CLIP)
-		return v;
-	v = pick(v < low, low, v);
-	return pick(v > high, high, v);
-}
-
-#define ROW(expression)                   \
-	for (int64_t i = 0; i < n; i++) { \
-		const float x = y[i];     \
-		y[i] = (expression);      \
-	}                                 \
-	break
-
-static void finish_row(const struct epilogue *e, float *restrict y, int64_t n)
-{
-	const float a = (float)e->alpha, b = (float)e->beta;
-
-	switch (e->kind) {
-	case EPILOGUE_LEAKY_RELU:
-		ROW(x < 0 ? a * x : x);
-	case EPILOGUE_SIGMOID:
-		ROW(fast_sigmoid(x));
-	case EPILOGUE_TANH:
-		ROW(fast_tanh(x));
-	case EPILOGUE_SWISH:
-		ROW(x * fast_sigmoid(a * x));
-	case EPILOGUE_HARD_SIGMOID:
-		ROW(a * x + b < 0 ? 0 : a * x + b > 1 ? 1 : a * x + b);
-	case EPILOGUE_HARD_SWISH:
-		ROW(x * (x < -3 ? 0 : x > 3 ? 1 : x / 6 + 0.5F));
-	default:
-		break;
-	}
-}
-
 static inline __attribute__((always_inline)) void
 finish(const struct conv_run *run, int64_t at, vec sum)
 {
 	if (run->z)
 		sum += load(run->z + at);
-	store(run->y + at, apply(&run->epilogue, sum));
+	sum = pick(sum < all(run->low), all(run->low), sum);
+	sum = pick(sum > all(run->high), all(run->high), sum);
+	store(run->y + at, sum);
 }
 
 /* One tap: LANES channels in for n pixels. */
@@ -138,7 +95,7 @@ tile(const struct conv_run *run, int64_t first, const int n, const int blocks)
 #pragma GCC unroll 16
 	for (int p = 0; p < n; p++)
 		for (int k = 0; k < blocks; k++)
-			sum[p][k] = load(run->bias + k * LANES);
+			sum[p][k] = load(run->bias + (int64_t)k * LANES);
 	for (int64_t b = 0; b < run->n_blocks; b++)
 		for (int64_t r = 0; r < run->n_rows; r++) {
 			const float *at =
@@ -149,7 +106,7 @@ tile(const struct conv_run *run, int64_t first, const int n, const int blocks)
 			for (int64_t t = 0; t < run->n_taps; t++) {
 				tap(at, w, step, sum, n, blocks);
 				at += run->tap_step;
-				w += 2 * LANES * LANES;
+				w += (int64_t)2 * LANES * LANES;
 			}
 		}
 #pragma GCC unroll 16
@@ -196,9 +153,6 @@ static void dense(const struct conv_run *run)
 		for (; first + TILE <= run->n_pixels; first += TILE)
 			tile(run, first, TILE, 1);
 	rest(run, first, blocks);
-	for (int k = 0; k < blocks; k++)
-		finish_row(&run->epilogue, run->y + k * run->out_step,
-			   run->n_pixels * LANES);
 }
 
 static void deep(const struct conv_run *run)
@@ -215,7 +169,6 @@ static void deep(const struct conv_run *run)
 					    t * LANES);
 		finish(run, p * LANES, sum);
 	}
-	finish_row(&run->epilogue, run->y, run->n_pixels * LANES);
 }
 
 /* A value that is no number stays one. */
@@ -230,6 +183,7 @@ static void pool_max(const struct pool_run *run)
 				const vec v = load(x + r * run->row_step +
 						   t * run->tap_step);
 
+				/* NOLINTNEXTLINE(misc-redundant-expression) */
 				most = pick((v > most) | (v != v), v, most);
 			}
 		store(run->y + p * LANES, most);

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "engine/ops/blocked.h"
 
+#include <math.h>
+
 void blocked_taps(const struct window *w, unsigned axis, int64_t at,
 		  int64_t *lo, int64_t *hi)
 {
@@ -32,4 +34,29 @@ int64_t blocked_alike(const struct window *w, int64_t first, int64_t end)
 			break;
 	}
 	return n;
+}
+
+bool blocked_follow(const struct epilogue *epilogue, struct blocked_follow *ret)
+{
+	const struct epilogue *e = epilogue;
+	const struct loop *loop;
+
+	*ret = (struct blocked_follow){
+		.low = -INFINITY,
+		.high = INFINITY,
+		.numbers = { e->alpha, e->beta },
+	};
+	if (e->kind == EPILOGUE_RELU || e->kind == EPILOGUE_CLIP)
+		ret->low = e->kind == EPILOGUE_CLIP ? (float)e->alpha : 0;
+	if (e->kind == EPILOGUE_CLIP)
+		ret->high = (float)e->beta;
+	if (e->kind == EPILOGUE_NONE || e->kind == EPILOGUE_RELU ||
+	    e->kind == EPILOGUE_CLIP)
+		return true;
+	loop = loop_find(epilogue_name(e->kind));
+	if (!loop || !loop->run[DTYPE_F32])
+		return false;
+	/* cppcheck-suppress assignBoolToPointer */
+	ret->finish = loop->run[DTYPE_F32];
+	return true;
 }

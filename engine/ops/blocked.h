@@ -16,6 +16,7 @@
 #define ENGINE_OPS_BLOCKED_H
 
 #include "engine/kernel.h"
+#include "engine/kernels/loops.h"
 #include "engine/ops/conv.h"
 #include "engine/ops/epilogue.h"
 #include "engine/ops/pool.h"
@@ -81,6 +82,17 @@ void blocked_taps(const struct window *w, unsigned axis, int64_t at,
 /** How many outputs of a row, from `first` to `end` at most, read the same taps
  * as the first. */
 int64_t blocked_alike(const struct window *w, int64_t first, int64_t end);
+
+/** An epilogue as loops do it: between bounds, then through the loop of the
+ * operator of that name where that is not all. */
+struct blocked_follow {
+	float low, high;
+	loop_run *finish; /**< or NULL */
+	double numbers[2];
+};
+/** False: there is no loop for it. */
+bool blocked_follow(const struct epilogue *epilogue,
+		    struct blocked_follow *ret);
 
 /** The geometry of a query that infer() let pass. */
 void conv_blocked_query(const struct kernel_query *query,

@@ -63,7 +63,7 @@ conv_transpose_init(const struct conv_transpose_attrs *attrs,
 void conv_query(const struct kernel_query *query, struct conv *ret);
 /** Turns a plane of one column into one of one row, whose elements lie alike:
  * rows are what kernels take at once. For queries, not for shapes. */
-void conv_lay_down(struct window *window);
+void conv_lay_down(struct window *w);
 /** Multiplications and additions. */
 double conv_flops(const struct conv *conv);
 

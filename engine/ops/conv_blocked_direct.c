@@ -26,6 +26,7 @@ struct direct {
 	int64_t group_pairs, group_blocks; /* of one group, in and out */
 	int64_t pair_floats;		   /* of packed weights */
 	float *w, *bias;
+	struct blocked_follow follow;
 };
 
 static bool is_deep(const struct conv *conv)
@@ -35,12 +36,13 @@ static bool is_deep(const struct conv *conv)
 
 static bool fits(const struct kernel_query *query)
 {
+	struct blocked_follow follow;
 	struct conv_blocked g;
 	const struct conv *conv = &g.conv;
 
 	conv_blocked_query(query, &g);
-	return blocked_loops(g.lanes) && !g.is_plain_in &&
-	       conv->window.n <= 2 && query->in[1].value &&
+	return blocked_loops(g.lanes) && blocked_follow(&g.epilogue, &follow) &&
+	       !g.is_plain_in && conv->window.n <= 2 && query->in[1].value &&
 	       (!g.has_bias || query->in[2].value) &&
 	       shape_count(&query->out[0].shape) &&
 	       shape_count(&query->in[0].shape) &&
@@ -139,6 +141,7 @@ static enum err_code prepare(const struct kernel_query *query,
 	conv_blocked_query(query, &d->g);
 	d->loops = blocked_loops(d->g.lanes);
 	measure(d);
+	(void)blocked_follow(&d->g.epilogue, &d->follow);
 	n_w = (size_t)(d->n_pairs * d->pair_floats);
 	n_bias = (size_t)((d->g.out_blocks + 1) * d->g.lanes);
 	d->w = mem_aligned((n_w + n_bias) * sizeof(*d->w));
@@ -198,8 +201,23 @@ static struct conv_run run_of(const struct direct *d,
 		.y = (float *)call->out[0] + out,
 		.z = g->has_residual ? (const float *)call->in[3] + out : NULL,
 		.out_step = is_pair ? plane : 0,
-		.epilogue = g->epilogue,
+		.low = d->follow.low,
+		.high = d->follow.high,
 	};
+}
+
+/* What bounds cannot do, over what a run has written. */
+static void finish_run(const struct direct *d, const struct conv_run *run)
+{
+	const int step = 1;
+
+	for (int block = 0; block < (run->out_step ? 2 : 1); block++) {
+		float *y = run->y + block * run->out_step;
+		const void *in = y;
+
+		(void)d->follow.finish(run->n_pixels * d->g.lanes, &in, &step,
+				       y, d->follow.numbers);
+	}
 }
 
 static void run_strip(const struct direct *d, const struct kernel_call *call,
@@ -252,6 +270,8 @@ static void run_strip(const struct direct *d, const struct kernel_call *call,
 			d->loops->deep(&run);
 		else
 			d->loops->dense(&run);
+		if (d->follow.finish)
+			finish_run(d, &run);
 	}
 }
 

@@ -27,7 +27,7 @@ struct state {
 	struct winograd plan;
 	struct conv_blocked g;
 	struct winograd_values values; /* addresses come with the call */
-	double numbers[2];
+	struct blocked_follow follow;
 	struct pack *u;
 };
 
@@ -86,35 +86,18 @@ static double cost(const struct kernel_query *query)
 					    : (double)INFINITY;
 }
 
-/* Bounds where these do, else the loop of the operator of that name. */
-static void follow(struct state *state)
+static bool follow(struct state *state)
 {
-	const struct epilogue *e = &state->g.epilogue;
 	struct winograd_values *values = &state->values;
-	const struct loop *loop;
 
-	values->low = e->kind == EPILOGUE_RELU	 ? 0
-		      : e->kind == EPILOGUE_CLIP ? (float)e->alpha
-						 : -INFINITY;
-	values->high = e->kind == EPILOGUE_CLIP ? (float)e->beta : INFINITY;
-	if (e->kind == EPILOGUE_NONE || e->kind == EPILOGUE_RELU ||
-	    e->kind == EPILOGUE_CLIP)
-		return;
-	loop = loop_find(epilogue_name(e->kind));
-	if (loop)
-		/* cppcheck-suppress assignBoolToPointer */
-		values->finish = loop->run[DTYPE_F32];
-	state->numbers[0] = e->alpha;
-	state->numbers[1] = e->beta;
-	values->numbers = state->numbers;
-}
-
-static bool can_follow(const struct state *state)
-{
-	return state->values.finish ||
-	       state->g.epilogue.kind == EPILOGUE_NONE ||
-	       state->g.epilogue.kind == EPILOGUE_RELU ||
-	       state->g.epilogue.kind == EPILOGUE_CLIP;
+	if (!blocked_follow(&state->g.epilogue, &state->follow))
+		return false;
+	values->low = state->follow.low;
+	values->high = state->follow.high;
+	/* cppcheck-suppress assignBoolToPointer */
+	values->finish = state->follow.finish;
+	values->numbers = state->follow.numbers;
+	return true;
 }
 
 static unsigned parts(const struct kernel_query *query)
@@ -175,9 +158,7 @@ static enum err_code prepare(const struct kernel_query *query,
 
 	if (!state)
 		return err_set(err, ERR_NO_MEMORY, "conv: out of memory");
-	if (plan_of(query, &state->g, &state->plan, 1))
-		follow(state);
-	if (!state->plan.loops || !can_follow(state)) {
+	if (!plan_of(query, &state->g, &state->plan, 1) || !follow(state)) {
 		rc = err_set(err, ERR_UNSUPPORTED,
 			     "conv: not by Winograd's method");
 		goto out;

@@ -91,6 +91,9 @@ static enum err_code blocked_desc(const struct shape *plain, int64_t lanes,
 	};
 	dnnl_dims_t dim = { 0 };
 
+	if (plain->rank < 3 || plain->rank > 5)
+		return err_set(err, ERR_UNSUPPORTED,
+			       "oneDNN: no blocks of rank %u", plain->rank);
 	for (unsigned i = 0; i < plain->rank; i++)
 		dim[i] = plain->dim[i];
 	return onednn_check(
