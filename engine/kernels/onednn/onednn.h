@@ -2,9 +2,9 @@
 /** @file
  * oneDNN's door: the kernels behind it, in the order in which rows list them.
  *
- * oneDNN always runs with one thread; we slice. All values are row-major: a kernel
- * reorders into oneDNN's blocked forms in its scratch where that pays, and
- * packs an input once, in prepare(), where its value is known (constants).
+ * oneDNN always runs with one thread; we slice. All values are row-major: a
+ * kernel reorders into oneDNN's blocked forms in its scratch where that pays,
+ * and packs an input once, in prepare(), where its value is known (constants).
  *
  * fits() answers for element types, shapes and predicted cost. Whether oneDNN
  * has a fast implementation is known only in prepare(): where it offers none
