@@ -307,7 +307,7 @@ static enum err_code plan_of(struct body_plans *plans,
 	enum err_code rc = find_body(plans, graph, &body, err);
 
 	*ret = NULL;
-	if (!rc && !body->is_unfit)
+	if (!rc && body && !body->is_unfit)
 		rc = find_plan(body, in, &plan, err);
 	if (rc || !plan || plan->is_unfit || ++plan->n_turns < BODY_PLANS_TURNS)
 		return rc;
