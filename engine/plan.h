@@ -40,6 +40,7 @@ struct plan_options {
 	bool quick;	  /**< QUICK kernels only: no new primitives */
 	bool keep_all;	  /**< no sharing of bytes: for tests */
 	unsigned threads; /**< that may come to a run; 0: 1 */
+	unsigned lanes;	  /**< of blocked values, for tests; 0: the CPU's */
 	enum numerics numerics;
 	size_t memory_limit;	   /**< of arena and scratch; 0: none */
 	struct pass_switch passes; /**< zero: every PLAN pass */

@@ -159,7 +159,9 @@ static enum err_code block(const struct pass_context *context,
 	struct blocking b = { .graph = context->graph,
 			      .facts = context->facts,
 			      .arena = context->arena,
-			      .lanes = lanes_of_cpu(),
+			      .lanes = context->options->lanes
+					   ? context->options->lanes
+					   : lanes_of_cpu(),
 			      .n_value = context->graph->n_value };
 	enum err_code rc;
 

@@ -175,7 +175,7 @@ static void check_result(struct graph *graph, struct instance *instance,
 
 static void check(const struct want *want)
 {
-	const struct plan_options options = { .threads = 2 };
+	const struct plan_options options = { .threads = 2, .lanes = 8 };
 	struct instance *instance;
 	struct fact input[2] = { 0 };
 	struct signature signature = { 1, input };
