@@ -88,7 +88,7 @@ int64_t blocked_alike(const struct window *w, int64_t first, int64_t end);
 struct blocked_follow {
 	float low, high;
 	loop_run *finish; /**< or NULL */
-	double numbers[2];
+	double numbers[LOOP_MAX_PARAMS];
 };
 /** False: there is no loop for it. */
 bool blocked_follow(const struct epilogue *epilogue,
