@@ -270,20 +270,21 @@ static bool is_usual_lstm(const struct job *job)
 	return true;
 }
 
-/* A run's own panels pay off where few rows go many steps. */
-static bool packs_u(const struct kernel_query *q, const struct recurrent *r,
-		    int64_t n_rows)
+/* A run's own panels pay off where few rows go many steps. Whether R is known
+ * must not matter: sums would differ between a plan and the interpreter. */
+static bool packs_u(const struct kernel_query *q, const struct recurrent *r)
 {
+	const int64_t n_rows = part_rows(r);
+
 	return q->in[0].type.elem == DTYPE_F32 && n_rows > 0 &&
-	       n_rows <= PANEL_ROWS && r->n_steps >= PACK_STEPS &&
-	       !q->in[RECURRENT_R].value;
+	       n_rows <= PANEL_ROWS && r->n_steps >= PACK_STEPS;
 }
 
 static void find_panels(const struct kernel_call *call, struct job *job)
 {
 	const struct packed *packed = call->state;
 
-	job->packs_u = packs_u(call->query, &job->r, job->n_rows);
+	job->packs_u = !packed && packs_u(call->query, &job->r);
 	if (packed && packed->w)
 		job->w_panels = (const float *)pack_bytes(packed->w) +
 				job->direction * packed->w_step;
@@ -345,7 +346,7 @@ static void plain_run(const struct kernel_call *call, unsigned slice,
 
 /* What pass_init() cuts up; parts of fewer rows may take more steps at once. */
 static size_t scratch_of(const struct kernel_query *q,
-			 const struct recurrent *r)
+			 const struct recurrent *r, bool packs)
 {
 	const size_t rows = (size_t)part_rows(r);
 	const size_t most = rows < CHUNK_ROWS ? CHUNK_ROWS : rows;
@@ -354,9 +355,7 @@ static size_t scratch_of(const struct kernel_query *q,
 
 	return size * (most * ((size_t)r->n_in + (size_t)r->n_gates * hidden) +
 		       3 * rows * hidden) +
-	       (packs_u(q, r, (int64_t)rows)
-		    ? sizeof(float) * (size_t)u_panels_size(r)
-		    : 0);
+	       (packs ? sizeof(float) * (size_t)u_panels_size(r) : 0);
 }
 
 static enum err_code no_memory(struct err *err)
@@ -475,7 +474,7 @@ static enum err_code blas_prepare(const struct kernel_query *query,
 
 	(void)err;
 	recurrent_of(query, &r);
-	ret->scratch_bytes = scratch_of(query, &r);
+	ret->scratch_bytes = scratch_of(query, &r, packs_u(query, &r));
 	ret->n_slices = r.n_directions * parts_of(&r);
 	return ERR_NONE;
 }
@@ -483,9 +482,12 @@ static enum err_code blas_prepare(const struct kernel_query *query,
 static enum err_code panels_prepare(const struct kernel_query *query,
 				    struct kernel_setup *ret, struct err *err)
 {
-	enum err_code rc = blas_prepare(query, ret, err);
+	struct recurrent r;
 
-	return rc ? rc : pack_constants(query, ret, err);
+	recurrent_of(query, &r);
+	ret->scratch_bytes = scratch_of(query, &r, false);
+	ret->n_slices = r.n_directions * parts_of(&r);
+	return pack_constants(query, ret, err);
 }
 
 static enum err_code plain_prepare(const struct kernel_query *query,
@@ -495,7 +497,7 @@ static enum err_code plain_prepare(const struct kernel_query *query,
 
 	(void)err;
 	recurrent_of(query, &r);
-	ret->scratch_bytes = scratch_of(query, &r);
+	ret->scratch_bytes = scratch_of(query, &r, false);
 	return ERR_NONE;
 }
 
