@@ -90,6 +90,14 @@ struct blocked_follow {
 	loop_run *finish; /**< or NULL */
 	double numbers[LOOP_MAX_PARAMS];
 };
+/** Lanes past the channels come out as zeros from kernels that do with them as
+ * with all others. */
+static inline bool blocked_keeps_lanes(const struct conv_blocked *g)
+{
+	return g->conv.group * g->conv.m % g->lanes == 0 ||
+	       epilogue_keeps_zero(&g->epilogue);
+}
+
 /** False: there is no loop for it. */
 bool blocked_follow(const struct epilogue *epilogue,
 		    struct blocked_follow *ret);

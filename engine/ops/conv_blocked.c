@@ -359,6 +359,12 @@ static const struct op_case cases[] = {
 	{ .name = "known, one tap", .graph = CONV "activation=\"LeakyRelu\", alpha=0.1>"
 		   "(x:float[2,2,13,11,8], " KNOWN("s", "384.", "4]={24,16,1,1") ", "
 		   KNOWN("t", "24.", "1]={24") ")" },
+	{ .name = "known, one tap that steps into the padding",
+	  .graph = CONV "strides=[1,2], pads=[0,0,0,1]>"
+		   "(x:float[1,1,3,2,8], " KNOWN("s", "64.", "4]={8,8,1,1") ")" },
+	{ .name = "known, a part of a block that zero would leave",
+	  .graph = CONV "activation=\"Sigmoid\">"
+		   "(x:float[1,1,3,2,8], " KNOWN("s", "88.", "4]={11,8,1,1") ")" },
 	{ .name = "known, groups", .graph = CONV "group=2, pads=[1,1,1,1], activation=\"Tanh\">"
 		   "(x:float[1,2,6,5,8], " KNOWN("s", "1728.", "4]={24,8,3,3") ")" },
 	{ .name = "known, two groups", .graph = CONV "group=2, pads=[1,1,1,1]>"

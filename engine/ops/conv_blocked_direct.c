@@ -12,6 +12,7 @@
 #include "base/mem.h"
 #include "engine/kernels/blocked_loops.h"
 #include "engine/ops/blocked.h"
+#include "engine/pack.h"
 
 enum { MAX_SLICES = 64, STRIP = 96 };
 
@@ -25,7 +26,8 @@ struct direct {
 	int64_t n_pairs; /* of one image: of blocks out, or blocks */
 	int64_t group_pairs, group_blocks; /* of one group, in and out */
 	int64_t pair_floats;		   /* of packed weights */
-	float *w, *bias;
+	struct pack *w;
+	float *bias;
 	struct blocked_follow follow;
 };
 
@@ -42,7 +44,8 @@ static bool fits(const struct kernel_query *query)
 
 	conv_blocked_query(query, &g);
 	return blocked_loops(g.lanes) && blocked_follow(&g.epilogue, &follow) &&
-	       !g.is_plain_in && conv->window.n <= 2 && query->in[1].value &&
+	       blocked_keeps_lanes(&g) && !g.is_plain_in &&
+	       conv->window.n <= 2 && query->in[1].value &&
 	       (!g.has_bias || query->in[2].value) &&
 	       shape_count(&query->out[0].shape) &&
 	       shape_count(&query->in[0].shape) &&
@@ -78,24 +81,69 @@ static void pack_group(const struct direct *d, const float *w, float *to)
 	}
 }
 
-static void pack(const struct direct *d, const float *w, const float *bias)
+static size_t w_bytes(const struct direct *d)
 {
+	return (size_t)(d->n_pairs * d->pair_floats) * sizeof(float);
+}
+
+static enum err_code fill_w(const void *data, const void *plain, void *to,
+			    struct err *err)
+{
+	const struct direct *d = data;
 	const struct conv *conv = &d->g.conv;
 	const int64_t n_taps = conv->window.n_taps, lanes = d->g.lanes;
+	const float *w = plain;
+	float *packed = to;
 
-	if (bias)
-		memcpy(d->bias, bias,
-		       (size_t)(conv->group * conv->m) * sizeof(*bias));
+	(void)err;
+	memset(packed, 0, w_bytes(d));
 	if (!d->is_deep) {
 		for (int64_t i = 0; i < conv->group; i++)
 			pack_group(d, w + i * conv->m * conv->c * n_taps,
-				   d->w + i * d->group_pairs * d->pair_floats);
-		return;
+				   packed +
+				       i * d->group_pairs * d->pair_floats);
+		return ERR_NONE;
 	}
 	for (int64_t i = 0; i < conv->group; i++)
 		for (int64_t k = 0; k < n_taps; k++)
-			d->w[i / lanes * d->pair_floats + k * lanes +
-			     i % lanes] = w[i * n_taps + k];
+			packed[i / lanes * d->pair_floats + k * lanes +
+			       i % lanes] = w[i * n_taps + k];
+	return ERR_NONE;
+}
+
+static enum err_code pack_w(const struct kernel_query *query, struct direct *d,
+			    struct err *err)
+{
+	const struct conv *conv = &d->g.conv;
+	const int64_t form[] = { d->g.lanes, conv->group, conv->c, conv->m,
+				 conv->window.n_taps };
+	const struct pack_wish wish = {
+		.plain = query->in[1].value,
+		.plain_bytes = tensor_bytes(DTYPE_F32, &query->in[1].shape),
+		.form = form,
+		.form_bytes = sizeof(form),
+		.bytes = w_bytes(d),
+		.make = fill_w,
+		.data = d,
+	};
+
+	return pack_get(query->packs, &wish, &d->w, err);
+}
+
+/* In whole pairs of blocks; zeros where there is none. */
+static enum err_code copy_bias(const struct kernel_query *query,
+			       struct direct *d, struct err *err)
+{
+	const struct conv *conv = &d->g.conv;
+
+	d->bias = mem_array((size_t)((d->g.out_blocks + 1) * d->g.lanes),
+			    sizeof(*d->bias));
+	if (!d->bias)
+		return err_set(err, ERR_NO_MEMORY, "conv: out of memory");
+	if (d->g.has_bias)
+		memcpy(d->bias, query->in[2].value,
+		       (size_t)(conv->group * conv->m) * sizeof(*d->bias));
+	return ERR_NONE;
 }
 
 static void measure(struct direct *d)
@@ -117,9 +165,10 @@ static void measure(struct direct *d)
 /* One tap without steps: rows are one long row, cut into strips. */
 static bool is_pointwise(const struct conv *conv)
 {
-	return conv->window.n_taps == 1 &&
-	       conv->window.n_in == conv->window.n_out &&
-	       !conv->window.begin[1] && !conv->window.begin[2];
+	const struct window *w = &conv->window;
+
+	return w->n_taps == 1 && w->n_in == w->n_out && !w->begin[1] &&
+	       !w->begin[2] && w->stride[1] == 1 && w->stride[2] == 1;
 }
 
 static int64_t strips_of(const struct conv *conv)
@@ -128,12 +177,20 @@ static int64_t strips_of(const struct conv *conv)
 				  : conv->window.out[1];
 }
 
+static void finish(void *state)
+{
+	struct direct *d = state;
+
+	pack_put(d->w);
+	mem_free(d->bias);
+	mem_free(d);
+}
+
 static enum err_code prepare(const struct kernel_query *query,
 			     struct kernel_setup *ret, struct err *err)
 {
-	const float *bias = NULL;
 	struct direct *d = mem_zero(sizeof(*d));
-	size_t n_w, n_bias;
+	enum err_code rc;
 	double n;
 
 	if (!d)
@@ -142,32 +199,19 @@ static enum err_code prepare(const struct kernel_query *query,
 	d->loops = blocked_loops(d->g.lanes);
 	measure(d);
 	(void)blocked_follow(&d->g.epilogue, &d->follow);
-	n_w = (size_t)(d->n_pairs * d->pair_floats);
-	n_bias = (size_t)((d->g.out_blocks + 1) * d->g.lanes);
-	d->w = mem_aligned((n_w + n_bias) * sizeof(*d->w));
-	if (!d->w) {
-		mem_free(d);
-		return err_set(err, ERR_NO_MEMORY, "conv: out of memory");
+	rc = pack_w(query, d, err);
+	if (!rc)
+		rc = copy_bias(query, d, err);
+	if (rc) {
+		finish(d);
+		return rc;
 	}
-	memset(d->w, 0, (n_w + n_bias) * sizeof(*d->w));
-	d->bias = d->w + n_w;
-	if (d->g.has_bias)
-		bias = query->in[2].value;
-	pack(d, query->in[1].value, bias);
 	n = cost(query) / SLICE_US;
 	n = n > query->want_slices ? query->want_slices : n;
 	n = n > MAX_SLICES ? MAX_SLICES : n;
 	ret->n_slices = n < 1 ? 1 : (unsigned)n;
 	ret->state = d;
 	return ERR_NONE;
-}
-
-static void finish(void *state)
-{
-	struct direct *d = state;
-
-	mem_free(d->w);
-	mem_free(d);
 }
 
 /* Where a strip lies: an image, a pair of blocks, a row. */
@@ -233,7 +277,8 @@ static void run_strip(const struct direct *d, const struct kernel_call *call,
 	const int64_t in = d->is_deep ? block : group * d->group_blocks;
 	const float *x = (const float *)call->in[0] +
 			 (at->image * g->in_blocks + in) * w->n_in * lanes;
-	const float *weights = d->w + at->pair * d->pair_floats;
+	const float *weights =
+	    (const float *)pack_bytes(d->w) + at->pair * d->pair_floats;
 	const bool is_flat = is_pointwise(&g->conv);
 	const int64_t top = is_flat ? 0 : at->row * w->stride[1] - w->begin[1];
 	const struct conv_run whole = run_of(d, call, at, block);

@@ -42,7 +42,7 @@ static bool is_3x3(const struct window *w)
 	return true;
 }
 
-/* False: the method cannot. Lanes past m must come out as zeros. */
+/* False: the method cannot. */
 static bool plan_of(const struct kernel_query *query, struct conv_blocked *g,
 		    struct winograd *ret, unsigned want)
 {
@@ -52,8 +52,7 @@ static bool plan_of(const struct kernel_query *query, struct conv_blocked *g,
 	if (!query->in[1].value || g->is_plain_in || conv->group != 1 ||
 	    !is_3x3(&conv->window) || (g->lanes != 8 && g->lanes != 16) ||
 	    !shape_count(&query->in[0].shape) ||
-	    !shape_count(&query->out[0].shape) ||
-	    (conv->m % g->lanes && !epilogue_keeps_zero(&g->epilogue)))
+	    !shape_count(&query->out[0].shape) || !blocked_keeps_lanes(g))
 		return false;
 	*ret = (struct winograd){
 		.batch = conv->batch,
