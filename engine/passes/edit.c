@@ -53,6 +53,23 @@ enum err_code edit_finish(struct edit *edit, bool *ret_changed, struct err *err)
 	return graph_tidy(edit->graph, err);
 }
 
+enum err_code edit_walk(const struct pass_context *context,
+			void (*visit)(struct edit *edit,
+				      const struct graph_node *node),
+			bool *ret_changed, struct err *err)
+{
+	struct edit edit;
+	enum err_code rc = edit_init(&edit, context, err);
+
+	for (int32_t i = 0; i < edit.n_node && !rc; i++) {
+		/* a copy: what visit() builds may move the nodes */
+		const struct graph_node node = edit.graph->node[i];
+
+		visit(&edit, &node);
+	}
+	return rc ? rc : edit_finish(&edit, ret_changed, err);
+}
+
 int32_t edit_see(const struct edit *edit, int32_t value)
 {
 	while (value != VALUE_NONE && value < edit->n_value &&

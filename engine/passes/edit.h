@@ -41,6 +41,12 @@ MUST_USE enum err_code edit_init(struct edit *edit,
 MUST_USE enum err_code edit_finish(struct edit *edit, bool *ret_changed,
 				   struct err *err);
 
+/** The whole of most passes: visits every node, in their old order. */
+MUST_USE enum err_code edit_walk(const struct pass_context *context,
+				 void (*visit)(struct edit *edit,
+					       const struct graph_node *node),
+				 bool *ret_changed, struct err *err);
+
 /** What stands for a value now; VALUE_NONE stays. */
 int32_t edit_see(const struct edit *edit, int32_t value);
 /** Input i of a node; VALUE_NONE past the end or left out. */

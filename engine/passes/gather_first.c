@@ -161,15 +161,7 @@ static void visit(struct edit *edit, const struct graph_node *node)
 static enum err_code run(const struct pass_context *context, bool *ret_changed,
 			 struct err *err)
 {
-	struct edit edit;
-	enum err_code rc = edit_init(&edit, context, err);
-
-	for (int32_t i = 0; i < edit.n_node && !rc; i++) {
-		const struct graph_node node = edit.graph->node[i];
-
-		visit(&edit, &node);
-	}
-	return rc ? rc : edit_finish(&edit, ret_changed, err);
+	return edit_walk(context, visit, ret_changed, err);
 }
 
 extern const struct pass pass_gather_first;

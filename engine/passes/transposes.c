@@ -111,8 +111,11 @@ static bool is_swap(const struct perm *perm)
 static int32_t before_swap(const struct edit *edit, int32_t value)
 {
 	const struct graph_node *node = edit_producer(edit, value);
-	const struct perm perm = node ? perm_of(node) : (struct perm){ .n = 0 };
+	struct perm perm;
 
+	if (!node)
+		return VALUE_NONE;
+	perm = perm_of(node);
 	return is_swap(&perm) ? edit_in(edit, node, 0) : VALUE_NONE;
 }
 
@@ -194,15 +197,7 @@ static void visit(struct edit *edit, const struct graph_node *node)
 static enum err_code run(const struct pass_context *context, bool *ret_changed,
 			 struct err *err)
 {
-	struct edit edit;
-	enum err_code rc = edit_init(&edit, context, err);
-
-	for (int32_t i = 0; i < edit.n_node && !rc; i++) {
-		const struct graph_node node = edit.graph->node[i];
-
-		visit(&edit, &node);
-	}
-	return rc ? rc : edit_finish(&edit, ret_changed, err);
+	return edit_walk(context, visit, ret_changed, err);
 }
 
 extern const struct pass pass_transposes;
