@@ -22,7 +22,7 @@ static void spatial(struct shape *shape, const struct window *w,
 		shape->dim[shape->rank++] = extent[i];
 }
 
-static struct shape x_shape(const struct conv *g)
+struct shape onednn_conv_x(const struct conv *g)
 {
 	struct shape shape = { 2, { g->batch, g->group * g->c } };
 
@@ -30,7 +30,7 @@ static struct shape x_shape(const struct conv *g)
 	return shape;
 }
 
-static struct shape y_shape(const struct conv *g)
+struct shape onednn_conv_y(const struct conv *g)
 {
 	struct shape shape = { 2, { g->batch, g->group * g->m } };
 
@@ -38,7 +38,7 @@ static struct shape y_shape(const struct conv *g)
 	return shape;
 }
 
-static struct shape w_shape(const struct conv *g)
+struct shape onednn_conv_w(const struct conv *g)
 {
 	struct shape shape = { 2, { g->m, g->c } };
 
@@ -62,10 +62,12 @@ static void strides(const struct shape *shape, int64_t *stride)
 static struct operands operands_of(const struct conv_job *job)
 {
 	const struct conv *part = &job->part, *whole = &job->whole;
-	const struct shape all[OPERANDS] = { x_shape(whole), w_shape(whole),
-					     y_shape(whole) };
-	struct operands o = { .shape = { x_shape(part), w_shape(whole),
-					 y_shape(part) } };
+	const struct shape all[OPERANDS] = { onednn_conv_x(whole),
+					     onednn_conv_w(whole),
+					     onednn_conv_y(whole) };
+	struct operands o = { .shape = { onednn_conv_x(part),
+					 onednn_conv_w(whole),
+					 onednn_conv_y(part) } };
 	const unsigned g = whole->group > 1;
 	/* the axis of each operand that a cut shortens; -1: none */
 	static const int axis[][OPERANDS] = {
@@ -86,13 +88,9 @@ static struct operands operands_of(const struct conv_job *job)
 	return o;
 }
 
-struct windows {
-	dnnl_dims_t stride, dilation, begin, end;
-};
-
-static struct windows windows_of(const struct window *w)
+struct onednn_window onednn_window(const struct window *w)
 {
-	struct windows ret = { 0 };
+	struct onednn_window ret = { 0 };
 
 	for (unsigned i = 0; i < w->n; i++) {
 		const unsigned k = WINDOW_DIMS - w->n + i;
@@ -110,16 +108,9 @@ static enum err_code wanted_desc(const struct conv_job *job,
 				 const struct shape *shape,
 				 dnnl_memory_desc_t *ret, struct err *err)
 {
-	dnnl_dims_t dim = { 0 };
-
 	if (job->form == CONV_PLAIN)
 		return onednn_desc(shape, NULL, ret, err);
-	for (unsigned i = 0; i < shape->rank; i++)
-		dim[i] = shape->dim[i];
-	return onednn_check(dnnl_memory_desc_init_by_tag(ret, (int)shape->rank,
-							 dim, dnnl_f32,
-							 dnnl_format_tag_any),
-			    "a descriptor", err);
+	return onednn_any(shape, ret, err);
 }
 
 /* For inference oneDNN picks forms over channels last, which do not pay with
@@ -136,7 +127,7 @@ static enum err_code offer_forward(const struct conv_job *job,
 				   const dnnl_memory_desc_t md[OPERANDS],
 				   dnnl_primitive_desc_t *ret, struct err *err)
 {
-	const struct windows w = windows_of(&job->part.window);
+	const struct onednn_window w = onednn_window(&job->part.window);
 	const struct shape channels = { 1, { job->part.group * job->part.m } };
 	dnnl_convolution_desc_t desc;
 	dnnl_memory_desc_t bias;
@@ -160,7 +151,7 @@ static enum err_code offer_backward(const struct conv_job *job,
 				    const dnnl_memory_desc_t md[OPERANDS],
 				    dnnl_primitive_desc_t *ret, struct err *err)
 {
-	const struct windows w = windows_of(&job->part.window);
+	const struct onednn_window w = onednn_window(&job->part.window);
 	const dnnl_alg_kind_t algorithm = job->form == CONV_WINOGRAD
 					      ? dnnl_convolution_winograd
 					      : dnnl_convolution_direct;

@@ -8,6 +8,7 @@
  */
 #include "engine/ops/blocked.h"
 
+#include "engine/kernels/onednn/conv_priv.h"
 #include "engine/kernels/onednn/onednn.h"
 #include "engine/kernels/onednn/recipe_priv.h"
 
@@ -189,30 +190,16 @@ struct operand_list {
 	int64_t step[OPERANDS];		 /* floats from slice to slice */
 };
 
-static void spatial(struct shape *shape, const struct window *w,
-		    const int64_t *extent)
-{
-	for (unsigned i = WINDOW_DIMS - w->n; i < WINDOW_DIMS; i++)
-		shape->dim[shape->rank++] = extent[i];
-}
-
 static enum err_code describe(const struct job *job, struct operand_list *ret,
 			      struct err *err)
 {
 	const struct conv_blocked *g = &job->part;
 	const struct conv *conv = &g->conv;
-	const int64_t m = conv->group * conv->m;
-	struct shape x = { 2, { conv->batch, conv->group * conv->c } };
-	struct shape y = { 2, { conv->batch, m } };
-	struct shape w = { 2, { conv->m, conv->c } };
-	const struct shape b = { 1, { m } };
+	const struct shape x = onednn_conv_x(conv), y = onednn_conv_y(conv);
+	const struct shape w = onednn_conv_w(conv);
+	const struct shape b = { 1, { conv->group * conv->m } };
 	enum err_code rc;
 
-	if (conv->group > 1)
-		w = (struct shape){ 3, { conv->group, conv->m, conv->c } };
-	spatial(&x, &conv->window, conv->window.in);
-	spatial(&y, &conv->window, conv->window.out);
-	spatial(&w, &conv->window, conv->window.kernel);
 	rc = g->is_plain_in
 		 ? onednn_desc(&x, NULL, &ret->md[OPERAND_X], err)
 		 : blocked_desc(&x, g->lanes, &ret->md[OPERAND_X], err);
@@ -296,34 +283,21 @@ static enum err_code offer(const struct job *job, const struct recipe *recipe,
 			   const_dnnl_post_ops_t ops,
 			   dnnl_primitive_desc_t *ret, struct err *err)
 {
-	const struct window *w = &job->part.conv.window;
-	dnnl_dims_t stride = { 0 }, dilation = { 0 }, begin = { 0 },
-		    end = { 0 }, dim = { 0 };
-	const dnnl_memory_desc_t *plain = &list->md[OPERAND_W];
+	const struct onednn_window w = onednn_window(&job->part.conv.window);
+	const struct shape weights = onednn_conv_w(&job->part.conv);
 	dnnl_convolution_desc_t desc;
 	dnnl_memory_desc_t any;
-	dnnl_status_t status;
-	enum err_code rc;
+	enum err_code rc = onednn_any(&weights, &any, err);
 
-	for (unsigned i = 0; i < w->n; i++) {
-		const unsigned k = WINDOW_DIMS - w->n + i;
-
-		stride[i] = w->stride[k];
-		dilation[i] = w->dilation[k] - 1;
-		begin[i] = w->begin[k];
-		end[i] = w->end[k];
-	}
-	for (int i = 0; i < plain->ndims; i++)
-		dim[i] = plain->dims[i];
-	status = dnnl_memory_desc_init_by_tag(&any, plain->ndims, dim, dnnl_f32,
-					      dnnl_format_tag_any);
-	if (!status)
-		status = dnnl_dilated_convolution_forward_desc_init(
-		    &desc, dnnl_forward_inference, dnnl_convolution_direct,
-		    &list->md[OPERAND_X], &any,
-		    job->whole.has_bias ? &list->md[OPERAND_B] : NULL,
-		    &list->md[OPERAND_Y], stride, dilation, begin, end);
-	rc = onednn_check(status, "a convolution", err);
+	if (!rc)
+		rc = onednn_check(
+		    dnnl_dilated_convolution_forward_desc_init(
+			&desc, dnnl_forward_inference, dnnl_convolution_direct,
+			&list->md[OPERAND_X], &any,
+			job->whole.has_bias ? &list->md[OPERAND_B] : NULL,
+			&list->md[OPERAND_Y], w.stride, w.dilation, w.begin,
+			w.end),
+		    "a convolution", err);
 	return rc ? rc : recipe_offer_with(recipe, &desc, ops, ret, err);
 }
 

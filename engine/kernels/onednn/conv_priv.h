@@ -12,6 +12,8 @@
 #ifndef ENGINE_KERNELS_ONEDNN_CONV_PRIV_H
 #define ENGINE_KERNELS_ONEDNN_CONV_PRIV_H
 
+#include <dnnl.h>
+
 #include "engine/ops/conv.h"
 
 enum conv_kind { CONV_FORWARD, CONV_DATA, CONV_WEIGHTS, CONV_N_KINDS };
@@ -46,6 +48,17 @@ double conv_job_cost(const struct conv_job *job);
 /** No form that rows list behind this one is predicted to be faster. */
 bool conv_job_is_best(const struct kernel_query *query, enum conv_kind kind,
 		      enum conv_form form);
+
+/* Operands as oneDNN counts their axes. */
+struct shape onednn_conv_x(const struct conv *g);
+struct shape onednn_conv_y(const struct conv *g);
+struct shape onednn_conv_w(const struct conv *g);
+
+/** A window as oneDNN's descriptors want it. */
+struct onednn_window {
+	dnnl_dims_t stride, dilation, begin, end;
+};
+struct onednn_window onednn_window(const struct window *w);
 
 struct recipe;
 /** The steps of a CONV_PRODUCT. */

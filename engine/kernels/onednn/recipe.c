@@ -478,6 +478,19 @@ enum err_code onednn_desc(const struct shape *shape, const int64_t *stride,
 			    "a descriptor", err);
 }
 
+enum err_code onednn_any(const struct shape *shape, dnnl_memory_desc_t *ret,
+			 struct err *err)
+{
+	dnnl_dims_t dim = { 0 };
+
+	for (unsigned i = 0; i < shape->rank; i++)
+		dim[i] = shape->dim[i];
+	return onednn_check(dnnl_memory_desc_init_by_tag(ret, (int)shape->rank,
+							 dim, dnnl_f32,
+							 dnnl_format_tag_any),
+			    "a descriptor", err);
+}
+
 /* Bound instances */
 
 static char *slot_address(const struct kernel_call *call,

@@ -78,7 +78,6 @@ MUST_USE enum err_code
 recipe_create(unsigned n_slices, struct recipe **ret_recipe, struct err *err);
 /** NULL is fine. */
 void recipe_destroy(struct recipe *recipe);
-
 /** Packed bytes of the recipe are shared with others of the query's packs. */
 void recipe_share(struct recipe *recipe, const struct kernel_query *query);
 
@@ -138,6 +137,9 @@ void recipe_setup(struct recipe *recipe, struct kernel_setup *ret);
 MUST_USE enum err_code onednn_desc(const struct shape *shape,
 				   const int64_t *stride,
 				   dnnl_memory_desc_t *ret, struct err *err);
+/** One whose form the library chooses. */
+MUST_USE enum err_code onednn_any(const struct shape *shape,
+				  dnnl_memory_desc_t *ret, struct err *err);
 
 /* What all kernels share. */
 enum err_code onednn_bind(struct kernel_call *call, struct err *err);
