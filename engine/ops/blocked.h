@@ -28,11 +28,6 @@ struct block_attrs {
 	int64_t lanes, channels;
 };
 
-/** Of MaxPoolBlocked and AveragePoolBlocked. */
-struct pool_blocked_attrs {
-	struct pool_attrs pool;
-};
-
 /** Of ConvBlocked. */
 struct conv_blocked_attrs {
 	struct conv_attrs conv;

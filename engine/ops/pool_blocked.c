@@ -80,7 +80,7 @@ static bool is_max(const struct kernel_query *query)
 static void plain_run(const struct kernel_call *call, unsigned slice,
 		      void *scratch)
 {
-	const struct pool_blocked_attrs *attrs = call->query->attrs;
+	const struct pool_attrs *attrs = call->query->attrs;
 	const struct shape *x = &call->query->in[0].shape;
 	const int64_t lanes = x->dim[x->rank - 1];
 	const float *in = call->in[0];
@@ -90,10 +90,10 @@ static void plain_run(const struct kernel_call *call, unsigned slice,
 	struct window w;
 	struct taps t;
 
-	if (window_of(&attrs->pool, x, &w, NULL))
+	if (window_of(attrs, x, &w, NULL))
 		return;
 	if (share)
-		pool_share(&w, attrs->pool.count_include_pad != 0, share);
+		pool_share(&w, attrs->count_include_pad != 0, share);
 	kernel_slice(x->dim[0] * x->dim[1], call->n_slices, slice, &first,
 		     &last);
 	for (int64_t i = first * w.n_out; i < last * w.n_out; i++) {
@@ -156,7 +156,7 @@ static void run_row(const struct row *row)
 static void simd_run(const struct kernel_call *call, unsigned slice,
 		     void *scratch)
 {
-	const struct pool_blocked_attrs *attrs = call->query->attrs;
+	const struct pool_attrs *attrs = call->query->attrs;
 	const struct shape *x = &call->query->in[0].shape;
 	const int64_t lanes = x->dim[x->rank - 1];
 	double *share = is_max(call->query) ? NULL : scratch;
@@ -164,10 +164,10 @@ static void simd_run(const struct kernel_call *call, unsigned slice,
 	struct window w;
 	struct row row = { .w = &w, .loops = blocked_loops(lanes) };
 
-	if (window_of(&attrs->pool, x, &w, NULL))
+	if (window_of(attrs, x, &w, NULL))
 		return;
 	if (share)
-		pool_share(&w, attrs->pool.count_include_pad != 0, share);
+		pool_share(&w, attrs->count_include_pad != 0, share);
 	kernel_slice(x->dim[0] * x->dim[1], call->n_slices, slice, &first,
 		     &last);
 	for (int64_t i = first * w.out[1]; i < last * w.out[1]; i++) {
@@ -208,12 +208,12 @@ static enum err_code prepare(const struct kernel_query *query,
 
 static double cost(const struct kernel_query *query)
 {
-	const struct pool_blocked_attrs *attrs = query->attrs;
+	const struct pool_attrs *attrs = query->attrs;
 	const double vectors = (double)shape_count(&query->out[0].shape) / 8;
 	double taps = 1;
 
-	for (size_t i = 0; i < attrs->pool.window.kernel_shape.n; i++)
-		taps *= (double)attrs->pool.window.kernel_shape.v[i];
+	for (size_t i = 0; i < attrs->window.kernel_shape.n; i++)
+		taps *= (double)attrs->window.kernel_shape.v[i];
 	return 0.2 + vectors * (taps * 1e-3 + 4e-3) +
 	       (double)shape_count(&query->in[0].shape) * 0.1e-3;
 }
@@ -225,7 +225,7 @@ static double plain_cost(const struct kernel_query *query)
 
 static enum err_code infer(struct infer *infer, struct err *err)
 {
-	const struct pool_blocked_attrs *attrs = infer->attrs;
+	const struct pool_attrs *attrs = infer->attrs;
 	const struct shape *x = &infer->in[0].shape;
 	struct shape *y = &infer->out[0].shape;
 	struct window w;
@@ -236,7 +236,7 @@ static enum err_code infer(struct infer *infer, struct err *err)
 				  "input 'X': expected rank 4 to %d, got rank "
 				  "%u",
 				  3 + WINDOW_DIMS, x->rank);
-	rc = window_of(&attrs->pool, x, &w, err);
+	rc = window_of(attrs, x, &w, err);
 	if (!rc)
 		rc = window_shape(&w, x->dim[0], x->dim[1], y, err);
 	if (rc)
@@ -267,14 +267,14 @@ static const struct port in[] = { { "X", "T:float", 0 }, { 0 } };
 static const struct port out[] = { { "Y", "T", 0 }, { 0 } };
 
 /* clang-format off */
-#define WINDOW(member) offsetof(struct pool_blocked_attrs, pool.window.member)
+#define WINDOW(member) offsetof(struct pool_attrs, window.member)
 static const struct op_attr attrs[] = {
 	{ .name = "auto_pad", .help = "as in MaxPool",
 	  .offset = WINDOW(auto_pad), .kind = ATTR_STRING, .def_text = "NOTSET" },
 	{ .name = "ceil_mode", .help = "as in MaxPool",
 	  .offset = WINDOW(ceil_mode), .kind = ATTR_INT, .max = 1 },
 	{ .name = "count_include_pad", .help = "as in AveragePool",
-	  .offset = offsetof(struct pool_blocked_attrs, pool.count_include_pad),
+	  .offset = offsetof(struct pool_attrs, count_include_pad),
 	  .kind = ATTR_INT, .max = 1 },
 	{ .name = "dilations", .help = "as in MaxPool",
 	  .offset = WINDOW(dilations), .kind = ATTR_INTS, .min = 1, .max = INT32_MAX },
@@ -337,7 +337,7 @@ const struct op op_max_pool_blocked = {
 	.in = in,
 	.out = out,
 	.attrs = attrs,
-	.attrs_size = sizeof(struct pool_blocked_attrs),
+	.attrs_size = sizeof(struct pool_attrs),
 	.infer = infer,
 	.kernels = kernels,
 	.cases = max_cases,
@@ -353,7 +353,7 @@ const struct op op_average_pool_blocked = {
 	.in = in,
 	.out = out,
 	.attrs = attrs,
-	.attrs_size = sizeof(struct pool_blocked_attrs),
+	.attrs_size = sizeof(struct pool_attrs),
 	.infer = infer,
 	.kernels = kernels,
 	.cases = average_cases,

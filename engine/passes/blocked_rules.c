@@ -162,17 +162,14 @@ static bool has_twin(const struct blocking *b, const struct graph_node *node)
 static bool pool(struct blocking *b, const struct graph_node *node)
 {
 	const bool is_max = !strcmp(node->op->name, "MaxPool");
-	const struct pool_blocked_attrs attrs = {
-		.pool = *(const struct pool_attrs *)node->attrs
-	};
 	const int32_t *out = graph_out(b->graph, node);
 
 	if (!has_twin(b, node) ||
 	    (node->n_out > 1 && out[1] != VALUE_NONE && b->readers[out[1]] > 0))
 		return false;
 	b->twin[out[0]] = build_node(
-	    &b->build, is_max ? "MaxPoolBlocked" : "AveragePoolBlocked", &attrs,
-	    &b->twin[graph_in(b->graph, node)[0]], 1);
+	    &b->build, is_max ? "MaxPoolBlocked" : "AveragePoolBlocked",
+	    node->attrs, &b->twin[graph_in(b->graph, node)[0]], 1);
 	return true;
 }
 
@@ -181,15 +178,14 @@ static bool global_pool(struct blocking *b, const struct graph_node *node)
 	const bool is_max = !strcmp(node->op->name, "GlobalMaxPool");
 	const int32_t in = graph_in(b->graph, node)[0];
 	const int32_t out = graph_out(b->graph, node)[0];
-	struct pool_blocked_attrs attrs = { 0 };
+	struct pool_attrs attrs = { 0 };
 	struct shape x;
 
 	if (!has_twin(b, node))
 		return false;
 	x = blocking_fact(b, in)->shape;
-	attrs.pool.window.auto_pad = "NOTSET";
-	attrs.pool.window.kernel_shape =
-	    (struct attr_ints){ x.rank - 2, x.dim + 2 };
+	attrs.window.auto_pad = "NOTSET";
+	attrs.window.kernel_shape = (struct attr_ints){ x.rank - 2, x.dim + 2 };
 	b->twin[out] = build_node(
 	    &b->build, is_max ? "MaxPoolBlocked" : "AveragePoolBlocked", &attrs,
 	    &b->twin[in], 1);
