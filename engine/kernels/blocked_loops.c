@@ -7,14 +7,14 @@
 #include "engine/kernels/loops.h"
 
 #ifdef LOOPS_X86_LEVELS
-const struct blocked_loops *blocked_loops_level(unsigned level)
+static const struct blocked_loops *level_of(unsigned level)
 {
 	return level == 2   ? &blocked_loops_v4
 	       : level == 1 ? &blocked_loops_v3
 			    : &blocked_loops_base;
 }
 #else
-const struct blocked_loops *blocked_loops_level(unsigned level)
+static const struct blocked_loops *level_of(unsigned level)
 {
 	(void)level;
 	return &blocked_loops_base;
@@ -24,7 +24,7 @@ const struct blocked_loops *blocked_loops_level(unsigned level)
 const struct blocked_loops *blocked_loops(int64_t lanes)
 {
 	for (unsigned level = loop_levels(); level-- > 0;) {
-		const struct blocked_loops *loops = blocked_loops_level(level);
+		const struct blocked_loops *loops = level_of(level);
 
 		if (loops->lanes == lanes)
 			return loops;

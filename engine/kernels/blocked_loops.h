@@ -54,7 +54,5 @@ struct blocked_loops {
 
 /** The widest level that this CPU runs; NULL: none for this many lanes. */
 const struct blocked_loops *blocked_loops(int64_t lanes);
-/** For tests: level 0 to loop_levels() - 1. */
-const struct blocked_loops *blocked_loops_level(unsigned level);
 
 #endif

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /** @file
- * Convolution loops, inside: the tables by level.
+ * Loops over blocked values, inside: the tables by level.
  *
  * Threads: const tables.
  */
