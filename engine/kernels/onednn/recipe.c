@@ -47,6 +47,22 @@ void onednn_quiet(void)
 	is_quiet = true;
 }
 
+static bool has_isa(dnnl_cpu_isa_t isa)
+{
+	return (dnnl_get_effective_cpu_isa() & isa) == isa;
+}
+
+bool onednn_has_bytes(void)
+{
+	return has_isa(dnnl_cpu_isa_avx512_core_vnni) ||
+	       has_isa(dnnl_cpu_isa_avx2_vnni);
+}
+
+bool onednn_has_bf16(void)
+{
+	return has_isa(dnnl_cpu_isa_avx512_core_bf16);
+}
+
 enum err_code onednn_check(dnnl_status_t status, const char *what,
 			   struct err *err)
 {
@@ -131,6 +147,13 @@ unsigned recipe_bound(struct recipe *recipe, enum slot_place place,
 	return recipe_sliced(recipe, place, index, md, 0);
 }
 
+static size_t element_bytes(dnnl_data_type_t type)
+{
+	if (type == dnnl_u8 || type == dnnl_s8)
+		return 1;
+	return type == dnnl_bf16 ? 2 : sizeof(float);
+}
+
 unsigned recipe_sliced(struct recipe *recipe, enum slot_place place,
 		       unsigned index, const dnnl_memory_desc_t *md,
 		       int64_t step)
@@ -139,7 +162,8 @@ unsigned recipe_sliced(struct recipe *recipe, enum slot_place place,
 			&(struct slot){ .md = *md,
 					.place = place,
 					.index = index,
-					.step = (size_t)step * sizeof(float) });
+					.step = (size_t)step *
+						element_bytes(md->data_type) });
 }
 
 unsigned recipe_scratch(struct recipe *recipe, const dnnl_memory_desc_t *md)
@@ -187,7 +211,7 @@ static enum err_code refuse_reference(const_dnnl_primitive_desc_t pd,
 }
 
 static enum err_code offer(const struct recipe *recipe, const void *op_desc,
-			   const_dnnl_post_ops_t ops,
+			   const struct recipe_follow *follow,
 			   const_dnnl_primitive_desc_t hint,
 			   dnnl_primitive_desc_t *ret_pd, struct err *err)
 {
@@ -195,9 +219,16 @@ static enum err_code offer(const struct recipe *recipe, const void *op_desc,
 	dnnl_primitive_desc_t pd = NULL;
 	enum err_code rc = scratchpad_attr(&attr, err);
 
-	if (!rc && ops)
-		rc = onednn_check(dnnl_primitive_attr_set_post_ops(attr, ops),
-				  "post-operations", err);
+	if (!rc && follow && follow->ops)
+		rc = onednn_check(
+		    dnnl_primitive_attr_set_post_ops(attr, follow->ops),
+		    "post-operations", err);
+	if (!rc && follow && follow->n_scales)
+		rc = onednn_check(dnnl_primitive_attr_set_output_scales(
+				      attr, follow->n_scales,
+				      follow->n_scales > 1 ? 1 << 1 : 0,
+				      follow->scale),
+				  "scales", err);
 	if (!rc)
 		rc = onednn_check(dnnl_primitive_desc_create(
 				      &pd, op_desc, attr, recipe->engine, hint),
@@ -221,10 +252,11 @@ enum err_code recipe_offer(const struct recipe *recipe, const void *op_desc,
 }
 
 enum err_code recipe_offer_with(const struct recipe *recipe,
-				const void *op_desc, const_dnnl_post_ops_t ops,
+				const void *op_desc,
+				const struct recipe_follow *follow,
 				dnnl_primitive_desc_t *ret_pd, struct err *err)
 {
-	return offer(recipe, op_desc, ops, NULL, ret_pd, err);
+	return offer(recipe, op_desc, follow, NULL, ret_pd, err);
 }
 
 enum err_code recipe_add(struct recipe *recipe, const_dnnl_primitive_desc_t pd,
@@ -283,8 +315,9 @@ static enum err_code reorder_offer(const struct recipe *recipe,
 	    "a reorder", err);
 }
 
+/* What is there times `scale`. */
 static enum err_code add_reorder(struct recipe *recipe, unsigned from,
-				 unsigned to, struct err *err)
+				 unsigned to, float scale, struct err *err)
 {
 	const struct recipe_arg arg[] = { { DNNL_ARG_FROM, from },
 					  { DNNL_ARG_TO, to } };
@@ -293,6 +326,10 @@ static enum err_code add_reorder(struct recipe *recipe, unsigned from,
 	dnnl_primitive_desc_t pd = NULL;
 	enum err_code rc = scratchpad_attr(&attr, err);
 
+	if (!rc && scale != 1)
+		rc = onednn_check(
+		    dnnl_primitive_attr_set_output_scales(attr, 1, 0, &scale),
+		    "scales", err);
 	if (!rc)
 		rc = reorder_offer(recipe, &recipe->slot[from].md,
 				   &recipe->slot[to].md, attr, &pd, err);
@@ -315,7 +352,7 @@ enum err_code recipe_reorder_in(struct recipe *recipe, unsigned from,
 	if (dnnl_memory_desc_equal(&recipe->slot[from].md, want))
 		return ERR_NONE;
 	*ret_slot = recipe_scratch(recipe, want);
-	return add_reorder(recipe, from, *ret_slot, err);
+	return add_reorder(recipe, from, *ret_slot, 1, err);
 }
 
 unsigned recipe_target(struct recipe *recipe, unsigned to,
@@ -329,7 +366,13 @@ unsigned recipe_target(struct recipe *recipe, unsigned to,
 enum err_code recipe_reorder_out(struct recipe *recipe, unsigned from,
 				 unsigned to, struct err *err)
 {
-	return from == to ? ERR_NONE : add_reorder(recipe, from, to, err);
+	return from == to ? ERR_NONE : add_reorder(recipe, from, to, 1, err);
+}
+
+enum err_code recipe_reorder_scaled(struct recipe *recipe, unsigned from,
+				    unsigned to, float scale, struct err *err)
+{
+	return add_reorder(recipe, from, to, scale, err);
 }
 
 /* One reorder, now. */
@@ -465,6 +508,13 @@ const char *onednn_implementation(const struct kernel *kernel,
 enum err_code onednn_desc(const struct shape *shape, const int64_t *stride,
 			  dnnl_memory_desc_t *ret, struct err *err)
 {
+	return onednn_desc_of(dnnl_f32, shape, stride, ret, err);
+}
+
+enum err_code onednn_desc_of(dnnl_data_type_t type, const struct shape *shape,
+			     const int64_t *stride, dnnl_memory_desc_t *ret,
+			     struct err *err)
+{
 	dnnl_dims_t dim = { 0 }, step = { 0 };
 	int64_t dense = 1;
 
@@ -474,19 +524,25 @@ enum err_code onednn_desc(const struct shape *shape, const int64_t *stride,
 		dense *= dim[i];
 	}
 	return onednn_check(dnnl_memory_desc_init_by_strides(
-				ret, (int)shape->rank, dim, dnnl_f32, step),
+				ret, (int)shape->rank, dim, type, step),
 			    "a descriptor", err);
 }
 
 enum err_code onednn_any(const struct shape *shape, dnnl_memory_desc_t *ret,
 			 struct err *err)
 {
+	return onednn_any_of(dnnl_f32, shape, ret, err);
+}
+
+enum err_code onednn_any_of(dnnl_data_type_t type, const struct shape *shape,
+			    dnnl_memory_desc_t *ret, struct err *err)
+{
 	dnnl_dims_t dim = { 0 };
 
 	for (unsigned i = 0; i < shape->rank; i++)
 		dim[i] = shape->dim[i];
 	return onednn_check(dnnl_memory_desc_init_by_tag(ret, (int)shape->rank,
-							 dim, dnnl_f32,
+							 dim, type,
 							 dnnl_format_tag_any),
 			    "a descriptor", err);
 }

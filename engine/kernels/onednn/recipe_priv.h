@@ -98,10 +98,16 @@ MUST_USE enum err_code recipe_offer(const struct recipe *recipe,
 				    const_dnnl_primitive_desc_t hint,
 				    dnnl_primitive_desc_t *ret_pd,
 				    struct err *err);
-/** The same for a forward primitive with post-operations (NULL: none). */
+/** What a primitive does with its sums. */
+struct recipe_follow {
+	const_dnnl_post_ops_t ops; /**< NULL: none */
+	const float *scale;	   /**< of all, or by channel */
+	int64_t n_scales;	   /**< 0: none */
+};
+/** The same for a forward primitive, with what follows. */
 MUST_USE enum err_code recipe_offer_with(const struct recipe *recipe,
 					 const void *op_desc,
-					 const_dnnl_post_ops_t ops,
+					 const struct recipe_follow *follow,
 					 dnnl_primitive_desc_t *ret_pd,
 					 struct err *err);
 /** A step of that primitive over slots; its scratchpad is added. */
@@ -129,6 +135,10 @@ unsigned recipe_target(struct recipe *recipe, unsigned to,
 		       const dnnl_memory_desc_t *made);
 MUST_USE enum err_code recipe_reorder_out(struct recipe *recipe, unsigned from,
 					  unsigned to, struct err *err);
+/** The elements of `from` times a number, as `to` has them. */
+MUST_USE enum err_code recipe_reorder_scaled(struct recipe *recipe,
+					     unsigned from, unsigned to,
+					     float scale, struct err *err);
 
 /** Hands the recipe over as the kernel's state. */
 void recipe_setup(struct recipe *recipe, struct kernel_setup *ret);
@@ -137,9 +147,16 @@ void recipe_setup(struct recipe *recipe, struct kernel_setup *ret);
 MUST_USE enum err_code onednn_desc(const struct shape *shape,
 				   const int64_t *stride,
 				   dnnl_memory_desc_t *ret, struct err *err);
+MUST_USE enum err_code onednn_desc_of(dnnl_data_type_t type,
+				      const struct shape *shape,
+				      const int64_t *stride,
+				      dnnl_memory_desc_t *ret, struct err *err);
 /** One whose form the library chooses. */
 MUST_USE enum err_code onednn_any(const struct shape *shape,
 				  dnnl_memory_desc_t *ret, struct err *err);
+MUST_USE enum err_code onednn_any_of(dnnl_data_type_t type,
+				     const struct shape *shape,
+				     dnnl_memory_desc_t *ret, struct err *err);
 
 /* What all kernels share. */
 enum err_code onednn_bind(struct kernel_call *call, struct err *err);
