@@ -127,7 +127,7 @@ static enum err_code profile_model(const struct args *args, bool *ret_failed,
 				   struct err *err)
 {
 	const char *trace = args_text(args, "trace", NULL);
-	struct trial_options options;
+	struct trial_options options = { 0 };
 	struct job job = { 0 };
 	enum err_code rc;
 
@@ -136,6 +136,8 @@ static enum err_code profile_model(const struct args *args, bool *ret_failed,
 	options.threads = (unsigned)job.threads;
 	if (!rc)
 		rc = trial_passes(args, &options.passes, err);
+	if (!rc)
+		rc = trial_precision(args, &options, err);
 	if (!rc)
 		rc = trial_open(args->word[0], &options, &job.trial, err);
 	if (!rc)
@@ -161,7 +163,7 @@ static const struct args_flag flags[] = {
 	{ "trace", "FILE", "write the last run as trace events there" },
 	{ "top", "N", "the N dearest steps only (30)" },
 	{ "json", NULL, "one JSON object, with every step" },
-	TRIAL_PASSES_FLAG,
+	TRIAL_PRECISION_FLAGS,
 	{ 0 },
 };
 
@@ -169,7 +171,8 @@ const struct measure_command measure_profile_model = {
 	.name = "profile-model",
 	.usage = "FILE.onnx [--batch-size N] [--threads T] [--seconds S] "
 		 "[--input-shape NAME:AxBxC ...] [--passes LIST] "
-		 "[--trace FILE] [--top N] [--json]",
+		 "[--precision P] [--calibration PATH] [--trace FILE] "
+		 "[--top N] [--json]",
 	.help = "Tells where the time of a run goes: steps, operators, "
 		"kernels.",
 	.flags = flags,

@@ -5,8 +5,8 @@
 #include "base/arena.h"
 #include "base/file.h"
 #include "measure/command.h"
-#include "measure/tensor_file.h"
 #include "measure/trial.h"
+#include "models/tensor_file.h"
 
 #define INPUTS_MAX ((size_t)8 << 30)
 
@@ -24,7 +24,7 @@ static enum err_code read_inputs(const char *dir,
 			.place = i,
 		};
 
-		rc = tensor_file_read(dir, &name, arena, &input[i], err);
+		rc = tensor_file_read(NULL, dir, &name, arena, &input[i], err);
 	}
 	return rc;
 }
@@ -74,6 +74,8 @@ static enum err_code run_model(const struct args *args, bool *ret_failed,
 	rc = args_int(args, "threads", 1, TRIAL_MAX_THREADS, &threads, err);
 	if (!rc)
 		rc = trial_passes(args, &options.passes, err);
+	if (!rc)
+		rc = trial_precision(args, &options, err);
 	options.threads = (unsigned)threads;
 	if (!rc)
 		rc = trial_open(args->word[0], &options, &trial, err);
@@ -97,13 +99,14 @@ static const struct args_flag flags[] = {
 	{ "outputs", "DIR", "where NAME.npy files are written" },
 	{ "threads", "T", "threads that share the run (1)" },
 	TRIAL_PASSES_FLAG,
+	TRIAL_PRECISION_FLAGS,
 	{ 0 },
 };
 
 const struct measure_command measure_run_model = {
 	.name = "run-model",
 	.usage = "FILE.onnx --inputs DIR --outputs DIR [--threads T] "
-		 "[--passes LIST]",
+		 "[--passes LIST] [--precision P] [--calibration PATH]",
 	.help = "Runs a model once on tensors in files.",
 	.flags = flags,
 	.n_words = 1,

@@ -13,6 +13,7 @@
 #include "engine/instance.h"
 #include "models/package.h"
 
+struct args;
 struct plan_cache;
 
 enum { TRIAL_MAX_PORTS = 256, TRIAL_MAX_THREADS = TEAM_MAX + 1 };
@@ -31,7 +32,20 @@ MUST_USE enum err_code trial_init(struct err *err);
 struct trial_options {
 	unsigned threads;
 	struct pass_switch passes;
+	enum precision precision;
+	const char *calibration; /**< NULL: random rows */
 };
+/** Rows of a command's flags: what a model is computed in. */
+#define TRIAL_PRECISION_FLAGS                                         \
+	{ "precision", "P", "fp32, bf16 or int8 (fp32)" },            \
+	{                                                             \
+		"calibration", "PATH",                                \
+		    "rows for int8: a folder of tensors, or one file" \
+	}
+/** What those flags say. */
+MUST_USE enum err_code trial_precision(const struct args *args,
+				       struct trial_options *ret,
+				       struct err *err);
 /** A row of a command's flags. */
 #define TRIAL_PASSES_FLAG                                              \
 	{                                                              \
@@ -39,9 +53,11 @@ struct trial_options {
 		    "graph passes off (-NAME) or on (NAME), by commas" \
 	}
 /** What that flag says. */
-struct args;
 MUST_USE enum err_code trial_passes(const struct args *args,
 				    struct pass_switch *ret, struct err *err);
+struct json_writer;
+/** Members of an object: the precision and how far it is from fp32. */
+void trial_write_precision(const struct trial *trial, struct json_writer *w);
 MUST_USE enum err_code trial_open(const char *path,
 				  const struct trial_options *options,
 				  struct trial *ret_trial, struct err *err);

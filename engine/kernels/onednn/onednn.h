@@ -33,6 +33,8 @@ extern const struct kernel max_pool_onednn, average_pool_onednn;
 extern const struct kernel softmax_onednn, log_softmax_onednn;
 extern const struct kernel conv_blocked_onednn, block_onednn, unblock_onednn;
 extern const struct kernel conv_narrow_onednn;
+/** MaxPoolBlocked of one block: all channels last. */
+extern const struct kernel max_pool_last_onednn;
 
 /** The CPU multiplies bytes exactly (VNNI). Without it sums of two products go
  * through 16 bits: weights of at most ONEDNN_WEIGHT_MAX are exact beside uint8,

@@ -1,0 +1,266 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/** @file
+ * The pass `narrow`: convolutions, and what is joined to them.
+ */
+#include <string.h>
+
+#include "engine/ops/conv_narrow.h"
+#include "engine/ops/quantize.h"
+#include "engine/passes/narrow_priv.h"
+
+static const struct conv_narrow_attrs *attrs_of(const struct graph_node *node)
+{
+	return node->attrs;
+}
+
+static int32_t input(const struct blocking *b, const struct graph_node *node,
+		     int32_t i)
+{
+	return i < node->n_in ? graph_in(b->graph, node)[i] : VALUE_NONE;
+}
+
+static bool is_product(const struct blocking *b, const struct graph_node *node)
+{
+	return blocking_fact(b, input(b, node, CONV_NARROW_W))->shape.rank == 2;
+}
+
+static bool is_flat_or_alone(const struct blocking *b, int32_t value)
+{
+	return b->twin[value] == VALUE_NONE || b->is_flat[value];
+}
+
+bool narrow_conv(struct blocking *b, const struct graph_node *node)
+{
+	struct conv_narrow_attrs attrs = *attrs_of(node);
+	const int32_t out = graph_out(b->graph, node)[0];
+	const int32_t x = input(b, node, CONV_NARROW_X);
+	int32_t operand[CONV_NARROW_N_IN];
+
+	for (int32_t i = 0; i < CONV_NARROW_N_IN; i++)
+		operand[i] = input(b, node, i);
+	if (operand[CONV_NARROW_Z] != VALUE_NONE ||
+	    !blocking_fact(b, out)->has_shape ||
+	    !shape_count(&blocking_fact(b, out)->shape))
+		return false;
+	b->is_flat[out] = is_product(b, node);
+	if (b->is_flat[out]) {
+		if (!is_flat_or_alone(b, x))
+			b->is_read[x] = true;
+		else if (b->twin[x] != VALUE_NONE)
+			operand[CONV_NARROW_X] = b->twin[x];
+		else
+			b->is_read[x] = true;
+	} else if (attrs.x_last || attrs.y_last || !narrow_is_image(b, x) ||
+		   (b->twin[x] != VALUE_NONE && b->is_flat[x])) {
+		return false;
+	} else if (b->twin[x] == VALUE_NONE && b->readers[x] == 1) {
+		/* the kernel brings it to that form by itself */
+		b->is_read[x] = true;
+		attrs.y_last = 1;
+	} else {
+		operand[CONV_NARROW_X] = narrow_twin(b, x);
+		attrs.x_last = 1;
+		attrs.y_last = 1;
+	}
+	b->twin[out] = build_node(&b->build, "ConvNarrow", &attrs, operand,
+				  CONV_NARROW_N_IN);
+	return true;
+}
+
+/* The convolution that makes a float value which `node` alone reads. */
+static const struct graph_node *maker(const struct blocking *b, int32_t value)
+{
+	const struct graph_node *node;
+
+	if (value == VALUE_NONE || b->twin[value] == VALUE_NONE ||
+	    b->readers[value] != 1)
+		return NULL;
+	node = graph_producer(b->graph, b->twin[value]);
+	return node && node->op && !strcmp(node->op->name, "ConvNarrow") &&
+		       attrs_of(node)->to == DTYPE_F32
+		   ? node
+		   : NULL;
+}
+
+/* The same convolution with other attributes and a residual. */
+static void again(struct blocking *b, const struct graph_node *conv,
+		  const struct conv_narrow_attrs *attrs, int32_t residual,
+		  int32_t in, int32_t out)
+{
+	int32_t operand[CONV_NARROW_N_IN];
+
+	for (int32_t i = 0; i < CONV_NARROW_N_IN; i++)
+		operand[i] = input(b, conv, i);
+	if (residual != VALUE_NONE)
+		operand[CONV_NARROW_Z] = residual;
+	b->is_flat[out] = b->is_flat[in];
+	b->twin[out] = build_node(&b->build, "ConvNarrow", attrs, operand,
+				  CONV_NARROW_N_IN);
+}
+
+/* One number above 0 as scale, and zero as zero point. */
+static bool grid_of(const struct blocking *b, const struct graph_node *node,
+		    double *ret_scale)
+{
+	const int32_t scale = input(b, node, 1), zero = input(b, node, 2);
+	const struct fact *s, *z;
+
+	if (scale == VALUE_NONE)
+		return false;
+	s = blocking_fact(b, scale);
+	if (s->type.elem != DTYPE_F32 || !s->value ||
+	    shape_count(&s->shape) != 1)
+		return false;
+	*ret_scale = (double)*(const float *)s->value;
+	if (!(*ret_scale > 0))
+		return false;
+	if (zero == VALUE_NONE)
+		return true;
+	z = blocking_fact(b, zero);
+	return z->value && shape_count(&z->shape) == 1 &&
+	       dtype_info(z->type.elem)->size == 1 &&
+	       quantized_at(z->type.elem, z->value, 0) == 0;
+}
+
+static bool is_byte(enum dtype elem)
+{
+	return elem == DTYPE_U8 || elem == DTYPE_I8;
+}
+
+/* The twin of a summand: of narrow values where it comes from such. */
+static int32_t summand(const struct blocking *b, int32_t value,
+		       double *ret_scale)
+{
+	const struct graph_node *node = graph_producer(b->graph, value);
+	int32_t from;
+
+	*ret_scale = 1;
+	if (!node || !node->op || b->twin[value] == VALUE_NONE)
+		return b->twin[value];
+	from = input(b, node, 0);
+	if (!strcmp(node->op->name, "DequantizeLinear") &&
+	    is_byte(blocking_fact(b, from)->type.elem) &&
+	    grid_of(b, node, ret_scale))
+		return b->twin[from];
+	*ret_scale = 1;
+	if (!strcmp(node->op->name, "Cast") &&
+	    blocking_fact(b, from)->type.elem == DTYPE_BF16)
+		return b->twin[from];
+	return b->twin[value];
+}
+
+bool narrow_join_sum(struct blocking *b, const struct graph_node *node)
+{
+	const int32_t out = graph_out(b->graph, node)[0];
+
+	for (int32_t i = 0; i < 2 && node->n_in == 2; i++) {
+		const int32_t *in = graph_in(b->graph, node);
+		const int32_t value = in[i], other = in[1 - i];
+		const struct graph_node *conv = maker(b, value);
+		struct conv_narrow_attrs attrs;
+		struct graph_node copy;
+		int32_t residual;
+
+		if (!conv || other == VALUE_NONE || other >= b->n_value ||
+		    b->twin[other] == VALUE_NONE ||
+		    b->is_flat[other] != b->is_flat[value] ||
+		    !shape_equal(&blocking_fact(b, value)->shape,
+				 &blocking_fact(b, other)->shape))
+			continue;
+		copy = *conv;
+		attrs = *attrs_of(&copy);
+		if (attrs.activation[0] ||
+		    input(b, &copy, CONV_NARROW_Z) != VALUE_NONE)
+			continue;
+		residual = summand(b, other, &attrs.z_scale);
+		again(b, &copy, &attrs, residual, value, out);
+		return true;
+	}
+	return false;
+}
+
+bool narrow_join_activation(struct blocking *b, const struct graph_node *node)
+{
+	const int32_t in = graph_in(b->graph, node)[0];
+	const int32_t out = graph_out(b->graph, node)[0];
+	const struct graph_node *conv = maker(b, in);
+	struct conv_narrow_attrs attrs;
+	struct graph_node copy;
+	struct epilogue e;
+
+	if (!conv || !blocking_epilogue(b, node, &e))
+		return false;
+	copy = *conv;
+	attrs = *attrs_of(&copy);
+	if (attrs.activation[0])
+		return false;
+	attrs.activation = epilogue_name(e.kind);
+	attrs.alpha = e.alpha;
+	attrs.beta = e.beta;
+	again(b, &copy, &attrs, VALUE_NONE, in, out);
+	return true;
+}
+
+/* Z must have Y's width. */
+static bool residual_fits(const struct blocking *b,
+			  const struct graph_node *conv, enum dtype to)
+{
+	const int32_t z = input(b, conv, CONV_NARROW_Z);
+	enum dtype elem;
+
+	if (z == VALUE_NONE)
+		return true;
+	elem = blocking_fact(b, z)->type.elem;
+	return to == DTYPE_BF16 ? elem == DTYPE_BF16 : is_byte(elem);
+}
+
+static bool x_is_bf16(const struct blocking *b, const struct graph_node *conv)
+{
+	return blocking_fact(b, input(b, conv, CONV_NARROW_X))->type.elem ==
+	       DTYPE_BF16;
+}
+
+bool narrow_round(struct blocking *b, const struct graph_node *node)
+{
+	const int32_t in = graph_in(b->graph, node)[0];
+	const int32_t out = graph_out(b->graph, node)[0];
+	const enum dtype to = blocking_fact(b, out)->type.elem;
+	const struct graph_node *conv = maker(b, in);
+	double scale = 1;
+
+	if (to == DTYPE_F32)
+		return narrow_widen(b, node);
+	if (to != DTYPE_BF16 && !(is_byte(to) && grid_of(b, node, &scale)))
+		return false;
+	if (conv && residual_fits(b, conv, to) &&
+	    x_is_bf16(b, conv) == (to == DTYPE_BF16)) {
+		const struct graph_node copy = *conv;
+		struct conv_narrow_attrs attrs = *attrs_of(&copy);
+
+		attrs.to = to;
+		attrs.y_scale = scale;
+		again(b, &copy, &attrs, VALUE_NONE, in, out);
+		return true;
+	}
+	return narrow_widen(b, node);
+}
+
+/* The same operator on the twin: elements do not know where they lie. */
+bool narrow_widen(struct blocking *b, const struct graph_node *node)
+{
+	const int32_t in = graph_in(b->graph, node)[0];
+	const int32_t out = graph_out(b->graph, node)[0];
+	int32_t operand[3];
+	double scale;
+
+	if (b->twin[in] == VALUE_NONE ||
+	    (node->n_in > 1 && !grid_of(b, node, &scale)))
+		return false;
+	for (int32_t i = 0; i < 3; i++)
+		operand[i] = input(b, node, i);
+	operand[0] = b->twin[in];
+	b->is_flat[out] = b->is_flat[in];
+	build_row(&b->build, node->op, node->attrs, operand,
+		  (unsigned)node->n_in, &b->twin[out], 1);
+	return true;
+}
