@@ -87,27 +87,51 @@ static int32_t image_twin(const struct blocking *b,
 							 : b->twin[in];
 }
 
-/* As a value of one block of all channels: MaxPoolBlocked knows bytes. */
+/* The largest of each window, as MaxPoolBlocked gives it over a value of one
+ * block of all channels. shape: of the result, plain. */
+static int32_t pool_last(struct blocking *b, const struct graph_node *node,
+			 int32_t last, const struct shape *shape)
+{
+	struct shape block = blocking_fact(b, last)->shape;
+	const struct shape result = channels_last(shape);
+
+	memmove(block.dim + 2, block.dim + 1,
+		(block.rank - 1) * sizeof(block.dim[0]));
+	block.dim[1] = 1;
+	block.rank++;
+	last = build_reshape(&b->build, last, &block);
+	last = build_node(&b->build, "MaxPoolBlocked", node->attrs, &last, 1);
+	return build_reshape(&b->build, last, &result);
+}
+
+/* Of what were bytes, the bytes are pooled: their order is the same. */
 static bool max_pool(struct blocking *b, const struct graph_node *node)
 {
 	const int32_t *out = graph_out(b->graph, node);
-	int32_t twin = image_twin(b, node);
+	const int32_t twin = image_twin(b, node);
+	const struct graph_node *from;
+	struct graph_node wide;
 	struct shape shape;
+	int32_t operand[3];
 
 	if (twin == VALUE_NONE || !narrow_is_image(b, out[0]) ||
 	    (node->n_out > 1 && out[1] != VALUE_NONE &&
 	     b->readers[out[1]] > 0) ||
 	    blocking_fact(b, twin)->type.elem == DTYPE_BF16)
 		return false;
-	shape = blocking_fact(b, twin)->shape;
-	memmove(shape.dim + 2, shape.dim + 1,
-		(shape.rank - 1) * sizeof(shape.dim[0]));
-	shape.dim[1] = 1;
-	shape.rank++;
-	twin = build_reshape(&b->build, twin, &shape);
-	twin = build_node(&b->build, "MaxPoolBlocked", node->attrs, &twin, 1);
-	shape = channels_last(&blocking_fact(b, out[0])->shape);
-	b->twin[out[0]] = build_reshape(&b->build, twin, &shape);
+	shape = blocking_fact(b, out[0])->shape;
+	from = narrow_widened(b, twin);
+	if (!from) {
+		b->twin[out[0]] = pool_last(b, node, twin, &shape);
+		return true;
+	}
+	wide = *from;
+	for (int32_t i = 0; i < 3; i++)
+		operand[i] =
+		    i < wide.n_in ? graph_in(b->graph, &wide)[i] : VALUE_NONE;
+	operand[0] = pool_last(b, node, operand[0], &shape);
+	b->twin[out[0]] =
+	    build_node(&b->build, "DequantizeLinear", wide.attrs, operand, 3);
 	return true;
 }
 

@@ -127,26 +127,52 @@ static bool is_byte(enum dtype elem)
 	return elem == DTYPE_U8 || elem == DTYPE_I8;
 }
 
+const struct graph_node *narrow_widened(const struct blocking *b, int32_t value)
+{
+	const struct graph_node *node = graph_producer(b->graph, value);
+	double scale;
+
+	return node && node->op && !node->op->domain[0] &&
+		       !strcmp(node->op->name, "DequantizeLinear") &&
+		       is_byte(
+			   blocking_fact(b, input(b, node, 0))->type.elem) &&
+		       grid_of(b, node, &scale)
+		   ? node
+		   : NULL;
+}
+
 /* The twin of a summand: of narrow values where it comes from such. */
 static int32_t summand(const struct blocking *b, int32_t value,
 		       double *ret_scale)
 {
-	const struct graph_node *node = graph_producer(b->graph, value);
-	int32_t from;
+	const int32_t twin = b->twin[value];
+	const struct graph_node *node = narrow_widened(b, twin);
 
 	*ret_scale = 1;
-	if (!node || !node->op || b->twin[value] == VALUE_NONE)
-		return b->twin[value];
-	from = input(b, node, 0);
-	if (!strcmp(node->op->name, "DequantizeLinear") &&
-	    is_byte(blocking_fact(b, from)->type.elem) &&
-	    grid_of(b, node, ret_scale))
-		return b->twin[from];
-	*ret_scale = 1;
-	if (!strcmp(node->op->name, "Cast") &&
-	    blocking_fact(b, from)->type.elem == DTYPE_BF16)
-		return b->twin[from];
-	return b->twin[value];
+	if (node) {
+		(void)grid_of(b, node, ret_scale);
+		return input(b, node, 0);
+	}
+	node = graph_producer(b->graph, twin);
+	if (node && node->op && !strcmp(node->op->name, "Cast") &&
+	    blocking_fact(b, input(b, node, 0))->type.elem == DTYPE_BF16)
+		return input(b, node, 0);
+	return twin;
+}
+
+/* What was widened from bytes of the same type and scale is those bytes. */
+static int32_t same_bytes(const struct blocking *b,
+			  const struct graph_node *node, enum dtype to,
+			  double scale)
+{
+	const struct graph_node *from =
+	    narrow_widened(b, b->twin[graph_in(b->graph, node)[0]]);
+	double had;
+
+	if (!from || !grid_of(b, from, &had) || had < scale || had > scale ||
+	    blocking_fact(b, input(b, from, 0))->type.elem != to)
+		return VALUE_NONE;
+	return input(b, from, 0);
 }
 
 bool narrow_join_sum(struct blocking *b, const struct graph_node *node)
@@ -230,8 +256,14 @@ bool narrow_round(struct blocking *b, const struct graph_node *node)
 
 	if (to == DTYPE_F32)
 		return narrow_widen(b, node);
-	if (to != DTYPE_BF16 && !(is_byte(to) && grid_of(b, node, &scale)))
+	if (b->twin[in] == VALUE_NONE ||
+	    (to != DTYPE_BF16 && !(is_byte(to) && grid_of(b, node, &scale))))
 		return false;
+	if (is_byte(to) && same_bytes(b, node, to, scale) != VALUE_NONE) {
+		b->is_flat[out] = b->is_flat[in];
+		b->twin[out] = same_bytes(b, node, to, scale);
+		return true;
+	}
 	if (conv && residual_fits(b, conv, to) &&
 	    x_is_bf16(b, conv) == (to == DTYPE_BF16)) {
 		const struct graph_node copy = *conv;

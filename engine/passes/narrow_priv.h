@@ -21,4 +21,8 @@ blocking_rule narrow_join_sum, narrow_join_activation;
 /** QuantizeLinear, or Cast to bfloat16: joined, or on the twin; and back. */
 blocking_rule narrow_round, narrow_widen;
 
+/** The DequantizeLinear of bytes by one scale that makes a value, or NULL. */
+const struct graph_node *narrow_widened(const struct blocking *b,
+					int32_t value);
+
 #endif

@@ -309,6 +309,20 @@ static void narrow_sum(struct rewriting *r, const struct graph_node *node,
 	edit_forward(&r->edit, graph_out(r->work->graph, node)[0], out);
 }
 
+/* Largest values stay the same bytes: rounding keeps order. */
+static void hand_on_pool(struct rewriting *r, const struct graph_node *node)
+{
+	const int32_t out = graph_out(r->work->graph, node)[0];
+	int32_t operand[3];
+	const int32_t in = widened(r, graph_in(r->work->graph, node)[0]);
+
+	build_row(&r->edit.build, node->op, node->attrs, &in, 1, &operand[0],
+		  1);
+	scale_operands(r, out, operand);
+	r->narrow[out] =
+	    build_node(&r->edit.build, "QuantizeLinear", NULL, operand, 3);
+}
+
 /* The node once more, over narrow values; who reads wide ones keeps the old. */
 static void hand_on(struct rewriting *r, const struct graph_node *node,
 		    int32_t n)
@@ -320,6 +334,10 @@ static void hand_on(struct rewriting *r, const struct graph_node *node,
 
 	if (!operand) {
 		no_memory(r);
+		return;
+	}
+	if (edit_is(node, "MaxPool")) {
+		hand_on_pool(r, node);
 		return;
 	}
 	for (int32_t i = 0; i < n_in; i++) {
