@@ -9,6 +9,7 @@
 #include "base/mem.h"
 #include "base/str.h"
 #include "engine/pack.h"
+#include "models/calibration.h"
 #include "models/package.h"
 
 enum { CONFIG_MAX = 1 << 20 };
@@ -185,6 +186,24 @@ enum err_code repository_load(struct repository *repository, const char *model,
 		    ret_package, err);
 	arena_destroy(arena);
 	return rc;
+}
+
+enum err_code repository_calibration(struct repository *repository,
+				     const char *path,
+				     const struct package *package,
+				     struct arena *arena,
+				     struct calibration *ret, struct err *err)
+{
+	const struct file_root *root = NULL;
+	char at[PATH_MAX];
+	enum err_code rc = repository_locate_beside(
+	    repository, package->name, package->version, path, &root, at, err);
+
+	if (rc)
+		return err_prefix(err, "model '%s': calibration",
+				  package->name);
+	rc = calibration_read(root, at, package, arena, ret, err);
+	return rc ? err_prefix(err, "model '%s'", package->name) : ERR_NONE;
 }
 
 /* --- birth and death --- */

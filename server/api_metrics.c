@@ -67,6 +67,11 @@ static double value_instances(const struct model_row *row)
 	return (double)stats.idle_bytes + (double)stats.lent_bytes;
 }
 
+static double value_deviation(const struct model_row *row)
+{
+	return row->model ? row->model->package->precision.deviation : 0;
+}
+
 static double value_pending(const struct model_row *row)
 {
 	return (double)atomic_load_explicit(&row->stats->n_pending,
@@ -129,6 +134,9 @@ static const struct family families[] = {
 	  "Constants of the version, which others may share.", value_weights },
 	{ "predictd_model_instances_bytes", "gauge",
 	  "Memory of the version's runs.", value_instances },
+	{ "predictd_model_deviation", "gauge",
+	  "Largest difference of outputs from fp32, seen at load.",
+	  value_deviation },
 	{ "predictd_queue_depth", "gauge", "Requests that wait for a run.",
 	  value_pending },
 	{ "predictd_deadline_exceeded_total", "counter",

@@ -7,6 +7,7 @@ struct file {
 	struct model_config config;
 	const struct doc *policy;
 	struct field_strings passes;
+	const char *precision;
 };
 
 static const struct field file_fields[] = {
@@ -40,6 +41,15 @@ static const struct field file_fields[] = {
 	  .help = "graph passes that are off (-NAME) or on again (NAME)",
 	  .kind = FIELD_STRINGS,
 	  .offset = offsetof(struct file, passes) },
+	{ .name = "precision",
+	  .help = "fp32, bf16 or int8",
+	  .kind = FIELD_STRING,
+	  .offset = offsetof(struct file, precision),
+	  .def_text = "fp32" },
+	{ .name = "calibration",
+	  .help = "rows for int8: a folder of tensors, or one file",
+	  .kind = FIELD_STRING,
+	  .offset = offsetof(struct file, config.calibration) },
 	{ .name = NULL },
 };
 
@@ -82,6 +92,9 @@ enum err_code model_config_read(const struct doc *doc, const char *name,
 	for (size_t i = 0; i < file.passes.n && !rc; i++)
 		rc = pass_switch_parse(file.passes.v[i], &file.config.passes,
 				       err);
+	if (!rc)
+		rc = precision_parse(file.precision, &file.config.precision,
+				     err);
 	if (rc)
 		return err_prefix(err, "model '%s'", name);
 	*ret_config = file.config;

@@ -9,6 +9,8 @@
  *	version_policy:          # which versions are served
  *	  latest: 2              # or specific: [1, 3], or all: true
  *	passes: [-gelu_erf]      # graph passes off: engine/passes/
+ *	precision: int8          # or bf16, fp32: engine/precision/
+ *	calibration: rows.npy    # beneath DIR/MODEL: models/calibration.h
  *
  * Ownership: plain data; specific versions live in the arena.
  * Threads:   pure.
@@ -19,7 +21,9 @@
 #include "base/arena.h"
 #include "base/field.h"
 #include "engine/passes/pass_switch.h"
+#include "engine/precision/precision.h"
 
+struct calibration;
 struct doc;
 
 struct model_config {
@@ -28,6 +32,10 @@ struct model_config {
 	bool all;
 	struct field_ints specific;
 	struct pass_switch passes; /**< over those of the process */
+	enum precision precision;
+	const char *calibration; /**< a path; NULL: none is named */
+	/** Read from there, by who loads; NULL: random ones. */
+	const struct calibration *rows;
 };
 
 /** doc NULL: the defaults. `name` of the model begins messages. */

@@ -1,8 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include "base/buf.h"
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "models/calibration.h"
 #include "server/model_cache_priv.h"
+
+#define ROWS_BYTES_MAX ((size_t)4 << 30)
 
 /* A load of one model: its slots as they will be. */
 struct load {
@@ -62,15 +66,53 @@ static enum err_code build(struct load *load, int64_t version,
 			   struct served_model **ret_model, struct err *err)
 {
 	const struct model_cache_options *options = &load->cache->options;
+	struct model_config config = load->config;
+	struct calibration rows;
 	struct package *package;
+	struct arena *arena = NULL;
 	enum err_code rc;
 
 	rc = repository_load(options->repository, load->entry->name, version,
 			     &package, err);
 	if (rc)
 		return rc;
-	return served_model_create(package, &load->config, options->serving,
-				   stats, ret_model, err);
+	if (config.calibration && config.precision != PRECISION_FP32) {
+		arena = arena_create(ROWS_BYTES_MAX);
+		rc = arena ? repository_calibration(options->repository,
+						    config.calibration, package,
+						    arena, &rows, err)
+			   : no_memory(load->entry->name, err);
+		config.rows = &rows;
+	}
+	if (rc)
+		package_unref(package);
+	else
+		rc = served_model_create(package, &config, options->serving,
+					 stats, ret_model, err);
+	arena_destroy(arena);
+	return rc;
+}
+
+/* What became of it below fp32, and what would make it better. */
+static void tell_precision(const struct package *package)
+{
+	const struct precision_report *report = &package->precision;
+	struct buf buf;
+
+	if (report->precision == PRECISION_FP32)
+		return;
+	buf_init(&buf, 1024);
+	precision_print(report, &buf);
+	if (!buf_check(&buf, "a report", NULL))
+		log_write(LOG_LEVEL_INFO, "models",
+			  "model '%s' version %lld: %s", package->name,
+			  (long long)package->version, buf.data);
+	buf_finish(&buf);
+	if (report->precision == PRECISION_INT8 && !package->is_calibrated)
+		log_write(LOG_LEVEL_WARNING, "models",
+			  "model '%s' version %lld: calibrated on random rows; "
+			  "name real ones in config.yaml: calibration",
+			  package->name, (long long)package->version);
 }
 
 static void note_failure(struct load *load, struct model_slot *slot,
@@ -99,7 +141,8 @@ static uint64_t mix_config(uint64_t stamp, const struct model_config *config)
 	const int64_t number[] = {
 		config->max_batch_size,	     config->max_queue_delay_us,
 		config->instances,	     config->max_queue_size,
-		(int64_t)config->passes.off, (int64_t)config->passes.on
+		(int64_t)config->passes.off, (int64_t)config->passes.on,
+		(int64_t)config->precision
 	};
 
 	for (size_t i = 0; i < sizeof(number) / sizeof(number[0]); i++)
@@ -120,6 +163,11 @@ static void load_slot(struct load *load, struct model_slot *slot)
 	rc = repository_stamp(repository, load->entry->name, slot->version,
 			      &stamp, &err);
 	stamp = mix_config(stamp, &load->config);
+	if (!rc && load->config.calibration)
+		stamp = (stamp * 0x100000001b3u) ^
+			repository_calibration_stamp(
+			    repository, load->entry->name, slot->version,
+			    load->config.calibration);
 	if (!rc && slot->model && stamp == slot->stamp && !slot->reason)
 		return;
 	if (!rc)
@@ -140,6 +188,7 @@ static void load_slot(struct load *load, struct model_slot *slot)
 		  load->entry->name, (long long)slot->version,
 		  (long long)(clock_monotonic_ns() - start) / 1000000,
 		  model->max_batch ? ", batching" : "");
+	tell_precision(model->package);
 }
 
 /* The versions to serve (what somebody chose as the default stays, however many

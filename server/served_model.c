@@ -149,6 +149,8 @@ static enum err_code build(struct served_model *model,
 {
 	const struct pass_switch passes =
 	    pass_switch_merge(serving->passes, config->passes);
+	struct package_precision wish = { .precision = config->precision,
+					  .calibration = config->rows };
 	const struct plan_cache_options options = {
 		.plan = { .threads = serving->threads,
 			  .numerics = NUMERICS_REPEATABLE,
@@ -162,6 +164,9 @@ static enum err_code build(struct served_model *model,
 	enum err_code rc;
 
 	rc = package_prepare(model->package, passes, err);
+	wish.plan = options.plan;
+	if (!rc)
+		rc = package_narrow(model->package, &wish, err);
 	if (!rc)
 		rc = plan_cache_create(model->package->graph, &options,
 				       &model->plans, err);
