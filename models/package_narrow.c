@@ -34,5 +34,8 @@ enum err_code package_narrow(struct package *package,
 	package->is_calibrated = wish->calibration != NULL;
 	if (!rc && wish->precision != PRECISION_FP32)
 		rc = package_settle_constants(package, err);
+	if (rc && rc != ERR_UNSUPPORTED && !wish->calibration)
+		(void)err_prefix(err, "calibration on random rows, as none are "
+				      "given");
 	return rc ? err_prefix(err, "model '%s'", package->name) : ERR_NONE;
 }

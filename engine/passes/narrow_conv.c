@@ -146,9 +146,12 @@ static int32_t summand(const struct blocking *b, int32_t value,
 		       double *ret_scale)
 {
 	const int32_t twin = b->twin[value];
-	const struct graph_node *node = narrow_widened(b, twin);
+	const struct graph_node *node;
 
 	*ret_scale = 1;
+	if (twin == VALUE_NONE)
+		return value;
+	node = narrow_widened(b, twin);
 	if (node) {
 		(void)grid_of(b, node, ret_scale);
 		return input(b, node, 0);
@@ -175,6 +178,15 @@ static int32_t same_bytes(const struct blocking *b,
 	return input(b, from, 0);
 }
 
+/* The summand lies as the sum does; a product takes what is plain. */
+static bool goes_with(const struct blocking *b, int32_t other, int32_t value)
+{
+	if (b->twin[other] == VALUE_NONE)
+		return b->is_flat[value] &&
+		       blocking_fact(b, other)->type.elem == DTYPE_F32;
+	return b->is_flat[other] == b->is_flat[value];
+}
+
 bool narrow_join_sum(struct blocking *b, const struct graph_node *node)
 {
 	const int32_t out = graph_out(b->graph, node)[0];
@@ -188,8 +200,7 @@ bool narrow_join_sum(struct blocking *b, const struct graph_node *node)
 		int32_t residual;
 
 		if (!conv || other == VALUE_NONE || other >= b->n_value ||
-		    b->twin[other] == VALUE_NONE ||
-		    b->is_flat[other] != b->is_flat[value] ||
+		    !goes_with(b, other, value) ||
 		    !shape_equal(&blocking_fact(b, value)->shape,
 				 &blocking_fact(b, other)->shape))
 			continue;
@@ -198,6 +209,8 @@ bool narrow_join_sum(struct blocking *b, const struct graph_node *node)
 		if (attrs.activation[0] ||
 		    input(b, &copy, CONV_NARROW_Z) != VALUE_NONE)
 			continue;
+		if (b->twin[other] == VALUE_NONE)
+			b->is_read[other] = true;
 		residual = summand(b, other, &attrs.z_scale);
 		again(b, &copy, &attrs, residual, value, out);
 		return true;

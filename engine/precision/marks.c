@@ -4,7 +4,8 @@
  *
  * What a layer reads is wanted narrow, and then also what a pool, a Concat or
  * a move reads that makes it; these share one scale. Of an Add that is behind a
- * layer the other summand is wanted, so that the sum can go into the layer.
+ * layer the other summand is wanted, so that the sum can go into the layer,
+ * where it is wanted anyway or comes from a layer itself.
  */
 #include <string.h>
 
@@ -199,7 +200,7 @@ static int32_t summand_of(const struct work *work, const int32_t *readers,
 			  const struct graph_node *node)
 {
 	const int32_t *in = graph_in(work->graph, node);
-	int32_t a, b;
+	int32_t a, b, other;
 
 	if (!is_op(node, "", "Add") || in[0] == in[1] ||
 	    constant(work->graph, in[0]) || constant(work->graph, in[1]))
@@ -208,7 +209,28 @@ static int32_t summand_of(const struct work *work, const int32_t *readers,
 	b = layer_behind(work, readers, in[1]);
 	if (a < 0 && b < 0)
 		return VALUE_NONE;
-	return a > b ? in[1] : in[0];
+	other = a > b ? in[1] : in[0];
+	/* it is narrow without us, or a layer can make it so */
+	return work->is_wanted[other] || layer_behind(work, readers, other) >= 0
+		   ? other
+		   : VALUE_NONE;
+}
+
+static void sweep(struct work *work, const int32_t *readers)
+{
+	for (int32_t i = work->n_node; i-- > 0;) {
+		const struct graph_node *node = &work->graph->node[i];
+
+		if (!node->op)
+			continue;
+		if (work->layer[i].m && !work->layer[i].stays)
+			work->is_wanted[work->layer[i].x] = true;
+		if (readers)
+			work->summand[i] = summand_of(work, readers, node);
+		if (work->summand[i] != VALUE_NONE)
+			work->is_wanted[work->summand[i]] = true;
+		mark_handed_on(work, node);
+	}
 }
 
 void marks_make(struct work *work)
@@ -221,22 +243,14 @@ void marks_make(struct work *work)
 	memset(work->is_wanted, 0, (size_t)work->n_value * sizeof(bool));
 	for (int32_t i = 0; i < work->n_value; i++)
 		work->kin[i] = i;
-	if (readers)
-		graph_count_readers(graph, readers);
-	for (int32_t i = work->n_node; i-- > 0;) {
-		const struct graph_node *node = &graph->node[i];
-
+	for (int32_t i = 0; i < work->n_node; i++)
 		work->summand[i] = VALUE_NONE;
-		if (!node->op)
-			continue;
-		if (work->layer[i].m && !work->layer[i].stays)
-			work->is_wanted[work->layer[i].x] = true;
-		if (readers)
-			work->summand[i] = summand_of(work, readers, node);
-		if (work->summand[i] != VALUE_NONE)
-			work->is_wanted[work->summand[i]] = true;
-		mark_handed_on(work, node);
-	}
+	/* sums are looked at when all that layers want is known */
+	sweep(work, NULL);
+	if (!readers)
+		return;
+	graph_count_readers(graph, readers);
+	sweep(work, readers);
 }
 
 enum err_code marks_init(struct work *work, struct err *err)

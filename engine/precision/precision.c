@@ -102,10 +102,14 @@ static enum err_code apply(struct work *work, struct precision_report *report,
 			       err);
 	if (precision == PRECISION_INT8 && !work->options->n_rows)
 		return err_set(err, ERR_INVALID,
-			       "precision 'int8': no rows to calibrate with");
+			       "precision 'int8': there are no rows to "
+			       "calibrate with");
 	rc = calibrate(work, &reference, err);
-	if (rc)
+	/* bfloat16 needs no ranges: then nobody knows the deviation */
+	if (rc && (precision == PRECISION_INT8 || rc == ERR_NO_MEMORY))
 		return rc;
+	if (rc)
+		reference.n_rows = 0;
 	choose(work, report);
 	if (!report->n_narrow)
 		return nothing(precision,
