@@ -169,6 +169,23 @@ enum err_code calibration_read(const struct file_root *root, const char *path,
 
 /* ---- made ---------------------------------------------------------------- */
 
+/* The first extent that makes MADE_ROWS runs, where count_runs() will see so
+ * many; 0: the model's own. */
+static int64_t made_extent(const struct package *package,
+			   const struct signature_port *port)
+{
+	const struct model_signature *signature = &package->signature;
+
+	if (package->batches)
+		return MADE_ROWS;
+	for (unsigned i = 0; i < signature->n_inputs; i++)
+		if (!signature->input[i].has_rank ||
+		    !signature->input[i].rank ||
+		    signature->input[i].dim[0].extent < 1)
+			return 0;
+	return port->dim[0].extent * MADE_ROWS;
+}
+
 enum err_code calibration_make(const struct package *package,
 			       struct arena *arena, struct calibration *ret,
 			       struct err *err)
@@ -185,7 +202,7 @@ enum err_code calibration_make(const struct package *package,
 		struct tensor_view *view = &whole[i];
 
 		view->dtype = port->dtype;
-		if (!package_input_shape(port, package->batches ? MADE_ROWS : 0,
+		if (!package_input_shape(port, made_extent(package, port),
 					 OPEN_EXTENT, &view->shape))
 			return ERR_NONE;
 		view->data = arena_aligned(

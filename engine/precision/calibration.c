@@ -109,7 +109,7 @@ static void see(struct range *range, const struct tensor_view *view)
 {
 	const float *x = view->data;
 	const int64_t n = shape_count(&view->shape);
-	double low = range->low, high = range->high, squares = 0;
+	double low = range->low, high = range->high, sum = 0, squares = 0;
 
 	if (view->dtype != DTYPE_F32 || !n)
 		return;
@@ -120,10 +120,12 @@ static void see(struct range *range, const struct tensor_view *view)
 
 		low = v < low ? v : low;
 		high = v > high ? v : high;
+		sum += v;
 		squares += v * v;
 	}
 	range->low = low;
 	range->high = high;
+	range->sum += sum;
 	range->squares += squares;
 	range->n += n;
 }

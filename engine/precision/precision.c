@@ -7,6 +7,9 @@
 #include "engine/kernels/onednn/onednn.h"
 #include "engine/precision/precision_priv.h"
 
+/* Of power, 30 dB: rounding may err by 3 % of the standard deviation. */
+#define SIGNAL_TO_NOISE 1000
+
 static const char *const names[PRECISION_N_KINDS + 1] = {
 	[PRECISION_FP32] = "fp32",
 	[PRECISION_BF16] = "bf16",
@@ -45,6 +48,13 @@ struct precision_cpu precision_cpu(void)
 				       .has_bf16 = onednn_has_bf16() };
 }
 
+static double variance(const struct range *range)
+{
+	const double n = (double)range->n, mean = range->sum / n;
+
+	return range->squares / n - mean * mean;
+}
+
 /* Layers that the rows do not speak for stay as they are. */
 static void choose(struct work *work, struct precision_report *report)
 {
@@ -60,8 +70,9 @@ static void choose(struct work *work, struct precision_report *report)
 		/* uniform rounding errs by step / sqrt(12) */
 		if (work->options->precision == PRECISION_INT8)
 			layer->stays = !byte_scale_of(work, layer->x, &scale) ||
-				       range->squares / (double)range->n <
-					   100 * scale.scale * scale.scale / 12;
+				       variance(range) < SIGNAL_TO_NOISE *
+							     scale.scale *
+							     scale.scale / 12;
 		report->n_narrow += !layer->stays;
 	}
 	marks_make(work);

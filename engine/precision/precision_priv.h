@@ -22,7 +22,7 @@ struct layer {
 
 /** What a value was on all rows. */
 struct range {
-	double low, high, squares;
+	double low, high, sum, squares;
 	int64_t n; /**< elements seen */
 };
 
