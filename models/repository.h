@@ -77,7 +77,7 @@ MUST_USE enum err_code
 repository_calibration(struct repository *repository, const char *path,
 		       const struct package *package, struct arena *arena,
 		       struct calibration *ret, struct err *err);
-/** A number that is another one when they were written; 0: not there. */
+/** A number that is another one when they were written, or lie elsewhere. */
 uint64_t repository_calibration_stamp(struct repository *repository,
 				      const char *model, int64_t version,
 				      const char *path);

@@ -79,7 +79,7 @@ uint64_t repository_calibration_stamp(struct repository *repository,
 
 	if (arena && !repository_locate_beside(repository, model, version, path,
 					       &root, at, NULL))
-		stamp = stamp_at(root, at, arena);
+		stamp = mix(stamp_at(root, at, arena), path, strlen(path));
 	arena_destroy(arena);
 	return stamp;
 }

@@ -172,11 +172,11 @@ static void load_slot(struct load *load, struct model_slot *slot)
 		return;
 	if (!rc)
 		rc = build(load, slot->version, slot->stats, &model, &err);
-	slot->stamp = stamp;
 	if (rc) {
 		note_failure(load, slot, &err);
 		return;
 	}
+	slot->stamp = stamp;
 	served_model_unref(slot->model);
 	slot->model = model;
 	if (!slot->stats)

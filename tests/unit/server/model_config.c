@@ -63,6 +63,7 @@ Test(model_config, refuses_what_it_does_not_know)
 		"max_batch_size: 65",  "max_queue_delay_us: -1",
 		"version_policy: all", "version_policy: {newest: 1}",
 		"passes: [-deadcode]", "passes: {dead_code: off}",
+		"precision: fp16",     "calibration: [rows.npy]",
 	};
 	struct arena *arena = arena_create(1 << 20);
 	struct model_config config;
@@ -93,5 +94,28 @@ Test(model_config, switches_passes)
 		cr_assert_neq(config.passes.off, 0, "%s", texts[i]);
 	}
 	cr_assert_eq(config.passes.off, ~(uint64_t)0);
+	arena_destroy(arena);
+}
+
+Test(model_config, reads_a_precision)
+{
+	struct arena *arena = arena_create(1 << 20);
+	struct model_config config;
+	struct err err;
+
+	cr_assert_eq(read("max_batch_size: 8", &config, arena, &err), ERR_NONE,
+		     "%s", err.msg);
+	cr_assert_eq(config.precision, PRECISION_FP32);
+	cr_assert_null(config.calibration);
+	cr_assert_eq(read("precision: int8\ncalibration: rows.npy", &config,
+			  arena, &err),
+		     ERR_NONE, "%s", err.msg);
+	cr_assert_eq(config.precision, PRECISION_INT8);
+	cr_assert_str_eq(config.calibration, "rows.npy");
+	cr_assert_eq(read("precision: itn8", &config, arena, &err),
+		     ERR_INVALID);
+	cr_assert(strstr(err.msg, "model 'm': there is no precision 'itn8': "
+				  "did you mean 'int8'?"),
+		  "%s", err.msg);
 	arena_destroy(arena);
 }
