@@ -71,7 +71,7 @@ static enum err_code cut(const struct package *package,
 		return err_set(err, ERR_SHAPE,
 			       given ? "inputs have different numbers of rows"
 				     : "there are no rows");
-	row = arena_array(arena, (size_t)rows + 1, sizeof(*row));
+	row = arena_array(arena, (size_t)rows + 1, sizeof(void *));
 	if (!row)
 		return no_memory(err);
 	for (unsigned i = 0; i < rows; i++) {

@@ -195,10 +195,12 @@ enum err_code repository_calibration(struct repository *repository,
 				     struct calibration *ret, struct err *err)
 {
 	const struct file_root *root = NULL;
-	char at[PATH_MAX];
-	enum err_code rc = repository_locate_beside(
-	    repository, package->name, package->version, path, &root, at, err);
+	char version[REPOSITORY_PATH_MAX], at[PATH_MAX];
+	enum err_code rc = repository_locate(
+	    repository, package->name, package->version, &root, version, err);
 
+	if (!rc)
+		rc = repository_beside(version, path, at, err);
 	if (rc)
 		return err_prefix(err, "model '%s': calibration",
 				  package->name);

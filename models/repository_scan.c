@@ -210,20 +210,11 @@ static bool stays_beneath(const char *path)
 	return true;
 }
 
-enum err_code repository_locate_beside(struct repository *repository,
-				       const char *model, int64_t version,
-				       const char *name,
-				       const struct file_root **ret_root,
-				       char path[PATH_MAX], struct err *err)
+enum err_code repository_beside(const char *at, const char *name,
+				char path[PATH_MAX], struct err *err)
 {
-	char at[REPOSITORY_PATH_MAX];
-	const char *slash;
-	enum err_code rc =
-	    repository_locate(repository, model, version, ret_root, at, err);
+	const char *slash = strrchr(at, '/');
 
-	if (rc)
-		return rc;
-	slash = strrchr(at, '/');
 	if (!stays_beneath(name) ||
 	    snprintf(path, PATH_MAX, "%.*s%s",
 		     slash ? (int)(slash + 1 - at) : 0, at, name) >= PATH_MAX)

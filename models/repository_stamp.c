@@ -74,11 +74,12 @@ uint64_t repository_calibration_stamp(struct repository *repository,
 {
 	struct arena *arena = arena_create(NAMES_BYTES_MAX);
 	const struct file_root *root;
-	char at[PATH_MAX];
+	char in[REPOSITORY_PATH_MAX], at[PATH_MAX];
 	uint64_t stamp = 0;
 
-	if (arena && !repository_locate_beside(repository, model, version, path,
-					       &root, at, NULL))
+	if (arena &&
+	    !repository_locate(repository, model, version, &root, in, NULL) &&
+	    !repository_beside(in, path, at, NULL))
 		stamp = mix(stamp_at(root, at, arena), path, strlen(path));
 	arena_destroy(arena);
 	return stamp;

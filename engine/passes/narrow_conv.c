@@ -24,11 +24,6 @@ static bool is_product(const struct blocking *b, const struct graph_node *node)
 	return blocking_fact(b, input(b, node, CONV_NARROW_W))->shape.rank == 2;
 }
 
-static bool is_flat_or_alone(const struct blocking *b, int32_t value)
-{
-	return b->twin[value] == VALUE_NONE || b->is_flat[value];
-}
-
 bool narrow_conv(struct blocking *b, const struct graph_node *node)
 {
 	struct conv_narrow_attrs attrs = *attrs_of(node);
@@ -44,9 +39,7 @@ bool narrow_conv(struct blocking *b, const struct graph_node *node)
 		return false;
 	b->is_flat[out] = is_product(b, node);
 	if (b->is_flat[out]) {
-		if (!is_flat_or_alone(b, x))
-			b->is_read[x] = true;
-		else if (b->twin[x] != VALUE_NONE)
+		if (b->twin[x] != VALUE_NONE && b->is_flat[x])
 			operand[CONV_NARROW_X] = b->twin[x];
 		else
 			b->is_read[x] = true;

@@ -93,10 +93,18 @@ static int32_t widened(struct rewriting *r, int32_t value)
 
 /* ---- weights ------------------------------------------------------------- */
 
+/* A layer with the elements of its constants. */
+struct source {
+	const struct layer *layer;
+	const float *w, *bias; /* bias: or NULL */
+};
+
 /* Weight number k of channel m, with its factor. */
-static double weight(const struct layer *layer, const float *w, int64_t m,
-		     int64_t k)
+static double weight(const struct source *from, int64_t m, int64_t k)
 {
+	const struct layer *layer = from->layer;
+	const float *w = from->w;
+
 	return layer->alpha * (double)(layer->is_turned
 					   ? w[k * layer->m + m]
 					   : w[m * layer->depth + k]);
@@ -123,33 +131,33 @@ struct packed_layer {
 };
 
 /* One channel: its scale is that of x and of its weights together. */
-static void pack_channel(const struct layer *layer, const float *w,
-			 const float *bias, int64_t m, double x_scale,
+static void pack_channel(const struct source *from, int64_t m, double x_scale,
 			 struct weight_grid grid, struct packed_layer *ret)
 {
+	const struct layer *layer = from->layer;
+	int8_t *q = ret->w + m * layer->depth;
 	double most = 0, scale, both;
 
 	for (int64_t k = 0; k < layer->depth; k++)
-		most = fmax(most, fabs(weight(layer, w, m, k)));
+		most = fmax(most, fabs(weight(from, m, k)));
 	scale = most > 0 ? most / grid.most : 1;
-	for (int64_t k = 0; k < layer->depth; k++) {
-		const double q =
-		    nearbyint(weight(layer, w, m, k) / scale / grid.step) *
-		    grid.step;
-
-		ret->w[m * layer->depth + k] = (int8_t)q;
-	}
+	for (int64_t k = 0; k < layer->depth; k++)
+		q[k] =
+		    (int8_t)(nearbyint(weight(from, m, k) / scale / grid.step) *
+			     grid.step);
 	both = x_scale * scale;
 	/* without weights a bias is all there is */
 	both = both > 1e-30 ? both : 1e-30;
 	ret->scale[m] = (float)both;
-	ret->bias[m] = bias ? (float)(layer->beta * (double)bias[m] / both) : 0;
+	ret->bias[m] = from->bias
+			   ? (float)(layer->beta * (double)from->bias[m] / both)
+			   : 0;
 }
 
-static bool pack_layer(struct rewriting *r, const struct layer *layer,
-		       const float *w, const float *bias,
+static bool pack_layer(struct rewriting *r, const struct source *from,
 		       struct packed_layer *ret)
 {
+	const struct layer *layer = from->layer;
 	struct byte_scale x = { DTYPE_U8, 1 };
 	const size_t m = (size_t)layer->m;
 
@@ -160,8 +168,7 @@ static bool pack_layer(struct rewriting *r, const struct layer *layer,
 	if (!ret->w || !ret->scale || !ret->bias)
 		return false;
 	for (int64_t i = 0; i < layer->m; i++)
-		pack_channel(layer, w, bias, i, x.scale, weight_grid(r, x.elem),
-			     ret);
+		pack_channel(from, i, x.scale, weight_grid(r, x.elem), ret);
 	return true;
 }
 
@@ -181,29 +188,30 @@ static struct shape weight_shape(const struct rewriting *r,
 	return (struct shape){ 2, { layer->m, layer->depth } };
 }
 
-static bool int8_operands(struct rewriting *r, const struct layer *layer,
-			  const float *w, const float *bias,
+static bool int8_operands(struct rewriting *r, const struct source *from,
 			  int32_t operand[CONV_NARROW_N_IN])
 {
+	const struct layer *layer = from->layer;
 	const struct shape shape = weight_shape(r, layer);
 	const struct shape row = { 1, { layer->m } };
 	struct packed_layer packed = { 0 };
 
-	if (!pack_layer(r, layer, w, bias, &packed))
+	if (!pack_layer(r, from, &packed))
 		return false;
 	operand[CONV_NARROW_W] = constant(r, DTYPE_I8, &shape, packed.w);
 	operand[CONV_NARROW_S] = constant(r, DTYPE_F32, &row, packed.scale);
-	if (bias)
+	if (from->bias)
 		operand[CONV_NARROW_B] =
 		    constant(r, DTYPE_F32, &row, packed.bias);
 	return true;
 }
 
 /* Weights in the order of ConvNarrow, as bfloat16. */
-static bool bf16_operands(struct rewriting *r, const struct layer *layer,
-			  const float *w, const float *bias,
+static bool bf16_operands(struct rewriting *r, const struct source *from,
 			  int32_t operand[CONV_NARROW_N_IN])
 {
+	const struct layer *layer = from->layer;
+	const float *bias = from->bias;
 	const struct shape shape = weight_shape(r, layer);
 	const struct shape row = { 1, { layer->m } };
 	const size_t n = (size_t)layer->m * (size_t)layer->depth;
@@ -215,7 +223,7 @@ static bool bf16_operands(struct rewriting *r, const struct layer *layer,
 	for (int64_t m = 0; m < layer->m; m++) {
 		for (int64_t k = 0; k < layer->depth; k++)
 			bits[m * layer->depth + k] =
-			    dtype_f32_to_bf16((float)weight(layer, w, m, k));
+			    dtype_f32_to_bf16((float)weight(from, m, k));
 		b[m] = bias ? (float)(layer->beta * (double)bias[m]) : 0;
 	}
 	operand[CONV_NARROW_W] = constant(r, DTYPE_BF16, &shape, bits);
@@ -248,7 +256,9 @@ static void narrow_layer(struct rewriting *r, const struct graph_node *node,
 		.activation = "",
 	};
 	const struct tensor_view *bias = edit_constant(&r->edit, layer->bias);
-	const float *w = edit_constant(&r->edit, layer->w)->data;
+	const struct source from = { layer,
+				     edit_constant(&r->edit, layer->w)->data,
+				     bias ? bias->data : NULL };
 	const int32_t out = graph_out(r->work->graph, node)[0];
 	int32_t operand[CONV_NARROW_N_IN] = { VALUE_NONE, VALUE_NONE,
 					      VALUE_NONE, VALUE_NONE,
@@ -258,10 +268,8 @@ static void narrow_layer(struct rewriting *r, const struct graph_node *node,
 	if (layer->is_conv)
 		attrs.conv = *(const struct conv_attrs *)node->attrs;
 	operand[CONV_NARROW_X] = narrow_of(r, layer->x);
-	done =
-	    is_int8(r)
-		? int8_operands(r, layer, w, bias ? bias->data : NULL, operand)
-		: bf16_operands(r, layer, w, bias ? bias->data : NULL, operand);
+	done = is_int8(r) ? int8_operands(r, &from, operand)
+			  : bf16_operands(r, &from, operand);
 	if (!done)
 		no_memory(r);
 	edit_forward(&r->edit, out,

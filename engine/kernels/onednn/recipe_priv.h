@@ -20,6 +20,7 @@
 #include <dnnl.h>
 
 #include "engine/kernel.h"
+#include "engine/kernels/onednn/descriptor_priv.h"
 #include "engine/pack.h"
 
 enum { RECIPE_SLOTS = 20, RECIPE_STEPS = 8, RECIPE_ARGS = 10 };
@@ -62,12 +63,6 @@ struct recipe {
 	void *memory;		 /**< of steps of our own */
 	char implementation[64]; /**< of the main primitive */
 };
-
-/** Tells OpenMP, once a thread, that oneDNN gets one thread. */
-void onednn_quiet(void);
-/** ERR_UNSUPPORTED names oneDNN's status; ERR_NONE for success. */
-MUST_USE enum err_code onednn_check(dnnl_status_t status, const char *what,
-				    struct err *err);
 
 /** Parts of equal size out of n items, each a multiple of `unit`: the fewest
  * that are `want` or more, at most `most`. 1: there is no such cut. */
@@ -142,21 +137,6 @@ MUST_USE enum err_code recipe_reorder_scaled(struct recipe *recipe,
 
 /** Hands the recipe over as the kernel's state. */
 void recipe_setup(struct recipe *recipe, struct kernel_setup *ret);
-
-/** A dense descriptor of floats; strides NULL: row-major. */
-MUST_USE enum err_code onednn_desc(const struct shape *shape,
-				   const int64_t *stride,
-				   dnnl_memory_desc_t *ret, struct err *err);
-MUST_USE enum err_code onednn_desc_of(dnnl_data_type_t type,
-				      const struct shape *shape,
-				      const int64_t *stride,
-				      dnnl_memory_desc_t *ret, struct err *err);
-/** One whose form the library chooses. */
-MUST_USE enum err_code onednn_any(const struct shape *shape,
-				  dnnl_memory_desc_t *ret, struct err *err);
-MUST_USE enum err_code onednn_any_of(dnnl_data_type_t type,
-				     const struct shape *shape,
-				     dnnl_memory_desc_t *ret, struct err *err);
 
 /* What all kernels share. */
 enum err_code onednn_bind(struct kernel_call *call, struct err *err);
