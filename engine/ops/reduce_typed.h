@@ -169,9 +169,9 @@ static T NAME(of_double)(double v)
 	if (IS_NAN(v))
 		return (T)v;
 	if (v >= (double)HIGHEST)
-		return HIGHEST;
+		return (T)HIGHEST;
 	if (v <= (double)LOWEST)
-		return LOWEST;
+		return (T)LOWEST;
 	return isnan(v) ? 0 : (T)v;
 }
 
