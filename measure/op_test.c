@@ -18,9 +18,9 @@
 #include "base/str.h"
 #include "measure/command.h"
 #include "measure/compare.h"
-#include "models/tensor_file.h"
 #include "measure/trial.h"
 #include "measure/value_test.h"
+#include "models/tensor_file.h"
 
 enum { DEPTH_MAX = 16, ENTRIES_MAX = 1 << 16, PLACES_MAX = 64 };
 #define ARENA_MAX ((size_t)2 << 30)

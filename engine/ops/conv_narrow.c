@@ -470,6 +470,13 @@ static const struct op_case cases[] = {
 		   "(, x:uint8[1,4,5,5,8], w:int8[8,8,3,3,3], s:float[1]={0.37})" },
 	{ .name = "sliced rows", .graph = CONV "strides=[2,2]>"
 		   "(, x:uint8[1,33,33,64], w:int8[64,64,3,3], s:float[1]={0.37})" },
+	{ .name = "sliced rows, padded",
+	  .graph = CONV "pads=[1,1,1,1], to=2, y_scale=0.93, z_scale=0.7, "
+		   "activation=\"Relu\">(z:uint8[1,32,32,64], x:uint8[1,32,32,64], "
+		   "w:int8[64,64,3,3], s:float[1]={0.37})" },
+	{ .name = "sliced rows, padded, steps",
+	  .graph = CONV "pads=[2,2,1,2], strides=[2,2]>(, x:int8[1,41,40,64], "
+		   "w:int8[64,64,5,5], s:float[1]={0.37}, b:float[64])" },
 	{ .name = "known weights, signs",
 	  .graph = CONV "pads=[1,1,1,1], to=3, y_scale=33.3>(, x:int8[2,9,10,16], "
 		   KNOWN("t", "2304.", "4]={16,16,3,3") ", s:float[1]={0.37})" },

@@ -9,8 +9,9 @@
  * 1 / y_scale goes into S, into Z's scale and into the bounds of an epilogue
  * that is linear on each side of 0; into the last post-operation else.
  *
- * Slices cut the batch, else rows of a convolution without padding above and
- * below: dense parts, of the same bits.
+ * Slices cut the batch, else rows out: dense parts, of the same bits. The first
+ * and the last rows may need padding, so that they have primitives of their own
+ * (a recipe each).
  */
 #include "engine/ops/conv_narrow.h"
 
@@ -36,6 +37,7 @@ struct job {
 	struct conv part;
 	enum narrow_cut cut;
 	unsigned n_slices;
+	int64_t rows; /* out, of a slice by rows */
 	const void *known_w;
 	const float *scale; /* S, or NULL */
 	int64_t n_scales;
@@ -59,31 +61,72 @@ static double cost_of(const struct conv_narrow *g)
 	return 0.5 + us + moved / BYTES_PER_US;
 }
 
+/* Rows that a slice reads, of which some are padding. */
+struct band {
+	int64_t first, n, begin, end;
+};
+
+static struct band band_of(const struct window *w, int64_t rows, int64_t slice)
+{
+	const unsigned axis = WINDOW_DIMS - w->n;
+	const int64_t reach = (rows - 1) * w->stride[axis] +
+			      (w->kernel[axis] - 1) * w->dilation[axis] + 1;
+	const int64_t at = slice * rows * w->stride[axis] - w->begin[axis];
+	const int64_t low = at > 0 ? at : 0;
+	const int64_t high =
+	    at + reach < w->in[axis] ? at + reach : w->in[axis];
+
+	return (struct band){ low, high - low, low - at, at + reach - high };
+}
+
+/* Only the first and the last slice meet padding, and no row is all of it. */
+static bool bands_fit(const struct window *w, int64_t rows, unsigned n)
+{
+	const struct band first = band_of(w, rows, 0);
+	const struct band second = band_of(w, rows, 1);
+	const struct band before = band_of(w, rows, (int64_t)n - 2);
+	const struct band last = band_of(w, rows, (int64_t)n - 1);
+
+	return first.n > 0 && last.n > 0 && (n == 2 || !second.begin) &&
+	       !last.begin && !first.end && (n == 2 || !before.end);
+}
+
 static void cut(struct job *job, unsigned want)
 {
-	struct conv *part = &job->part;
-	struct window *w = &part->window;
-	const unsigned axis = WINDOW_DIMS - w->n;
+	const struct window *w = &job->g.conv.window;
+	const int64_t n_rows = w->out[WINDOW_DIMS - w->n];
 	const double most = cost_of(&job->g) / SLICE_US;
+	unsigned n;
 
 	if (most < want)
 		want = most < 1 ? 1 : (unsigned)most;
-	job->n_slices = recipe_parts(part->batch, 1, want, MAX_SLICES);
+	job->n_slices = recipe_parts(job->part.batch, 1, want, MAX_SLICES);
 	if (job->n_slices > 1) {
 		job->cut = NARROW_BATCH;
-		part->batch /= job->n_slices;
+		job->part.batch /= job->n_slices;
 		return;
 	}
-	if (part->batch != 1 || !job->g.x_last || !job->g.y_last ||
-	    w->begin[axis] || w->end[axis])
+	if (job->part.batch != 1 || !job->g.x_last || !job->g.y_last)
 		return;
-	job->n_slices = recipe_parts(w->out[axis], 1, want, MAX_SLICES);
-	if (job->n_slices == 1)
+	n = recipe_parts(n_rows, 1, want, MAX_SLICES);
+	if (n == 1 || !bands_fit(w, n_rows / n, n))
 		return;
 	job->cut = NARROW_ROWS;
-	w->out[axis] /= job->n_slices;
-	w->in[axis] = (w->out[axis] - 1) * w->stride[axis] +
-		      (w->kernel[axis] - 1) * w->dilation[axis] + 1;
+	job->n_slices = n;
+	job->rows = n_rows / n;
+}
+
+/* The part that slices from number `slice` on have. */
+static void take_band(struct job *job, unsigned slice)
+{
+	const struct band band = band_of(&job->g.conv.window, job->rows, slice);
+	struct window *w = &job->part.window;
+	const unsigned axis = WINDOW_DIMS - w->n;
+
+	w->out[axis] = job->rows;
+	w->in[axis] = band.n;
+	w->begin[axis] = band.begin;
+	w->end[axis] = band.end;
 	w->n_out = w->out[0] * w->out[1] * w->out[2];
 	w->n_in = w->in[0] * w->in[1] * w->in[2];
 }
@@ -109,6 +152,7 @@ struct operand_list {
 	dnnl_memory_desc_t x, w, b, y, z;
 	dnnl_memory_desc_t x_last, y_last; /* as the primitive has them */
 	int64_t x_step, y_step;
+	size_t x_first, y_first; /* bytes before the first slice */
 };
 
 static dnnl_data_type_t type_of(enum dtype elem)
@@ -178,21 +222,28 @@ static enum err_code describe(const struct job *job, struct operand_list *ret,
 	return rc ? rc : onednn_desc(&b, NULL, &ret->b, err);
 }
 
-static void step(const struct job *job, struct operand_list *list)
+/* Where slices begin, from number `first` on. */
+static void step(const struct job *job, unsigned first,
+		 struct operand_list *list)
 {
 	const struct conv *part = &job->part;
-	const unsigned axis = WINDOW_DIMS - part->window.n;
+	const struct window *w = &part->window;
+	const unsigned axis = WINDOW_DIMS - w->n;
 	const int64_t c = part->group * part->c, m = part->group * part->m;
+	const int64_t row = c * (w->n_in / w->in[axis]);
 
 	if (job->cut == NARROW_WHOLE)
 		return;
-	list->y_step = part->batch * m * part->window.n_out;
+	list->y_step = part->batch * m * w->n_out;
+	list->x_step = part->batch * c * w->n_in;
 	if (job->cut == NARROW_BATCH)
-		list->x_step = part->batch * c * part->window.n_in;
-	if (job->cut == NARROW_ROWS)
-		list->x_step = part->window.out[axis] *
-			       part->window.stride[axis] * c *
-			       (part->window.n_in / part->window.in[axis]);
+		return;
+	list->x_step = job->rows * w->stride[axis] * row;
+	list->y_first = (size_t)(first * list->y_step);
+	list->x_first =
+	    (size_t)(band_of(&job->g.conv.window, job->rows, first).first *
+		     row) *
+	    dtype_info(job->g.x_elem)->size;
 }
 
 /* ---- what follows the sums ----------------------------------------------- */
@@ -304,6 +355,9 @@ static enum err_code lay_down(const struct job *job, struct recipe *recipe,
 					 &list->z, list->y_step);
 	size_t *bytes;
 
+	recipe->slot[z].offset =
+	    list->y_first * dtype_info(job->g.z_elem)->size;
+
 	if (job->g.y_elem == DTYPE_F32 && job->g.z_elem != DTYPE_F32)
 		return recipe_reorder_scaled(recipe, z, y,
 					     (float)job->g.z_scale, err);
@@ -330,6 +384,9 @@ static enum err_code cook(const struct job *job, struct recipe *recipe,
 	struct recipe_arg arg[4] = { { DNNL_ARG_DST, made } };
 	enum err_code rc;
 
+	recipe->slot[x].offset = list->x_first;
+	recipe->slot[y].offset =
+	    list->y_first * dtype_info(job->g.y_elem)->size;
 	rc = recipe_reorder_in(recipe, x, &list->x_last, &x, err);
 	if (!rc)
 		rc = job->known_w
@@ -350,28 +407,61 @@ static enum err_code cook(const struct job *job, struct recipe *recipe,
 	return rc ? rc : recipe_reorder_out(recipe, made, y, err);
 }
 
-static enum err_code prepare(const struct kernel_query *query,
-			     struct kernel_setup *ret, struct err *err)
+/* The recipe of n slices from number `first` on. */
+static enum err_code make(struct job *job, const struct kernel_query *query,
+			  unsigned first, unsigned n,
+			  struct recipe **ret_recipe, struct err *err)
 {
 	struct operand_list list = { 0 };
 	struct recipe *recipe = NULL;
 	dnnl_primitive_desc_t pd = NULL;
+	enum err_code rc = recipe_create(n, &recipe, err);
+
+	if (job->cut == NARROW_ROWS)
+		take_band(job, first);
+	if (!rc) {
+		recipe_share(recipe, query);
+		rc = describe(job, &list, err);
+	}
+	step(job, first, &list);
+	if (!rc)
+		rc = offer(job, recipe, &list, &pd, err);
+	if (!rc)
+		rc = cook(job, recipe, &list, pd, err);
+	if (pd)
+		(void)dnnl_primitive_desc_destroy(pd);
+	if (rc)
+		recipe_destroy(recipe);
+	else
+		*ret_recipe = recipe;
+	return rc;
+}
+
+static enum err_code prepare(const struct kernel_query *query,
+			     struct kernel_setup *ret, struct err *err)
+{
+	struct recipe *recipe = NULL, *next;
 	struct job job;
+	unsigned n, from;
 	enum err_code rc;
 
 	job_of(query, &job);
-	rc = recipe_create(job.n_slices, &recipe, err);
-	if (!rc) {
-		recipe_share(recipe, query);
-		rc = describe(&job, &list, err);
+	n = job.n_slices;
+	if (job.cut != NARROW_ROWS) {
+		rc = make(&job, query, 0, n, &recipe, err);
+	} else {
+		/* the last rows, those between, the first */
+		rc = make(&job, query, n - 1, 1, &recipe, err);
+		from = n > 2 ? 1 : 0;
+		for (unsigned have = n - 1; !rc && have > 0; from = 0) {
+			rc = make(&job, query, from, have - from, &next, err);
+			if (rc)
+				break;
+			next->next = recipe;
+			recipe = next;
+			have = from;
+		}
 	}
-	step(&job, &list);
-	if (!rc)
-		rc = offer(&job, recipe, &list, &pd, err);
-	if (!rc)
-		rc = cook(&job, recipe, &list, pd, err);
-	if (pd)
-		(void)dnnl_primitive_desc_destroy(pd);
 	if (rc) {
 		recipe_destroy(recipe);
 		return rc;

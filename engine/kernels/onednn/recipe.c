@@ -10,6 +10,8 @@ enum { ALIGNMENT = 64 };
 
 /* One slice of one instance: oneDNN's objects over its addresses. */
 struct bound_slice {
+	const struct recipe *recipe;
+	unsigned number; /* among the recipe's own slices */
 	dnnl_stream_t stream;
 	dnnl_memory_t memory[RECIPE_SLOTS];
 	dnnl_exec_arg_t arg[RECIPE_STEPS][RECIPE_ARGS];
@@ -66,10 +68,8 @@ enum err_code recipe_create(unsigned n_slices, struct recipe **ret_recipe,
 	return ERR_NONE;
 }
 
-void recipe_destroy(struct recipe *recipe)
+static void destroy_one(struct recipe *recipe)
 {
-	if (!recipe)
-		return;
 	for (unsigned i = 0; i < recipe->n_steps; i++)
 		if (recipe->step[i].primitive)
 			(void)dnnl_primitive_destroy(recipe->step[i].primitive);
@@ -79,6 +79,16 @@ void recipe_destroy(struct recipe *recipe)
 		pack_put(recipe->slot[i].pack);
 	mem_free(recipe->memory);
 	mem_free(recipe);
+}
+
+void recipe_destroy(struct recipe *recipe)
+{
+	while (recipe) {
+		struct recipe *next = recipe->next;
+
+		destroy_one(recipe);
+		recipe = next;
+	}
 }
 
 static size_t align(size_t n)
@@ -464,8 +474,13 @@ void recipe_share(struct recipe *recipe, const struct kernel_query *query)
 void recipe_setup(struct recipe *recipe, struct kernel_setup *ret)
 {
 	ret->state = recipe;
-	ret->scratch_bytes = recipe->scratch_bytes;
-	ret->n_slices = recipe->n_slices;
+	ret->scratch_bytes = 0;
+	ret->n_slices = 0;
+	for (; recipe; recipe = recipe->next) {
+		ret->n_slices += recipe->n_slices;
+		if (recipe->scratch_bytes > ret->scratch_bytes)
+			ret->scratch_bytes = recipe->scratch_bytes;
+	}
 }
 
 const char *onednn_implementation(const struct kernel *kernel,
@@ -509,10 +524,9 @@ static bool needs_spare(const struct kernel_call *call,
 }
 
 static enum err_code bind_slice(struct kernel_call *call,
-				const struct recipe *recipe,
-				struct bound_slice *bound, unsigned slice,
-				struct err *err)
+				struct bound_slice *bound, struct err *err)
 {
+	const struct recipe *recipe = bound->recipe;
 	dnnl_status_t status = dnnl_stream_create(
 	    &bound->stream, recipe->engine, dnnl_stream_default_flags);
 	size_t spare;
@@ -524,7 +538,7 @@ static enum err_code bind_slice(struct kernel_call *call,
 	}
 	for (unsigned i = 0; !status && i < recipe->n_slots; i++) {
 		const struct slot *slot = &recipe->slot[i];
-		char *at = slot_address(call, slot, slice);
+		char *at = slot_address(call, slot, bound->number);
 
 		status = dnnl_memory_create(&bound->memory[i], &slot->md,
 					    recipe->engine, DNNL_MEMORY_NONE);
@@ -546,18 +560,26 @@ static enum err_code bind_slice(struct kernel_call *call,
 
 enum err_code onednn_bind(struct kernel_call *call, struct err *err)
 {
-	const struct recipe *recipe = call->state;
+	const struct recipe *first = call->state;
 	struct bound *bound;
+	unsigned n = 0;
 	enum err_code rc = ERR_NONE;
 
 	onednn_quiet();
-	bound = mem_zero(sizeof(*bound) +
-			 recipe->n_slices * sizeof(bound->slice[0]));
+	for (const struct recipe *r = first; r; r = r->next)
+		n += r->n_slices;
+	bound = mem_zero(sizeof(*bound) + n * sizeof(bound->slice[0]));
 	if (!bound)
 		return err_set(err, ERR_NO_MEMORY, "oneDNN: out of memory");
-	bound->n_slices = recipe->n_slices;
-	for (unsigned i = 0; !rc && i < recipe->n_slices; i++)
-		rc = bind_slice(call, recipe, &bound->slice[i], i, err);
+	for (const struct recipe *r = first; r && !rc; r = r->next)
+		for (unsigned i = 0; !rc && i < r->n_slices; i++) {
+			struct bound_slice *slice =
+			    &bound->slice[bound->n_slices++];
+
+			slice->recipe = r;
+			slice->number = i;
+			rc = bind_slice(call, slice, err);
+		}
 	if (rc) {
 		onednn_unbind(bound);
 		return rc;
@@ -585,9 +607,10 @@ void onednn_unbind(void *data)
 	mem_free(bound);
 }
 
-static void point_at_scratch(const struct recipe *recipe,
-			     struct bound_slice *bound, char *scratch)
+static void point_at_scratch(struct bound_slice *bound, char *scratch)
 {
+	const struct recipe *recipe = bound->recipe;
+
 	if (bound->scratch == scratch)
 		return;
 	for (unsigned i = 0; i < recipe->n_slots; i++)
@@ -598,7 +621,7 @@ static void point_at_scratch(const struct recipe *recipe,
 }
 
 static bool run_step(const struct recipe_step *step,
-		     const struct bound_slice *own, unsigned i, unsigned slice)
+		     const struct bound_slice *own, unsigned i)
 {
 	void *from = NULL, *to = NULL;
 
@@ -609,20 +632,19 @@ static bool run_step(const struct recipe_step *step,
 	    dnnl_memory_get_data_handle(own->arg[i][1].memory, &to))
 		return false;
 	if (to && to != own->spare)
-		step->fill(step->data, slice, from, to);
+		step->fill(step->data, own->number, from, to);
 	return true;
 }
 
 void onednn_run(const struct kernel_call *call, unsigned slice, void *scratch)
 {
-	const struct recipe *recipe = call->state;
 	struct bound *bound = call->bound;
 	struct bound_slice *own = &bound->slice[slice];
 
 	onednn_quiet();
-	point_at_scratch(recipe, own, scratch);
-	for (unsigned i = 0; i < recipe->n_steps; i++)
-		if (!run_step(&recipe->step[i], own, i, slice) && call->fault)
+	point_at_scratch(own, scratch);
+	for (unsigned i = 0; i < own->recipe->n_steps; i++)
+		if (!run_step(&own->recipe->step[i], own, i) && call->fault)
 			__atomic_store_n(call->fault, 1, __ATOMIC_RELAXED);
 }
 

@@ -3,8 +3,9 @@
  * Recipe: what every oneDNN kernel is: some primitives, one after another,
  * over slots. A slot is a range of an input, of an output, of the slice's
  * scratch or of bytes packed at birth (engine/pack.h). All slices run the same
- * primitives on slots that lie a fixed step apart. An output nobody reads gets
- * bytes of its own when a primitive must write it.
+ * primitives on slots that lie a fixed step apart; where some need others, a
+ * recipe has a next one, whose slices come behind its own. An output nobody
+ * reads gets bytes of its own when a primitive must write it.
  *
  * prepare() builds a recipe, bind() makes memory objects over its slots, and
  * run() executes it: onednn_bind(), onednn_run(), onednn_unbind() and
@@ -60,6 +61,7 @@ struct recipe {
 	unsigned n_slots, n_steps, n_slices;
 	size_t scratch_bytes;
 	struct packs *packs;	 /**< NULL: packed bytes are its own */
+	struct recipe *next;	 /**< or NULL */
 	void *memory;		 /**< of steps of our own */
 	char implementation[64]; /**< of the main primitive */
 };
@@ -71,7 +73,7 @@ unsigned recipe_parts(int64_t n, int64_t unit, int64_t want, int64_t most);
 /** n_slices: all of the same size. */
 MUST_USE enum err_code
 recipe_create(unsigned n_slices, struct recipe **ret_recipe, struct err *err);
-/** NULL is fine. */
+/** All that follow, too. NULL is fine. */
 void recipe_destroy(struct recipe *recipe);
 /** Packed bytes of the recipe are shared with others of the query's packs. */
 void recipe_share(struct recipe *recipe, const struct kernel_query *query);
