@@ -9,6 +9,9 @@
 #include "engine/instance.h"
 #include "engine/precision/precision_priv.h"
 
+/* Outputs of further rows are not kept to compare with. */
+#define KEPT_BYTES_MAX ((size_t)256 << 20)
+
 /* A graph planned for the shapes of the last row. */
 struct runner {
 	const struct graph *graph;
@@ -152,16 +155,23 @@ static void join_ranges(struct work *work)
 	}
 }
 
+/* *bytes_left: of what may still be kept; 0 afterwards: no more. */
 static enum err_code keep(const struct work *work, struct runner *runner,
-			  struct tensor_view *to, int32_t n, struct err *err)
+			  struct reference *ret, size_t *bytes_left,
+			  struct err *err)
 {
-	for (int32_t i = 0; i < n; i++) {
+	struct tensor_view *to =
+	    ret->view + (size_t)ret->n_rows * (size_t)ret->n_out;
+	size_t taken = 0;
+
+	for (int32_t i = 0; i < ret->n_out; i++) {
 		const struct tensor_view view =
 		    instance_output(runner->instance, (unsigned)i);
 		const size_t bytes = tensor_bytes(view.dtype, &view.shape);
 
 		to[i] = view;
 		to[i].data = NULL;
+		taken += bytes;
 		if (!dtype_is_float(view.dtype) || !bytes)
 			continue;
 		to[i].data = arena_copy(work->arena, view.data, bytes);
@@ -169,6 +179,8 @@ static enum err_code keep(const struct work *work, struct runner *runner,
 			return err_set(err, ERR_NO_MEMORY,
 				       "precision: out of memory");
 	}
+	ret->n_rows++;
+	*bytes_left = taken < *bytes_left ? *bytes_left - taken : 0;
 	return ERR_NONE;
 }
 
@@ -176,6 +188,7 @@ static enum err_code see_rows(struct work *work, const struct graph *watched,
 			      struct reference *ret, struct err *err)
 {
 	struct runner runner = { .graph = watched, .options = work->options };
+	size_t bytes_left = KEPT_BYTES_MAX;
 	enum err_code rc = ERR_NONE;
 
 	for (unsigned i = 0; i < work->options->n_rows && !rc; i++) {
@@ -187,10 +200,8 @@ static enum err_code see_rows(struct work *work, const struct graph *watched,
 
 			see(&work->range[watched->output[k]], &view);
 		}
-		if (!rc)
-			rc = keep(work, &runner,
-				  ret->view + (size_t)i * (size_t)ret->n_out,
-				  ret->n_out, err);
+		if (!rc && bytes_left)
+			rc = keep(work, &runner, ret, &bytes_left, err);
 	}
 	runner_finish(&runner);
 	return rc;
@@ -203,7 +214,7 @@ enum err_code calibrate(struct work *work, struct reference *ret,
 	struct graph *watched = NULL;
 	enum err_code rc = graph_clone(work->graph, &watched, err);
 
-	ret->n_rows = n_rows;
+	ret->n_rows = 0;
 	ret->n_out = work->graph->n_output;
 	ret->view =
 	    arena_array(work->arena, (size_t)n_rows * (size_t)ret->n_out + 1,

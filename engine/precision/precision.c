@@ -10,6 +10,9 @@
 /* Of power, 30 dB: rounding may err by 3 % of the standard deviation. */
 #define SIGNAL_TO_NOISE 1000
 
+/* Sums of so many products of bytes fit into 32 bits. */
+enum { DEPTH_MAX = INT32_MAX / (255 * 127) };
+
 static const char *const names[PRECISION_N_KINDS + 1] = {
 	[PRECISION_FP32] = "fp32",
 	[PRECISION_BF16] = "bf16",
@@ -69,7 +72,8 @@ static void choose(struct work *work, struct precision_report *report)
 		range = &work->range[layer->x];
 		/* uniform rounding errs by step / sqrt(12) */
 		if (work->options->precision == PRECISION_INT8)
-			layer->stays = !byte_scale_of(work, layer->x, &scale) ||
+			layer->stays = layer->depth > DEPTH_MAX ||
+				       !byte_scale_of(work, layer->x, &scale) ||
 				       variance(range) < SIGNAL_TO_NOISE *
 							     scale.scale *
 							     scale.scale / 12;

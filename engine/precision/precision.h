@@ -50,7 +50,7 @@ struct precision_report {
 	bool is_narrow;	   /**< false: fp32 arithmetic, bf16 by weights alone */
 	unsigned n_layers; /**< convolutions and products by constants */
 	unsigned n_narrow; /**< of them in that precision */
-	unsigned n_rows;
+	unsigned n_rows;   /**< compared: 256 MiB of outputs at most */
 	/** Over all float outputs and rows: the largest difference from fp32
 	 * and the largest number of fp32. */
 	double deviation, largest;

@@ -59,7 +59,8 @@ int32_t marks_hands_on(const struct work *work, const struct graph_node *node);
 
 /* calibration.c */
 
-/** Outputs of all rows in fp32, to compare with. */
+/** Outputs of the rows in fp32 to compare with, as many as there is room for.
+ */
 struct reference {
 	unsigned n_rows;
 	int32_t n_out;
