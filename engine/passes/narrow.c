@@ -5,6 +5,8 @@
  * and in that form from one to the next. Bias, residual, activation and the
  * rounding to narrow values go into the convolution before them.
  *
+ * So do QLinearConvs of models that came quantized, where zero points are 0.
+ *
  * It walks as the pass `blocked` does. Twins are channels last here; those of
  * products have the plain shape, as their channels are last anyway.
  */
@@ -264,6 +266,7 @@ blocking_rule *narrow_rule_of(const struct op *op)
 		{ "HardSwish", activation },
 		{ "LeakyRelu", activation },
 		{ "MaxPool", max_pool },
+		{ "QLinearConv", narrow_qlinear_conv },
 		{ "QuantizeLinear", narrow_round },
 		{ "ReduceMean", mean },
 		{ "Relu", activation },
@@ -284,10 +287,13 @@ blocking_rule *narrow_rule_of(const struct op *op)
 
 static bool has_narrow(const struct graph *graph)
 {
-	for (int32_t i = 0; i < graph->n_node; i++)
-		if (graph->node[i].op &&
-		    narrow_rule_of(graph->node[i].op) == narrow_conv)
+	for (int32_t i = 0; i < graph->n_node; i++) {
+		const struct op *op = graph->node[i].op;
+		blocking_rule *rule = op ? narrow_rule_of(op) : NULL;
+
+		if (rule == narrow_conv || rule == narrow_qlinear_conv)
 			return true;
+	}
 	return false;
 }
 

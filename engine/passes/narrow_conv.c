@@ -4,6 +4,7 @@
  */
 #include <string.h>
 
+#include "engine/kernels/onednn/onednn.h"
 #include "engine/ops/conv_narrow.h"
 #include "engine/ops/quantize.h"
 #include "engine/passes/narrow_priv.h"
@@ -22,6 +23,24 @@ static int32_t input(const struct blocking *b, const struct graph_node *node,
 static bool is_product(const struct blocking *b, const struct graph_node *node)
 {
 	return blocking_fact(b, input(b, node, CONV_NARROW_W))->shape.rank == 2;
+}
+
+/* X of a convolution: channels last, or plain where the kernel brings it to
+ * that form by itself. False: neither. */
+static bool lay_in(struct blocking *b, int32_t x,
+		   struct conv_narrow_attrs *attrs, int32_t *ret)
+{
+	if (!narrow_is_image(b, x) ||
+	    (b->twin[x] != VALUE_NONE && b->is_flat[x]))
+		return false;
+	attrs->y_last = 1;
+	attrs->x_last = b->twin[x] != VALUE_NONE || b->readers[x] != 1;
+	*ret = x;
+	if (attrs->x_last)
+		*ret = narrow_twin(b, x);
+	else
+		b->is_read[x] = true;
+	return true;
 }
 
 bool narrow_conv(struct blocking *b, const struct graph_node *node)
@@ -43,18 +62,128 @@ bool narrow_conv(struct blocking *b, const struct graph_node *node)
 			operand[CONV_NARROW_X] = b->twin[x];
 		else
 			b->is_read[x] = true;
-	} else if (attrs.x_last || attrs.y_last || !narrow_is_image(b, x) ||
-		   (b->twin[x] != VALUE_NONE && b->is_flat[x])) {
+	} else if (attrs.x_last || attrs.y_last ||
+		   !lay_in(b, x, &attrs, &operand[CONV_NARROW_X])) {
 		return false;
-	} else if (b->twin[x] == VALUE_NONE && b->readers[x] == 1) {
-		/* the kernel brings it to that form by itself */
-		b->is_read[x] = true;
-		attrs.y_last = 1;
-	} else {
-		operand[CONV_NARROW_X] = narrow_twin(b, x);
-		attrs.x_last = 1;
-		attrs.y_last = 1;
 	}
+	b->twin[out] = build_node(&b->build, "ConvNarrow", &attrs, operand,
+				  CONV_NARROW_N_IN);
+	return true;
+}
+
+/* ---- QLinearConv --------------------------------------------------------- */
+
+enum {
+	Q_X,
+	Q_X_SCALE,
+	Q_X_ZERO,
+	Q_W,
+	Q_W_SCALE,
+	Q_W_ZERO,
+	Q_Y_SCALE,
+	Q_Y_ZERO,
+	Q_B
+};
+
+static bool are_zeros(const struct blocking *b, int32_t value)
+{
+	const struct fact *fact;
+
+	if (value == VALUE_NONE)
+		return true;
+	fact = blocking_fact(b, value);
+	for (int64_t i = 0; fact->value && i < shape_count(&fact->shape); i++)
+		if (quantized_at(fact->type.elem, fact->value, i) != 0)
+			return false;
+	return fact->value;
+}
+
+/* Known numbers above 0: one, or one for each channel. */
+static bool are_scales(const struct blocking *b, int32_t value, int64_t m)
+{
+	const struct fact *fact = blocking_fact(b, value);
+	const float *v = fact->value;
+	const int64_t n = shape_count(&fact->shape);
+
+	if (!v || fact->type.elem != DTYPE_F32 || (n != 1 && n != m))
+		return false;
+	for (int64_t i = 0; i < n; i++)
+		if (!(v[i] > 0))
+			return false;
+	return true;
+}
+
+static const float *floats(const struct blocking *b,
+			   const struct graph_node *node, int32_t i)
+{
+	return blocking_fact(b, input(b, node, i))->value;
+}
+
+/* Zero is zero everywhere, and all else is known. */
+static bool is_symmetric(const struct blocking *b,
+			 const struct graph_node *node)
+{
+	const struct fact *w = blocking_fact(b, input(b, node, Q_W));
+	const int32_t bias = input(b, node, Q_B);
+
+	return w->value && w->type.elem == DTYPE_I8 && w->shape.rank >= 3 &&
+	       are_zeros(b, input(b, node, Q_X_ZERO)) &&
+	       are_zeros(b, input(b, node, Q_W_ZERO)) &&
+	       are_zeros(b, input(b, node, Q_Y_ZERO)) &&
+	       are_scales(b, input(b, node, Q_X_SCALE), 1) &&
+	       are_scales(b, input(b, node, Q_W_SCALE), w->shape.dim[0]) &&
+	       are_scales(b, input(b, node, Q_Y_SCALE), 1) &&
+	       (bias == VALUE_NONE || blocking_fact(b, bias)->value);
+}
+
+/* Scales of sums, and the bias, which counts in their units already. */
+static bool sums_of(struct blocking *b, const struct graph_node *node,
+		    int32_t operand[CONV_NARROW_N_IN])
+{
+	const int64_t m = blocking_fact(b, input(b, node, Q_W))->shape.dim[0];
+	const struct fact *w = blocking_fact(b, input(b, node, Q_W_SCALE));
+	const float x = *floats(b, node, Q_X_SCALE);
+	const int32_t bias = input(b, node, Q_B);
+	struct tensor_view view = { .dtype = DTYPE_F32, .shape = { 1, { m } } };
+	float *v = arena_array(b->arena, (size_t)m + 1, sizeof(*v));
+
+	if (!v)
+		return false;
+	view.data = v;
+	for (int64_t i = 0; i < m; i++)
+		v[i] = x * ((const float *)
+				w->value)[shape_count(&w->shape) > 1 ? i : 0];
+	operand[CONV_NARROW_S] = build_const(&b->build, &view);
+	if (bias == VALUE_NONE)
+		return true;
+	for (int64_t i = 0; i < m; i++)
+		v[i] =
+		    (float)((const int32_t *)blocking_fact(b, bias)->value)[i];
+	operand[CONV_NARROW_B] = build_const(&b->build, &view);
+	return true;
+}
+
+bool narrow_qlinear_conv(struct blocking *b, const struct graph_node *node)
+{
+	const int32_t out = graph_out(b->graph, node)[0];
+	struct conv_narrow_attrs attrs = {
+		.conv = *(const struct conv_attrs *)node->attrs,
+		.to = blocking_fact(b, out)->type.elem,
+		.z_scale = 1,
+		.activation = "",
+	};
+	int32_t operand[CONV_NARROW_N_IN] = { VALUE_NONE, VALUE_NONE,
+					      input(b, node, Q_W), VALUE_NONE,
+					      VALUE_NONE };
+
+	/* our own loops take all weights on other CPUs */
+	if (!onednn_has_bytes() || !narrow_is_image(b, out) ||
+	    !is_symmetric(b, node) ||
+	    !lay_in(b, input(b, node, Q_X), &attrs, &operand[CONV_NARROW_X]))
+		return false;
+	attrs.y_scale = (double)*floats(b, node, Q_Y_SCALE);
+	if (!sums_of(b, node, operand))
+		return false;
 	b->twin[out] = build_node(&b->build, "ConvNarrow", &attrs, operand,
 				  CONV_NARROW_N_IN);
 	return true;

@@ -15,7 +15,8 @@ bool narrow_is_image(const struct blocking *b, int32_t value);
 int32_t narrow_twin(struct blocking *b, int32_t value);
 
 /* narrow_conv.c */
-blocking_rule narrow_conv;
+/** ConvNarrow; and QLinearConv, where all zero points are 0. */
+blocking_rule narrow_conv, narrow_qlinear_conv;
 /** Joins what follows a ConvNarrow to it; false: nothing to join. */
 blocking_rule narrow_join_sum, narrow_join_activation;
 /** QuantizeLinear, or Cast to bfloat16: joined, or on the twin; and back. */

@@ -408,3 +408,35 @@ Test(precision, a_report_is_one_line)
 		      "fp32 0.5 (5% of the largest output) on 1 row");
 	buf_finish(&buf);
 }
+
+/* A model that came quantized takes the same way. */
+Test(precision, symmetric_qlinear_convolutions_keep_bytes_channels_last)
+{
+	const char *text =
+	    "q = QuantizeLinear(x:float[1,3,9,9], s:float[]={0.01}, "
+	    "z:int8[]={0})\n"
+	    "a = QLinearConv<pads=[1,1,1,1]>(q, s, z, "
+	    "Cast<to=3>(Mul(w:#[8,3,3,3], "
+	    "100.)), u:float[]={0.02}, z, r:float[]={0.01}, n:uint8[]={0}, "
+	    "b:int32[8]={1,2,3,4,5,6,7,8})\n"
+	    "p = QLinearConv(MaxPool<kernel_shape=[2,2], strides=[2,2]>(a), r, "
+	    "n, "
+	    "Cast<to=3>(Mul(v:#[4,8,1,1], 100.)), "
+	    "t:float[4]={0.02,0.01,0.03,0.02}, "
+	    "z, r, n)\n"
+	    "y = DequantizeLinear(p, r, n)";
+	const float *plain, *planned;
+	struct plan *plan;
+	struct sample s;
+	int64_t n;
+
+	begin(text, &s);
+	plain = run_plainly(&s, &n);
+	planned = run_plan(&s, &plan);
+	cr_expect_eq(count(plan->graph, "ConvNarrow"),
+		     precision_cpu().has_bytes ? 2 : 0);
+	/* a byte here and there */
+	cr_expect_leq(distance(plain, planned, n), 0.0101);
+	plan_unref(plan);
+	end(&s);
+}
