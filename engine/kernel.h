@@ -33,6 +33,8 @@ enum kernel_flag {
 	KERNEL_IN_PLACE_ALL =
 	    8,		  /**< out i may be in i, where sizes are equal */
 	KERNEL_TEXT = 16, /**< makes strings: call->heap is there */
+	/** Sums are other sums than the operator's: not NUMERICS_STRICT's. */
+	KERNEL_SHORTCUT = 32,
 };
 
 struct packs; /* engine/pack.h */
@@ -91,6 +93,9 @@ struct kernel {
 	void (*finish)(void *state);
 };
 
+/** It fits, also the query's numerics, and is QUICK where that is asked. */
+bool kernel_takes(const struct kernel *kernel, const struct kernel_query *query,
+		  bool quick);
 /** The first of op's kernels that fits (only QUICK ones when quick); NULL
  * when none does. */
 const struct kernel *kernel_choose(const struct kernel_query *query,
