@@ -213,6 +213,7 @@ static enum err_code make_server(struct daemon *daemon, struct err *err)
 		.repository = daemon->repository,
 		.helpers = daemon->helpers,
 		.jobs = &daemon->jobs,
+		.strict_numerics = c->strict_numerics,
 	};
 	enum err_code rc = ERR_NONE;
 

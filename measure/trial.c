@@ -22,12 +22,13 @@ static enum err_code check_ports(const struct package *package, struct err *err)
 	return ERR_NONE;
 }
 
-enum err_code trial_passes(const struct args *args, struct pass_switch *ret,
-			   struct err *err)
+enum err_code trial_read_flags(const struct args *args,
+			       struct trial_options *ret, struct err *err)
 {
 	enum err_code rc =
-	    pass_switch_parse(args_text(args, "passes", ""), ret, err);
+	    pass_switch_parse(args_text(args, "passes", ""), &ret->passes, err);
 
+	ret->strict_numerics = args_has(args, "strict-numerics");
 	return rc ? err_prefix(err, "--passes") : ERR_NONE;
 }
 
@@ -36,7 +37,9 @@ enum err_code trial_open(const char *path, const struct trial_options *options,
 {
 	struct plan_cache_options plans = {
 		.plan = { .threads = options->threads,
-			  .numerics = NUMERICS_REPEATABLE,
+			  .numerics = options->strict_numerics
+					  ? NUMERICS_STRICT
+					  : NUMERICS_REPEATABLE,
 			  .passes = options->passes },
 	};
 	struct trial trial = { .threads = options->threads };

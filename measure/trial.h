@@ -31,17 +31,21 @@ MUST_USE enum err_code trial_init(struct err *err);
 struct trial_options {
 	unsigned threads;
 	struct pass_switch passes;
+	bool strict_numerics;
 };
-/** A row of a command's flags. */
-#define TRIAL_PASSES_FLAG                                              \
-	{                                                              \
-		"passes", "LIST",                                      \
-		    "graph passes off (-NAME) or on (NAME), by commas" \
+/** Rows of a command's flags, and how its usage names them. */
+#define TRIAL_FLAGS                                                            \
+	{ "passes", "LIST",                                                    \
+	  "graph passes off (-NAME) or on (NAME), by commas" },                \
+	{                                                                      \
+		"strict-numerics", NULL, "no convolution by Winograd's method" \
 	}
-/** What that flag says. */
+#define TRIAL_USAGE "[--passes LIST] [--strict-numerics]"
+/** What those flags say; threads stay as they are. */
 struct args;
-MUST_USE enum err_code trial_passes(const struct args *args,
-				    struct pass_switch *ret, struct err *err);
+MUST_USE enum err_code trial_read_flags(const struct args *args,
+					struct trial_options *ret,
+					struct err *err);
 MUST_USE enum err_code trial_open(const char *path,
 				  const struct trial_options *options,
 				  struct trial *ret_trial, struct err *err);

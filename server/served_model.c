@@ -91,7 +91,8 @@ static enum err_code warm(struct served_model *model, struct arena *arena,
 		if (call.rc)
 			return ERR_NONE;
 	}
-	return ERR_NONE;
+	return load_report_make(model->plans, input, signature->n_inputs,
+				&model->report, err);
 }
 
 /* --- birth --- */
@@ -149,9 +150,12 @@ static enum err_code build(struct served_model *model,
 {
 	const struct pass_switch passes =
 	    pass_switch_merge(serving->passes, config->passes);
+	const bool is_strict =
+	    serving->strict_numerics || config->strict_numerics;
 	const struct plan_cache_options options = {
 		.plan = { .threads = serving->threads,
-			  .numerics = NUMERICS_REPEATABLE,
+			  .numerics =
+			      is_strict ? NUMERICS_STRICT : NUMERICS_REPEATABLE,
 			  .memory_limit = limit_usable_bytes() / 2,
 			  .passes = passes,
 			  .packs = model->package->packs },
@@ -161,6 +165,7 @@ static enum err_code build(struct served_model *model,
 	struct arena *arena;
 	enum err_code rc;
 
+	model->report.is_strict = is_strict;
 	rc = package_prepare(model->package, passes, err);
 	if (!rc)
 		rc = plan_cache_create(model->package->graph, &options,

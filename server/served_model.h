@@ -11,6 +11,7 @@
 
 #include "models/package.h"
 #include "server/batcher.h"
+#include "server/load_report.h"
 #include "server/model_config.h"
 
 /** What all models share; outlives them. */
@@ -19,6 +20,7 @@ struct serving {
 	struct pool *helpers; /**< NULL: none */
 	unsigned threads;     /**< budget of the process */
 	struct pass_switch passes;
+	bool strict_numerics; /**< of all models */
 	atomic_uint n_running;
 };
 
@@ -32,6 +34,7 @@ struct served_model {
 	unsigned n_instances;
 	int64_t max_queue_delay_us;
 	int64_t load_ns; /**< what planning and warming took */
+	struct load_report report;
 	char version[24];
 };
 

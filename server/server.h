@@ -45,6 +45,7 @@ struct server_options {
 	struct pool *helpers;	   /**< NULL: none */
 	struct jobs_api *jobs;	   /**< NULL: this server does not train */
 	struct pass_switch passes; /**< of all models */
+	bool strict_numerics;	   /**< of all models */
 };
 
 MUST_USE enum err_code server_create(const struct server_options *options,
