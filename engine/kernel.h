@@ -31,10 +31,9 @@ enum kernel_flag {
 	KERNEL_SLICE_FREE = 2, /**< the same bits for any number of slices */
 	KERNEL_IN_PLACE = 4,   /**< out 0 may be in 0 (same bytes) */
 	KERNEL_IN_PLACE_ALL =
-	    8,		  /**< out i may be in i, where sizes are equal */
-	KERNEL_TEXT = 16, /**< makes strings: call->heap is there */
-	/** Sums are other sums than the operator's: not NUMERICS_STRICT's. */
-	KERNEL_SHORTCUT = 32,
+	    8,		      /**< out i may be in i, where sizes are equal */
+	KERNEL_TEXT = 16,     /**< makes strings: call->heap is there */
+	KERNEL_SHORTCUT = 32, /**< sums are others: not NUMERICS_STRICT */
 };
 
 struct packs; /* engine/pack.h */
@@ -53,6 +52,7 @@ struct kernel_query {
 	unsigned n_in, n_out;	     /**< absent ones have elem DTYPE_NONE */
 	unsigned want_slices;	     /**< a wish, weighed against the cost */
 	enum numerics numerics;
+	bool any; /**< fits() is to say what can be, whatever it takes */
 	struct packs *packs; /**< for pack_get(); may be NULL */
 };
 

@@ -29,6 +29,8 @@
 #include "engine/kernel.h"
 #include "engine/passes/pass_switch.h"
 
+struct tuner; /* engine/tuner.h */
+
 /** Input shapes, and the values of those small integer inputs that decide
  * shapes. */
 struct signature {
@@ -46,6 +48,7 @@ struct plan_options {
 	struct pass_switch passes; /**< zero: every PLAN pass */
 	/** Of the source graph; NULL: kernels pack constants for this plan. */
 	struct packs *packs;
+	struct tuner *tuner; /**< NULL: kernels are chosen as predicted */
 };
 
 /** Bytes. The arena holds inputs, outputs, values and scratches; scratch is

@@ -88,7 +88,7 @@ static enum err_code print(struct bench *bench, struct err *err)
 static enum err_code bench_model(const struct args *args, bool *ret_failed,
 				 struct err *err)
 {
-	struct bench bench = { 0 };
+	struct bench bench = { .options.tunes = true };
 	enum err_code rc;
 
 	*ret_failed = false;

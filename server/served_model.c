@@ -2,6 +2,7 @@
 #include "server/served_model.h"
 
 #include "base/clock.h"
+#include "base/log.h"
 #include "base/mem.h"
 #include "server/limit.h"
 
@@ -144,6 +145,17 @@ static enum err_code make_batcher(struct served_model *model,
 	return batcher_create(&options, &model->batcher, err);
 }
 
+/* Nobody who waits for an answer waits for a measurement. */
+static void end_tuning(struct served_model *model)
+{
+	struct err err;
+
+	tuner_stop(&model->tuner);
+	if (model->tuner.tuning && tuning_save(model->tuner.tuning, &err))
+		log_write(LOG_LEVEL_WARNING, "models",
+			  "what tuning found is not kept: %s", err.msg);
+}
+
 static enum err_code build(struct served_model *model,
 			   const struct model_config *config,
 			   struct serving *serving, struct err *err)
@@ -158,7 +170,8 @@ static enum err_code build(struct served_model *model,
 			      is_strict ? NUMERICS_STRICT : NUMERICS_REPEATABLE,
 			  .memory_limit = limit_usable_bytes() / 2,
 			  .passes = passes,
-			  .packs = model->package->packs },
+			  .packs = model->package->packs,
+			  .tuner = &model->tuner },
 		.max_plans = PLANS,
 	};
 	const int64_t start = clock_monotonic_ns();
@@ -166,6 +179,7 @@ static enum err_code build(struct served_model *model,
 	enum err_code rc;
 
 	model->report.is_strict = is_strict;
+	tuner_init(&model->tuner, serving->tuning, TUNER_BUDGET_NS);
 	rc = package_prepare(model->package, passes, err);
 	if (!rc)
 		rc = plan_cache_create(model->package->graph, &options,
@@ -181,6 +195,7 @@ static enum err_code build(struct served_model *model,
 			       model->package->name);
 	rc = warm(model, arena, err);
 	arena_destroy(arena);
+	end_tuning(model);
 	model->load_ns = clock_monotonic_ns() - start;
 	return rc;
 }

@@ -72,7 +72,8 @@ static bool fits(const struct kernel_query *query)
 	struct winograd plan;
 
 	return plan_of(query, &g, &plan, 1) && winograd_is_fast(&plan) &&
-	       winograd_cost(&plan) < kernel_cost(&conv_blocked_onednn, query);
+	       (query->any || winograd_cost(&plan) <
+				  kernel_cost(&conv_blocked_onednn, query));
 }
 
 static double cost(const struct kernel_query *query)

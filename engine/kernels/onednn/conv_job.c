@@ -281,6 +281,8 @@ bool conv_job_is_best(const struct kernel_query *query, enum conv_kind kind,
 	conv_job(query, kind, form, &job);
 	if (!form_fits(&job))
 		return false;
+	if (query->any)
+		return true;
 	us = conv_job_cost(&job);
 	while (order[i] != form)
 		i++;

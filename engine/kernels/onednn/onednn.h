@@ -36,4 +36,8 @@ extern const struct kernel conv_blocked_onednn, block_onednn, unblock_onednn;
 const char *onednn_implementation(const struct kernel *kernel,
 				  const void *state);
 
+enum { ONEDNN_VERSION_MAX = 64 };
+/** The library and the instructions that it makes code of. */
+const char *onednn_version(char ret_text[ONEDNN_VERSION_MAX]);
+
 #endif
