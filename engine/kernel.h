@@ -60,6 +60,7 @@ struct kernel_query {
 struct kernel_setup {
 	void *state;
 	size_t scratch_bytes; /**< of one slice; 64-byte aligned */
+	size_t pack_bytes;    /**< pack_size() of what the state holds */
 	unsigned n_slices;
 };
 

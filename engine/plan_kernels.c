@@ -76,6 +76,7 @@ static enum err_code prepare(struct planner *p, int32_t number, struct err *err)
 	step->state = setup.state;
 	step->n_slices = setup.n_slices ? setup.n_slices : 1;
 	step->scratch_bytes = plan_round(setup.scratch_bytes);
+	p->plan->report.packs += setup.pack_bytes;
 	step->cost_us = kernel_cost(kernel, &step->query);
 	return ERR_NONE;
 }

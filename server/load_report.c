@@ -16,6 +16,10 @@ static enum err_code look(const struct plan *plan, struct load_report *report,
 	if (rc)
 		return rc;
 	report->is_there = true;
+	report->peak = plan_report(plan)->peak;
+	report->constants = plan_report(plan)->constants;
+	report->packs = plan_report(plan)->packs;
+	report->arena = plan_report(plan)->arena;
 	report->n_shortcuts = deviation.n_steps;
 	report->deviation = deviation.largest;
 	return ERR_NONE;
@@ -48,9 +52,16 @@ enum err_code load_report_make(struct plan_cache *plans,
 const char *load_report_text(const struct load_report *report,
 			     char ret_text[LOAD_REPORT_TEXT_MAX])
 {
+	const size_t mib = (size_t)1 << 20;
+	int n = 0;
+
 	ret_text[0] = '\0';
-	if (report->is_there && report->n_shortcuts)
-		(void)snprintf(ret_text, LOAD_REPORT_TEXT_MAX,
+	if (report->is_there)
+		n = snprintf(ret_text, LOAD_REPORT_TEXT_MAX,
+			     "; a run takes %zu MiB",
+			     (report->peak + mib - 1) / mib);
+	if (n >= 0 && report->is_there && report->n_shortcuts)
+		(void)snprintf(ret_text + n, LOAD_REPORT_TEXT_MAX - (size_t)n,
 			       "; %u convolutions by Winograd's method, %.1e "
 			       "of the largest output off at most",
 			       report->n_shortcuts, report->deviation);
@@ -64,6 +75,10 @@ void load_report_write(const struct load_report *report, struct json_writer *w)
 	if (report->is_there) {
 		json_write_uint(w, "winograd_steps", report->n_shortcuts);
 		json_write_double(w, "winograd_deviation", report->deviation);
+		json_write_uint(w, "peak_bytes", report->peak);
+		json_write_uint(w, "constants_bytes", report->constants);
+		json_write_uint(w, "packs_bytes", report->packs);
+		json_write_uint(w, "arena_bytes", report->arena);
 	}
 	json_write_object_end(w);
 }

@@ -15,11 +15,14 @@
 
 struct json_writer;
 
-enum { LOAD_REPORT_TEXT_MAX = 160 };
+enum { LOAD_REPORT_TEXT_MAX = 192 };
 
 struct load_report {
 	bool is_there; /**< shapes were known at load */
 	bool is_strict;
+	/** Bytes of one run: all, and what of it are the file's constants, the
+	 * forms that kernels want, and inputs, values and outputs. */
+	size_t peak, constants, packs, arena;
 	unsigned n_shortcuts; /**< convolutions by Winograd's method */
 	double deviation;     /**< engine/plan_deviation.h */
 };

@@ -210,6 +210,7 @@ static enum err_code prepare(const struct kernel_query *query,
 	n = n > query->want_slices ? query->want_slices : n;
 	n = n > MAX_SLICES ? MAX_SLICES : n;
 	ret->n_slices = n < 1 ? 1 : (unsigned)n;
+	ret->pack_bytes = pack_size(d->w);
 	ret->state = d;
 	return ERR_NONE;
 }

@@ -168,6 +168,7 @@ static enum err_code prepare(const struct kernel_query *query,
 		goto out;
 	ret->scratch_bytes = winograd_scratch(&state->plan);
 	ret->n_slices = state->plan.tile_parts * state->plan.group_parts;
+	ret->pack_bytes = pack_size(state->u);
 	ret->state = state;
 	state = NULL; /* handed over */
 out:

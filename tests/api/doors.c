@@ -206,6 +206,8 @@ Test(api_doors, tells_of_the_plan_and_loads_anew_when_numerics_change)
 	loopback_get(&l, "/models/linear");
 	expect_has(&l, "\"plan\":{\"strict_numerics\":false,"
 		       "\"winograd_steps\":0,\"winograd_deviation\":0");
+	cr_expect(strstr(l.body, "\"peak_bytes\":"), "%s", l.body);
+	cr_expect_null(strstr(l.body, "\"peak_bytes\":0"));
 	scratch_file(&l.scratch, "linear/config.yaml", strict,
 		     sizeof(strict) - 1);
 	loopback_post(&l, "/v2/repository/models/linear/load", "{}");
