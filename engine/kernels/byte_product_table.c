@@ -8,7 +8,9 @@
 
 static const uint8_t nothing[BYTE_PANEL];
 
-static void weave_fours(const uint8_t *const row[4], int64_t width, void *to)
+/* flip: of the bytes of a group, by 128 each */
+static void weave_fours(const uint8_t *const row[4], int64_t width,
+			uint32_t flip, void *to)
 {
 	const uint8_t *restrict a = row[0], *restrict b = row[1];
 	const uint8_t *restrict c = row[2], *restrict d = row[3];
@@ -16,51 +18,57 @@ static void weave_fours(const uint8_t *const row[4], int64_t width, void *to)
 
 	for (int64_t j = 0; j < width; j += BYTE_STRIP) {
 		for (int64_t i = j; i < j + BYTE_STRIP; i++)
-			four[i] = (uint32_t)a[i] | (uint32_t)b[i] << 8 |
-				  (uint32_t)c[i] << 16 | (uint32_t)d[i] << 24;
+			four[i] =
+			    ((uint32_t)a[i] | (uint32_t)b[i] << 8 |
+			     (uint32_t)c[i] << 16 | (uint32_t)d[i] << 24) ^
+			    flip;
 	}
 }
 
-static void weave_twos(const uint8_t *restrict a, const uint8_t *restrict b,
-		       int64_t width, void *to)
+static void weave_twos(const uint8_t *const row[2], int64_t width,
+		       uint32_t flip, void *to)
 {
+	const uint8_t *restrict a = row[0], *restrict b = row[1];
 	uint16_t *restrict two = to;
 
 	for (int64_t j = 0; j < width; j += BYTE_STRIP) {
 		for (int64_t i = j; i < j + BYTE_STRIP; i++)
-			two[i] = (uint16_t)(a[i] | b[i] << 8);
+			two[i] = (uint16_t)((a[i] | b[i] << 8) ^ (int)flip);
 	}
 }
 
-static void flip_bytes(uint8_t *x, int64_t n)
+static void copy_ones(const uint8_t *restrict a, int64_t width, uint32_t flip,
+		      uint8_t *restrict to)
 {
-	for (int64_t i = 0; i < n; i++)
-		x[i] ^= 128;
+	for (int64_t j = 0; j < width; j++)
+		to[j] = (uint8_t)(a[j] ^ flip);
 }
 
 /* Depth behind the last row is 0 as packed: it is not flipped. */
+static uint32_t flips(uint8_t flip, unsigned n_rows)
+{
+	const uint32_t all = flip * 0x01010101U;
+
+	return n_rows < 4 ? all & ((1U << 8 * n_rows) - 1) : all;
+}
+
 static void weave(const uint8_t *const row[4], unsigned n_rows, int64_t width,
 		  uint8_t flip, uint8_t *to)
 {
-	uint8_t flipped[4][BYTE_PANEL];
+	const uint32_t all = flips(flip, n_rows);
 	const uint8_t *from[4] = { nothing, nothing, nothing, nothing };
 
-	for (unsigned i = 0; i < n_rows; i++) {
+	for (unsigned i = 0; i < n_rows; i++)
 		from[i] = row[i];
-		if (!flip)
-			continue;
-		memcpy(flipped[i], row[i], (size_t)width);
-		flip_bytes(flipped[i], width);
-		from[i] = flipped[i];
-	}
 	if (BYTE_GROUP == 4) {
-		weave_fours(from, width, to);
+		weave_fours(from, width, all, to);
 		return;
 	}
 	for (unsigned i = 0; i < n_rows && BYTE_GROUP == 1; i++)
-		memcpy(to + i * width, from[i], (size_t)width);
+		copy_ones(from[i], width, flip, to + i * width);
 	for (unsigned i = 0; i < n_rows && BYTE_GROUP == 2; i += 2)
-		weave_twos(from[i], from[i + 1], width, to + i * width);
+		weave_twos(from + i, width, all >> 8 * i & 0xFFFF,
+			   to + i * width);
 }
 
 static void take_zeros(const struct byte_zeros *z, int32_t *sum)

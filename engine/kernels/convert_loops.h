@@ -36,8 +36,12 @@ struct convert_loops {
 	/** y = saturate(round(x / scale) + zero) */
 	void (*quantize)(const float *x, int64_t n, const struct byte_grid *g,
 			 uint8_t *y);
-	/** sum += whole numbers below 2^31; sums wrap */
-	void (*add_whole)(const float *x, int64_t n, int32_t *sum);
+	/** y[i] = saturate(round(x[i] scale[i]) + zero) */
+	void (*requantize)(const int32_t *x, const float *scale, int64_t n,
+			   const struct byte_grid *g, uint8_t *y);
+	/** y[i] = x[i] scale[i] + add[i]; add NULL: 0 */
+	void (*scale_whole)(const int32_t *x, const float *scale,
+			    const float *add, int64_t n, float *y);
 	/** y = (x - zero) scale */
 	void (*from_u8)(const uint8_t *x, int64_t n, const struct byte_grid *g,
 			float *y);

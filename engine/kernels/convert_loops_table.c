@@ -207,29 +207,45 @@ static void range(const float *x, int64_t n, float range[2])
 
 /* Beyond 2^20 every type of bytes is saturated, and below it adding
  * 1.5 * 2^23 rounds to nearest even. */
+INLINE uint8_t byte_of(float q, int32_t zero, int32_t low, int32_t high)
+{
+	const float rounder = 12582912.0F, far = 1048576.0F;
+	const float above = q > -far ? q : -far;
+	const float in = above < far ? above : far;
+	const int32_t whole = (int32_t)((in + rounder) - rounder);
+	const int32_t all = whole + zero;
+	const int32_t most = all < high ? all : high;
+
+	return (uint8_t)(most > low ? most : low);
+}
+
 static void quantize(const float *restrict x, int64_t n,
 		     const struct byte_grid *g, uint8_t *restrict y)
 {
-	const float rounder = 12582912.0F, far = 1048576.0F;
 	const float scale = g->scale;
 	const int32_t zero = g->zero, low = g->low, high = g->high;
 
-	for (int64_t i = 0; i < n; i++) {
-		const float q = x[i] / scale;
-		const float above = q > -far ? q : -far;
-		const float in = above < far ? above : far;
-		const int32_t whole = (int32_t)((in + rounder) - rounder);
-		const int32_t all = whole + zero;
-		const int32_t most = all < high ? all : high;
-
-		y[i] = (uint8_t)(most > low ? most : low);
-	}
+	for (int64_t i = 0; i < n; i++)
+		y[i] = byte_of(x[i] / scale, zero, low, high);
 }
 
-static void add_whole(const float *restrict x, int64_t n, int32_t *restrict sum)
+static void requantize(const int32_t *restrict x, const float *restrict scale,
+		       int64_t n, const struct byte_grid *g,
+		       uint8_t *restrict y)
 {
+	const int32_t zero = g->zero, low = g->low, high = g->high;
+
 	for (int64_t i = 0; i < n; i++)
-		sum[i] = (int32_t)((uint32_t)sum[i] + (uint32_t)(int32_t)x[i]);
+		y[i] = byte_of((float)x[i] * scale[i], zero, low, high);
+}
+
+static void scale_whole(const int32_t *restrict x, const float *restrict scale,
+			const float *restrict add, int64_t n, float *restrict y)
+{
+	for (int64_t i = 0; add && i < n; i++)
+		y[i] = (float)x[i] * scale[i] + add[i];
+	for (int64_t i = 0; !add && i < n; i++)
+		y[i] = (float)x[i] * scale[i];
 }
 
 static void from_u8(const uint8_t *restrict x, int64_t n,
@@ -274,7 +290,8 @@ const struct convert_loops CONVERT_LOOPS_TABLE = {
 	.row = rows,
 	.range = range,
 	.quantize = quantize,
-	.add_whole = add_whole,
+	.requantize = requantize,
+	.scale_whole = scale_whole,
 	.from_u8 = from_u8,
 	.from_i8 = from_i8,
 };
