@@ -7,6 +7,8 @@
 
 enum { ONES = 256 }; /* a multiple of every group */
 
+static const uint8_t nothing[BYTE_PANEL];
+
 #ifdef LOOPS_X86_LEVELS
 unsigned byte_levels(void)
 {
@@ -123,6 +125,21 @@ static void sum_columns(const struct byte_form *f, const uint8_t *panel,
 	}
 }
 
+/* Up to four rows into groups. Depth behind the last row is 0 as packed: it is
+ * not flipped. What is written behind the last group of a panel is written
+ * again, as the next panel or as sums. */
+static void weave(const struct byte_form *f, const uint8_t *const row[4],
+		  unsigned n_rows, int64_t width, uint8_t *to)
+{
+	const uint32_t all = shift_of(f) ? 0x80808080U : 0;
+	const uint32_t some = n_rows < 4 ? (1U << 8 * n_rows) - 1 : UINT32_MAX;
+	const uint8_t *from[4] = { nothing, nothing, nothing, nothing };
+
+	for (unsigned i = 0; i < n_rows; i++)
+		from[i] = row[i];
+	f->loops->weave(from, width, all & some, to);
+}
+
 static void gather(const struct byte_matrix *b, int64_t at, int64_t n,
 		   uint8_t *line)
 {
@@ -152,7 +169,7 @@ static void pack_rows(const struct byte_form *f, const struct byte_matrix *b,
 		       part * b->part_step + (l + i) * b->row_step +
 			   column * b->col_step,
 		       left < BYTE_PANEL ? left : BYTE_PANEL, line[i]);
-	f->loops->weave(row, (unsigned)n, width, shift_of(f) ? 128 : 0, to);
+	weave(f, row, (unsigned)n, width, to);
 }
 
 void byte_pack(const struct byte_form *form, const struct byte_matrix *b,
@@ -186,12 +203,9 @@ void byte_panel_rows(const struct byte_panel *panel, int64_t l,
 {
 	const struct byte_form *f = &panel->form;
 	const int64_t width = width_of(f, 0);
-	const uint8_t *bytes[4] = { NULL };
+	const uint8_t *bytes[4] = { row[0], row[1], row[2], row[3] };
 
-	for (unsigned i = 0; i < n_rows; i++)
-		bytes[i] = row[i];
-	f->loops->weave(bytes, n_rows, width, shift_of(f) ? 128 : 0,
-			(uint8_t *)panel->to + l * width);
+	weave(f, bytes, n_rows, width, (uint8_t *)panel->to + l * width);
 }
 
 void byte_panel_end(const struct byte_panel *panel)

@@ -29,7 +29,13 @@ struct byte_work {
 };
 typedef void byte_work_run(const struct byte_work *work);
 
+/** Four rows of a panel into groups. flip: of their bytes, a byte for each row,
+ * xor'ed. to has room for four rows of `width`, a multiple of BYTE_STRIP. */
+typedef void byte_weave_run(const uint8_t *const row[4], int64_t width,
+			    uint32_t flip, uint8_t *to);
+
 byte_work_run byte_tile_plain, byte_tile_v3, byte_tile_vnni;
+byte_weave_run byte_weave_plain, byte_weave_v3, byte_weave_vnni;
 
 /** What zero points take off: sum[i][j] -= a_zero[i] column[j] +
  * b_zero[j] rest[i]. b_zero NULL: 0. */
@@ -43,10 +49,7 @@ struct byte_loops {
 	int64_t group, rows;
 	bool is_fast;
 	byte_work_run *tile;
-	/** Four rows, or as many as the last group has, into groups; flip: 0
-	 * or 128, is xor'ed to each. to is aligned to 4 bytes. */
-	void (*weave)(const uint8_t *const row[4], unsigned n_rows,
-		      int64_t width, uint8_t flip, uint8_t *to);
+	byte_weave_run *weave;
 	void (*take_zeros)(const struct byte_zeros *zeros, int32_t *sum);
 	int32_t (*sum_unsigned)(const uint8_t *x, int64_t n);
 	int32_t (*sum_signed)(const int8_t *x, int64_t n);

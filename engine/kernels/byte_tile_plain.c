@@ -39,3 +39,15 @@ void byte_tile_plain(const struct byte_work *w)
 		}
 	}
 }
+
+void byte_weave_plain(const uint8_t *const row[4], int64_t width, uint32_t flip,
+		      uint8_t *to)
+{
+	for (unsigned i = 0; i < 4; i++, flip >>= 8) {
+		const uint8_t *restrict from = row[i];
+		uint8_t *restrict line = to + i * width;
+
+		for (int64_t j = 0; j < width; j++)
+			line[j] = (uint8_t)(from[j] ^ flip);
+	}
+}

@@ -137,3 +137,28 @@ void byte_tile_v3(const struct byte_work *w)
 		}
 	}
 }
+
+/* Two rows, BYTE_STRIP columns. */
+INLINE void weave_strip(const uint8_t *a, const uint8_t *b, const __m128i flip,
+			uint8_t *to)
+{
+	const __m128i x = _mm_loadu_si128((const void *)a);
+	const __m128i y = _mm_loadu_si128((const void *)b);
+
+	_mm_storeu_si128((void *)to,
+			 _mm_xor_si128(_mm_unpacklo_epi8(x, y), flip));
+	_mm_storeu_si128((void *)(to + BYTE_STRIP),
+			 _mm_xor_si128(_mm_unpackhi_epi8(x, y), flip));
+}
+
+void byte_weave_v3(const uint8_t *const row[4], int64_t width, uint32_t flip,
+		   uint8_t *to)
+{
+	for (unsigned i = 0; i < 4; i += 2, flip >>= 16) {
+		const __m128i flips = _mm_set1_epi16((int16_t)flip);
+
+		for (int64_t j = 0; j < width; j += BYTE_STRIP)
+			weave_strip(row[i] + j, row[i + 1] + j, flips,
+				    to + i * width + 2 * j);
+	}
+}

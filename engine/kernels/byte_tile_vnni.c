@@ -128,3 +128,48 @@ void byte_tile_vnni(const struct byte_work *w)
 	else
 		tile_by_width(w, false);
 }
+
+/* Columns 16 i to 16 i + 15 of 64 that lie in four vectors' quarters. */
+INLINE void store_strips(const __m512i four[4], int64_t width, uint8_t *to)
+{
+	const __m512i a = _mm512_shuffle_i32x4(four[0], four[1], 0x44);
+	const __m512i b = _mm512_shuffle_i32x4(four[2], four[3], 0x44);
+	const __m512i c = _mm512_shuffle_i32x4(four[0], four[1], 0xEE);
+	const __m512i d = _mm512_shuffle_i32x4(four[2], four[3], 0xEE);
+
+	_mm512_storeu_si512(to, _mm512_shuffle_i32x4(a, b, 0x88));
+	if (width > BYTE_STRIP)
+		_mm512_storeu_si512(to + LINE,
+				    _mm512_shuffle_i32x4(a, b, 0xDD));
+	if (width > 2 * BYTE_STRIP)
+		_mm512_storeu_si512(to + 2 * LINE,
+				    _mm512_shuffle_i32x4(c, d, 0x88));
+	if (width > 3 * BYTE_STRIP)
+		_mm512_storeu_si512(to + 3 * LINE,
+				    _mm512_shuffle_i32x4(c, d, 0xDD));
+}
+
+void byte_weave_vnni(const uint8_t *const row[4], int64_t width, uint32_t flip,
+		     uint8_t *to)
+{
+	const __mmask64 some = ~0ULL >> (BYTE_PANEL - width);
+	const __m512i a = _mm512_maskz_loadu_epi8(some, row[0]);
+	const __m512i b = _mm512_maskz_loadu_epi8(some, row[1]);
+	const __m512i c = _mm512_maskz_loadu_epi8(some, row[2]);
+	const __m512i d = _mm512_maskz_loadu_epi8(some, row[3]);
+	const __m512i ab_low = _mm512_unpacklo_epi8(a, b);
+	const __m512i ab_high = _mm512_unpackhi_epi8(a, b);
+	const __m512i cd_low = _mm512_unpacklo_epi8(c, d);
+	const __m512i cd_high = _mm512_unpackhi_epi8(c, d);
+	const __m512i flips = _mm512_set1_epi32((int32_t)flip);
+	const __m512i four[4] = {
+		_mm512_xor_si512(_mm512_unpacklo_epi16(ab_low, cd_low), flips),
+		_mm512_xor_si512(_mm512_unpackhi_epi16(ab_low, cd_low), flips),
+		_mm512_xor_si512(_mm512_unpacklo_epi16(ab_high, cd_high),
+				 flips),
+		_mm512_xor_si512(_mm512_unpackhi_epi16(ab_high, cd_high),
+				 flips),
+	};
+
+	store_strips(four, width, to);
+}

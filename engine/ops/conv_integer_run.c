@@ -188,21 +188,29 @@ static void copy_band(const struct band *b)
 	}
 }
 
-/* Where in the copy each product's first source is. */
+/* Where in a channel's plane the source of a tap is. */
+static int64_t tap_at(const struct bands *s, int64_t ky, int64_t kx)
+{
+	const struct window *w = &s->g->window;
+	const int64_t y = ky * w->dilation[1], x = kx * w->dilation[2];
+
+	return (y % w->stride[1] * w->stride[2] + x % w->stride[2]) * s->plane +
+	       y / w->stride[1] * s->cols + x / w->stride[2];
+}
+
+/* Where in the copy each product's first source is: all taps of a channel and
+ * depth, and the same for the others. */
 static void find_taps(const struct bands *s, int64_t *tap)
 {
 	const struct window *w = &s->g->window;
+	const int64_t n = w->kernel[1] * w->kernel[2];
+	const int64_t plane = s->channel / w->kernel[0];
 
-	for (int64_t l = 0; l < s->depth; l++) {
-		const int64_t in_plane = w->kernel[1] * w->kernel[2];
-		const int64_t y = l % in_plane / w->kernel[2] * w->dilation[1];
-		const int64_t x = l % w->kernel[2] * w->dilation[2];
-
-		tap[l] = l / in_plane * (s->channel / w->kernel[0]) +
-			 (y % w->stride[1] * w->stride[2] + x % w->stride[2]) *
-			     s->plane +
-			 y / w->stride[1] * s->cols + x / w->stride[2];
-	}
+	for (int64_t y = 0; y < w->kernel[1]; y++)
+		for (int64_t x = 0; x < w->kernel[2]; x++)
+			tap[y * w->kernel[2] + x] = tap_at(s, y, x);
+	for (int64_t l = n; l < s->depth; l++)
+		tap[l] = tap[l - n] + plane;
 }
 
 /* ---- the product --------------------------------------------------------- */
