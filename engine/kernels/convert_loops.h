@@ -42,6 +42,15 @@ struct convert_loops {
 	/** y[i] = x[i] scale[i] + add[i]; add NULL: 0 */
 	void (*scale_whole)(const int32_t *x, const float *scale,
 			    const float *add, int64_t n, float *y);
+	/** The largest magnitude; NaN where some element is not finite. */
+	float (*reach)(const float *x, int64_t n);
+	/** round(x factor), of at most 15 bits and a sign, as
+	 * 256 (high - 128) + low. */
+	void (*split)(const float *x, float factor, int64_t n, uint8_t *high,
+		      uint8_t *low);
+	/** y[i] += (256 high[i] + low[i]) (scale[i] factor) */
+	void (*add_joined)(const int32_t *const high_low[2], const float *scale,
+			   float factor, int64_t n, float *y);
 	/** y = (x - zero) scale */
 	void (*from_u8)(const uint8_t *x, int64_t n, const struct byte_grid *g,
 			float *y);

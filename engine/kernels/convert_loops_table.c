@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Compiled once a level; CONVERT_LOOPS_TABLE names the result. No branch: both
  * sides of a choice are computed. */
+#include <float.h>
+#include <math.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <string.h>
@@ -248,6 +250,58 @@ static void scale_whole(const int32_t *restrict x, const float *restrict scale,
 		y[i] = (float)x[i] * scale[i];
 }
 
+static float reach(const float *x, int64_t n)
+{
+	float most[LANES] = { 0 }, all = 0;
+	int32_t bad[LANES] = { 0 }, any = 0;
+	int64_t i = 0;
+
+	for (; i + LANES <= n; i += LANES) {
+		for (int j = 0; j < LANES; j++) {
+			const float v = fabsf(x[i + j]);
+
+			most[j] = v > most[j] ? v : most[j];
+			bad[j] |= !(v <= FLT_MAX);
+		}
+	}
+	for (; i < n; i++) {
+		const float v = fabsf(x[i]);
+
+		most[0] = v > most[0] ? v : most[0];
+		bad[0] |= !(v <= FLT_MAX);
+	}
+	for (int j = 0; j < LANES; j++) {
+		all = most[j] > all ? most[j] : all;
+		any |= bad[j];
+	}
+	return any ? NAN : all;
+}
+
+static void split(const float *restrict x, float factor, int64_t n,
+		  uint8_t *restrict high, uint8_t *restrict low)
+{
+	const float rounder = 12582912.0F;
+
+	for (int64_t i = 0; i < n; i++) {
+		const float whole = (x[i] * factor + rounder) - rounder;
+		const uint32_t q = (uint32_t)((int32_t)whole + 32768);
+
+		high[i] = (uint8_t)(q >> 8);
+		low[i] = (uint8_t)q;
+	}
+}
+
+static void add_joined(const int32_t *const high_low[2],
+		       const float *restrict scale, float factor, int64_t n,
+		       float *restrict y)
+{
+	const int32_t *restrict high = high_low[0], *restrict low = high_low[1];
+
+	for (int64_t i = 0; i < n; i++)
+		y[i] += ((float)high[i] * 256.0F + (float)low[i]) *
+			(scale[i] * factor);
+}
+
 static void from_u8(const uint8_t *restrict x, int64_t n,
 		    const struct byte_grid *g, float *restrict y)
 {
@@ -292,6 +346,9 @@ const struct convert_loops CONVERT_LOOPS_TABLE = {
 	.quantize = quantize,
 	.requantize = requantize,
 	.scale_whole = scale_whole,
+	.reach = reach,
+	.split = split,
+	.add_joined = add_joined,
 	.from_u8 = from_u8,
 	.from_i8 = from_i8,
 };

@@ -1,0 +1,43 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/** @file
+ * Byte weights: products of floats by weights that are stored as bytes.
+ *
+ *   y[i, j] += sum over l of x[i, l] (w[l, j] - zero[j]) scale[j]
+ * Each row of x becomes whole numbers of 15 bits and a sign by its own largest
+ * magnitude, as two bytes; their products by w are exact sums of integers
+ * (engine/kernels/byte_product.h), which are joined and scaled. So y is off by
+ * at most |x|max / 65,000 for each |w| of its sum. A row that holds NaN or an
+ * infinity gives NaN; one whose magnitudes are all below 1e-34 counts as 0.
+ *
+ * Ownership: plain data; the packed bytes are the caller's (engine/pack.h).
+ * Threads:   pure functions.
+ * Limits:    BYTE_WEIGHTS_MAX_K deep, so that no sum wraps.
+ */
+#ifndef ENGINE_OPS_BYTE_WEIGHTS_H
+#define ENGINE_OPS_BYTE_WEIGHTS_H
+
+#include "engine/kernel.h"
+#include "engine/kernels/byte_product.h"
+
+enum { BYTE_WEIGHTS_MAX_K = 32768, BYTE_WEIGHTS_ROWS = 24 };
+
+struct byte_weights {
+	struct byte_form form; /**< of one part; A is not signed */
+	const void *packed;
+	const int32_t *zero; /**< one, or form.n; NULL: 0 */
+	int64_t n_zero;
+	const float *scale; /**< [form.n] */
+	int64_t y_step;	    /**< floats from row to row of y */
+};
+
+/** The form of weights [k, n] of uint8 or int8, in these loops. */
+struct byte_form byte_weights_form(const struct byte_loops *loops, int64_t k,
+				   int64_t n, enum dtype elem);
+/** Of one byte_weights_add(); 64-byte aligned. */
+size_t byte_weights_scratch(int64_t k);
+/** Rows of x are k floats, one behind the other. Columns of panels
+ * [first, last), of byte_panels(n), are added. */
+void byte_weights_add(const struct byte_weights *w, int64_t m, const float *x,
+		      float *y, const int64_t first_last[2], void *scratch);
+
+#endif
