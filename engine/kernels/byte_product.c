@@ -5,7 +5,8 @@
 
 #include "engine/kernels/loops.h"
 
-enum { ONES = 256 }; /* a multiple of every group */
+/* ONES: a multiple of every group; LINE: of cache */
+enum { ONES = 256, LINE = 64 };
 
 static const uint8_t nothing[BYTE_PANEL];
 
@@ -302,6 +303,19 @@ static void take_zeros(const struct byte_product *p, int64_t row,
 		p->form.loops->take_zeros(&z, sum);
 }
 
+void byte_column_sums(const struct byte_product *p, int32_t *sum)
+{
+	const uint32_t k = (uint32_t)(p->form.n_parts * p->form.k);
+	const void *at = (const uint8_t *)p->packed + sums_at(&p->form);
+	const int32_t *sums = at, shift = shift_of(&p->form);
+
+	for (int64_t j = 0; j < p->form.n; j++) {
+		const int32_t zero = zero_at(p->b_zero, p->n_b_zero, j) - shift;
+
+		sum[j] = (int32_t)((uint32_t)sums[j] - k * (uint32_t)zero);
+	}
+}
+
 void byte_tile(const struct byte_product *p, int64_t row, int64_t n_rows,
 	       int64_t panel, int32_t sum[BYTE_ROWS_MAX * BYTE_PANEL])
 {
@@ -321,4 +335,17 @@ void byte_tile(const struct byte_product *p, int64_t row, int64_t n_rows,
 
 	p->form.loops->tile(&work);
 	take_zeros(p, row, n_rows, panel, sum);
+}
+
+void byte_prefetch(const struct byte_product *p, int64_t panel, int64_t i,
+		   int64_t n)
+{
+	const int64_t all = depth(&p->form) * BYTE_PANEL;
+	const int64_t bytes = depth(&p->form) * width_of(&p->form, panel);
+	const uint8_t *from = (const uint8_t *)p->packed + panel * all;
+
+	if (panel >= byte_panels(p->form.n))
+		return;
+	for (int64_t at = bytes * i / n; at < bytes * (i + 1) / n; at += LINE)
+		__builtin_prefetch(from + at, 0, 2);
 }

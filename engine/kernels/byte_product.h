@@ -96,10 +96,17 @@ bool byte_wants_sums(const struct byte_product *p);
 /** sum[i] of rows [row, row + n_rows). */
 void byte_row_sums(const struct byte_product *p, int64_t row, int64_t n_rows,
 		   int32_t *sum);
+/** sum[j] of b[l, j] - zero of b[j], over all columns. */
+void byte_column_sums(const struct byte_product *p, int32_t *sum);
 /** sum[i * BYTE_PANEL + j] of rows [row, row + n_rows), n_rows <= byte_rows(),
  * by the columns of that panel; behind its last column anything. row_sum and
  * a_zero are indexed by row. */
 void byte_tile(const struct byte_product *p, int64_t row, int64_t n_rows,
 	       int64_t panel, int32_t sum[BYTE_ROWS_MAX * BYTE_PANEL]);
+
+/** Has the cache read part i of n of a packed panel; panels behind the last are
+ * none. */
+void byte_prefetch(const struct byte_product *p, int64_t panel, int64_t i,
+		   int64_t n);
 
 #endif

@@ -48,8 +48,9 @@ struct convert_loops {
 	 * 256 (high - 128) + low. */
 	void (*split)(const float *x, float factor, int64_t n, uint8_t *high,
 		      uint8_t *low);
-	/** y[i] += (256 high[i] + low[i]) (scale[i] factor) */
-	void (*add_joined)(const int32_t *const high_low[2], const float *scale,
+	/** y[i] += (256 (high[i] - middle[i]) + low[i]) (scale[i] factor), of
+	 * in: high, middle, low. */
+	void (*add_joined)(const int32_t *const in[3], const float *scale,
 			   float factor, int64_t n, float *y);
 	/** y = (x - zero) scale */
 	void (*from_u8)(const uint8_t *x, int64_t n, const struct byte_grid *g,

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Compiled once a level; CONVERT_LOOPS_TABLE names the result. No branch: both
  * sides of a choice are computed. */
-#include <float.h>
 #include <math.h>
 #include <stdbool.h>
 #include <stddef.h>
@@ -250,31 +249,29 @@ static void scale_whole(const int32_t *restrict x, const float *restrict scale,
 		y[i] = (float)x[i] * scale[i];
 }
 
+/* As integers, magnitudes are in the order of floats, and what is not finite
+ * is above all. */
 static float reach(const float *x, int64_t n)
 {
-	float most[LANES] = { 0 }, all = 0;
-	int32_t bad[LANES] = { 0 }, any = 0;
+	int32_t most[LANES] = { 0 }, all = 0;
 	int64_t i = 0;
 
 	for (; i + LANES <= n; i += LANES) {
 		for (int j = 0; j < LANES; j++) {
-			const float v = fabsf(x[i + j]);
+			const int32_t v =
+			    (int32_t)(bits_of(x[i + j]) << 1 >> 1);
 
 			most[j] = v > most[j] ? v : most[j];
-			bad[j] |= !(v <= FLT_MAX);
 		}
 	}
 	for (; i < n; i++) {
-		const float v = fabsf(x[i]);
+		const int32_t v = (int32_t)(bits_of(x[i]) << 1 >> 1);
 
 		most[0] = v > most[0] ? v : most[0];
-		bad[0] |= !(v <= FLT_MAX);
 	}
-	for (int j = 0; j < LANES; j++) {
+	for (int j = 0; j < LANES; j++)
 		all = most[j] > all ? most[j] : all;
-		any |= bad[j];
-	}
-	return any ? NAN : all;
+	return all < 0x7f800000 ? float_of((uint32_t)all) : NAN;
 }
 
 static void split(const float *restrict x, float factor, int64_t n,
@@ -291,15 +288,18 @@ static void split(const float *restrict x, float factor, int64_t n,
 	}
 }
 
-static void add_joined(const int32_t *const high_low[2],
-		       const float *restrict scale, float factor, int64_t n,
-		       float *restrict y)
+static void add_joined(const int32_t *const in[3], const float *restrict scale,
+		       float factor, int64_t n, float *restrict y)
 {
-	const int32_t *restrict high = high_low[0], *restrict low = high_low[1];
+	const int32_t *restrict high = in[0], *restrict middle = in[1];
+	const int32_t *restrict low = in[2];
 
-	for (int64_t i = 0; i < n; i++)
-		y[i] += ((float)high[i] * 256.0F + (float)low[i]) *
+	for (int64_t i = 0; i < n; i++) {
+		const uint32_t up = (uint32_t)high[i] - (uint32_t)middle[i];
+
+		y[i] += ((float)(int32_t)up * 256.0F + (float)low[i]) *
 			(scale[i] * factor);
+	}
 }
 
 static void from_u8(const uint8_t *restrict x, int64_t n,

@@ -10,8 +10,8 @@ enum { LARGEST = 127 * 256, DIGITS = 2, MIDDLE = 128 };
 /* Rows of x as bytes: the high ones of a row, then the low ones. */
 struct rows {
 	float factor[BYTE_WEIGHTS_ROWS];
-	int32_t zero[BYTE_WEIGHTS_ROWS * DIGITS];
 	int32_t sum[BYTE_WEIGHTS_ROWS * DIGITS];
+	bool is_first; /* of their product */
 };
 
 struct byte_form byte_weights_form(const struct byte_loops *loops, int64_t k,
@@ -46,11 +46,26 @@ static void split_rows(const struct byte_weights *w, int64_t m, const float *x,
 {
 	const int64_t k = w->form.k;
 
-	for (int64_t i = 0; i < m; i++) {
+	for (int64_t i = 0; i < m; i++)
 		split_row(x + i * k, k, &rows->factor[i],
 			  bytes + i * DIGITS * k);
-		rows->zero[i * DIGITS] = MIDDLE;
-		rows->zero[i * DIGITS + 1] = 0;
+}
+
+/* Rows [row, row + n_rows / DIGITS) of y. */
+static void join_rows(const struct byte_weights *w, const struct rows *rows,
+		      const int32_t *sum, const int64_t first_n[2], int64_t row,
+		      int64_t n_rows, float *y)
+{
+	const int64_t first = first_n[0];
+
+	for (int64_t r = 0; r < n_rows; r += DIGITS, row++) {
+		const int32_t *const in[] = { sum + r * BYTE_PANEL,
+					      w->middle + first,
+					      sum + (r + 1) * BYTE_PANEL };
+
+		convert_loops()->add_joined(in, w->scale + first,
+					    rows->factor[row], first_n[1],
+					    y + row * w->y_step + first);
 	}
 }
 
@@ -68,18 +83,28 @@ static void add_panel(const struct byte_weights *w,
 		const int64_t rest = m * DIGITS - i;
 		const int64_t n_rows = rest < most ? rest : most;
 
+		/* the next panel comes while this one is worked at */
+		if (rows->is_first)
+			byte_prefetch(product, panel + 1, i / most,
+				      (m * DIGITS + most - 1) / most);
 		byte_tile(product, i, n_rows, panel, sum);
-		for (int64_t r = 0; r < n_rows; r += DIGITS) {
-			const int64_t row = (i + r) / DIGITS;
-			const int32_t *const high_low[DIGITS] = {
-				sum + r * BYTE_PANEL, sum + (r + 1) * BYTE_PANEL
-			};
-
-			convert_loops()->add_joined(
-			    high_low, w->scale + first, rows->factor[row], n,
-			    y + row * w->y_step + first);
-		}
+		join_rows(w, rows, sum, (int64_t[]){ first, n }, i / DIGITS,
+			  n_rows, y);
 	}
+}
+
+void byte_weights_middle(const struct byte_weights *w, int32_t *middle)
+{
+	const struct byte_product product = {
+		.form = w->form,
+		.packed = w->packed,
+		.b_zero = w->zero,
+		.n_b_zero = w->n_zero,
+	};
+
+	byte_column_sums(&product, middle);
+	for (int64_t j = 0; j < w->form.n; j++)
+		middle[j] *= MIDDLE;
 }
 
 void byte_weights_add(const struct byte_weights *w, int64_t m, const float *x,
@@ -91,9 +116,7 @@ void byte_weights_add(const struct byte_weights *w, int64_t m, const float *x,
 		.a = scratch,
 		.row_step = w->form.k,
 		.packed = w->packed,
-		.a_zero = rows.zero,
 		.b_zero = w->zero,
-		.n_a_zero = BYTE_WEIGHTS_ROWS * DIGITS,
 		.n_b_zero = w->n_zero,
 	};
 	const bool wants_sums = byte_wants_sums(&product);
@@ -103,6 +126,7 @@ void byte_weights_add(const struct byte_weights *w, int64_t m, const float *x,
 		const int64_t n =
 		    left < BYTE_WEIGHTS_ROWS ? left : BYTE_WEIGHTS_ROWS;
 
+		rows.is_first = i == 0;
 		split_rows(w, n, x + i * w->form.k, &rows, scratch);
 		if (wants_sums) {
 			byte_row_sums(&product, 0, n * DIGITS, rows.sum);

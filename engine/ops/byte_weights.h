@@ -27,12 +27,16 @@ struct byte_weights {
 	const int32_t *zero; /**< one, or form.n; NULL: 0 */
 	int64_t n_zero;
 	const float *scale; /**< [form.n] */
-	int64_t y_step;	    /**< floats from row to row of y */
+	/** [form.n], by byte_weights_middle() */
+	const int32_t *middle;
+	int64_t y_step; /**< floats from row to row of y */
 };
 
 /** The form of weights [k, n] of uint8 or int8, in these loops. */
 struct byte_form byte_weights_form(const struct byte_loops *loops, int64_t k,
 				   int64_t n, enum dtype elem);
+/** What the middle of x's upper bytes makes of each column; `w` but for it. */
+void byte_weights_middle(const struct byte_weights *w, int32_t *middle);
 /** Of one byte_weights_add(); 64-byte aligned. */
 size_t byte_weights_scratch(int64_t k);
 /** Rows of x are k floats, one behind the other. Columns of panels

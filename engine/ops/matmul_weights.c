@@ -8,6 +8,9 @@
  * each row of X to 16 bits (byte_weights.h).
  */
 #include "engine/ops/byte_weights.h"
+
+#include <string.h>
+
 #include "engine/ops/product.h"
 #include "engine/ops/quantize.h"
 #include "engine/pack.h"
@@ -107,8 +110,8 @@ static double weights_cost(const struct kernel_query *query)
 
 /* Zero points, scales, and the rows' bytes. */
 struct scratch {
-	int32_t *zero; /* [n] */
-	float *scale;  /* [n] */
+	int32_t *zero, *middle; /* [n] */
+	float *scale;		/* [n] */
 	void *rows, *panel;
 };
 
@@ -119,7 +122,7 @@ static int64_t up_to_line(int64_t n)
 
 static size_t scratch_bytes(const struct node *d)
 {
-	return (size_t)(2 * up_to_line(4 * d->n) +
+	return (size_t)(3 * up_to_line(4 * d->n) +
 			up_to_line((int64_t)byte_weights_scratch(d->k)));
 }
 
@@ -128,6 +131,9 @@ static void scratch_init(const struct node *d, void *at, struct scratch *ret)
 	uint8_t *bytes = at;
 
 	ret->zero = at;
+	bytes += up_to_line(4 * d->n);
+	at = bytes;
+	ret->middle = at;
 	bytes += up_to_line(4 * d->n);
 	at = bytes;
 	ret->scale = at;
@@ -140,8 +146,7 @@ static void scratch_init(const struct node *d, void *at, struct scratch *ret)
 		ret->zero[j] = quantized_at(d->elem, d->zero, j);
 }
 
-static enum err_code setup(const struct kernel_query *query,
-			   struct kernel_setup *ret)
+static void setup(const struct kernel_query *query, struct kernel_setup *ret)
 {
 	const double most = weights_cost(query) / SLICE_US;
 	int64_t n = query->want_slices;
@@ -154,16 +159,24 @@ static enum err_code setup(const struct kernel_query *query,
 	grid = grid_of(&d, n);
 	ret->n_slices = (unsigned)(grid.rows * grid.panels);
 	ret->scratch_bytes = scratch_bytes(&d);
-	return ERR_NONE;
 }
 
-/* Rows [first, last) begin with the bias. */
-static void load_bias(const struct node *d, int64_t row, const int64_t cols[2])
-{
-	float *y = d->y + row * d->n;
+/* What a slice computes. */
+struct range {
+	int64_t row, last_row, panel, last_panel;
+};
 
-	for (int64_t j = cols[0]; j < cols[1]; j++)
-		y[j] = d->bias ? d->bias[j] : 0;
+/* Rows of y begin with the bias. */
+static void load_bias(const struct node *d, const struct range *range,
+		      int64_t first, int64_t last)
+{
+	const size_t bytes = (size_t)(last - first) * sizeof(float);
+
+	for (int64_t i = range->row; i < range->last_row; i++)
+		if (d->bias)
+			memcpy(d->y + i * d->n + first, d->bias + first, bytes);
+		else
+			memset(d->y + i * d->n + first, 0, bytes);
 }
 
 static struct byte_weights weights_of(const struct node *d,
@@ -174,15 +187,12 @@ static struct byte_weights weights_of(const struct node *d,
 		.zero = scratch->zero,
 		.n_zero = d->n_zero,
 		.scale = scratch->scale,
+		.middle = scratch->middle,
 		.y_step = d->n,
 	};
 }
 
 /* ---- kernels ------------------------------------------------------------- */
-
-struct range {
-	int64_t row, last_row, panel, last_panel;
-};
 
 static struct range range_of(const struct kernel_call *call, unsigned slice,
 			     const struct node *d)
@@ -210,11 +220,9 @@ static void packed_run(const struct kernel_call *call, unsigned slice, void *at)
 	range = range_of(call, slice, &d);
 	w = weights_of(&d, &scratch);
 	w.packed = pack_bytes(call->state);
-	for (int64_t i = range.row; i < range.last_row; i++)
-		load_bias(
-		    &d, i,
-		    (int64_t[]){ range.panel * BYTE_PANEL,
-				 least(range.last_panel * BYTE_PANEL, d.n) });
+	byte_weights_middle(&w, scratch.middle);
+	load_bias(&d, &range, range.panel * BYTE_PANEL,
+		  least(range.last_panel * BYTE_PANEL, d.n));
 	byte_weights_add(&w, range.last_row - range.row, d.x + range.row * d.k,
 			 d.y + range.row * d.n,
 			 (int64_t[]){ range.panel, range.last_panel },
@@ -237,15 +245,20 @@ static enum err_code fill(const void *data, const void *plain, void *to,
 static enum err_code packed_prepare(const struct kernel_query *query,
 				    struct kernel_setup *ret, struct err *err)
 {
+	int64_t form[4];
+	struct byte_form packed;
+	struct pack_wish wish;
 	struct pack *pack;
 	struct node d;
 	enum err_code rc;
 
 	node_query(query, &d);
-	const struct byte_form packed =
-	    byte_weights_form(byte_loops(), d.k, d.n, d.elem);
-	const int64_t form[] = { d.k, d.n, d.trans_b, d.elem };
-	const struct pack_wish wish = {
+	form[0] = d.k;
+	form[1] = d.n;
+	form[2] = d.trans_b;
+	form[3] = d.elem;
+	packed = byte_weights_form(byte_loops(), d.k, d.n, d.elem);
+	wish = (struct pack_wish){
 		.plain = query->in[IN_W].value,
 		.plain_bytes = (size_t)(d.n * d.k),
 		.form = form,
@@ -258,7 +271,8 @@ static enum err_code packed_prepare(const struct kernel_query *query,
 	if (rc)
 		return rc;
 	ret->state = pack;
-	return setup(query, ret);
+	setup(query, ret);
+	return ERR_NONE;
 }
 
 static void packed_finish(void *state)
@@ -297,8 +311,8 @@ static void run_panel(const struct node *d, const struct scratch *scratch,
 		w.n_zero = n;
 	}
 	byte_pack(&w.form, &b, scratch->panel);
-	for (int64_t i = range->row; i < range->last_row; i++)
-		load_bias(d, i, (int64_t[]){ first, first + n });
+	byte_weights_middle(&w, scratch->middle);
+	load_bias(d, range, first, first + n);
 	byte_weights_add(&w, range->last_row - range->row,
 			 d->x + range->row * d->k,
 			 d->y + range->row * d->n + first, (int64_t[]){ 0, 1 },
@@ -328,7 +342,7 @@ static enum err_code bytes_prepare(const struct kernel_query *query,
 	node_query(query, &d);
 	form = byte_weights_form(byte_loops(), d.k, least(d.n, BYTE_PANEL),
 				 d.elem);
-	(void)setup(query, ret);
+	setup(query, ret);
 	ret->scratch_bytes += byte_pack_bytes(&form);
 	return ERR_NONE;
 }
