@@ -8,7 +8,9 @@
 
 #define INLINE static inline __attribute__((always_inline))
 
-enum { VECTORS = BYTE_PANEL / BYTE_STRIP, GROUP = 4, LINE = 64 };
+/* FEW_ROWS: too few sums to keep the multipliers busy; depth is then split in
+ * two */
+enum { VECTORS = BYTE_PANEL / BYTE_STRIP, GROUP = 4, LINE = 64, FEW_ROWS = 2 };
 
 /* Known when this is compiled. */
 struct extent {
@@ -48,36 +50,57 @@ INLINE void step(__m512i acc[BYTE_ROWS_MAX][VECTORS], const uint8_t *a,
 	}
 }
 
-INLINE void tile(const struct byte_work *w, const struct extent e)
+INLINE void clear(__m512i acc[BYTE_ROWS_MAX][VECTORS], const struct extent e)
 {
-	const int64_t whole = w->k / GROUP * GROUP;
-	__m512i acc[BYTE_ROWS_MAX][VECTORS];
-	const uint8_t *b = w->b;
-
 #pragma GCC unroll 6
 	for (ptrdiff_t i = 0; i < e.rows; i++)
 #pragma GCC unroll 4
 		for (ptrdiff_t v = 0; v < e.vectors; v++)
 			acc[i][v] = _mm512_setzero_si512();
-	for (int64_t p = 0; p < w->n_parts; p++) {
-		const uint8_t *a = w->a + w->part[p];
+}
 
-		for (int64_t l = 0; l < whole; l += GROUP) {
-			step(acc, a + l, GROUP, w, b, e);
-			b += e.vectors * LINE;
-		}
-		if (whole == w->k)
-			continue;
-		step(acc, a + whole, w->k - whole, w, b, e);
-		b += e.vectors * LINE;
-	}
+INLINE void store(__m512i acc[BYTE_ROWS_MAX][VECTORS],
+		  __m512i more[BYTE_ROWS_MAX][VECTORS], int32_t *sum,
+		  const struct extent e)
+{
 #pragma GCC unroll 6
 	for (ptrdiff_t i = 0; i < e.rows; i++)
 #pragma GCC unroll 4
 		for (ptrdiff_t v = 0; v < e.vectors; v++)
-			_mm512_storeu_si512(w->sum + i * BYTE_PANEL +
-						v * BYTE_STRIP,
-					    acc[i][v]);
+			_mm512_storeu_si512(
+			    sum + i * BYTE_PANEL + v * BYTE_STRIP,
+			    e.rows > FEW_ROWS
+				? acc[i][v]
+				: _mm512_add_epi32(acc[i][v], more[i][v]));
+}
+
+INLINE void tile(const struct byte_work *w, const struct extent e)
+{
+	const int64_t whole = w->k / GROUP * GROUP;
+	const ptrdiff_t size = e.vectors * LINE;
+	__m512i acc[BYTE_ROWS_MAX][VECTORS], more[BYTE_ROWS_MAX][VECTORS];
+	const uint8_t *b = w->b;
+
+	clear(acc, e);
+	if (e.rows <= FEW_ROWS)
+		clear(more, e);
+	for (int64_t p = 0; p < w->n_parts; p++) {
+		const uint8_t *a = w->a + w->part[p];
+		int64_t l = 0;
+
+		for (; e.rows <= FEW_ROWS && l + 2 * GROUP <= whole;
+		     l += 2 * GROUP, b += 2 * size) {
+			step(acc, a + l, GROUP, w, b, e);
+			step(more, a + l + GROUP, GROUP, w, b + size, e);
+		}
+		for (; l < whole; l += GROUP, b += size)
+			step(acc, a + l, GROUP, w, b, e);
+		if (whole == w->k)
+			continue;
+		step(acc, a + whole, w->k - whole, w, b, e);
+		b += size;
+	}
+	store(acc, more, w->sum, e);
 }
 
 INLINE void tile_by_rows(const struct byte_work *w, const ptrdiff_t vectors,

@@ -3,8 +3,9 @@
 
 #include "engine/kernels/convert_loops.h"
 
-/* LARGEST: of what two bytes hold; DIGITS: bytes of a number */
-enum { LARGEST = 127 * 256, DIGITS = 2, MIDDLE = 128 };
+/* LARGEST: of what two bytes hold; DIGITS: bytes of a number; FEW_ROWS: they
+ * take no longer than the cache to fetch the weights anyway */
+enum { LARGEST = 127 * 256, DIGITS = 2, MIDDLE = 128, FEW_ROWS = 8 };
 #define LEAST_REACH 1e-34F
 
 /* Rows of x as bytes: the high ones of a row, then the low ones. */
@@ -126,7 +127,7 @@ void byte_weights_add(const struct byte_weights *w, int64_t m, const float *x,
 		const int64_t n =
 		    left < BYTE_WEIGHTS_ROWS ? left : BYTE_WEIGHTS_ROWS;
 
-		rows.is_first = i == 0;
+		rows.is_first = i == 0 && m > FEW_ROWS;
 		split_rows(w, n, x + i * w->form.k, &rows, scratch);
 		if (wants_sums) {
 			byte_row_sums(&product, 0, n * DIGITS, rows.sum);
