@@ -29,6 +29,13 @@ struct byte_grid {
 	int32_t zero, low, high;
 };
 
+/** Sums of products by bytes, and what makes floats of them. */
+struct byte_sums {
+	const int32_t *sum, *lower, *column; /**< lower may be NULL */
+	int32_t zero;
+	float factor;
+};
+
 struct convert_loops {
 	const struct convert_row *row; /**< ends with run NULL */
 	/** The least and the largest element, and 0. */
@@ -48,10 +55,10 @@ struct convert_loops {
 	 * 256 (high - 128) + low. */
 	void (*split)(const float *x, float factor, int64_t n, uint8_t *high,
 		      uint8_t *low);
-	/** y[i] += (256 (high[i] - middle[i]) + low[i]) (scale[i] factor), of
-	 * in: high, middle, low. */
-	void (*add_joined)(const int32_t *const in[3], const float *scale,
-			   float factor, int64_t n, float *y);
+	/** y[i] += (sum[i] - zero column[i]) (scale[i] factor); where there are
+	 * `lower` sums, the others count 256 of theirs. */
+	void (*add_scaled)(const struct byte_sums *sums, const float *scale,
+			   int64_t n, float *y);
 	/** y = (x - zero) scale */
 	void (*from_u8)(const uint8_t *x, int64_t n, const struct byte_grid *g,
 			float *y);

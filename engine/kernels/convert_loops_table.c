@@ -288,17 +288,27 @@ static void split(const float *restrict x, float factor, int64_t n,
 	}
 }
 
-static void add_joined(const int32_t *const in[3], const float *restrict scale,
-		       float factor, int64_t n, float *restrict y)
+static void add_scaled(const struct byte_sums *sums,
+		       const float *restrict scale, int64_t n,
+		       float *restrict y)
 {
-	const int32_t *restrict high = in[0], *restrict middle = in[1];
-	const int32_t *restrict low = in[2];
+	const int32_t *restrict sum = sums->sum, *restrict low = sums->lower;
+	const int32_t *restrict column = sums->column;
+	const uint32_t zero = (uint32_t)sums->zero;
+	const float factor = sums->factor;
 
-	for (int64_t i = 0; i < n; i++) {
-		const uint32_t up = (uint32_t)high[i] - (uint32_t)middle[i];
+	for (int64_t i = 0; low && i < n; i++) {
+		const uint32_t up =
+		    (uint32_t)sum[i] - zero * (uint32_t)column[i];
 
 		y[i] += ((float)(int32_t)up * 256.0F + (float)low[i]) *
 			(scale[i] * factor);
+	}
+	for (int64_t i = 0; !low && i < n; i++) {
+		const uint32_t all =
+		    (uint32_t)sum[i] - zero * (uint32_t)column[i];
+
+		y[i] += (float)(int32_t)all * (scale[i] * factor);
 	}
 }
 
@@ -348,7 +358,7 @@ const struct convert_loops CONVERT_LOOPS_TABLE = {
 	.scale_whole = scale_whole,
 	.reach = reach,
 	.split = split,
-	.add_joined = add_joined,
+	.add_scaled = add_scaled,
 	.from_u8 = from_u8,
 	.from_i8 = from_i8,
 };

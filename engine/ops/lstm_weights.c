@@ -3,8 +3,9 @@
  * LSTMWeights: LSTM whose weights are stored as bytes, W [directions, in,
  * gates] and R [directions, hidden, gates]: the transposes of LSTM's. Scales
  * and zero points are one for each direction or one for each gate's element.
- * One kernel multiplies by the bytes (byte_weights.h); the others make floats
- * of them, in each run.
+ * One kernel multiplies by the bytes, with rows of X and states by 8 bits
+ * (byte_weights.h), as com.microsoft's DynamicQuantizeLSTM does; the others
+ * make floats of them, in each run.
  */
 #include <string.h>
 
@@ -168,7 +169,7 @@ static void bytes_finish(void *data)
 	mem_free(state);
 }
 
-/* Of the numbers of one side: zero points, middles, scales. */
+/* Of the numbers of one side: zero points, sums, scales. */
 static int64_t number_bytes(const struct recurrent *r)
 {
 	return 3 * up_to_line(4 * r->n_gates * r->n_hidden);
@@ -210,8 +211,11 @@ static void load_side(const struct kernel_call *call, const struct side *side,
 		      struct byte_weights *ret)
 {
 	const int64_t step = up_to_line(4 * side->n) / 4;
-	int32_t *zero = numbers, *middle = zero + step;
-	void *at = middle + step;
+	const struct kernel_query *q = call->query;
+	const bool is_each =
+	    has(q->in, q->n_in, side->zero) && q->in[side->zero].shape.rank > 1;
+	int32_t *zero = numbers, *column = zero + step;
+	void *at = column + step;
 	float *scale = at;
 
 	for (int64_t j = 0; j < side->n; j++) {
@@ -219,11 +223,12 @@ static void load_side(const struct kernel_call *call, const struct side *side,
 		scale[j] = scale_of(call, side, direction, j);
 	}
 	ret->zero = zero;
-	ret->n_zero = side->n;
+	ret->n_zero = is_each ? side->n : 1;
+	ret->is_narrow = true;
 	ret->scale = scale;
-	ret->middle = middle;
+	ret->column = column;
 	ret->y_step = side->n;
-	byte_weights_middle(ret, middle);
+	byte_weights_columns(ret, column);
 }
 
 static void bytes_run(const struct kernel_call *call, unsigned slice,
@@ -442,13 +447,14 @@ static const struct op_case lstm_cases[] = {
 		   "x:float[5,3,4], w:uint8[2,4,8], r:int8[2,2,8], b:float[2,16], "
 		   "l:int32[3]={5,0,3}, h0:float[2,3,2], c0:float[2,3,2], p:float[2,6], "
 		   "s:float[2,8], z:uint8[2,8], t:float[2], u:int8[2])" },
-	{ .name = "constant weights", .tolerance = 1e-3,
+	{ .name = "constant weights", .tolerance = 2e-2,
 	  .graph = "w = " BYTES("2720", "i:int64[3]={2,20,68}") "; "
 		   "r = " BYTES("2312", "j:int64[3]={2,17,68}") "; "
 		   "y, h, c = predictd.LSTMWeights<direction=\"bidirectional\">(x:float[9,2,20], w, r, "
 		   "b:float[2,136], n:int32[2]={9,4}, , , , s:float[2]={0.003,0.002}, , "
 		   "t:float[2]={0.002,0.001})" },
-	{ .name = "constant weights, a number for each column", .tolerance = 1e-3,
+	{ .name = "constant weights, a number for each column",
+	  .tolerance = 2e-2,
 	  .graph = "w = Cast<to=2>(Mod(Reshape(Range(0, 340, 1), i:int64[3]={1,5,68}), 251)); "
 		   "r = " BYTES("1156", "j:int64[3]={1,17,68}") "; "
 		   "y, h, c = predictd.LSTMWeights<layout=1, direction=\"reverse\">(x:float[40,3,5], "

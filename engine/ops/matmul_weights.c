@@ -110,7 +110,7 @@ static double weights_cost(const struct kernel_query *query)
 
 /* Zero points, scales, and the rows' bytes. */
 struct scratch {
-	int32_t *zero, *middle; /* [n] */
+	int32_t *zero, *column; /* [n] */
 	float *scale;		/* [n] */
 	void *rows, *panel;
 };
@@ -133,7 +133,7 @@ static void scratch_init(const struct node *d, void *at, struct scratch *ret)
 	ret->zero = at;
 	bytes += up_to_line(4 * d->n);
 	at = bytes;
-	ret->middle = at;
+	ret->column = at;
 	bytes += up_to_line(4 * d->n);
 	at = bytes;
 	ret->scale = at;
@@ -187,7 +187,7 @@ static struct byte_weights weights_of(const struct node *d,
 		.zero = scratch->zero,
 		.n_zero = d->n_zero,
 		.scale = scratch->scale,
-		.middle = scratch->middle,
+		.column = scratch->column,
 		.y_step = d->n,
 	};
 }
@@ -220,7 +220,7 @@ static void packed_run(const struct kernel_call *call, unsigned slice, void *at)
 	range = range_of(call, slice, &d);
 	w = weights_of(&d, &scratch);
 	w.packed = pack_bytes(call->state);
-	byte_weights_middle(&w, scratch.middle);
+	byte_weights_columns(&w, scratch.column);
 	load_bias(&d, &range, range.panel * BYTE_PANEL,
 		  least(range.last_panel * BYTE_PANEL, d.n));
 	byte_weights_add(&w, range.last_row - range.row, d.x + range.row * d.k,
@@ -311,7 +311,7 @@ static void run_panel(const struct node *d, const struct scratch *scratch,
 		w.n_zero = n;
 	}
 	byte_pack(&w.form, &b, scratch->panel);
-	byte_weights_middle(&w, scratch->middle);
+	byte_weights_columns(&w, scratch->column);
 	load_bias(d, range, first, first + n);
 	byte_weights_add(&w, range->last_row - range->row,
 			 d->x + range->row * d->k,
