@@ -72,6 +72,10 @@ static const struct want wants[] = {
 	  "y = Relu(Conv<pads=[1,1,1,1]>(x:float[2,3,9,9], w:#[16,3,3,3], "
 	  "b:#[16]))",
 	  1, 0, 1, 2 },
+	{ "few channels out of long rows stay plain",
+	  "y = Relu(Conv<pads=[1,1,1,1]>(x:float[1,16,5,70], w:#[3,16,3,3], "
+	  "b:#[3]))",
+	  0, 0, 0, 2 },
 	{ "a residual block",
 	  "a = Relu(Conv<pads=[1,1,1,1]>(x:float[1,16,7,6], w:#[16,16,3,3]))\n"
 	  "y = Relu(Add(Conv<pads=[1,1,1,1]>(a, v:#[16,16,3,3], b:#[16]), a))",
