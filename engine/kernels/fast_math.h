@@ -7,7 +7,7 @@
  * Library 2.2, single precision (expf, logf, tanhf, ndtrf), which is in the
  * public domain. Within 2 units in the last place (sigmoid: 3, erf: 4),
  * denormal results and infinities included; tests/unit/engine/fast_math.c
- * measures it.
+ * measures it. (erf_rough is ours, and within 8.)
  *
  * Threads: pure.
  */
@@ -87,6 +87,29 @@ static inline float fast_erf(float x)
 	far = far * y + 5.638259427386472e-1f;
 	far = 1.0f - fast_exp(-z) * q * far;
 	return a < 1.0f ? x * near : x != x ? x : copysignf(far, x);
+}
+
+/* erf by one quotient of polynomials in x^2, at a third of the cost: least
+ * largest relative error up to 3.92, found by linear programming, 2.4e-8 before
+ * rounding. Beyond that it is 1 in float. NaN becomes -1: for those who
+ * multiply by x. */
+static inline float fast_erf_rough(float x)
+{
+	const float above = x > -3.92f ? x : -3.92f;
+	const float in = above < 3.92f ? above : 3.92f, z = in * in;
+	float p = 2.06394482e-6f, q = 3.80885163e-5f;
+
+	p = p * z + 2.82068148e-4f;
+	q = q * z + 1.1355832e-3f;
+	p = p * z + 3.65731754e-3f;
+	q = q * z + 1.47524329e-2f;
+	p = p * z + 5.24127536e-2f;
+	q = q * z + 1.13079638e-1f;
+	p = p * z + 1.87936119e-1f;
+	q = q * z + 4.99887272e-1f;
+	p = p * z + 1.12837914f;
+	q = q * z + 1.0f;
+	return in * p / q;
 }
 
 #endif

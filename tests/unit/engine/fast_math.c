@@ -62,6 +62,7 @@ Test(fast_math, is_as_near_as_its_header_says)
 	expect_near("tanh", fast_tanh, tanh, 2);
 	expect_near("sigmoid", fast_sigmoid, sigmoid, 3);
 	expect_near("erf", fast_erf, erf, 4);
+	expect_near("erf_rough", fast_erf_rough, erf, 8);
 	expect_near("expm1", fast_expm1, expm1, 4);
 	expect_near("log1p", positive_log1p, log1p, 4);
 }
