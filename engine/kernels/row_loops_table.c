@@ -383,10 +383,23 @@ static void lstm(const float *restrict gates, int64_t n, float *restrict c,
 	const float *restrict out = gates + n, *restrict forget = out + n;
 	const float *restrict next = forget + n;
 
+	/* c = forget c + in next and h = out tanh(c), each over one divisor */
 	for (int64_t i = 0; i < n; i++) {
-		c[i] = fast_sigmoid(forget[i]) * c[i] +
-		       fast_sigmoid(gates[i]) * fast_tanh(next[i]);
-		h[i] = fast_sigmoid(out[i]) * fast_tanh(c[i]);
+		const struct fast_quotient in =
+		    fast_tanh_quotient(0.5f * gates[i]);
+		const struct fast_quotient keep =
+		    fast_tanh_quotient(0.5f * forget[i]);
+		const struct fast_quotient show =
+		    fast_tanh_quotient(0.5f * out[i]);
+		const struct fast_quotient new = fast_tanh_quotient(next[i]);
+		const float made = in.d * new.d;
+		const float all = (keep.d + keep.n) * c[i] * made +
+				  (in.d + in.n) * new.n *keep.d;
+		struct fast_quotient now;
+
+		c[i] = all / (2.0f * keep.d * made);
+		now = fast_tanh_quotient(c[i]);
+		h[i] = (show.d + show.n) * now.n / (2.0f * show.d * now.d);
 	}
 }
 
