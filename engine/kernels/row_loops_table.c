@@ -216,6 +216,30 @@ static float largest(const float *x, int64_t n)
 	return max;
 }
 
+static float larger_or_nan(float x, float than)
+{
+	return x > than || x != x ? x : than;
+}
+
+static float largest_or_nan(const float *x, int64_t n)
+{
+	float lane[LANES], max;
+	int64_t i = 0;
+
+	for (int j = 0; j < LANES; j++)
+		lane[j] = x[0];
+	for (; i + LANES <= n; i += LANES) {
+		for (int j = 0; j < LANES; j++)
+			lane[j] = larger_or_nan(x[i + j], lane[j]);
+	}
+	max = x[0];
+	for (; i < n; i++)
+		max = larger_or_nan(x[i], max);
+	for (int j = 0; j < LANES; j++)
+		max = larger_or_nan(lane[j], max);
+	return max;
+}
+
 static float exps(const float *x, float from, int64_t n, float *y)
 {
 	float lane[LANES] = { 0 };
@@ -420,6 +444,7 @@ const struct row_loops ROW_LOOPS_TABLE = {
 	.rmsprop = rmsprop,
 	.adam = adam,
 	.largest = largest,
+	.largest_or_nan = largest_or_nan,
 	.exps = exps,
 	.scale = scale,
 	.shift = shift,
