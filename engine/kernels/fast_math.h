@@ -8,7 +8,7 @@
  * public domain. Within 2 units in the last place (sigmoid: 3, erf: 4),
  * denormal results and infinities included; tests/unit/engine/fast_math.c
  * measures it. (erf_rough and
- * tanh_quotient are ours, and within 8.)
+ * tanh_rough are ours, and within 8.)
  *
  * Threads: pure.
  */
@@ -134,6 +134,13 @@ static inline struct fast_quotient fast_tanh_quotient(float x)
 	n = n * z + 1.0f;
 	d = d * z + 1.0f;
 	return (struct fast_quotient){ in * n, d };
+}
+
+static inline float fast_tanh_rough(float x)
+{
+	const struct fast_quotient q = fast_tanh_quotient(x);
+
+	return q.n / q.d;
 }
 
 #endif
