@@ -87,7 +87,7 @@ static enum err_code print(struct bench *bench, struct err *err)
 static enum err_code bench_model(const struct args *args, bool *ret_failed,
 				 struct err *err)
 {
-	struct trial_options options;
+	struct trial_options options = { 0 };
 	struct bench bench = { 0 };
 	enum err_code rc;
 

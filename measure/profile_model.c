@@ -127,7 +127,7 @@ static enum err_code profile_model(const struct args *args, bool *ret_failed,
 				   struct err *err)
 {
 	const char *trace = args_text(args, "trace", NULL);
-	struct trial_options options;
+	struct trial_options options = { 0 };
 	struct job job = { 0 };
 	enum err_code rc;
 
