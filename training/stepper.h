@@ -37,6 +37,7 @@ struct stepper_options {
 	struct stepper_port target;
 	struct pool *pool; /**< NULL: alone */
 	unsigned threads;
+	bool strict_numerics; /**< no shortcuts (engine/kernel.h) */
 };
 
 struct stepper_batch {

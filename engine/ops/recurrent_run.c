@@ -500,6 +500,7 @@ static enum err_code pack_constants(const struct kernel_query *q,
 		packed_finish(packed);
 		return rc;
 	}
+	ret->pack_bytes = pack_size(packed->w) + pack_size(packed->u);
 	ret->state = packed;
 	return ERR_NONE;
 }
