@@ -54,25 +54,39 @@ static write_fn *const writers[DTYPE_COUNT] = {
 	[DTYPE_BOOL] = write_bool,
 };
 
+enum { BLOCK = 64, BLOCK_BYTES = BLOCK * (DECIMAL_TEXT_MAX + 1) };
+
+/* At most BLOCK elements from the first on, each with a comma behind it. */
+static size_t write_block(char *to, write_fn *write, const void *data,
+			  int64_t first, int64_t n)
+{
+	size_t len = 0;
+
+	/* most of what is sent: without a call for each */
+	if (write == write_f32)
+		return decimal_write_floats(to, (const float *)data + first,
+					    (size_t)n);
+	for (int64_t i = 0; i < n; i++) {
+		len += write(to + len, data, first + i);
+		to[len++] = ',';
+	}
+	return len;
+}
+
 /* n elements from the first on, with commas between them. */
 static void write_numbers(struct buf *buf, write_fn *write, const void *data,
 			  int64_t first, int64_t n)
 {
-	enum { BLOCK = 64, BLOCK_BYTES = BLOCK * (DECIMAL_TEXT_MAX + 1) };
-
 	for (int64_t i = 0; i < n; i += BLOCK) {
-		const int64_t end = i + BLOCK < n ? i + BLOCK : n;
+		const int64_t left = n - i;
 		char *to = buf_reserve(buf, BLOCK_BYTES);
-		size_t len = 0;
+		size_t len;
 
 		if (!to)
 			return;
-		for (int64_t j = i; j < end; j++) {
-			if (j)
-				to[len++] = ',';
-			len += write(to + len, data, first + j);
-		}
-		buf_advance(buf, len);
+		len = write_block(to, write, data, first + i,
+				  left < BLOCK ? left : BLOCK);
+		buf_advance(buf, len - (left <= BLOCK));
 	}
 }
 
