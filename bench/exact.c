@@ -182,7 +182,7 @@ static void check_float(struct exact *e, float value)
 	text[decimal_write_float(text, value)] = '\0';
 	e->n_written++;
 	back = strtof(text, NULL);
-	if (memcmp(&back, &value, sizeof(value)) != 0)
+	if (back != value || signbit(back) != signbit(value))
 		wrong(e, "a float that does not read back", text, strlen(text));
 	n = count_digits(text);
 	if (n < 2)
@@ -201,7 +201,7 @@ static void check_double(struct exact *e, double value)
 	text[decimal_write_double(text, value)] = '\0';
 	e->n_written++;
 	back = strtod(text, NULL);
-	if (memcmp(&back, &value, sizeof(value)) != 0)
+	if (back != value || signbit(back) != signbit(value))
 		wrong(e, "a double that does not read back", text,
 		      strlen(text));
 	n = count_digits(text);

@@ -24,6 +24,7 @@
 #include "base/arena.h"
 #include "base/buf.h"
 #include "server/http_guard.h"
+#include "server/trace_context.h"
 #include "server/url.h"
 
 enum { API_PARAMS_MAX = 4, API_ID_MAX = 65, API_EXTRA_MAX = 8 };
@@ -69,6 +70,7 @@ struct api_request {
 	const char *body; /**< a NUL follows it */
 	size_t body_len;
 	char id[API_ID_MAX];
+	struct trace_context context_id; /**< of the caller's trace */
 	struct arena *arena;
 	struct api_context *context;
 

@@ -59,8 +59,14 @@ enum err_code api_v2_ready(struct api_request *request, struct err *err)
 enum err_code api_v2_server(struct api_request *request, struct err *err)
 {
 	static const char *const extensions[] = {
-		"binary_tensor_data", "classification", "model_configuration",
-		"model_repository",   "parameters",	"statistics"
+		"binary_tensor_data",
+		"classification",
+		"logging",
+		"model_configuration",
+		"model_repository",
+		"parameters",
+		"statistics",
+		"trace",
 	};
 	struct json_writer w;
 

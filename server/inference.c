@@ -5,6 +5,7 @@
 #include "base/str.h"
 #include "server/model_cache.h"
 #include "server/server_priv.h"
+#include "server/trace.h"
 
 static enum err_code no_memory(struct err *err)
 {
@@ -17,6 +18,7 @@ static void cleanup(struct api_request *request)
 {
 	struct inference *inference = request->state;
 
+	trace_request(request->context->trace, inference);
 	model_stats_answered(inference->model->stats, request->code,
 			     clock_monotonic_ns() - request->start_ns);
 	served_model_unref(inference->model);

@@ -12,6 +12,7 @@
 #include "server/route.h"
 #include "server/run_pool.h"
 #include "server/server_priv.h"
+#include "server/trace.h"
 
 enum {
 	SMALL_BODY = 1 << 20,
@@ -50,6 +51,8 @@ enum err_code server_begin(struct api_context *context,
 	enum err_code rc;
 
 	request->context = context;
+	trace_context_parse(api_header(request, "traceparent"),
+			    &request->context_id);
 	request->deadline_ns =
 	    request->start_ns + context->deadline_ms * 1000000;
 	rc = route_find(request, err);
@@ -186,6 +189,8 @@ static enum err_code make_parts(struct server *server, struct err *err)
 	server->serving.passes = o->passes;
 	rc = metrics_create(&context->metrics, err);
 	if (!rc)
+		rc = trace_create(&context->trace, err);
+	if (!rc)
 		rc =
 		    auth_create(o->tokens, o->tokens_name, &context->auth, err);
 	if (!rc)
@@ -308,5 +313,6 @@ void server_destroy(struct server *server)
 	model_cache_destroy(server->context.models);
 	auth_destroy(server->context.auth);
 	metrics_destroy(server->context.metrics);
+	trace_destroy(server->context.trace);
 	mem_free(server);
 }

@@ -16,6 +16,7 @@ struct jobs_api;
 struct metrics;
 struct model_cache;
 struct run_pool;
+struct trace;
 
 struct api_context {
 	struct model_cache *models;
@@ -23,10 +24,12 @@ struct api_context {
 	struct auth *auth;
 	struct jobs_api *jobs;	     /**< NULL: this server does not train */
 	struct run_pool *background; /**< for work that takes its time */
+	struct trace *trace;
 	struct limit limit;
 	size_t max_body;
 	int64_t deadline_ms;  /**< of a request that does not ask for less */
 	atomic_bool is_ready; /**< false while loading and draining */
+	atomic_uint verbose;  /**< what debug lines were asked for as */
 };
 
 /** Finds the route and checks rights and readiness: what comes before the
