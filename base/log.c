@@ -31,8 +31,7 @@ static struct {
 	enum log_format format;
 	atomic_uint on;	 /* a bit for each level that is written */
 	bool is_journal; /* standard error is journald's socket */
-} state = { .on = (1U << (LOG_LEVEL_INFO + 1)) -
-		  1 }; /* NOLINT(*-global-variables) */
+} state = { .on = 7 };	 /* NOLINT(*-global-variables): up to info */
 
 /* JOURNAL_STREAM=DEVICE:INODE is inherited by children whose standard error
  * may long be something else (systemd.exec(5)). */

@@ -85,7 +85,7 @@ static void write_tensor(uint64_t number, const struct inference *inference,
 
 	shown.shape.rank = 1;
 	shown.shape.dim[0] = count < DATA_MAX / 16 ? count : DATA_MAX / 16;
-	buf_init(&data, DATA_MAX * 4);
+	buf_init(&data, (size_t)4 * DATA_MAX);
 	if (number_write_flat(&data, &shown, name, NULL) || data.fault)
 		buf_reset(&data);
 	buf_putc(&data, '\0');
@@ -93,8 +93,7 @@ static void write_tensor(uint64_t number, const struct inference *inference,
 	put(&line, "direction", direction);
 	put(&line, "tensor", name);
 	put(&line, "datatype", dtype_info(tensor->dtype)->v2_name);
-	put(&line, "shape",
-	    shape_text(&tensor->shape, shape, sizeof(shape)));
+	put(&line, "shape", shape_text(&tensor->shape, shape, sizeof(shape)));
 	put_number(&line, "elements", count);
 	put(&line, "data", data.data ? data.data : "");
 	log_event(LOG_LEVEL_INFO, "trace", "tensor", line.field, line.n);
