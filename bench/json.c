@@ -32,7 +32,7 @@ static void put_shortest(struct buf *buf, float value)
 {
 	struct tensor_view one = { .data = &value, .dtype = DTYPE_F32 };
 
-	(void)!number_write_nested(buf, &one, "one", NULL);
+	(void)!number_write_nested(buf, &one, "one", false, NULL);
 }
 
 /* What Python's json makes of a float32 that became a float. */
@@ -41,7 +41,7 @@ static void put_repr(struct buf *buf, float value)
 	double wide = (double)value;
 	struct tensor_view one = { .data = &wide, .dtype = DTYPE_F64 };
 
-	(void)!number_write_nested(buf, &one, "one", NULL);
+	(void)!number_write_nested(buf, &one, "one", false, NULL);
 }
 
 static void put_six(struct buf *buf, float value)

@@ -351,11 +351,10 @@ static ALWAYS_INLINE const char *string_element(const char *at,
 	const struct number_target *target = scan->target;
 	struct str string;
 
-	scan->why = "is not a string";
-	if (*at != '"')
-		return NULL;
-	at =
-	    json_text_string(at, scan->end, target->arena, &string, &scan->why);
+	at = *at == '"' ? json_text_string(at, scan->end, target->arena,
+					   &string, &scan->why)
+			: json_text_bytes(at, scan->end, target->arena, &string,
+					  &scan->why);
 	if (at)
 		((struct str *)target->out)[scan->n] = string;
 	else if (scan->why[0] == 'a')
