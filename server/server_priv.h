@@ -8,6 +8,7 @@
 #ifndef SERVER_SERVER_PRIV_H
 #define SERVER_SERVER_PRIV_H
 
+#include "server/access_log.h"
 #include "server/api.h"
 #include "server/limit.h"
 
@@ -27,6 +28,7 @@ struct api_context {
 	struct trace *trace;
 	struct limit limit;
 	size_t max_body;
+	enum access_log access;
 	int64_t deadline_ms;  /**< of a request that does not ask for less */
 	atomic_bool is_ready; /**< false while loading and draining */
 	atomic_uint verbose;  /**< what debug lines were asked for as */

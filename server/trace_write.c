@@ -44,8 +44,8 @@ static void put_head(struct line *line, uint64_t number,
 
 	put_number(line, "trace", (int64_t)number);
 	put(line, "request_id", request->id);
-	if (*request->context_id.trace)
-		put(line, "trace_id", request->context_id.trace);
+	if (*request->trace.trace)
+		put(line, "trace_id", request->trace.trace);
 	put(line, "model", inference->model->package->name);
 	put(line, "version", inference->model->version);
 }

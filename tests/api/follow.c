@@ -151,3 +151,73 @@ Test(api_follow, follows_each_nth_request_until_there_were_enough)
 	expect_has(l.body, "\"trace_count\":\"0\"");
 	loopback_end(&l);
 }
+
+Test(api_follow, has_a_line_for_each_request)
+{
+	struct loopback l;
+	const char *text;
+	int fd;
+
+	loopback_begin(&l);
+	log_init(LOG_FORMAT_JSON, LOG_LEVEL_INFO);
+	l.context.access = ACCESS_ALL;
+	fd = capture();
+	loopback_header(&l, "traceparent", traceparent);
+	loopback_header(&l, "User-Agent", "curl/1");
+	loopback_post(&l, "/v2/models/linear/infer", row);
+	text = captured(fd);
+	expect_has(text,
+		   "\"module\":\"access\",\"message\":\"request\","
+		   "\"method\":\"POST\",\"path\":"
+		   "\"/v2/models/linear/infer\",\"route\":"
+		   "\"/v2/models/{model}/infer\",\"status\":\"200\",\"ms\""
+		   ":\"");
+	expect_has(text, "\"request_id\":\"test-1\",\"user_agent\":\"curl/1\","
+			 "\"model\":\"linear\",\"version\":\"2\",\"rows\":"
+			 "\"1\",\"queue_ms\":\"");
+	expect_has(text, "\"trace_id\":\"4bf92f3577b34da6a3ce929d0e0e4736\","
+			 "\"parent_id\":\"00f067aa0ba902b7\"");
+	loopback_get(&l, "/v2/models/nope");
+	text = captured(fd);
+	expect_has(text, "\"status\":\"404\",\"code\":\"not_found\"");
+	cr_assert_null(strstr(text, "trace_id"));
+	cr_assert_null(strstr(text, "linear"));
+	/* failures alone, and nothing */
+	l.context.access = ACCESS_FAILURES;
+	loopback_get(&l, "/v2");
+	cr_assert_str_empty(captured(fd));
+	loopback_get(&l, "/v2/nothing");
+	expect_has(captured(fd), "\"status\":\"404\"");
+	l.context.access = ACCESS_OFF;
+	loopback_get(&l, "/v2/nothing");
+	cr_assert_str_empty(captured(fd));
+	loopback_end(&l);
+}
+
+Test(api_follow, measures_requests_runs_and_bytes)
+{
+	struct loopback l;
+
+	loopback_begin(&l);
+	loopback_post(&l, "/v2/models/linear/infer", row);
+	loopback_get(&l, "/metrics");
+	expect_has(l.body,
+		   "predictd_model_request_duration_seconds_count{model="
+		   "\"linear\",version=\"2\"} 1\n");
+	expect_has(l.body,
+		   "predictd_compute_input_duration_seconds_count{model="
+		   "\"linear\",version=\"2\"} 1\n");
+	expect_has(l.body,
+		   "predictd_compute_output_duration_seconds_bucket{model="
+		   "\"linear\",version=\"2\",le=\"+Inf\"} 1\n");
+	expect_has(l.body, "predictd_http_received_bytes_total{route=\"/v2/"
+			   "models/{model}/infer\",method=\"POST\"} 76\n");
+	expect_has(l.body, "predictd_model_versions{model=\"linear\",state="
+			   "\"READY\"} 2\n");
+	expect_has(l.body, "predictd_model_versions{model=\"broken\",state="
+			   "\"UNAVAILABLE\"} 1\n");
+	expect_has(l.body,
+		   "predictd_model_threads{model=\"linear\",version=\"2\"} 2");
+	expect_has(l.body, "process_threads ");
+	loopback_end(&l);
+}

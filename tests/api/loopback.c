@@ -163,6 +163,7 @@ static void reset(struct loopback *l)
 	request->is_suspended = request->is_counted = false;
 	request->query = l->query;
 	request->headers = l->header;
+	request->served = (struct api_served){ .n_rows = 0 };
 	memset(request->param, 0, sizeof(request->param));
 	arena_reset(request->arena);
 	(void)snprintf(request->id, sizeof(request->id), "test-1");

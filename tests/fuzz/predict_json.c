@@ -37,7 +37,8 @@ static void round_trip(const struct tensor_view *tensor, struct arena *arena)
 
 	buf_init(&first, (size_t)8 << 20);
 	buf_init(&second, (size_t)8 << 20);
-	if (number_write_nested(&first, tensor, "x", false, &err) || first.fault)
+	if (number_write_nested(&first, tensor, "x", false, &err) ||
+	    first.fault)
 		goto out;
 	target.count = (size_t)shape_count(&tensor->shape);
 	again.data = arena_aligned(
