@@ -130,10 +130,12 @@ static int32_t flat_gradient(struct update *u)
 					    (unsigned)u->n_parts);
 }
 
-/** Ranges of one group; those that only padding parts are one. */
-static void find_segments(struct update *u)
+/** Ranges of one group; those that only padding parts are one, unless the
+ * rule goes by parameters. */
+static void find_segments(struct update *u, const struct op *op)
 {
 	const int32_t *group = u->work->options->group;
+	const bool joins = !optimizer_is_by_parameter(op);
 
 	for (size_t i = 0; i < u->n_params; i++) {
 		const int64_t first = (int64_t)(u->first[i] - u->begin);
@@ -141,7 +143,8 @@ static void find_segments(struct update *u)
 		const int64_t of = group ? group[u->variable[i]] : 0;
 		int64_t *last = u->segment + u->n_segment - 3;
 
-		if (u->n_segment && last[2] == of && first - last[1] < LINE) {
+		if (joins && u->n_segment && last[2] == of &&
+		    first - last[1] < LINE) {
 			last[1] = end;
 			continue;
 		}
@@ -176,7 +179,7 @@ static enum err_code find_rule(struct update *u, const struct op **ret_op,
 	const struct op *op = op_find("predictd", options->optimizer);
 	unsigned n;
 
-	if (!op || op->attrs_size != sizeof(*ret))
+	if (!op || !optimizer_is_row(op))
 		return err_set(err, ERR_INVALID, "'%s' is no optimizer",
 			       options->optimizer);
 	if (options->optimizer_attrs)
@@ -184,6 +187,7 @@ static enum err_code find_rule(struct update *u, const struct op **ret_op,
 		    *(const struct optimizer_attrs *)options->optimizer_attrs;
 	else
 		op_attr_defaults(op->attrs, ret);
+	find_segments(u, op);
 	ret->segments = (struct attr_ints){ u->n_segment, u->segment };
 	n = optimizer_moments(op, ret);
 	if (n > u->work->memory->n_moments)
@@ -253,8 +257,5 @@ enum err_code train_update(struct train_work *work, struct err *err)
 	work->norm = build_1(&work->build, "ChunkNorm",
 			     build_1(&work->build, "ChunkSquares", grad));
 	rc = build_check(&work->build, err);
-	if (rc)
-		return rc;
-	find_segments(&u);
-	return add_optimizer(&u, grad, err);
+	return rc ? rc : add_optimizer(&u, grad, err);
 }

@@ -332,7 +332,7 @@ static void write_hyper(struct instance *instance,
 	setting.max_value = o->clipping.max_value;
 	for (int group = 0; group < GROUPS; group++) {
 		if (group == GROUP_PLAIN)
-			setting.weight_decay = 0;
+			optimizer_setting_exclude(&setting);
 		optimizer_hyper_fill(o->optimizer->op, &stepper->attrs,
 				     &setting, update->step,
 				     hyper + (size_t)group * OPTIMIZER_HYPER);
