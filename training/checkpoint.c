@@ -45,6 +45,8 @@ static const struct field state_fields[] = {
 	SUMS("sum", sum),
 	FLAG(has_best), REAL(best_value), INT(best_step), INT(best_epoch),
 	INT(wait), SUMS("best_sum", best_sum),
+	REAL(watch.reduction), FLAG(watch.has_best), REAL(watch.best),
+	INT(watch.n_bad), INT(watch.n_cooldown),
 	INT(samples), REAL(seconds), FLAG(is_epoch_over),
 	TEXT(fingerprint), TEXT(spec_digest), TEXT(plan_digest), TEXT(version),
 	{ 0 },

@@ -19,6 +19,7 @@
 #include "base/digest.h"
 #include "models/safetensors.h"
 #include "training/metric.h"
+#include "training/schedule.h"
 
 /** Where a run stands. Every member is in state.json. */
 struct checkpoint_state {
@@ -29,6 +30,7 @@ struct checkpoint_state {
 	double best_value;
 	int64_t best_step, best_epoch, wait;
 	struct metric_sums best_sum; /**< of its epoch */
+	struct schedule_watch watch;
 	int64_t samples;
 	double seconds; /**< of training, all attempts together */
 	/** These weights were evaluated and judged; `epoch` counts it. */

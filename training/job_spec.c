@@ -121,8 +121,7 @@ static enum err_code read_parts(struct job_spec *spec, struct arena *arena,
 		rc = optimizer_read(t->optimizer, &spec->optimizer, arena, err);
 	if (!rc)
 		rc = schedule_read(t->schedule, t->learning_rate,
-				   (double)t->epochs, &spec->schedule, arena,
-				   err);
+				   &spec->schedule, arena, err);
 	if (!rc)
 		rc = resolve_monitor(spec, err);
 	if (!rc && spec->publish.when)

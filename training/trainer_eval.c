@@ -130,6 +130,12 @@ static void judge(struct trainer *trainer)
 	double value = monitored(trainer);
 
 	trainer->last.is_best = is_better(trainer, value);
+	if (schedule_observe(&trainer->spec->schedule, value,
+			     trainer->spec->trainer.mode == MODE_MAX,
+			     &s->watch))
+		trainer_warn(trainer, "plateau",
+			     "the monitor stands still: the learning rate is "
+			     "cut");
 	if (!trainer->last.is_best) {
 		s->wait += trainer->is_monitored;
 		return;

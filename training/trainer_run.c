@@ -119,6 +119,8 @@ static void schedule_now(const struct trainer *trainer, double *ret_rate,
 		.total_steps = (double)trainer->total_steps,
 		.epoch = (double)trainer->state.step /
 			 (double)trainer->steps_per_epoch,
+		.epochs = (double)trainer->spec->trainer.epochs,
+		.reduction = trainer->state.watch.reduction,
 	};
 	struct schedule_value value =
 	    schedule_at(&trainer->spec->schedule, &time);

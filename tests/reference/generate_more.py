@@ -1,11 +1,11 @@
 #!/usr/bin/env python3
-"""Writes optimizers_more.* in this folder: rules beyond those of generate.py, in the same form.
+"""Writes optimizers_more.* and schedules_more.json: what generate.py has not, in the same form.
 
     pip install torch safetensors numpy
     python3 generate_more.py [--seed N] [--out DIR]
 
 What PyTorch has comes from PyTorch; Lamb (You et al. 2019), Lars (You et al. 2017), Lion (Chen et
-al. 2023), SGD by exponential averages (fastai) and L1 are their papers' formulas in double.
+al. 2023), SGD by exponential averages (fastai), L1, inverse_sqrt and wsd are formulas in double.
 """
 import argparse
 import json
@@ -110,3 +110,50 @@ assert all(math.isfinite(v.abs().max()) for v in tensors.values())
 save_file(tensors, os.path.join(args.out, 'optimizers_more.safetensors'))
 with open(os.path.join(args.out, 'optimizers_more.json'), 'w') as f:
     json.dump(meta, f, indent=1)
+
+schedules = {}
+
+
+def by_scheduler(name, make, steps, spec, metric=None):
+    p = torch.nn.Parameter(torch.zeros(1))
+    o = O.SGD([p], lr=.1, momentum=.9)
+    s = make(o)
+    lr, momentum = [], []
+    for i in range(steps):
+        lr.append(o.param_groups[0]['lr'])
+        momentum.append(o.param_groups[0]['momentum'])
+        p.grad = torch.zeros(1)
+        o.step()
+        s.step(metric[i]) if metric else s.step()
+    if metric:
+        spec = dict(spec, metric=metric)
+    schedules[name] = {'spec': spec, 'lr': lr, 'momentum': momentum}
+
+
+def by_rate(name, rate, steps, spec):
+    schedules[name] = {'spec': spec, 'lr': [rate(t) for t in range(steps)], 'momentum': [.9] * steps}
+
+
+def cycle(name, **kw):
+    spec = {('anneal' if k == 'anneal_strategy' else k): v for k, v in kw.items()}
+    by_scheduler(name, lambda o: L.OneCycleLR(o, **kw), kw['total_steps'], spec)
+
+
+L = O.lr_scheduler
+cycle('one_cycle_10', max_lr=.4, total_steps=10)
+cycle('one_cycle_101_three_phase', max_lr=.4, total_steps=101, three_phase=True)
+cycle('one_cycle_101_linear', max_lr=.4, total_steps=101, anneal_strategy='linear')
+cycle('one_cycle_1000_linear_three_phase', max_lr=2., total_steps=1000, anneal_strategy='linear', three_phase=True, pct_start=.2)
+by_scheduler('warmup_cosine', lambda o: L.SequentialLR(o, [L.LinearLR(o, .1, 1., 20), L.CosineAnnealingLR(o, 80)], [20]), 100,
+             dict(warmup_steps=20, warmup_start_factor=.1))
+by_rate('inverse_sqrt', lambda t: .1 * (t / 25 if t < 25 else math.sqrt(25 / t)), 100, dict(warmup_steps=25))
+by_rate('wsd', lambda t: .1 * (t / 10 if t < 10 else 1 if t < 73 else .1 + .9 * (1 - math.sqrt((t - 73) / 27))), 100,
+        dict(warmup_steps=10, decay_fraction=.3, min_factor=.1))
+noise = torch.rand(60, generator=g, dtype=torch.float64).tolist()
+falling = [1 / (1 + i) + .3 * n for i, n in enumerate(noise)]
+by_scheduler('plateau', lambda o: L.ReduceLROnPlateau(o, factor=.5, patience=3, cooldown=2, min_lr=1e-3), 60,
+             dict(factor=.5, patience=3, cooldown=2, min_lr=1e-3), falling)
+by_scheduler('plateau_max_absolute', lambda o: L.ReduceLROnPlateau(o, mode='max', factor=.7, patience=4, threshold=.05, threshold_mode='abs'), 60,
+             dict(factor=.7, patience=4, threshold=.05, absolute=True), [1 - f for f in falling])
+with open(os.path.join(args.out, 'schedules_more.json'), 'w') as f:
+    json.dump(schedules, f)

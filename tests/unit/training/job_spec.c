@@ -114,7 +114,6 @@ Test(job_spec, every_key_lands_in_its_member)
 	cr_expect_not(spec.trainer.deterministic);
 	cr_expect_eq(spec.schedule.params.step_size, 3);
 	cr_expect_eq(spec.schedule.base_rate, 0.5);
-	cr_expect_eq(spec.schedule.epochs, 7);
 	cr_expect(spec.optimizer.attrs.nesterov);
 	cr_expect_eq(spec.optimizer.params.exclude.n, 2);
 	cr_expect_eq(spec.clipping.max_norm, 2);
