@@ -238,6 +238,32 @@ static enum err_code add_optimizer(struct update *u, int32_t grad,
 	return rc;
 }
 
+/** The sum of gradients with this batch's; TRAIN_ADD keeps it. */
+static enum err_code accumulate(struct update *u, int32_t *grad,
+				struct err *err)
+{
+	struct train_work *work = u->work;
+	const int32_t variable = work->graph->n_variable;
+	int32_t sum;
+	enum err_code rc;
+
+	if (work->options->batches == TRAIN_ONE)
+		return ERR_NONE;
+	if (!work->memory->sum)
+		return err_set(err, ERR_INVALID,
+			       "training: the memory has no sum of gradients");
+	rc = flat_variable(u, "sum", ROLE_GRAD, work->memory->sum + u->begin,
+			   &sum, err);
+	if (rc)
+		return rc;
+	*grad = build_2(&work->build, "Add", sum,
+			build_2(&work->build, "Mul", *grad, work->share));
+	rc = build_check(&work->build, err);
+	if (!rc && work->options->batches == TRAIN_ADD)
+		rc = graph_add_assign(work->graph, variable, *grad, err);
+	return rc;
+}
+
 enum err_code train_update(struct train_work *work, struct err *err)
 {
 	struct update u = { .work = work };
@@ -253,9 +279,14 @@ enum err_code train_update(struct train_work *work, struct err *err)
 	if (rc)
 		return rc;
 	grad = flat_gradient(&u);
+	rc = accumulate(&u, &grad, err);
+	if (rc)
+		return rc;
 	/* GlobalNorm in two nodes, the first of which has slices */
 	work->norm = build_1(&work->build, "ChunkNorm",
 			     build_1(&work->build, "ChunkSquares", grad));
 	rc = build_check(&work->build, err);
-	return rc ? rc : add_optimizer(&u, grad, err);
+	if (rc || work->options->batches == TRAIN_ADD)
+		return rc;
+	return add_optimizer(&u, grad, err);
 }

@@ -35,6 +35,8 @@ static enum err_code make_stepper(struct trainer *trainer, struct err *err)
 		.seed = (uint64_t)trainer->spec->trainer.seed,
 		.input = port,
 		.n_inputs = pipeline_n_inputs(p),
+		.accumulates =
+		    trainer->spec->trainer.gradient_accumulation_steps > 1,
 		.pool = o->pool,
 		.threads = o->threads,
 	};
@@ -81,19 +83,12 @@ static void check_digest(struct trainer *trainer, const char *was,
 		    "differ");
 }
 
-static enum err_code restore(struct trainer *trainer,
-			     const struct checkpoint *checkpoint,
-			     struct err *err)
+static enum err_code restore_weights(struct trainer *trainer,
+				     const struct checkpoint *checkpoint,
+				     struct err *err)
 {
-	struct checkpoint_state *state = &trainer->state;
-	const char *fingerprint = state->fingerprint;
-	const char *plan = state->plan_digest, *version = state->version;
 	enum err_code rc;
 
-	if (!str_equal(checkpoint->state.fingerprint, fingerprint))
-		return err_set(err, ERR_CONFLICT,
-			       "the data is not what it was when the job was "
-			       "interrupted; submit the job again");
 	rc = weights_restore(&checkpoint->model, &trainer->model, err);
 	if (!rc)
 		rc =
@@ -103,8 +98,38 @@ static enum err_code restore(struct trainer *trainer,
 				     err);
 		trainer->has_best_weights = rc == ERR_NONE;
 	}
+	if (!rc && checkpoint->state.n_averaged)
+		rc = weights_restore(&checkpoint->average,
+				     &trainer->average.list, err);
+	return rc;
+}
+
+enum err_code trainer_restore(struct trainer *trainer,
+			      const struct checkpoint *checkpoint,
+			      struct err *err)
+{
+	struct checkpoint_state *state = &trainer->state;
+	const char *fingerprint = state->fingerprint;
+	const char *version = state->version, *plan;
+	size_t phase = (size_t)checkpoint->state.phase;
+	enum err_code rc = ERR_NONE;
+
+	if (!str_equal(checkpoint->state.fingerprint, fingerprint))
+		return err_set(err, ERR_CONFLICT,
+			       "the data is not what it was when the job was "
+			       "interrupted; submit the job again");
+	if (phase >= trainer->spec->phases.n)
+		return err_set(
+		    err, ERR_FORMAT,
+		    "the checkpoint is of phase %zu, the job has %zu",
+		    phase + 1, trainer->spec->phases.n);
+	if (phase != trainer->phase)
+		rc = trainer_begin_phase(trainer, phase, err);
+	if (!rc)
+		rc = restore_weights(trainer, checkpoint, err);
 	if (rc)
 		return rc;
+	plan = state->plan_digest;
 	check_digest(trainer, checkpoint->state.plan_digest, plan);
 	*state = checkpoint->state;
 	state->fingerprint = fingerprint;
@@ -125,30 +150,22 @@ static enum err_code resume(struct trainer *trainer, struct err *err)
 		return ERR_NONE;
 	rc = checkpoint_load(trainer->options.job_dir, &checkpoint, err);
 	if (!rc && checkpoint)
-		rc = restore(trainer, checkpoint, err);
+		rc = trainer_restore(trainer, checkpoint, err);
 	checkpoint_destroy(checkpoint);
 	return rc;
 }
 
+/* What no phase changes. */
 static enum err_code describe(struct trainer *trainer, struct err *err)
 {
 	struct checkpoint_state *state = &trainer->state;
 	char hex[DIGEST_HEX_MAX];
-	int64_t n = trainer->spec->trainer.batch_size;
-	enum err_code rc;
 
-	if (n > trainer->n_train)
-		n = trainer->n_train;
-	rc = stepper_digest(trainer->stepper, n, hex, err);
-	if (rc)
-		return rc;
-	state->plan_digest = arena_strdup(trainer->arena, hex);
 	dataset_fingerprint(trainer->options.dataset, hex);
 	state->fingerprint = arena_strdup(trainer->arena, hex);
 	state->version = PREDICTD_VERSION;
 	state->spec_digest = trainer->options.spec_digest;
-	return state->plan_digest && state->fingerprint ? ERR_NONE
-							: no_memory(err);
+	return state->fingerprint ? ERR_NONE : no_memory(err);
 }
 
 /* A network with batch norm cannot learn from a last batch of one row. Then
@@ -177,8 +194,9 @@ static void count_steps(struct trainer *trainer)
 {
 	const struct trainer_spec *t = &trainer->spec->trainer;
 
-	trainer->steps_per_epoch =
-	    (trainer->n_epoch + t->batch_size - 1) / t->batch_size;
+	int64_t rows = t->batch_size * t->gradient_accumulation_steps;
+
+	trainer->steps_per_epoch = (trainer->n_epoch + rows - 1) / rows;
 	trainer->total_steps = trainer->steps_per_epoch * t->epochs;
 	if (t->max_steps && t->max_steps < trainer->total_steps)
 		trainer->total_steps = t->max_steps;
@@ -241,7 +259,11 @@ enum err_code trainer_create(const struct trainer_options *options,
 	if (!rc)
 		rc = make_lists(trainer, err);
 	if (!rc)
+		rc = trainer_phases_init(trainer, err);
+	if (!rc)
 		rc = describe(trainer, err);
+	if (!rc)
+		rc = trainer_begin_phase(trainer, 0, err);
 	if (!rc)
 		rc = resume(trainer, err);
 	if (!rc)
@@ -268,6 +290,8 @@ void trainer_destroy(struct trainer *trainer)
 	loader_destroy(trainer->loader);
 	stepper_destroy(trainer->stepper);
 	weights_snapshot_finish(&trainer->best);
+	weights_snapshot_finish(&trainer->average);
+	weights_snapshot_finish(&trainer->raw);
 	mem_free(trainer->order);
 	arena_destroy(trainer->arena);
 	mem_free(trainer);
