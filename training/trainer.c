@@ -3,7 +3,6 @@
 
 #include <stdio.h>
 
-#include "base/clock.h"
 #include "base/mem.h"
 #include "base/str.h"
 #include "training/trainer_priv.h"
@@ -300,46 +299,4 @@ void trainer_destroy(struct trainer *trainer)
 struct stepper *trainer_stepper(struct trainer *trainer)
 {
 	return trainer->stepper;
-}
-
-enum err_code trainer_time_step(struct trainer *trainer, int n,
-				double *ret_seconds, struct err *err)
-{
-	int64_t batch_size = trainer->spec->trainer.batch_size;
-	struct weights_snapshot before = { 0 };
-	struct checkpoint_state state = trainer->state;
-	struct batch *batch = NULL;
-	bool is_nan;
-	int64_t start = 0;
-	enum err_code rc;
-
-	rc = weights_snapshot_init(&before, &trainer->model, trainer->arena,
-				   err);
-	if (!rc)
-		rc = loader_start(
-		    trainer->loader,
-		    dataset_rows(trainer->options.dataset, PART_TRAIN),
-		    trainer->n_train, 0, batch_size, err);
-	if (!rc)
-		rc = loader_take(trainer->loader, &batch, err);
-	for (int i = 0; i <= n && !rc; i++) {
-		if (i == 1) /* the first one plans and warms up */
-			start = clock_monotonic_ns();
-		rc = trainer_train_on(trainer, batch, &is_nan, err);
-	}
-	if (!rc)
-		*ret_seconds =
-		    (double)(clock_monotonic_ns() - start) * 1e-9 / n;
-	if (batch)
-		loader_give_back(trainer->loader, batch);
-	if (!rc)
-		rc = weights_restore(&before.list, &trainer->model, err);
-	for (size_t i = 0; i < trainer->moments.n; i++) {
-		struct tensor_view *view = &trainer->moments.entry[i].view;
-
-		memset(view->data, 0, tensor_bytes(view->dtype, &view->shape));
-	}
-	trainer->state = state;
-	weights_snapshot_finish(&before);
-	return rc;
 }

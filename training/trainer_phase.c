@@ -101,15 +101,45 @@ void trainer_schedule(const struct trainer *trainer, double *ret_rate,
 		.epochs = (double)phase->epochs,
 		.reduction = s->watch.reduction,
 	};
+	struct schedule schedule = phase->schedule;
 	struct schedule_value value;
 
+	if (phase->rates.is_auto)
+		schedule.base_rate = s->found_rate;
 	if (left < time.total_steps)
 		time.total_steps = left;
 	time.epoch = time.step / per_epoch;
-	value = schedule_at(&phase->schedule, &time);
-	*ret_rate = value.rate * (s->rate_factor > 0 ? s->rate_factor : 1) *
-		    (s->found_rate > 0 ? s->found_rate : 1);
+	value = schedule_at(&schedule, &time);
+	*ret_rate = value.rate * (s->rate_factor > 0 ? s->rate_factor : 1);
 	*ret_momentum = value.momentum;
+}
+
+enum err_code trainer_choose_rate(struct trainer *trainer,
+				  enum trainer_order *ret_order,
+				  struct err *err)
+{
+	const struct trainer_events *events = trainer->options.events;
+	struct checkpoint_state *s = &trainer->state;
+	struct lr_curve curve;
+	enum err_code rc;
+
+	*ret_order = ORDER_NONE;
+	if (!trainer->spec->phases.phase[trainer->phase].rates.is_auto ||
+	    s->found_rate > 0)
+		return ERR_NONE;
+	rc = trainer_find_rate(trainer, &curve, ret_order, err);
+	if (rc || *ret_order)
+		return rc;
+	s->found_rate = lr_curve_choose(&curve);
+	trainer->is_saved = false;
+	if (!(s->found_rate > 0))
+		return err_set(err, ERR_INVALID,
+			       "learning_rate: no rate was found, the loss is "
+			       "not finite from the beginning or never falls; "
+			       "expected a number in place of auto");
+	if (events && events->lr_find)
+		events->lr_find(events->ctx, &curve, s->found_rate);
+	return ERR_NONE;
 }
 
 /* --- averages --- */

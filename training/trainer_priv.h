@@ -52,6 +52,10 @@ MUST_USE enum err_code trainer_begin_phase(struct trainer *trainer,
 /** What the kernels of this phase's steps are called together. */
 MUST_USE enum err_code trainer_describe(struct trainer *trainer,
 					struct err *err);
+/** The rate of a phase that is auto, once. An order breaks it off. */
+MUST_USE enum err_code trainer_choose_rate(struct trainer *trainer,
+					   enum trainer_order *ret_order,
+					   struct err *err);
 /** Rate and momentum of the next step. */
 void trainer_schedule(const struct trainer *trainer, double *ret_rate,
 		      double *ret_momentum);

@@ -397,6 +397,7 @@ static enum leg train_leg(struct trainer *trainer, enum stop_reason *ret_reason,
 static enum err_code train_epoch(struct trainer *trainer, bool *ret_over,
 				 enum stop_reason *ret_reason, struct err *err)
 {
+	enum trainer_order order = ORDER_NONE;
 	enum leg leg = LEG_AGAIN;
 	int64_t first;
 	size_t phase =
@@ -407,6 +408,12 @@ static enum err_code train_epoch(struct trainer *trainer, bool *ret_over,
 	if (phase != trainer->phase) {
 		rc = trainer_begin_phase(trainer, phase, err);
 		trainer->is_saved = false;
+	}
+	if (!rc)
+		rc = trainer_choose_rate(trainer, &order, err);
+	if (!rc && order) {
+		*ret_over = obey(trainer, order, ret_reason, &rc, err);
+		return rc;
 	}
 	while (!rc && leg == LEG_AGAIN)
 		leg = train_leg(trainer, ret_reason, &rc, err);

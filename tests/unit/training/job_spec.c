@@ -196,6 +196,12 @@ static const char *const jobs[] = {
 		   " milestones: [1, 2.5]}, optimizer: {type: rmsprop,"
 		   " centered: true}, mode: max, monitor: train_r2}\n"
 		   "resources: {memory_limit: 1GiB}\n",
+	WHOLE "trainer: {freeze: body, averaging: {type: ema, decay: 0.5},"
+	      " on_nan: {action: rollback}, gradient_accumulation_steps: 4,"
+	      " learning_rate: {to: 0.1}}\n",
+	WHOLE "trainer: {optimizer: {type: lamb}, learning_rate: [0.1, 1],"
+	      " phases: [{epochs: 1, freeze: ['^a', 'b$']}, {epochs: 2,"
+	      " learning_rate: auto, learning_rate_scheduler: {type: wsd}}]}\n",
 };
 
 Test(job_spec, what_is_resolved_reads_back_to_the_same)
@@ -272,6 +278,12 @@ static const struct {
 	{ WHOLE "trainer: {epochs: many}\n", "trainer.epochs: expected" },
 	{ WHOLE "trainer: {batch_size: 0}\n",
 	  "trainer.batch_size: expected a whole number from 1 to 65536" },
+	{ WHOLE "trainer: {phases: []}\n", "trainer.phases: expected a list" },
+	{ WHOLE "trainer: {phases: [{freeze: body}]}\n",
+	  "trainer.phases[0]: 'epochs' is missing" },
+	{ WHOLE "trainer: {phases: [{epochs: 1}, {epochs: 1, freeze: '('}]}\n",
+	  "freeze" },
+	{ WHOLE "trainer: {freeze: -1}\n", "trainer.freeze: expected 0" },
 	{ WHOLE "trainer: {learning_rate: 0}\n",
 	  "trainer.learning_rate: expected a number above 0, got 0" },
 	{ WHOLE "trainer: {learning_rate: -1}\n",

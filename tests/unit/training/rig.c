@@ -37,6 +37,15 @@ static void take_checkpoint(void *ctx, int64_t step, const char *name)
 	rig->n_checkpoints++;
 }
 
+static void take_rate(void *ctx, const struct lr_curve *curve, double rate)
+{
+	struct rig *rig = ctx;
+
+	cr_expect_gt(curve->n, 0);
+	rig->n_found++;
+	rig->found = rate;
+}
+
 static void take_warning(void *ctx, const char *code, const char *message)
 {
 	struct rig *rig = ctx;
@@ -123,6 +132,7 @@ void rig_begin(struct rig *rig, const char *text, unsigned threads)
 		.step = take_step,
 		.eval = take_eval,
 		.checkpoint = take_checkpoint,
+		.lr_find = take_rate,
 		.warning = take_warning,
 		.poll = give_order,
 	};
@@ -138,7 +148,7 @@ void rig_begin(struct rig *rig, const char *text, unsigned threads)
 		     "%s", rig->err.msg);
 }
 
-void rig_run(struct rig *rig, const char *dir)
+void rig_create(struct rig *rig, const char *dir)
 {
 	const struct trainer_options options = {
 		.spec = &rig->spec,
@@ -154,6 +164,11 @@ void rig_run(struct rig *rig, const char *dir)
 
 	cr_assert_eq(trainer_create(&options, &rig->trainer, &rig->err),
 		     ERR_NONE, "%s", rig->err.msg);
+}
+
+void rig_run(struct rig *rig, const char *dir)
+{
+	rig_create(rig, dir);
 	cr_assert_eq(trainer_run(rig->trainer, &rig->result, &rig->err),
 		     ERR_NONE, "%s", rig->err.msg);
 }

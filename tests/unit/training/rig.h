@@ -35,7 +35,8 @@ struct rig {
 	/* the order given at poll number order_at, from 1; 0: never */
 	enum trainer_order order;
 	int64_t order_at, n_polls;
-	int n_evals, n_checkpoints, n_warnings, n_steps;
+	int n_evals, n_checkpoints, n_warnings, n_steps, n_found;
+	double found;	  /* the last rate that a phase found */
 	char warning[64]; /* code of the last */
 	struct trainer_eval eval[64];
 };
@@ -43,7 +44,9 @@ struct rig {
 /** Everything but the trainer; text as in a job, without data and features:
  * pictures of 6x6 in 4 classes, `rows` of them. */
 void rig_begin(struct rig *rig, const char *text, unsigned threads);
-/** Makes a trainer over dir (NULL: none) and runs it. */
+/** Makes a trainer over dir (NULL: none). */
+void rig_create(struct rig *rig, const char *dir);
+/** The same, and runs it. */
 void rig_run(struct rig *rig, const char *dir);
 void rig_end(struct rig *rig);
 /** Bytes of every variable; before rig_end(). */

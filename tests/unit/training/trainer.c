@@ -177,6 +177,8 @@ static const char *const runs[] = {
 	" fit_one_cycle, pct_start: 0.99}}, {epochs: 2, learning_rate:"
 	" {from: 1.0e-4, to: 0.01}, learning_rate_scheduler: {type:"
 	" one_cycle, div_factor: 5}}], checkpoint: {every_n_steps: 3}}\n",
+	NETWORK "trainer: {epochs: 2, batch_size: 16, learning_rate: auto,"
+		" checkpoint: {every_n_steps: 3}}\n",
 	/* no validation part, and a batch that is larger than the data */
 	"data: {source: synthetic, rows: 20, split: {probabilities: [1,"
 	" 0]}}\n" NETWORK "trainer: {" SMALL "}\n",

@@ -150,6 +150,51 @@ Test(trainer_phases, phases_that_do_not_fit_the_network_are_refused)
 		       "there are 3 rates");
 }
 
+/* The finder leaves no trace: what follows it is what follows without. */
+Test(trainer_phases, looking_for_a_rate_changes_no_bit)
+{
+	static const char text[] =
+	    NETWORK "trainer: {epochs: 2, batch_size: 16, optimizer: {type: "
+		    "adamw}, learning_rate: 0.01}\n";
+	struct rig_outcome want = { 0 };
+	struct lr_curve curve = { 0 };
+	enum trainer_order order;
+	struct rig rig;
+	struct buf got;
+
+	cr_assert(rig_attempt(text, NULL, ORDER_NONE, 0, &want));
+	rig_begin(&rig, text, 1);
+	rig_create(&rig, NULL);
+	cr_assert_eq(trainer_find_rate(rig.trainer, &curve, &order, &rig.err),
+		     ERR_NONE);
+	cr_expect_eq(order, ORDER_NONE);
+	cr_expect_gt(curve.n, 50);
+	cr_assert_eq(trainer_run(rig.trainer, &rig.result, &rig.err), ERR_NONE);
+	rig_weights(&rig, &got);
+	cr_expect_eq(memcmp(got.data, want.weights.data, got.len), 0);
+	cr_expect(rig_is_same_eval(&rig.result.last, &want.result.last));
+	buf_finish(&got);
+	buf_finish(&want.weights);
+	rig_end(&rig);
+}
+
+Test(trainer_phases, an_auto_rate_trains)
+{
+	struct rig rig;
+
+	rig_begin(&rig,
+		  NETWORK "trainer: {epochs: 6, batch_size: 16, "
+			  "learning_rate: auto, learning_rate_scheduler: "
+			  "{type: one_cycle}}\n",
+		  1);
+	rig_run(&rig, NULL);
+	cr_expect_eq(rig.n_found, 1);
+	cr_expect(rig.found > 1e-6 && rig.found < 1, "%g", rig.found);
+	cr_expect_lt(rig_figure(&rig.eval[5], "train_loss"),
+		     rig_figure(&rig.eval[0], "train_loss"));
+	rig_end(&rig);
+}
+
 Test(trainer_phases, the_average_is_what_is_measured_and_kept)
 {
 	static const char swa[] = LINEAR
