@@ -21,6 +21,9 @@ static const char *const log_level_names[] = { "info", "debug", "warning",
 					       "error", NULL };
 static const char *const tuning_names[] = { "load", "off", NULL };
 
+static const char *const access_log_names[] = { "off", "failures", "all",
+						NULL };
+
 static const struct field fields[] = {
 #define AT(member) offsetof(struct config, member)
 #define OPTION(k, n, d, low, high, h) \

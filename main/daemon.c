@@ -230,6 +230,8 @@ static enum err_code make_server(struct daemon *daemon, struct err *err)
 		.tokens = daemon->tokens,
 		.tokens_name = c->token_file,
 		.is_insecure = c->insecure,
+		/* names as in options.def */
+		.access = (enum access_log)c->access_log,
 		.repository = daemon->repository,
 		.helpers = daemon->helpers,
 		.jobs = &daemon->jobs,

@@ -22,6 +22,7 @@
 
 #include "base/err.h"
 #include "engine/passes/pass_switch.h"
+#include "server/access_log.h"
 
 struct jobs_api;
 struct model_cache;
@@ -42,6 +43,7 @@ struct server_options {
 	const char *tokens; /**< text of the token file; NULL: none */
 	const char *tokens_name;
 	bool is_insecure;
+	enum access_log access;
 	struct repository *repository;
 	struct pool *helpers;	   /**< NULL: none */
 	struct jobs_api *jobs;	   /**< NULL: this server does not train */

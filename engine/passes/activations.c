@@ -171,6 +171,9 @@ static const struct rewrite gelu_tanhs[] = {
 	GELU(BENT("Mul(Mul(x:float, x), x)"), TO_GELU_TANH),
 	BENT_SIGMOID("Pow(x:float, 3.0)"),
 	BENT_SIGMOID("Mul(Mul(x:float, x), x)"),
+	GELU("Tanh(Mul(Add(Mul(Mul(Mul(x:float, 0.044715), x), x), x), "
+	     "0.79788456))",
+	     TO_GELU_TANH),
 	GELU("Tanh(Mul(Mul(x:float, 0.79788456), "
 	     "Add(Mul(Mul(x, 0.044715), x), 1.0)))",
 	     TO_GELU_TANH),

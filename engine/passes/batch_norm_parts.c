@@ -14,7 +14,7 @@
 
 enum { WAY_MAX = 32 };
 
-static const struct shape *shape_of(const struct edit *edit, int32_t value)
+static const struct shape *extents_of(const struct edit *edit, int32_t value)
 {
 	return &edit->build.facts->fact[value].shape;
 }
@@ -87,8 +87,8 @@ static void visit(struct edit *edit, const struct graph_node *node)
 
 	if (!edit_is(node, "BatchNormalization"))
 		return;
-	rank = shape_of(edit, x)->rank;
-	if (rank < 2 || !shape_count(shape_of(edit, x)) ||
+	rank = extents_of(edit, x)->rank;
+	if (rank < 2 || !shape_count(extents_of(edit, x)) ||
 	    edit_elem(edit, x) != edit_elem(edit, edit_in(edit, node, 1)) ||
 	    !affine_of_batch_norm(edit, node, &affine))
 		return;

@@ -15,7 +15,7 @@ Test(api_doors, knows_paths_and_methods)
 	struct loopback l;
 
 	loopback_begin(&l);
-	loopback_get(&l, "/");
+	loopback_get(&l, "/nothing");
 	loopback_expect_error(&l, 404, "nothing");
 	loopback_get(&l, "/v2/nothing");
 	loopback_expect_error(&l, 404, "nothing");
