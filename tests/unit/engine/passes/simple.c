@@ -345,6 +345,46 @@ static const struct pass_case pads[] = {
 	{ 0 },
 };
 
+#define PADDED(x) "Pad(" x ", p:int64[8]={0,0,1,1,0,0,1,0})"
+#define INFINITE                                               \
+	"Pad(x:float[1,2,7,7], p:int64[8]={0,0,1,1,0,0,1,0}, " \
+	"f:float[]={-inf})"
+#define POOL(pads) "Pool<kernel_shape=[3,3], strides=[2,2]" pads ">"
+
+static const struct pass_case pad_pools[] = {
+	{ "zeros around what is positive", "pad_pool",
+	  "y = Max" POOL("") "(" PADDED("Relu(x:float[1,2,7,7])") ")",
+	  "y = Max" POOL(", pads=[1,1,1,0]") "(Relu(x:float[1,2,7,7]))" },
+	{ "zeros around what is between bounds", "pad_pool",
+	  "y = Max" POOL("") "(" PADDED("Clip(x:float[1,2,7,7], 0, 6)") ")",
+	  "y = Max" POOL(", pads=[1,1,1,0]") "(Clip(x:float[1,2,7,7], 0, 6))" },
+	{ "zeros around anything", "pad_pool",
+	  "y = Max" POOL("") "(" PADDED("x:float[1,2,7,7]") ")", NULL },
+	{ "infinities", "pad_pool", "y = Max" POOL("") "(" INFINITE ")",
+	  "y = Max" POOL(", pads=[1,1,1,0]") "(x:float[1,2,7,7])" },
+	{ "an average", "pad_pool",
+	  "y = Average" POOL("") "(" PADDED("x:float[1,2,7,7]") ")",
+	  "y = Average" POOL(
+	      ", pads=[1,1,1,0], count_include_pad=1") "(x:float[1,2,7,7])" },
+	{ "an average with padding that does not count", "pad_pool",
+	  "y = Average" POOL(", pads=[1,1,1,1]") "(" PADDED(
+	      "x:float[1,2,7,7]") ")",
+	  NULL },
+	{ "padding as wide as the window", "pad_pool",
+	  "y = MaxPool<kernel_shape=[2,2], pads=[1,1,1,1]>(" PADDED(
+	      "Relu(x:float[1,2,7,7])") ")",
+	  NULL },
+	{ "places that are read", "pad_pool",
+	  "y, z = Max" POOL("") "(" PADDED("Relu(x:float[1,2,7,7])") ")",
+	  NULL },
+	{ 0 },
+};
+
+Test(passes, pad_pool)
+{
+	pass_check_all(pad_pools);
+}
+
 Test(passes, dead_code)
 {
 	pass_check_all(dead);
