@@ -79,12 +79,12 @@ static void write_id(struct json_writer *w, const struct route *route)
 	char id[ID_MAX];
 	size_t n = 0;
 
-	for (const char *c = route->method; *c; c++)
+	for (const char *c = route->method; *c && n < METHOD_MAX; c++)
 		id[n++] = (char)tolower(*c);
 	for (const char *c = route->pattern; *c && n + 2 < sizeof(id); c++) {
 		if (isalnum((unsigned char)*c))
 			id[n++] = *c;
-		else if (id[n - 1] != '_')
+		else if (n && id[n - 1] != '_')
 			id[n++] = '_';
 	}
 	while (n && id[n - 1] == '_')
