@@ -219,5 +219,7 @@ Test(api_follow, measures_requests_runs_and_bytes)
 	expect_has(l.body,
 		   "predictd_model_threads{model=\"linear\",version=\"2\"} 2");
 	expect_has(l.body, "process_threads ");
+	expect_has(l.body, "nv_cpu_utilization 0.");
+	expect_has(l.body, "nv_cpu_memory_total_bytes ");
 	loopback_end(&l);
 }
