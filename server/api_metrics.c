@@ -69,6 +69,12 @@ static double value_instances(const struct model_row *row)
 	return (double)stats.idle_bytes + (double)stats.lent_bytes;
 }
 
+/* Of one run of one row; 0 where the load could not plan it. */
+static double value_peak(const struct model_row *row)
+{
+	return row->model ? (double)row->model->report.peak : 0;
+}
+
 static double value_threads(const struct model_row *row)
 {
 	return row->model ? (double)row->model->n_instances : 0;
@@ -136,6 +142,8 @@ static const struct family families[] = {
 	  "Constants of the version, which others may share.", value_weights },
 	{ "predictd_model_instances_bytes", "gauge",
 	  "Memory of the version's runs.", value_instances },
+	{ "predictd_model_peak_bytes", "gauge",
+	  "Memory of one run of one row, constants included.", value_peak },
 	{ "predictd_model_threads", "gauge",
 	  "Runs of the version at the same time, at most.", value_threads },
 	{ "predictd_queue_depth", "gauge", "Requests that wait for a run.",

@@ -198,6 +198,8 @@ static enum err_code make_parts(struct server *server, struct err *err)
 	server->serving.helpers = o->helpers;
 	server->serving.threads = o->threads;
 	server->serving.passes = o->passes;
+	server->serving.strict_numerics = o->strict_numerics;
+	server->serving.tuning = o->tuning;
 	rc = metrics_create(&context->metrics, err);
 	if (!rc)
 		rc = trace_create(&context->trace, err);

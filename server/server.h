@@ -29,6 +29,7 @@ struct model_cache;
 struct pool;
 struct repository;
 struct server;
+struct tuning;
 
 struct server_options {
 	const char *host;
@@ -47,6 +48,8 @@ struct server_options {
 	struct pool *helpers;	   /**< NULL: none */
 	struct jobs_api *jobs;	   /**< NULL: this server does not train */
 	struct pass_switch passes; /**< of all models */
+	bool strict_numerics;	   /**< of all models */
+	struct tuning *tuning;	   /**< NULL: none */
 };
 
 MUST_USE enum err_code server_create(const struct server_options *options,

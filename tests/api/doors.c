@@ -197,6 +197,26 @@ Test(api_doors, keeps_the_old_version_when_a_reload_fails)
 	loopback_end(&l);
 }
 
+Test(api_doors, tells_of_the_plan_and_loads_anew_when_numerics_change)
+{
+	static const char strict[] = "strict_numerics: true";
+	struct loopback l;
+
+	loopback_begin(&l);
+	loopback_get(&l, "/models/linear");
+	expect_has(&l, "\"plan\":{\"strict_numerics\":false,"
+		       "\"winograd_steps\":0,\"winograd_deviation\":0");
+	cr_expect(strstr(l.body, "\"peak_bytes\":"), "%s", l.body);
+	cr_expect_null(strstr(l.body, "\"peak_bytes\":0"));
+	scratch_file(&l.scratch, "linear/config.yaml", strict,
+		     sizeof(strict) - 1);
+	loopback_post(&l, "/v2/repository/models/linear/load", "{}");
+	cr_assert_eq(l.status, 200, "%s", l.body);
+	loopback_get(&l, "/models/linear");
+	expect_has(&l, "\"plan\":{\"strict_numerics\":true,");
+	loopback_end(&l);
+}
+
 Test(api_doors, lists_models_with_their_traffic)
 {
 	struct loopback l;
