@@ -91,10 +91,9 @@ static void NAME(load_steps)(const struct NAME(pass) * p, int64_t first,
 	const struct job *job = p->job;
 	const int64_t width = p->r->n_gates * p->r->n_hidden;
 	const struct extents e = {
-		n * job->n_rows, width, p->r->n_in,
-		const struct extents e = { n * job->n_rows, width, p->r->n_in,
-					   width, p->w_panels, job->way->w,
-					   false };
+		n * job->n_rows, width,	      p->r->n_in, width,
+		p->w_panels,	 job->way->w, false
+	};
 
 	for (int64_t j = 0; j < width && e.m > 0; j++)
 		p->pre[j] = NAME(bias_at)(p, j);
