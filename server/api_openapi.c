@@ -174,7 +174,7 @@ static void write_operation(struct json_writer *w, const struct route *route)
 	json_write_object_end(w);
 }
 
-/* A path once, with all its methods. */
+/* A path once, with all its methods; nothing where its handler has no tag. */
 static void write_paths(struct json_writer *w)
 {
 	const struct route *route, *other;
@@ -185,7 +185,7 @@ static void write_paths(struct json_writer *w)
 
 		while (!str_equal(route_at(first)->pattern, route->pattern))
 			first++;
-		if (first < i)
+		if (first < i || !find_doc(route->handler)->tag)
 			continue;
 		json_write_object(w, route->pattern);
 		for (size_t j = i; (other = route_at(j)); j++)
