@@ -2,6 +2,7 @@
 /* Tiles of byte products by AVX-512 with VNNI: VPDPBUSD adds four products to
  * each int32, and wraps. Sums of a tile stay in registers. */
 #include <immintrin.h>
+#include <stddef.h>
 #include <string.h>
 
 #include "engine/kernels/byte_product_priv.h"
@@ -10,7 +11,9 @@
 
 /* FEW_ROWS: too few sums to keep the multipliers busy; depth is then split in
  * two */
-enum { VECTORS = BYTE_PANEL / BYTE_STRIP, GROUP = 4, LINE = 64, FEW_ROWS = 2 };
+enum { VECTORS = BYTE_PANEL / BYTE_STRIP, FEW_ROWS = 2 };
+#define GROUP ((int64_t)4)
+#define LINE ((ptrdiff_t)64)
 
 /* Known when this is compiled. */
 struct extent {

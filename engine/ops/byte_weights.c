@@ -32,7 +32,7 @@ struct byte_form byte_weights_form(const struct byte_loops *loops, int64_t k,
 
 size_t byte_weights_scratch(int64_t k)
 {
-	return (size_t)(BYTE_WEIGHTS_ROWS * DIGITS * k);
+	return (size_t)BYTE_WEIGHTS_ROWS * DIGITS * (size_t)k;
 }
 
 static void split_row(const float *x, int64_t k, struct rows *rows, int64_t i,

@@ -44,6 +44,7 @@ static enum err_code layer_init(const struct recurrent_attrs *attrs,
 	struct fact as_lstm[RECURRENT_P + 1];
 	const unsigned n = n_in < RECURRENT_P + 1 ? n_in : RECURRENT_P + 1;
 
+	*ret = (struct recurrent){ 0 };
 	memcpy(as_lstm, in, n * sizeof(*in));
 	if (in[RECURRENT_W].shape.rank != 3 || in[RECURRENT_R].shape.rank != 3)
 		return infer_fail(err, "inputs 'W' and 'R': expected rank 3");
@@ -450,14 +451,16 @@ static const struct op_case lstm_cases[] = {
 	{ .name = "constant weights", .tolerance = 2e-2,
 	  .graph = "w = " BYTES("2720", "i:int64[3]={2,20,68}") "; "
 		   "r = " BYTES("2312", "j:int64[3]={2,17,68}") "; "
-		   "y, h, c = predictd.LSTMWeights<direction=\"bidirectional\">(x:float[9,2,20], w, r, "
+		   "y, h, c = predictd.LSTMWeights<direction=\"bidirectional\">("
+		   "x:float[9,2,20], w, r, "
 		   "b:float[2,136], n:int32[2]={9,4}, , , , s:float[2]={0.003,0.002}, , "
 		   "t:float[2]={0.002,0.001})" },
 	{ .name = "constant weights, a number for each column",
 	  .tolerance = 2e-2,
 	  .graph = "w = Cast<to=2>(Mod(Reshape(Range(0, 340, 1), i:int64[3]={1,5,68}), 251)); "
 		   "r = " BYTES("1156", "j:int64[3]={1,17,68}") "; "
-		   "y, h, c = predictd.LSTMWeights<layout=1, direction=\"reverse\">(x:float[40,3,5], "
+		   "y, h, c = predictd.LSTMWeights<layout=1, direction=\"reverse\">("
+		   "x:float[40,3,5], "
 		   "w, r, , , , , , Mul(s:float[1,68], f:float[]={0.003}), z:uint8[1,68], "
 		   "Mul(t:float[1,68], f), u:int8[1,68])" },
 	{ .name = "no steps",

@@ -101,7 +101,8 @@ static void visit(struct edit *edit, const struct graph_node *node)
 	if (!find_bytes(edit, node, RECURRENT_W, RECURRENT_W_SCALE, in) ||
 	    !find_bytes(edit, node, RECURRENT_R, RECURRENT_R_SCALE, in))
 		return;
-	build_row(&edit->build, op, node->attrs, in, N_IN, out,
+	build_row(&edit->build, op, node->attrs, in,
+		  in[N_IN - 1] == VALUE_NONE ? N_IN - 1 : N_IN, out,
 		  (unsigned)node->n_out);
 	for (int32_t i = 0; i < node->n_out; i++)
 		if (graph_out(edit->graph, node)[i] != VALUE_NONE)

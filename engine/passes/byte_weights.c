@@ -168,9 +168,12 @@ static int32_t build_product(struct edit *edit, const struct stored *stored,
 			       bias };
 	/* the row has this one attribute */
 	const int64_t trans_b = stored->is_transposed;
+	unsigned n = 5;
 
+	while (in[n - 1] == VALUE_NONE)
+		n--;
 	return build_node(&edit->build, "predictd.MatMulWeights", &trans_b, in,
-			  5);
+			  n);
 }
 
 /* What a Gemm or Add adds is one row, of n constants. */
