@@ -167,10 +167,10 @@ INLINE void store_strips(const __m512i four[4], int64_t width, uint8_t *to)
 	if (width > BYTE_STRIP)
 		_mm512_storeu_si512(to + LINE,
 				    _mm512_shuffle_i32x4(a, b, 0xDD));
-	if (width > 2 * BYTE_STRIP)
+	if (width > (int64_t)2 * BYTE_STRIP)
 		_mm512_storeu_si512(to + 2 * LINE,
 				    _mm512_shuffle_i32x4(c, d, 0x88));
-	if (width > 3 * BYTE_STRIP)
+	if (width > (int64_t)3 * BYTE_STRIP)
 		_mm512_storeu_si512(to + 3 * LINE,
 				    _mm512_shuffle_i32x4(c, d, 0xDD));
 }

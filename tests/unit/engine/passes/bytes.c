@@ -44,6 +44,18 @@ static const struct pass_case weights[] = {
 	  ")), c:float[1]!)",
 	  "y = Add(predictd.MatMulWeights(x:float[3,64], " W ", " SCALE
 	  "), c:float[1]!)" },
+	{ "X of bytes", "byte_weights",
+	  "y = MatMul(DequantizeLinear(x:uint8[3,64], t:float[]={0.5}, "
+	  "v:uint8[]={3}), DequantizeLinear<axis=1>(" W ", " SCALE "))",
+	  "y = predictd.MatMulIntegerToFloat(x:uint8[3,64], " W
+	  ", t:float[]={0.5}, " SCALE ", v:uint8[]={3})" },
+	{ "X of bytes, Gemm", "byte_weights",
+	  "y = Gemm<transB=1>(DequantizeLinear(x:int8[3,64], t:float[]={0.5}), "
+	  "DequantizeLinear(w:int8[70,64]!, s:float[]={0.25}, z:int8[]={2}), "
+	  "c:float[70]!)",
+	  "y = predictd.MatMulIntegerToFloat(x:int8[3,64], "
+	  "Transpose<perm=[1,0]>(w:int8[70,64]!), t:float[]={0.5}, "
+	  "s:float[1]={0.25}, , z:int8[1]={2}, c:float[70]!)" },
 	{ "Gemm times a number", "byte_weights",
 	  "y = Gemm<alpha=0.5>(x:float[3,64], DequantizeLinear(" W ", " SCALE
 	  "))",
@@ -72,6 +84,39 @@ static const struct pass_case weights[] = {
 	  "y = MatMul(x:float[3,64], Mul(Cast<to=float>(w:int8[64,70]), " SCALE
 	  "))",
 	  NULL },
+	{ 0 },
+};
+
+#define IN "x:uint8[2,3,64]; z:uint8[]; s:float[]; "
+#define PRODUCT "Cast<to=float>(MatMulInteger(x, " W ", z))"
+#define ALL IN "y = predictd.MatMulIntegerToFloat(x, " W ", "
+
+#define ALL_PRODUCT                                   \
+	"predictd.MatMulIntegerToFloat(x, " W ", s, " \
+	"t:float[]={0.5}, z)"
+
+static const struct pass_case products[] = {
+	{ "two scales", "byte_products",
+	  IN "y = Mul(" PRODUCT ", Mul(s, t:float[]={0.5}))",
+	  ALL "s, t:float[]={0.5}, z)" },
+	{ "two scales, the other way round", "byte_products",
+	  IN "y = Mul(Mul(t:float[70]!, s), " PRODUCT ")",
+	  ALL "s, t:float[70]!, z)" },
+	{ "one scale that is known", "byte_products",
+	  IN "y = Mul(" PRODUCT ", t:float[]={0.5})",
+	  ALL "u:float[]={1}, t:float[]={0.5}, z)" },
+	{ "one scale that comes in", "byte_products",
+	  IN "y = Mul(" PRODUCT ", t:float[])", NULL },
+	{ "scales of another size", "byte_products",
+	  IN "y = Mul(" PRODUCT ", Mul(s, t:float[3,1]!))", NULL },
+	{ "sums that are read elsewhere", "byte_products",
+	  IN "p = " PRODUCT "; y = Mul(p, Mul(s, t:float[]={0.5})); "
+	     "return p, y",
+	  NULL },
+	{ "a row", "byte_products", IN "y = Add(" ALL_PRODUCT ", c:float[70]!)",
+	  ALL "s, t:float[]={0.5}, z, , c:float[70]!)" },
+	{ "a row of another rank", "byte_products",
+	  IN "y = Add(" ALL_PRODUCT ", c:float[1,1,1,70]!)", NULL },
 	{ 0 },
 };
 
@@ -119,6 +164,11 @@ static void check_where_fast(const struct pass_case *rows)
 Test(passes, byte_weights)
 {
 	check_where_fast(weights);
+}
+
+Test(passes, byte_products)
+{
+	pass_check_all(products);
 }
 
 Test(passes, byte_lstm)
