@@ -199,3 +199,43 @@ void byte_weave_vnni(const uint8_t *const row[4], int64_t width, uint32_t flip,
 
 	store_strips(four, width, to);
 }
+
+/* n <= LINE bytes, and zeros behind. */
+INLINE __m512i line_at(const uint8_t *x, int64_t n)
+{
+	return _mm512_maskz_loadu_epi8(~0ULL >> (LINE - n), x);
+}
+
+INLINE __m512i dot_line(__m512i acc, __m512i a, __m512i b,
+			const bool a_is_signed)
+{
+	return a_is_signed ? _mm512_dpbusd_epi32(acc, b, a)
+			   : _mm512_dpbusd_epi32(acc, a, b);
+}
+
+INLINE int32_t dot(const uint8_t *a, const uint8_t *b, int64_t k,
+		   const bool a_is_signed)
+{
+	__m512i acc = _mm512_setzero_si512(), more = acc;
+	int64_t l = 0;
+
+	for (; l + 2 * LINE <= k; l += 2 * LINE) {
+		acc = dot_line(acc, _mm512_loadu_si512(a + l),
+			       _mm512_loadu_si512(b + l), a_is_signed);
+		more = dot_line(more, _mm512_loadu_si512(a + l + LINE),
+				_mm512_loadu_si512(b + l + LINE), a_is_signed);
+	}
+	for (; l < k; l += LINE) {
+		const int64_t n = k - l < LINE ? k - l : LINE;
+
+		acc = dot_line(acc, line_at(a + l, n), line_at(b + l, n),
+			       a_is_signed);
+	}
+	return _mm512_reduce_add_epi32(_mm512_add_epi32(acc, more));
+}
+
+int32_t byte_dot_vnni(const uint8_t *a, const uint8_t *b, int64_t k,
+		      bool a_is_signed)
+{
+	return a_is_signed ? dot(a, b, k, true) : dot(a, b, k, false);
+}

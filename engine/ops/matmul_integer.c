@@ -301,13 +301,14 @@ static const struct kernel float8 = {
 	.fits = has_float8,
 	.run = float8_run,
 };
-static const struct kernel *const integer_kernels[] = { &matmul_integer_packed,
-							&matmul_integer_bytes,
-							&matmul_integer_plain,
-							NULL };
-static const struct kernel *const qlinear_kernels[] = {
-	&matmul_integer_packed, &matmul_integer_bytes, &float8,
+static const struct kernel *const integer_kernels[] = {
+	&matmul_integer_column, &matmul_integer_packed, &matmul_integer_bytes,
 	&matmul_integer_plain, NULL
+};
+static const struct kernel *const qlinear_kernels[] = {
+	&matmul_integer_column, &matmul_integer_packed,
+	&matmul_integer_bytes,	&float8,
+	&matmul_integer_plain,	NULL
 };
 
 /* clang-format off */
@@ -378,6 +379,13 @@ static const struct op_case integer_cases[] = {
 	{ .name = "constant weights, a vector",
 	  .graph = "w = Cast<to=3>(Sub(Reshape(Range(0, 130, 1), s:int64[2]={65,2}), 65)); "
 		   "y = MatMulInteger(a:int8[65], w, z:int8[]={-7})" },
+	{ .name = "a column of bytes without sign",
+	  .graph = "y = MatMulInteger(a:uint8[2,70,133], b:uint8[133,1], z:uint8[2,70,1], "
+		   "w:uint8[1]={3})" },
+	{ .name = "a column, signed by signed",
+	  .graph = "y = MatMulInteger(a:int8[5,64], b:int8[64], z:int8[]={-3}, w:int8[]={9})" },
+	{ .name = "a column, signed",
+	  .graph = "y = MatMulInteger(a:int8[7,200], b:uint8[200,1], z:int8[7])" },
 	{ .name = "a column",
 	  .graph = "y = MatMulInteger(a:uint8[300,70], b:int8[70,1], z:uint8[]={9})" },
 	{ .name = "inner extents differ",
