@@ -43,7 +43,7 @@ struct byte_form {
 	int64_t n_parts; /**< of the depth; 1: it is in one piece */
 	int64_t k;	 /**< of one part */
 	int64_t n;	 /**< columns */
-	int64_t a_is_signed, b_is_signed; /**< int8, else uint8 */
+	int64_t a_is_signed, b_is_signed; /**< 1: int8; 0: uint8 */
 };
 
 /** B as it lies: element (l, j) of part p at

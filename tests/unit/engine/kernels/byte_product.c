@@ -220,7 +220,7 @@ static unsigned wrong_vectors(const struct byte_loops *loops, unsigned kind)
 		};
 		int32_t sum[5];
 		struct byte_product p = {
-			.form = { loops, 1, k, 1, kind & 1, kind & 2 },
+			.form = { loops, 1, k, 1, kind & 1, kind >> 1 & 1 },
 			.row_step = k,
 			.n_a_zero = kind & 4 ? 5 : 1,
 			.n_b_zero = 1,
