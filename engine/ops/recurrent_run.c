@@ -44,6 +44,7 @@ struct extents {
 	int64_t m, n, k, ldc;
 	const void *panels;		  /* b packed; NULL: it is not */
 	const struct byte_weights *bytes; /* b stored as bytes, or NULL */
+	bool from_end;			  /* the last panel first */
 };
 
 /* Constant weights of all directions in panels, by recurrent_blas. */
@@ -171,11 +172,14 @@ static const float *pack_u_f32(const struct recurrent *r, const float *u,
 static void add_panels_f32(const struct extents *e, const float *a, float *to)
 {
 	const int64_t k_n_step[3] = { e->k, ROW_PANEL, ROW_PANEL };
+	const int64_t n_panels = (e->n + ROW_PANEL - 1) / ROW_PANEL;
 	const struct row_loops *rows = row_loops();
 	const float *panels = e->panels;
 	float sum[ROW_PANEL];
 
-	for (int64_t j = 0; j < e->n; j += ROW_PANEL) {
+	for (int64_t p = 0; p < n_panels; p++) {
+		const int64_t j =
+		    (e->from_end ? n_panels - 1 - p : p) * ROW_PANEL;
 		const int64_t left = e->n - j;
 
 		for (int64_t i = 0; i < e->m; i++) {
@@ -496,6 +500,7 @@ static enum err_code pack_constants(const struct kernel_query *q,
 		packed_finish(packed);
 		return rc;
 	}
+	ret->pack_bytes = pack_size(packed->w) + pack_size(packed->u);
 	ret->state = packed;
 	return ERR_NONE;
 }

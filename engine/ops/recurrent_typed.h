@@ -90,8 +90,10 @@ static void NAME(load_steps)(const struct NAME(pass) * p, int64_t first,
 {
 	const struct job *job = p->job;
 	const int64_t width = p->r->n_gates * p->r->n_hidden;
-	const struct extents e = { n * job->n_rows, width,	 p->r->n_in,
-				   width,	    p->w_panels, job->way->w };
+	const struct extents e = {
+		n * job->n_rows, width,	      p->r->n_in, width,
+		p->w_panels,	 job->way->w, false
+	};
 
 	for (int64_t j = 0; j < width && e.m > 0; j++)
 		p->pre[j] = NAME(bias_at)(p, j);
@@ -143,16 +145,20 @@ static void NAME(lstm_row)(const struct NAME(pass) * p, T *a, T *h, T *c)
 
 /* z and r of all rows; then what n gets from h: in spare the product that the
  * reset gate multiplies, or r h, whose product is added. */
-static void NAME(gru_gates)(const struct NAME(pass) * p, T *a)
+static void NAME(gru_gates)(const struct NAME(pass) * p, bool from_end, T *a)
 {
 	const int64_t n = p->r->n_hidden, width = 3 * n;
 	const int64_t rows = p->job->n_rows;
 	const T *late = p->bias ? p->bias + width + 2 * n : NULL;
 	const T *u = p->u + 2 * n * n, *panels = p->u_panels;
 	const T *u_panels = panels ? panels + panel_size(2 * n, n) : NULL;
-	const struct extents gates = { rows, 2 * n, n, width, panels, NULL };
-	const struct extents whole = { rows, n, n, n, u_panels, NULL };
-	const struct extents added = { rows, n, n, width, u_panels, NULL };
+	const struct extents gates = { rows,   2 * n, n,       width,
+				       panels, NULL,  from_end };
+	const struct extents whole = {
+		rows, n, n, n, u_panels, NULL, from_end
+	};
+	const struct extents added = { rows,	 n,    n,	width,
+				       u_panels, NULL, from_end };
 
 	NAME(add_product)(p->job, &gates, p->h, p->u, a);
 	for (int64_t i = 0; i < rows; i++) {
@@ -189,15 +195,18 @@ static void NAME(gru_row)(const struct NAME(pass) * p, T *a, T *h)
 		h[j] = (1 - a[j]) * next[j] + a[j] * h[j];
 }
 
+/* Every other step meets the weights that the step before it left in the
+ * nearest cache first. */
 static void NAME(step)(const struct NAME(pass) * p, int64_t step, T *a)
 {
 	const int64_t n = p->r->n_hidden, width = p->r->n_gates * n;
-	const struct extents e = {
-		p->job->n_rows, width, n, width, p->u_panels, p->job->way->u
-	};
+	const bool from_end = step % 2;
+	const struct extents e = { p->job->n_rows, width,	n,
+				   width,	   p->u_panels, p->job->way->u,
+				   from_end };
 
 	if (p->r->kind == RECURRENT_GRU)
-		NAME(gru_gates)(p, a);
+		NAME(gru_gates)(p, from_end, a);
 	else
 		NAME(add_product)(p->job, &e, p->h, p->u, a);
 	for (int64_t i = 0; i < p->job->n_rows; i++) {
