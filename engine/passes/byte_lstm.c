@@ -75,7 +75,8 @@ static bool find_bytes(const struct edit *edit, const struct graph_node *lstm,
 	in[weights] = edit_in(edit, node, 0);
 	in[scale] = constant_behind(edit, edit_in(edit, node, 1));
 	in[scale + 1] = edit_in(edit, node, 2);
-	if (!w || w->shape.rank != 3 || in[scale] == VALUE_NONE ||
+	if (!w || w->shape.rank != 3 || w->shape.dim[1] > BYTE_WEIGHTS_MAX_K ||
+	    in[scale] == VALUE_NONE ||
 	    edit_elem(edit, in[scale]) != DTYPE_F32 ||
 	    (w->dtype != DTYPE_I8 && w->dtype != DTYPE_U8) ||
 	    !is_factor(edit, in[scale], w->shape.dim[0], w->shape.dim[2]) ||
