@@ -3,12 +3,11 @@
  * Fast math: exp, log and their kin of floats, in plain C that becomes vectors.
  *
  * No branch, no table, no call: both sides of a choice are computed. The
- * reductions and polynomials are those of S. L. Moshier's Cephes Mathematical
- * Library 2.2, single precision (expf, logf, tanhf, ndtrf), which is in the
- * public domain. Within 2 units in the last place (sigmoid: 3, erf: 4),
- * denormal results and infinities included; tests/unit/engine/fast_math.c
- * measures it. (erf_rough and
- * tanh_rough are ours, and within 8.)
+ * reductions and polynomials of the others are those of S. L. Moshier's Cephes
+ * Mathematical Library 2.2, single precision (expf, logf, ndtrf), which is in
+ * the public domain. Within 2 units in the last place (sigmoid: 3, erf: 4,
+ * tanh and erf_rough, which are ours: 8), denormal results and infinities
+ * included; tests/unit/engine/fast_math.c measures it.
  *
  * Threads: pure.
  */
@@ -39,20 +38,6 @@ static inline float fast_log1p(float x)
 	const float ratio = x / (d == 0.0f ? 1.0f : d);
 
 	return d == 0.0f ? x : fast_log(u) * (x < 1e7f ? ratio : 1.0f);
-}
-
-static inline float fast_tanh(float x)
-{
-	const float a = fabsf(x), z = x * x;
-	const float large = 1.0f - 2.0f / (fast_exp(a + a) + 1.0f);
-	float p = -5.70498872745e-3f;
-
-	p = p * z + 2.06390887954e-2f;
-	p = p * z + -5.37397155531e-2f;
-	p = p * z + 1.33314422036e-1f;
-	p = p * z + -3.33332819422e-1f;
-	p = p * z * x + x;
-	return copysignf(a < 0.625f ? p : large, x);
 }
 
 /* 1 / (1 + exp(-x)), and never the exp of a large number. */
@@ -136,11 +121,12 @@ static inline struct fast_quotient fast_tanh_quotient(float x)
 	return (struct fast_quotient){ in * n, d };
 }
 
-static inline float fast_tanh_rough(float x)
+static inline float fast_tanh(float x)
 {
 	const struct fast_quotient q = fast_tanh_quotient(x);
+	const float y = q.n / q.d;
 
-	return q.n / q.d;
+	return y > 1.0f ? 1.0f : y < -1.0f ? -1.0f : y;
 }
 
 #endif

@@ -413,7 +413,7 @@ LOOPS_INLINE T NAME(gelu_tanh)(T x, const T *p)
 	const T u = SQRT2_PI * (x + (T)0.044715 * x * x * x);
 
 	(void)p;
-	return (T)0.5 * x * (1 + FN(tanh_rough)(u));
+	return (T)0.5 * x * (1 + FN(tanh)(u));
 }
 
 LOOPS_INLINE T NAME(gelu_tanh_grad)(T dy, T x, const T *p)

@@ -22,7 +22,6 @@ LOOPS_INLINE float libm_sigmoidf(float x)
 #define libm_tanhf tanhf
 #define libm_erff erff
 #define libm_erf_roughf erff
-#define libm_tanh_roughf tanhf
 #define libm_expm1f expm1f
 #define libm_log1pf log1pf
 #define FN(x) libm_##x##f
@@ -47,7 +46,6 @@ LOOPS_INLINE double libm_sigmoid(double x)
 #define libm_tanh tanh
 #define libm_erf erf
 #define libm_erf_rough erf
-#define libm_tanh_rough tanh
 #define libm_expm1 expm1
 #define libm_log1p log1p
 

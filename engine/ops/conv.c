@@ -91,15 +91,6 @@ enum err_code conv_init(const struct conv_attrs *attrs, const struct shape *x,
 	return rc;
 }
 
-/* the shape of x that ConvGradData is told */
-static struct shape told_shape(const struct conv_attrs *attrs)
-{
-	struct shape x = { .rank = (unsigned)attrs->shape.n };
-
-	memcpy(x.dim, attrs->shape.v, x.rank * sizeof(x.dim[0]));
-	return x;
-}
-
 void conv_lay_down(struct window *w)
 {
 	int64_t *const list[] = { w->in,       w->out,	 w->kernel, w->stride,
@@ -134,7 +125,7 @@ void conv_query(const struct kernel_query *query, struct conv *ret)
 			rc = conv_init(&back.attrs, &back.y, second, first, ret,
 				       NULL);
 	} else if (!strcmp(query->op->name, "ConvGradData")) {
-		x = told_shape(attrs);
+		x = shape_of(attrs->shape.v, attrs->shape.n);
 		rc = conv_init(attrs, &x, second, first, ret, NULL);
 	} else {
 		rc = conv_init(attrs, second, NULL, first, ret, NULL);
@@ -248,7 +239,7 @@ static enum err_code grad_data_infer(struct infer *infer, struct err *err)
 			       "attribute 'shape': expected 3 to %d extents, "
 			       "got %zu",
 			       2 + WINDOW_DIMS, attrs->shape.n);
-	x = told_shape(attrs);
+	x = shape_of(attrs->shape.v, attrs->shape.n);
 	rc = shape_check(&x, "attribute 'shape'", err);
 	if (!rc)
 		rc = conv_init(attrs, &x, &infer->in[1].shape,

@@ -53,7 +53,7 @@ static enum err_code plain_x(const struct conv_blocked_attrs *attrs,
 			       (long long)attrs->conv.group);
 	channels = w->dim[1] * attrs->conv.group;
 	*ret = blocked_plain(x, channels);
-	if (x->dim[x->rank - 1] == attrs->lanes &&
+	if (attrs->lanes > 0 && x->dim[x->rank - 1] == attrs->lanes &&
 	    x->dim[1] == blocked_count(channels, attrs->lanes))
 		return ERR_NONE;
 	return infer_fail(err,

@@ -234,6 +234,7 @@ static enum err_code prepare(const struct kernel_query *query,
 	    (size_t)(d->group_blocks * d->g.conv.window.kernel[1] * d->padded *
 		     d->g.lanes) *
 	    sizeof(float);
+	ret->pack_bytes = pack_size(d->w);
 	ret->state = d;
 	return ERR_NONE;
 }

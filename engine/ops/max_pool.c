@@ -151,14 +151,6 @@ static void global_run(const struct kernel_call *call, unsigned slice,
 	}
 }
 
-static struct shape told_shape(const struct pool_attrs *attrs)
-{
-	struct shape x = { .rank = (unsigned)attrs->shape.n };
-
-	memcpy(x.dim, attrs->shape.v, x.rank * sizeof(x.dim[0]));
-	return x;
-}
-
 /* Where window o of plane i has its largest, as a place in the plane; -1:
  * nowhere, or no place of it (a fault). */
 static int64_t place_of(const struct kernel_call *call,
@@ -207,7 +199,8 @@ static void grad_plane_f64(const struct kernel_call *call,
 static void grad_run(const struct kernel_call *call, unsigned slice,
 		     void *scratch)
 {
-	const struct shape x = told_shape(call->query->attrs);
+	const struct pool_attrs *attrs = call->query->attrs;
+	const struct shape x = shape_of(attrs->shape.v, attrs->shape.n);
 	const size_t size = dtype_info(call->query->in[0].type.elem)->size;
 	struct window win;
 	int64_t first, last;
@@ -315,7 +308,7 @@ static enum err_code grad_infer(struct infer *infer, struct err *err)
 			       "attribute 'shape': expected 3 to %d extents, "
 			       "got %zu",
 			       2 + WINDOW_DIMS, attrs->shape.n);
-	x = told_shape(attrs);
+	x = shape_of(attrs->shape.v, attrs->shape.n);
 	rc = shape_check(&x, "attribute 'shape'", err);
 	if (!rc)
 		rc = window_init(&attrs->window, &attrs->window.kernel_shape,
