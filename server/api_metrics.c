@@ -4,6 +4,7 @@
 #include "server/api_jobs.h"
 #include "server/metrics.h"
 #include "server/metrics_jobs.h"
+#include "server/metrics_life.h"
 #include "server/metrics_text.h"
 #include "server/model_cache.h"
 #include "server/server_priv.h"
@@ -277,6 +278,7 @@ enum err_code api_metrics(struct api_request *request, struct err *err)
 		metrics_write(context->metrics, body);
 		write_families(body, &rows);
 		write_packs(body, context->models);
+		metrics_life_write(context->models, body);
 		write_failures(body, &rows);
 		write_histograms(body, &rows);
 		if (context->jobs)

@@ -18,6 +18,7 @@ enum err_code model_cache_create(const struct model_cache_options *options,
 	if (!cache)
 		return err_set(err, ERR_NO_MEMORY, "model cache: no memory");
 	cache->options = *options;
+	histogram_init(&cache->swaps, &histogram_run_times);
 	(void)pthread_mutex_init(&cache->loading, NULL);
 	(void)pthread_mutex_init(&cache->lock, NULL);
 	(void)pthread_mutex_init(&cache->poll_lock, NULL);
@@ -397,4 +398,9 @@ void model_cache_list_free(struct model_row *rows, size_t n)
 void model_cache_packs(struct model_cache *cache, struct pack_stats *ret)
 {
 	pack_store_stats(repository_packs(cache->options.repository), ret);
+}
+
+const struct histogram *model_cache_swaps(const struct model_cache *cache)
+{
+	return &cache->swaps;
 }

@@ -65,6 +65,9 @@ MUST_USE enum err_code model_cache_start(struct model_cache *cache,
 /** Stops polling, refuses new requests and ends those that wait. */
 void model_cache_stop(struct model_cache *cache);
 
+/** For a thread that does nothing but load: it stands back behind those that
+ * serve, for good. */
+void model_cache_stand_back(void);
 /** Loads what the version policy says, at once. The error is that of the
  * newest version that failed. */
 MUST_USE enum err_code model_cache_load(struct model_cache *cache,
@@ -94,6 +97,8 @@ MUST_USE enum err_code model_cache_list(struct model_cache *cache,
 					struct model_row **ret_rows,
 					size_t *ret_n, struct err *err);
 void model_cache_list_free(struct model_row *rows, size_t n);
+/** How long each swap took, in ns. */
+const struct histogram *model_cache_swaps(const struct model_cache *cache);
 struct pack_stats;
 /** Of all models' constants. */
 void model_cache_packs(struct model_cache *cache, struct pack_stats *ret);

@@ -39,6 +39,7 @@ struct model_cache {
 	struct model_entry **entry; /* by name */
 	size_t n, cap;
 	bool is_stopped;
+	struct histogram swaps; /* ns that requests could not find a model */
 
 	pthread_t poller;
 	bool is_polling;

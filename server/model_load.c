@@ -1,8 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include <sys/resource.h>
+#include <unistd.h>
+
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/mem.h"
 #include "server/model_cache_priv.h"
+
+enum { NICE = 10 };
 
 /* A load of one model: its slots as they will be. */
 struct load {
@@ -10,7 +15,7 @@ struct load {
 	struct model_entry *entry;
 	struct model_config config;
 	struct model_slot *slot; /* new ones */
-	size_t n;
+	size_t n, n_loaded;
 	enum err_code rc; /* of the newest version that failed */
 	struct err err;
 };
@@ -20,12 +25,23 @@ static enum err_code no_memory(const char *name, struct err *err)
 	return err_set(err, ERR_NO_MEMORY, "model '%s': out of memory", name);
 }
 
-/* Exchanges the slots of an entry; the old ones are let go outside the lock,
- * as the last user of a model frees it. */
-static void swap_slots(struct model_cache *cache, struct model_entry *entry,
-		       struct model_slot *slots, size_t n)
+static bool holds(const struct model_slot *slots, size_t n,
+		  const struct served_model *model)
 {
+	for (size_t i = 0; i < n; i++)
+		if (slots[i].model == model)
+			return true;
+	return false;
+}
+
+/* Exchanges the slots of an entry, and says how long that took; the old ones
+ * are let go outside the lock, as the last user of a model frees it. */
+static int64_t swap_slots(struct model_cache *cache, struct model_entry *entry,
+			  struct model_slot *slots, size_t n)
+{
+	const int64_t start = clock_monotonic_ns();
 	struct model_slot *old;
+	int64_t ns;
 	size_t n_old;
 
 	(void)pthread_mutex_lock(&cache->lock);
@@ -34,9 +50,16 @@ static void swap_slots(struct model_cache *cache, struct model_entry *entry,
 	entry->slot = slots;
 	entry->n = n;
 	(void)pthread_mutex_unlock(&cache->lock);
-	for (size_t i = 0; i < n_old; i++)
+	ns = clock_monotonic_ns() - start;
+	for (size_t i = 0; i < n_old; i++) {
+		if (!holds(slots, n, old[i].model)) {
+			served_model_retire(old[i].model);
+			old[i].model = NULL;
+		}
 		model_slot_finish(&old[i]);
+	}
 	mem_free(old);
+	return ns;
 }
 
 /* A slot that shares what the old one of that version holds. */
@@ -57,11 +80,26 @@ static struct model_slot share(const struct model_entry *entry, int64_t version)
 	return slot;
 }
 
+/* The one whose place a new version takes: the newest that serves. */
+static const struct served_model *model_before(const struct load *load)
+{
+	for (size_t i = load->entry->n; i-- > 0;)
+		if (load->entry->slot[i].model)
+			return load->entry->slot[i].model;
+	return NULL;
+}
+
 static enum err_code build(struct load *load, int64_t version,
 			   struct model_stats *stats,
 			   struct served_model **ret_model, struct err *err)
 {
 	const struct model_cache_options *options = &load->cache->options;
+	const struct served_model_source source = {
+		.config = &load->config,
+		.serving = options->serving,
+		.stats = stats,
+		.before = model_before(load),
+	};
 	struct package *package;
 	enum err_code rc;
 
@@ -69,8 +107,7 @@ static enum err_code build(struct load *load, int64_t version,
 			     &package, err);
 	if (rc)
 		return rc;
-	return served_model_create(package, &load->config, options->serving,
-				   stats, ret_model, err);
+	return served_model_create(package, &source, ret_model, err);
 }
 
 static void note_failure(struct load *load, struct model_slot *slot,
@@ -135,11 +172,17 @@ static void load_slot(struct load *load, struct model_slot *slot)
 		slot->stats = model_stats_ref(model->stats);
 	slot->state = MODEL_READY;
 	model_slot_explain(slot, "");
+	load->n_loaded++;
 	log_write(LOG_LEVEL_INFO, "models",
-		  "model '%s' version %lld is ready after %lld ms%s",
+		  "model '%s' version %lld is ready after %lld ms%s%s, %u "
+		  "plans made beside",
 		  load->entry->name, (long long)slot->version,
 		  (long long)(clock_monotonic_ns() - start) / 1000000,
-		  model->max_batch ? ", batching" : "");
+		  model->max_batch ? ", batching" : "",
+		  model->is_weights_only ? ", other weights for a graph that "
+					   "is served"
+					 : "",
+		  model->n_followed);
 }
 
 /* The versions to serve (what somebody chose as the default stays, however many
@@ -184,17 +227,25 @@ static enum err_code show_loading(struct load *load, struct err *err)
 	for (size_t i = 0; i < load->n; i++)
 		if (!load->slot[i].model)
 			shown[n++] = share(load->entry, load->slot[i].version);
-	swap_slots(load->cache, load->entry, shown, n);
+	(void)swap_slots(load->cache, load->entry, shown, n);
 	return ERR_NONE;
 }
 
 static void load_slots(struct load *load)
 {
+	int64_t ns;
+
 	for (size_t i = 0; i < load->n; i++)
 		load_slot(load, &load->slot[i]);
-	swap_slots(load->cache, load->entry, load->slot, load->n);
+	ns = swap_slots(load->cache, load->entry, load->slot, load->n);
 	load->slot = NULL;
 	load->n = 0;
+	if (!load->n_loaded)
+		return;
+	histogram_observe(&load->cache->swaps, (uint64_t)ns);
+	log_write(LOG_LEVEL_INFO, "models",
+		  "model '%s': what was loaded took over within %lld us",
+		  load->entry->name, (long long)ns / 1000);
 }
 
 static struct model_entry *add_entry(struct model_cache *cache,
@@ -222,7 +273,7 @@ static enum err_code refuse_all(struct load *load,
 		return rc;
 	for (size_t i = 0; i < load->n; i++)
 		note_failure(load, &load->slot[i], why);
-	swap_slots(load->cache, load->entry, load->slot, load->n);
+	(void)swap_slots(load->cache, load->entry, load->slot, load->n);
 	load->slot = NULL;
 	load->n = 0;
 	*err = *why;
@@ -309,6 +360,13 @@ enum err_code model_load_listed(struct model_cache *cache,
 	return rc;
 }
 
+void model_cache_stand_back(void)
+{
+	/* Linux takes a thread's id here; where it does not want to, a load
+	 * takes its full share */
+	(void)setpriority(PRIO_PROCESS, (id_t)gettid(), NICE);
+}
+
 void model_unload_entry(struct model_cache *cache, struct model_entry *entry)
 {
 	for (size_t i = 0; i < entry->n; i++) {
@@ -322,7 +380,7 @@ void model_unload_entry(struct model_cache *cache, struct model_entry *entry)
 		slot->stamp = 0;
 		model_slot_explain(slot, "unloaded");
 		(void)pthread_mutex_unlock(&cache->lock);
-		served_model_unref(model);
+		served_model_retire(model);
 	}
 	log_write(LOG_LEVEL_INFO, "models", "model '%s' is unloaded",
 		  entry->name);

@@ -94,6 +94,7 @@ void *model_poll_run(void *arg)
 	struct arena *arena = arena_create(LISTING_BYTES_MAX);
 
 	(void)pthread_setname_np(pthread_self(), "model-poll");
+	model_cache_stand_back();
 	while (arena && wait_poll(cache)) {
 		struct err err;
 

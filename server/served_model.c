@@ -3,9 +3,10 @@
 
 #include "base/clock.h"
 #include "base/mem.h"
+#include "engine/graph_alike.h"
 #include "server/limit.h"
 
-enum { WARM_RUNS = 3, PLANS = 64 };
+enum { WARM_RUNS = 3, PLANS = 64, RETIRE_MS = 200 };
 #define WARM_BYTES_MAX ((size_t)256 << 20)
 
 struct served_model *served_model_ref(struct served_model *model)
@@ -24,6 +25,17 @@ void served_model_unref(struct served_model *model)
 	package_unref(model->package);
 	model_stats_unref(model->stats);
 	mem_free(model);
+}
+
+void served_model_retire(struct served_model *model)
+{
+	for (int i = 0; model && i < RETIRE_MS; i++) {
+		if (atomic_load_explicit(&model->refs, memory_order_acquire) ==
+		    1)
+			break;
+		clock_sleep_ms(1);
+	}
+	served_model_unref(model);
 }
 
 /* --- the first runs --- */
@@ -143,10 +155,22 @@ static enum err_code make_batcher(struct served_model *model,
 	return batcher_create(&options, &model->batcher, err);
 }
 
-static enum err_code build(struct served_model *model,
-			   const struct model_config *config,
-			   struct serving *serving, struct err *err)
+static void follow(struct served_model *model,
+		   const struct served_model *before)
 {
+	if (!before)
+		return;
+	model->is_weights_only =
+	    graph_alike(before->package->graph, model->package->graph);
+	model->n_followed = plan_cache_follow(model->plans, before->plans);
+}
+
+static enum err_code build(struct served_model *model,
+			   const struct served_model_source *source,
+			   struct err *err)
+{
+	const struct model_config *config = source->config;
+	struct serving *serving = source->serving;
 	const struct pass_switch passes =
 	    pass_switch_merge(serving->passes, config->passes);
 	const struct plan_cache_options options = {
@@ -176,14 +200,16 @@ static enum err_code build(struct served_model *model,
 			       model->package->name);
 	rc = warm(model, arena, err);
 	arena_destroy(arena);
+	if (!rc)
+		follow(model, source->before);
 	model->load_ns = clock_monotonic_ns() - start;
 	return rc;
 }
 
-enum err_code
-served_model_create(struct package *package, const struct model_config *config,
-		    struct serving *serving, struct model_stats *stats,
-		    struct served_model **ret_model, struct err *err)
+enum err_code served_model_create(struct package *package,
+				  const struct served_model_source *source,
+				  struct served_model **ret_model,
+				  struct err *err)
 {
 	struct served_model *model = mem_zero(sizeof(*model));
 	enum err_code rc;
@@ -196,8 +222,9 @@ served_model_create(struct package *package, const struct model_config *config,
 	model->package = package;
 	(void)snprintf(model->version, sizeof(model->version), "%lld",
 		       (long long)package->version);
-	model->stats = stats ? model_stats_ref(stats) : model_stats_create();
-	rc = model->stats ? build(model, config, serving, err)
+	model->stats = source->stats ? model_stats_ref(source->stats)
+				     : model_stats_create();
+	rc = model->stats ? build(model, source, err)
 			  : err_set(err, ERR_NO_MEMORY,
 				    "model '%s': out of memory", package->name);
 	if (rc) {

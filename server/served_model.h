@@ -31,18 +31,32 @@ struct served_model {
 	unsigned max_batch; /**< 0: does not batch */
 	unsigned n_instances;
 	int64_t max_queue_delay_us;
-	int64_t load_ns; /**< what planning and warming took */
+	int64_t load_ns;      /**< what planning and warming took */
+	bool is_weights_only; /**< the graph of the one before it */
+	unsigned n_followed;  /**< plans made for what that one ran */
 	char version[24];
 };
 
-/** Takes the package, also on failure; stats are shared (NULL: new ones).
- * Plans for one row and runs it where the shapes are known. */
+struct served_model_source {
+	const struct model_config *config;
+	struct serving *serving;
+	struct model_stats *stats; /**< shared; NULL: new ones */
+	/** Whose place it takes; NULL: nobody's. */
+	const struct served_model *before;
+};
+
+/** Takes the package, also on failure. Plans for one row and runs it where the
+ * shapes are known, and makes every plan that `before` has, so that no request
+ * waits for one. */
 MUST_USE enum err_code
-served_model_create(struct package *package, const struct model_config *config,
-		    struct serving *serving, struct model_stats *stats,
+served_model_create(struct package *package,
+		    const struct served_model_source *source,
 		    struct served_model **ret_model, struct err *err);
 struct served_model *served_model_ref(struct served_model *model);
 /** NULL is fine. */
 void served_model_unref(struct served_model *model);
+/** The same, but waits for a moment until it is the last one, so that no
+ * request pays for what goes. For threads that have time. */
+void served_model_retire(struct served_model *model);
 
 #endif
