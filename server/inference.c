@@ -34,21 +34,29 @@ static enum err_code parse_version(const char *name, const char *text,
 		       name, text);
 }
 
+enum err_code inference_find_model(struct api_request *request,
+				   const char *name, const char *version,
+				   struct served_model **ret_model,
+				   struct err *err)
+{
+	int64_t number;
+	enum err_code rc = parse_version(name, version, &number, err);
+
+	return rc ? rc
+		  : model_cache_find(request->context->models, name, number,
+				     ret_model, err);
+}
+
 enum err_code inference_begin(struct api_request *request, const char *name,
 			      const char *version,
 			      struct inference **ret_inference, struct err *err)
 {
 	struct served_model *model;
-	int64_t number;
-	enum err_code rc;
+	enum err_code rc =
+	    inference_find_model(request, name, version, &model, err);
 
-	rc = parse_version(name, version, &number, err);
-	if (!rc)
-		rc = model_cache_find(request->context->models, name, number,
-				      &model, err);
-	if (rc)
-		return rc;
-	return inference_begin_with(request, model, ret_inference, err);
+	return rc ? rc
+		  : inference_begin_with(request, model, ret_inference, err);
 }
 
 static bool alloc_tensors(struct inference *inference, struct arena *arena)
@@ -252,6 +260,9 @@ enum err_code inference_run(struct inference *inference, api_handler *answer,
 	call->output = inference->output;
 	call->is_wanted = inference->is_wanted;
 	call->arena = request->arena;
+	call->priority = model_config_priority(
+	    inference->model->priority_levels,
+	    inference->model->default_priority, inference->priority);
 	call->deadline_ns = request->deadline_ns;
 	call->is_abandoned = &request->is_abandoned;
 	call->done = done;

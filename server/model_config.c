@@ -32,6 +32,33 @@ static const struct field file_fields[] = {
 	  .kind = FIELD_INT,
 	  .offset = offsetof(struct file, config.max_queue_size),
 	  .max = 1e6 },
+	{ .name = "preferred_batch_sizes",
+	  .help = "rows that close a batch at once, though it is not full",
+	  .kind = FIELD_INTS,
+	  .offset = offsetof(struct file, config.preferred_batch_sizes),
+	  .min = 1,
+	  .max = BATCHER_MAX_BATCH },
+	{ .name = "latency_objective_us",
+	  .help = "what 19 of 20 requests should stay below; tunes the delay "
+		  "while it runs; 0: it stays",
+	  .kind = FIELD_INT,
+	  .offset = offsetof(struct file, config.latency_objective_us),
+	  .max = 60e6 },
+	{ .name = "priority_levels",
+	  .help = "of requests, 1 is first; 0: all are equal",
+	  .kind = FIELD_INT,
+	  .offset = offsetof(struct file, config.priority_levels),
+	  .max = BATCHER_PRIORITIES },
+	{ .name = "default_priority",
+	  .help = "of a request that says none; 0: the middle one",
+	  .kind = FIELD_INT,
+	  .offset = offsetof(struct file, config.default_priority),
+	  .max = BATCHER_PRIORITIES },
+	{ .name = "pad_inputs",
+	  .help = "inputs whose lengths may differ within a run, and what "
+		  "they are filled up with",
+	  .kind = FIELD_DOC,
+	  .offset = offsetof(struct file, config.pad_inputs) },
 	{ .name = "version_policy",
 	  .help = "which versions are served",
 	  .kind = FIELD_DOC,
@@ -65,6 +92,32 @@ static const struct field policy_fields[] = {
 /* Read elsewhere: labels by the package, rollout by the rollout. */
 static const char *const others[] = { "labels", "rollout", NULL };
 
+static enum err_code check(const struct model_config *config, struct err *err)
+{
+	const struct field_ints *sizes = &config->preferred_batch_sizes;
+
+	if (sizes->n > BATCHER_PREFERRED)
+		return err_set(err, ERR_INVALID,
+			       "config.yaml: preferred_batch_sizes: %zu of "
+			       "them; there may be %d",
+			       sizes->n, BATCHER_PREFERRED);
+	for (size_t i = 0; i < sizes->n; i++)
+		if (sizes->v[i] > config->max_batch_size ||
+		    (i && sizes->v[i] <= sizes->v[i - 1]))
+			return err_set(err, ERR_INVALID,
+				       "config.yaml: preferred_batch_sizes: "
+				       "expected ascending sizes up to "
+				       "max_batch_size, %lld",
+				       (long long)config->max_batch_size);
+	if (config->default_priority > config->priority_levels)
+		return err_set(err, ERR_INVALID,
+			       "config.yaml: default_priority %lld is beyond "
+			       "the %lld priority_levels",
+			       (long long)config->default_priority,
+			       (long long)config->priority_levels);
+	return ERR_NONE;
+}
+
 enum err_code model_config_read(const struct doc *doc, const char *name,
 				struct arena *arena,
 				struct model_config *ret_config,
@@ -82,10 +135,23 @@ enum err_code model_config_read(const struct doc *doc, const char *name,
 	for (size_t i = 0; i < file.passes.n && !rc; i++)
 		rc = pass_switch_parse(file.passes.v[i], &file.config.passes,
 				       err);
+	if (!rc)
+		rc = check(&file.config, err);
 	if (rc)
 		return err_prefix(err, "model '%s'", name);
 	*ret_config = file.config;
 	return ERR_NONE;
+}
+
+unsigned model_config_priority(int64_t levels, int64_t def, uint64_t priority)
+{
+	if (!levels)
+		return 0;
+	if (!priority)
+		priority = (uint64_t)(def ? def : (levels + 1) / 2);
+	if (priority > (uint64_t)levels)
+		priority = (uint64_t)levels;
+	return (unsigned)(priority - 1);
 }
 
 bool model_config_serves(const struct model_config *config,

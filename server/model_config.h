@@ -6,6 +6,11 @@
  *	max_queue_delay_us: 0    # how long the first row may wait for others
  *	instances: 0             # runs at the same time; 0: the thread budget
  *	max_queue_size: 0        # requests that wait; 0: 4 x batch x instances
+ *	preferred_batch_sizes: [8, 16]  # sizes that close a batch at once
+ *	latency_objective_us: 0  # tunes the delay while it runs; 0: it stays
+ *	priority_levels: 0       # of requests, 1 is first; 0: all are equal
+ *	default_priority: 0      # of one that says none; 0: the middle
+ *	pad_inputs: {ids: 0}     # lengths that may differ within a run
  *	version_policy:          # which versions are served
  *	  latest: 2              # or specific: [1, 3], or all: true
  *	passes: [-gelu_erf]      # graph passes off: engine/passes/
@@ -24,6 +29,9 @@ struct doc;
 
 struct model_config {
 	int64_t max_batch_size, max_queue_delay_us, instances, max_queue_size;
+	int64_t latency_objective_us, priority_levels, default_priority;
+	struct field_ints preferred_batch_sizes; /**< ascending */
+	const struct doc *pad_inputs;		 /**< NULL: none */
 	int64_t latest; /**< how many; when neither of the others is given */
 	bool all;
 	struct field_ints specific;
@@ -35,6 +43,8 @@ MUST_USE enum err_code model_config_read(const struct doc *doc,
 					 const char *name, struct arena *arena,
 					 struct model_config *ret_config,
 					 struct err *err);
+/** Level of a request that says `priority` (0: nothing), 0 is first. */
+unsigned model_config_priority(int64_t levels, int64_t def, uint64_t priority);
 /** Whether version number i of n (ascending) is one to serve. */
 bool model_config_serves(const struct model_config *config,
 			 const int64_t *version, size_t n, size_t i);

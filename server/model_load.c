@@ -2,18 +2,22 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
+#include "base/buf.h"
 #include "base/clock.h"
+#include "base/json_write.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "base/str.h"
 #include "server/model_cache_priv.h"
 
-enum { NICE = 10 };
+enum { NICE = 10, CONFIG_BYTES_MAX = 4 << 20 };
 
 /* A load of one model: its slots as they will be. */
 struct load {
 	struct model_cache *cache;
 	struct model_entry *entry;
 	struct model_config config;
+	uint64_t config_stamp;
 	struct model_slot *slot; /* new ones */
 	size_t n, n_loaded;
 	enum err_code rc; /* of the newest version that failed */
@@ -130,17 +134,43 @@ static void note_failure(struct load *load, struct model_slot *slot,
 	log_write(LOG_LEVEL_WARNING, "models", "not served: %s", err->msg);
 }
 
-/* A version is loaded anew when its files have changed, or how it is served. */
-static uint64_t mix_config(uint64_t stamp, const struct model_config *config)
+/* FNV-1a, 64 bits */
+static uint64_t mix(uint64_t hash, const void *bytes, size_t n)
 {
-	const int64_t number[] = {
-		config->max_batch_size,	     config->max_queue_delay_us,
-		config->instances,	     config->max_queue_size,
-		(int64_t)config->passes.off, (int64_t)config->passes.on
-	};
+	const unsigned char *byte = bytes;
 
-	for (size_t i = 0; i < sizeof(number) / sizeof(number[0]); i++)
-		stamp = (stamp ^ (uint64_t)number[i]) * 0x100000001b3u;
+	for (size_t i = 0; i < n; i++)
+		hash = (hash ^ byte[i]) * 0x100000001b3u;
+	return hash;
+}
+
+/* Of what config.yaml says; `all` is false where only what a loaded version
+ * depends on counts. */
+static uint64_t stamp_of_config(const struct doc *config, bool all)
+{
+	static const char *const apart[] = { "version_policy", "labels",
+					     "rollout" };
+	uint64_t stamp = 0xcbf29ce484222325u;
+	struct buf text;
+
+	buf_init(&text, CONFIG_BYTES_MAX);
+	for (const struct doc *row = config ? config->first : NULL; row;
+	     row = row->next) {
+		struct json_writer w;
+		bool counts = row->key != NULL;
+
+		for (size_t i = 0; !all && i < sizeof(apart) / sizeof(*apart);
+		     i++)
+			counts = counts && !str_equal(row->key, apart[i]);
+		if (!counts)
+			continue;
+		buf_reset(&text);
+		json_write_init(&w, &text);
+		json_write_doc(&w, NULL, row);
+		stamp = mix(stamp, row->key, strlen(row->key));
+		stamp = mix(stamp, text.data, text.len);
+	}
+	buf_finish(&text);
 	return stamp;
 }
 
@@ -156,7 +186,8 @@ static void load_slot(struct load *load, struct model_slot *slot)
 
 	rc = repository_stamp(repository, load->entry->name, slot->version,
 			      &stamp, &err);
-	stamp = mix_config(stamp, &load->config);
+	/* anew when its files have changed, or how it is served */
+	stamp ^= load->config_stamp;
 	if (!rc && slot->model && stamp == slot->stamp && !slot->reason)
 		return;
 	if (!rc)
@@ -298,6 +329,7 @@ static enum err_code load_with(struct load *load, struct arena *arena,
 	struct err why;
 	enum err_code rc;
 
+	load->config_stamp = stamp_of_config(listed->config, false);
 	if (read_config(load, arena, listed, &why))
 		return refuse_all(load, listed, &why, err);
 	rc = make_slots(load, listed, err);
@@ -314,15 +346,16 @@ static enum err_code load_with(struct load *load, struct arena *arena,
 uint64_t model_stamp_of(struct repository *repository,
 			const struct repository_model *listed)
 {
-	uint64_t stamp = listed->n_versions + 1;
+	uint64_t stamp = stamp_of_config(listed->config, true);
 
+	stamp = mix(stamp, &listed->n_versions, sizeof(listed->n_versions));
 	for (size_t i = 0; i < listed->n_versions; i++) {
 		uint64_t one = 0;
 
 		if (repository_stamp(repository, listed->name,
 				     listed->version[i], &one, NULL))
 			one = 1;
-		stamp = (stamp ^ one) * 0x100000001b3u;
+		stamp = mix(stamp, &one, sizeof(one));
 	}
 	return stamp;
 }

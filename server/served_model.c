@@ -4,6 +4,7 @@
 #include "base/clock.h"
 #include "base/mem.h"
 #include "engine/graph_alike.h"
+#include "server/batch_pad.h"
 #include "server/limit.h"
 
 enum { WARM_RUNS = 3, PLANS = 64, RETIRE_MS = 200 };
@@ -21,6 +22,7 @@ void served_model_unref(struct served_model *model)
 						memory_order_acq_rel) != 1)
 		return;
 	batcher_unref(model->batcher);
+	batch_pad_destroy(model->pad);
 	plan_cache_destroy(model->plans);
 	package_unref(model->package);
 	model_stats_unref(model->stats);
@@ -138,7 +140,10 @@ static enum err_code make_batcher(struct served_model *model,
 		.n_instances = instances < 2 ? 2 : instances,
 		.max_queued = (unsigned)config->max_queue_size,
 		.max_delay_ns = config->max_queue_delay_us * 1000,
+		.objective_ns = config->latency_objective_us * 1000,
+		.n_preferred = config->preferred_batch_sizes.n,
 	};
+	enum err_code rc = ERR_NONE;
 
 	/* one instance more than the budget costs memory only when two
 	 * connections ask at the same moment */
@@ -152,6 +157,16 @@ static enum err_code make_batcher(struct served_model *model,
 	model->max_batch = batches ? options.max_batch : 0;
 	model->n_instances = options.n_instances;
 	model->max_queue_delay_us = config->max_queue_delay_us;
+	model->priority_levels = config->priority_levels;
+	model->default_priority = config->default_priority;
+	for (size_t i = 0; i < options.n_preferred; i++)
+		options.preferred[i] = config->preferred_batch_sizes.v[i];
+	if (batches && config->pad_inputs)
+		rc = batch_pad_create(&model->package->signature,
+				      config->pad_inputs, &model->pad, err);
+	if (rc)
+		return err_prefix(err, "model '%s'", model->package->name);
+	options.pad = model->pad;
 	return batcher_create(&options, &model->batcher, err);
 }
 

@@ -27,10 +27,11 @@ struct served_model {
 	struct package *package;
 	struct plan_cache *plans;
 	struct batcher *batcher;
+	struct batch_pad *pad; /**< NULL: none */
 	struct model_stats *stats;
 	unsigned max_batch; /**< 0: does not batch */
 	unsigned n_instances;
-	int64_t max_queue_delay_us;
+	int64_t max_queue_delay_us, priority_levels, default_priority;
 	int64_t load_ns;      /**< what planning and warming took */
 	bool is_weights_only; /**< the graph of the one before it */
 	unsigned n_followed;  /**< plans made for what that one ran */
