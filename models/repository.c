@@ -2,6 +2,7 @@
 #include "models/repository_priv.h"
 
 #include <fcntl.h>
+#include <stdio.h>
 #include <sys/file.h>
 #include <unistd.h>
 
@@ -285,6 +286,28 @@ void repository_destroy(struct repository *repository)
 	mem_free(repository->bare_model);
 	pack_store_unref(repository->packs);
 	mem_free(repository);
+}
+
+const char *repository_dir(const struct repository *repository, size_t i)
+{
+	return i < repository->n_roots ? file_root_path(repository->root[i])
+				       : NULL;
+}
+
+bool repository_is_sealed(struct repository *repository, const char *model,
+			  int64_t version)
+{
+	char path[REPOSITORY_PATH_MAX], file[REPOSITORY_PATH_MAX + 32];
+	const struct file_root *root;
+	int fd;
+
+	if (repository_locate(repository, model, version, &root, path, NULL))
+		return false;
+	(void)snprintf(file, sizeof(file), "%s/manifest.json", path);
+	if (file_root_openat(root, file, 0, &fd, NULL))
+		return false;
+	(void)close(fd);
+	return true;
 }
 
 struct pack_store *repository_packs(const struct repository *repository)

@@ -3,8 +3,9 @@
  * What the batcher of a model does, and what could be set better.
  */
 #include "base/json_write.h"
+#include "server/api_demand.h"
 #include "server/api_handlers.h"
-#include "server/inference.h"
+#include "server/served_model.h"
 #include "server/server_priv.h"
 
 enum { FEW = 100, ADVICE_MAX = 256 };
@@ -226,8 +227,7 @@ enum err_code api_models_batcher(struct api_request *request, struct err *err)
 	char advice[ADVICE_MAX];
 	enum err_code rc;
 
-	rc = inference_find_model(request, request->param[0], version, &model,
-				  err);
+	rc = api_find_model(request, request->param[0], version, &model, err);
 	if (rc)
 		return rc;
 	read_figures(model, &f);

@@ -119,6 +119,12 @@ static void write_version(struct json_writer *w, const struct model_row *row,
 	if (*row->reason)
 		json_write_string(w, "reason", row->reason);
 	json_write_bool(w, "is_default", row->is_default);
+	json_write_array(w, "labels");
+	for (size_t i = 0; i < row->n_labels; i++)
+		json_write_string(w, NULL, row->label[i]);
+	json_write_array_end(w);
+	if (row->is_parked)
+		json_write_bool(w, "is_parked", true);
 	if (package) {
 		json_write_uint(w, "bytes", package->bytes);
 		json_write_int(w, "max_batch_size", row->model->max_batch);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "base/json_write.h"
 #include "base/str.h"
+#include "server/api_demand.h"
 #include "server/api_handlers.h"
 #include "server/codec_v2.h"
 #include "server/inference.h"
@@ -31,15 +32,8 @@ static enum err_code find_model(struct api_request *request,
 				struct served_model **ret_model,
 				struct err *err)
 {
-	const char *version = request->param[1];
-	int64_t number = 0;
-
-	if (version && (!str_parse_int64(version, &number) || number < 1))
-		return err_set(err, ERR_NOT_FOUND,
-			       "model '%.128s' has no version '%.32s'",
-			       request->param[0], version);
-	return model_cache_find(request->context->models, request->param[0],
-				number, ret_model, err);
+	return api_find_model(request, request->param[0], request->param[1],
+			      ret_model, err);
 }
 
 enum err_code api_v2_ready(struct api_request *request, struct err *err)

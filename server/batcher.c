@@ -195,7 +195,7 @@ static void run_joined(struct batcher *batcher, struct infer_call *first,
 	struct err err;
 	enum err_code rc;
 
-	for (unsigned i = 0; i < n; i++, call = call->next)
+	for (unsigned i = 0; call && i < n; i++, call = call->next)
 		parts[i] = (struct batch_part){ call, 0, call->rows };
 	rc = run_parts(batcher, parts, n, &err);
 	for (call = first; call; call = call->next) {

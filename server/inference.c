@@ -3,7 +3,7 @@
 
 #include "base/clock.h"
 #include "base/str.h"
-#include "server/model_cache.h"
+#include "server/api_demand.h"
 #include "server/server_priv.h"
 
 static enum err_code no_memory(struct err *err)
@@ -22,38 +22,12 @@ static void cleanup(struct api_request *request)
 	served_model_unref(inference->model);
 }
 
-static enum err_code parse_version(const char *name, const char *text,
-				   int64_t *ret_version, struct err *err)
-{
-	*ret_version = 0;
-	if (!text || (str_parse_int64(text, ret_version) && *ret_version > 0))
-		return ERR_NONE;
-	return err_set(err, ERR_NOT_FOUND,
-		       "model '%.128s' has no version '%.32s': versions are "
-		       "integers from 1 up",
-		       name, text);
-}
-
-enum err_code inference_find_model(struct api_request *request,
-				   const char *name, const char *version,
-				   struct served_model **ret_model,
-				   struct err *err)
-{
-	int64_t number;
-	enum err_code rc = parse_version(name, version, &number, err);
-
-	return rc ? rc
-		  : model_cache_find(request->context->models, name, number,
-				     ret_model, err);
-}
-
 enum err_code inference_begin(struct api_request *request, const char *name,
 			      const char *version,
 			      struct inference **ret_inference, struct err *err)
 {
 	struct served_model *model;
-	enum err_code rc =
-	    inference_find_model(request, name, version, &model, err);
+	enum err_code rc = api_find_model(request, name, version, &model, err);
 
 	return rc ? rc
 		  : inference_begin_with(request, model, ret_inference, err);
@@ -98,7 +72,7 @@ enum err_code inference_begin_with(struct api_request *request,
 	if (!alloc_tensors(inference, request->arena))
 		return no_memory(err);
 	*ret_inference = inference;
-	return ERR_NONE;
+	return api_admit(request, model->package->name, model->version, err);
 }
 
 static bool is_named(const struct signature_port *port, struct str name)

@@ -7,9 +7,25 @@
 void metrics_life_write(struct model_cache *models, struct buf *buf)
 {
 	static const char swap[] = "predictd_model_swap_seconds";
+	static const char memory[] = "predictd_models_memory_bytes";
+	static const char parked[] = "predictd_models_parked_total";
+	static const char demanded[] = "predictd_models_demanded_total";
+	uint64_t n_parked, n_demanded;
+	size_t bytes;
 
 	metrics_text_family(buf, swap, "histogram",
 			    "Time in which new versions took over, during "
 			    "which requests wait for the table of models.");
 	metrics_text_histogram(buf, swap, "", model_cache_swaps(models));
+	model_cache_memory(models, &bytes, &n_parked, &n_demanded);
+	metrics_text_family(buf, memory, "gauge",
+			    "Constants and runs of all models in memory: what "
+			    "the memory budget bounds.");
+	metrics_text_sample(buf, memory, "", (double)bytes);
+	metrics_text_family(buf, parked, "counter",
+			    "Models that were unloaded until somebody asks.");
+	metrics_text_count(buf, parked, "", n_parked);
+	metrics_text_family(buf, demanded, "counter",
+			    "Models that were loaded because somebody asked.");
+	metrics_text_count(buf, demanded, "", n_demanded);
 }

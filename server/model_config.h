@@ -11,11 +11,16 @@
  *	priority_levels: 0       # of requests, 1 is first; 0: all are equal
  *	default_priority: 0      # of one that says none; 0: the middle
  *	pad_inputs: {ids: 0}     # lengths that may differ within a run
+ *	rate_limit: 0            # requests a second; 0: no limit
+ *	rate_burst: 0            # at once; 0: what a second lets through
+ *	labels: {stable: 3}      # names of versions, which are served then
+ *	idle_timeout: 10m        # unloaded when nobody asks; 0: never
+ *	load_on_demand: false    # true: when somebody asks, not at start
  *	version_policy:          # which versions are served
  *	  latest: 2              # or specific: [1, 3], or all: true
  *	passes: [-gelu_erf]      # graph passes off: engine/passes/
  *
- * Ownership: plain data; specific versions live in the arena.
+ * Ownership: plain data; lists live in the arena.
  * Threads:   pure.
  */
 #ifndef SERVER_MODEL_CONFIG_H
@@ -27,22 +32,41 @@
 
 struct doc;
 
+/** A name for a version. */
+struct model_label {
+	const char *name;
+	int64_t version;
+};
+
+/** What the process says where config.yaml says nothing. */
+struct model_defaults {
+	int64_t max_batch_size, max_queue_delay_us;
+	double idle_timeout; /**< seconds */
+	bool load_on_demand;
+};
+
 struct model_config {
 	int64_t max_batch_size, max_queue_delay_us, instances, max_queue_size;
 	int64_t latency_objective_us, priority_levels, default_priority;
 	struct field_ints preferred_batch_sizes; /**< ascending */
 	const struct doc *pad_inputs;		 /**< NULL: none */
+	double idle_timeout;			 /**< seconds; 0: never */
+	double rate_limit, rate_burst;		 /**< requests; 0: none */
+	bool load_on_demand;
+	struct model_label *label; /**< [n_labels] */
+	size_t n_labels;
 	int64_t latest; /**< how many; when neither of the others is given */
 	bool all;
 	struct field_ints specific;
 	struct pass_switch passes; /**< over those of the process */
 };
 
-/** doc NULL: the defaults. `name` of the model begins messages. */
-MUST_USE enum err_code model_config_read(const struct doc *doc,
-					 const char *name, struct arena *arena,
-					 struct model_config *ret_config,
-					 struct err *err);
+/** doc NULL: the defaults (defaults NULL: those above). `name` of the model
+ * begins messages. */
+MUST_USE enum err_code
+model_config_read(const struct doc *doc, const char *name,
+		  const struct model_defaults *defaults, struct arena *arena,
+		  struct model_config *ret_config, struct err *err);
 /** Level of a request that says `priority` (0: nothing), 0 is first. */
 unsigned model_config_priority(int64_t levels, int64_t def, uint64_t priority);
 /** Whether version number i of n (ascending) is one to serve. */

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include <malloc.h>
 #include <sys/resource.h>
 #include <unistd.h>
 
@@ -20,6 +21,7 @@ struct load {
 	uint64_t config_stamp;
 	struct model_slot *slot; /* new ones */
 	size_t n, n_loaded;
+	bool is_wanted;	  /* somebody asks for it now */
 	enum err_code rc; /* of the newest version that failed */
 	struct err err;
 };
@@ -75,6 +77,7 @@ static struct model_slot share(const struct model_entry *entry, int64_t version)
 	if (!old)
 		return slot;
 	slot.stamp = old->stamp;
+	slot.file_stamp = old->file_stamp;
 	if (old->stats)
 		slot.stats = model_stats_ref(old->stats);
 	if (old->model) {
@@ -186,6 +189,7 @@ static void load_slot(struct load *load, struct model_slot *slot)
 
 	rc = repository_stamp(repository, load->entry->name, slot->version,
 			      &stamp, &err);
+	slot->file_stamp = stamp;
 	/* anew when its files have changed, or how it is served */
 	stamp ^= load->config_stamp;
 	if (!rc && slot->model && stamp == slot->stamp && !slot->reason)
@@ -318,8 +322,52 @@ static enum err_code read_config(struct load *load, struct arena *arena,
 	if (listed->fault)
 		return err_set(err, ERR_INVALID, "model '%s': %s", listed->name,
 			       listed->fault);
-	return model_config_read(listed->config, listed->name, arena,
+	return model_config_read(listed->config, listed->name,
+				 &load->cache->options.defaults, arena,
 				 &load->config, err);
+}
+
+/* What the entry itself needs of the configuration. */
+static void take_settings(struct load *load)
+{
+	struct model_entry *entry = load->entry;
+
+	(void)pthread_mutex_lock(&load->cache->lock);
+	model_entry_set_labels(entry, load->config.label,
+			       load->config.n_labels);
+	rate_set(&entry->rate, load->config.rate_limit,
+		 load->config.rate_burst);
+	entry->idle_ns = (int64_t)(load->config.idle_timeout * 1e9);
+	(void)pthread_mutex_unlock(&load->cache->lock);
+}
+
+/* Whether nobody needs the model now: it was parked, or comes up for the first
+ * time and is to wait, or does not fit. */
+static bool may_park(const struct load *load)
+{
+	const struct model_cache *cache = load->cache;
+
+	if (load->is_wanted || model_entry_is_loaded(load->entry))
+		return false;
+	return load->entry->is_parked || load->config.load_on_demand ||
+	       (cache->options.budget &&
+		model_park_bytes(load->cache) > cache->options.budget);
+}
+
+static void park_slots(struct load *load)
+{
+	for (size_t i = 0; i < load->n; i++) {
+		load->slot[i].state = MODEL_UNAVAILABLE;
+		model_slot_explain(&load->slot[i],
+				   "not loaded yet; the first request loads "
+				   "it");
+	}
+	(void)swap_slots(load->cache, load->entry, load->slot, load->n);
+	load->slot = NULL;
+	load->n = 0;
+	(void)pthread_mutex_lock(&load->cache->lock);
+	load->entry->is_parked = true;
+	(void)pthread_mutex_unlock(&load->cache->lock);
 }
 
 static enum err_code load_with(struct load *load, struct arena *arena,
@@ -332,7 +380,12 @@ static enum err_code load_with(struct load *load, struct arena *arena,
 	load->config_stamp = stamp_of_config(listed->config, false);
 	if (read_config(load, arena, listed, &why))
 		return refuse_all(load, listed, &why, err);
+	take_settings(load);
 	rc = make_slots(load, listed, err);
+	if (!rc && may_park(load)) {
+		park_slots(load);
+		return ERR_NONE;
+	}
 	if (!rc)
 		rc = show_loading(load, err);
 	if (rc)
@@ -369,11 +422,35 @@ static void note_stamp(struct model_cache *cache, struct model_entry *entry,
 	(void)pthread_mutex_unlock(&cache->lock);
 }
 
+/* What failed is tried again, later each time; what was loaded counts as
+ * asked for now. */
+static void note_end(struct model_cache *cache, struct model_entry *entry,
+		     bool has_failed)
+{
+	const int64_t now = clock_monotonic_ns();
+	int64_t ms =
+	    cache->options.retry_ms ? cache->options.retry_ms : MODEL_RETRY_MS;
+
+	(void)pthread_mutex_lock(&cache->lock);
+	if (model_entry_is_loaded(entry)) {
+		entry->is_parked = false;
+		entry->used_ns = now;
+	}
+	for (unsigned i = 0; i < entry->n_failures && ms < MODEL_RETRY_MAX_MS;
+	     i++)
+		ms *= 2;
+	if (ms > MODEL_RETRY_MAX_MS)
+		ms = MODEL_RETRY_MAX_MS;
+	entry->n_failures = has_failed ? entry->n_failures + 1 : 0;
+	entry->retry_ns = has_failed ? now + ms * 1000000 : 0;
+	(void)pthread_mutex_unlock(&cache->lock);
+}
+
 enum err_code model_load_listed(struct model_cache *cache,
 				const struct repository_model *listed,
-				struct err *err)
+				bool is_wanted, struct err *err)
 {
-	struct load load = { .cache = cache };
+	struct load load = { .cache = cache, .is_wanted = is_wanted };
 	struct arena *arena = arena_create(1 << 20);
 	enum err_code rc;
 
@@ -390,6 +467,8 @@ enum err_code model_load_listed(struct model_cache *cache,
 		model_slot_finish(&load.slot[i]);
 	mem_free(load.slot);
 	arena_destroy(arena);
+	note_end(cache, load.entry, rc != ERR_NONE);
+	model_park_some(cache, load.entry);
 	return rc;
 }
 
@@ -400,7 +479,8 @@ void model_cache_stand_back(void)
 	(void)setpriority(PRIO_PROCESS, (id_t)gettid(), NICE);
 }
 
-void model_unload_entry(struct model_cache *cache, struct model_entry *entry)
+void model_unload_entry(struct model_cache *cache, struct model_entry *entry,
+			const char *why)
 {
 	for (size_t i = 0; i < entry->n; i++) {
 		struct model_slot *slot = &entry->slot[i];
@@ -411,10 +491,10 @@ void model_unload_entry(struct model_cache *cache, struct model_entry *entry)
 		slot->model = NULL;
 		slot->state = MODEL_UNAVAILABLE;
 		slot->stamp = 0;
-		model_slot_explain(slot, "unloaded");
+		model_slot_explain(slot, why);
 		(void)pthread_mutex_unlock(&cache->lock);
 		served_model_retire(model);
 	}
-	log_write(LOG_LEVEL_INFO, "models", "model '%s' is unloaded",
-		  entry->name);
+	(void)malloc_trim(0);
+	log_write(LOG_LEVEL_INFO, "models", "model '%s': %s", entry->name, why);
 }

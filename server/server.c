@@ -4,6 +4,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "server/api_demand.h"
 #include "server/auth.h"
 #include "server/http.h"
 #include "server/http_listen.h"
@@ -47,6 +48,7 @@ static size_t body_max(const struct api_context *context,
 enum err_code server_begin(struct api_context *context,
 			   struct api_request *request, struct err *err)
 {
+	struct rate *rate;
 	enum err_code rc;
 
 	request->context = context;
@@ -57,7 +59,12 @@ enum err_code server_begin(struct api_context *context,
 		return rc;
 	request->body_max = body_max(context, request->route);
 	rc = auth_check(context->auth, api_header(request, "Authorization"),
-			request->route->scope, err);
+			request->route->scope, &rate, err);
+	if (!rc)
+		rc = api_take_rate(request, rate, "the bearer token", err);
+	if (!rc && request->route->body == BODY_TENSORS && request->param[0])
+		rc = api_admit(request, request->param[0], request->param[1],
+			       err);
 	return rc;
 }
 
@@ -177,6 +184,9 @@ static enum err_code make_parts(struct server *server, struct err *err)
 		.repository = o->repository,
 		.serving = &server->serving,
 		.poll_ms = o->poll_ms,
+		.quiet_ms = o->quiet_ms,
+		.budget = o->memory_budget,
+		.defaults = o->defaults,
 	};
 	enum err_code rc;
 

@@ -2,7 +2,9 @@
 /* How models come, take over and go. */
 #include <criterion/criterion.h>
 
+#include "base/clock.h"
 #include "tests/api/loopback.h"
+#include "tests/unit/models/make_onnx.h"
 
 static void expect_has(const struct loopback *l, const char *part)
 {
@@ -122,5 +124,229 @@ Test(api_life, requests_have_a_priority)
 	loopback_post(&l, "/v2/models/linear/infer",
 		      "{\"parameters\":{\"priority\":\"high\"},\"inputs\":[]}");
 	loopback_expect_error(&l, 400, "");
+	loopback_end(&l);
+}
+
+/* --- versions --- */
+
+Test(api_life, versions_have_labels)
+{
+	struct loopback l;
+
+	loopback_begin(&l);
+	loopback_put_linear(&l, 3);
+	configure(&l, "linear",
+		  "labels: {stable: 1, canary: 3}\n"
+		  "version_policy: {latest: 1}\n");
+	cr_assert_eq(l.status, 200, "%s", l.body);
+	/* a label keeps its version served */
+	loopback_post(&l, "/predict/linear/stable", one_row);
+	expect_has(&l, "\"version\":\"1\"");
+	loopback_post(&l, "/v1/models/linear/labels/canary:predict",
+		      "{\"instances\":[[1,0,0,0]]}");
+	expect_has(&l, "{\"predictions\":[[3.0,6.0,9.0]]}");
+	loopback_get(&l, "/v2/models/linear/versions/stable/ready");
+	cr_assert_eq(l.status, 200);
+	loopback_post(&l, "/predict/linear", one_row);
+	expect_has(&l, "\"version\":\"3\"");
+	loopback_post(&l, "/predict/linear/stabel", one_row);
+	loopback_expect_error(&l, 404, "its labels: stable, canary");
+	loopback_post(&l, "/predict/linear/2", one_row);
+	loopback_expect_error(&l, 404, "no version 2");
+	loopback_get(&l, "/models/linear");
+	expect_has(&l, "\"labels\":[\"canary\"]");
+	configure(&l, "linear", "labels: {stable: newest}\n");
+	loopback_expect_error(&l, 400, "needs a version");
+	configure(&l, "linear", "labels: {7: 1}\n");
+	loopback_expect_error(&l, 400, "is no label");
+	loopback_post(&l, "/predict/linear/stable", one_row);
+	expect_has(&l, "\"version\":\"1\"");
+	loopback_end(&l);
+}
+
+/* Asks until it is answered with that status. */
+static void wait_for_status(struct loopback *l, const char *path, int status)
+{
+	const int64_t deadline = clock_deadline_ns(10000);
+
+	do {
+		cr_assert(clock_monotonic_ns() < deadline, "%s: %d", path,
+			  l->status);
+		clock_sleep_ms(5);
+		loopback_post(l, path, one_row);
+	} while (l->status != status);
+}
+
+static void put_with_external(struct loopback *l, const char *name)
+{
+	char path[128];
+	struct make m;
+
+	make_begin(&m, 8, 17);
+	make_node(&m, "Add", "x w", "y");
+	make_external(&m, "w", "4", "deep/er/w.bin", NULL, NULL);
+	make_port(&m, MAKE_INPUT, "x", DTYPE_F32, "n 4");
+	make_port(&m, MAKE_OUTPUT, "y", DTYPE_F32, "n 4");
+	make_end(&m);
+	(void)snprintf(path, sizeof(path), "%s/1/deep/er", name);
+	scratch_dir(&l->scratch, path);
+	(void)snprintf(path, sizeof(path), "%s/1/model.onnx", name);
+	scratch_file(&l->scratch, path, m.buf.data, m.buf.len);
+	make_finish(&m);
+}
+
+Test(api_life, what_failed_is_tried_again)
+{
+	const struct model_cache_options models = { .poll_ms = 10,
+						    .retry_ms = 20 };
+	const float w[4] = { 1, 1, 1, 1 };
+	struct loopback l;
+	struct err err;
+
+	loopback_begin_with(&l, &models);
+	cr_assert_eq(model_cache_start(l.context.models, &err), ERR_NONE);
+	put_with_external(&l, "late");
+	do
+		wait_for_status(&l, "/predict/late", 503);
+	while (!strstr(l.body, "w.bin"));
+	/* where no look at the version's folder sees it */
+	scratch_file(&l.scratch, "late/1/deep/er/w.bin", w, sizeof(w));
+	wait_for_status(&l, "/predict/late", 200);
+	expect_has(&l, "[2.0,1.0,1.0,1.0]");
+	loopback_end(&l);
+}
+
+Test(api_life, a_sealed_version_is_loaded_at_once_and_others_when_quiet)
+{
+	/* nothing but a manifest or an hour brings a version in */
+	const struct model_cache_options models = { .poll_ms = 10,
+						    .quiet_ms = 3600000 };
+	const struct repository_file none = { 0 };
+	struct repository_file file = none;
+	int64_t version;
+	struct make m;
+	struct loopback l;
+	struct err err;
+
+	loopback_begin_with(&l, &models);
+	cr_assert_eq(model_cache_start(l.context.models, &err), ERR_NONE);
+	loopback_put_linear(&l, 3);
+	clock_sleep_ms(100);
+	loopback_post(&l, "/predict/linear/3", one_row);
+	cr_assert_eq(l.status, 404);
+	make_begin(&m, 8, 17);
+	make_node(&m, "Add", "x x", "y");
+	make_port(&m, MAKE_INPUT, "x", DTYPE_F32, "n 4");
+	make_port(&m, MAKE_OUTPUT, "y", DTYPE_F32, "n 4");
+	make_end(&m);
+	file = (struct repository_file){ "model.onnx", m.buf.data, m.buf.len };
+	cr_assert_eq(repository_publish(l.repository, "sealed", 0, &file, 1,
+					&version, &err),
+		     ERR_NONE, "%s", err.msg);
+	make_finish(&m);
+	wait_for_status(&l, "/predict/sealed", 200);
+	loopback_post(&l, "/predict/linear/3", one_row);
+	cr_assert_eq(l.status, 404);
+	loopback_end(&l);
+}
+
+/* --- parking --- */
+
+Test(api_life, models_are_loaded_when_somebody_asks)
+{
+	const struct model_cache_options models = {
+		.defaults = { .load_on_demand = true }
+	};
+	struct loopback l;
+
+	loopback_begin_with(&l, &models);
+	loopback_get(&l, "/models/linear");
+	expect_has(&l, "\"state\":\"UNAVAILABLE\",\"reason\":\"not loaded yet");
+	expect_has(&l, "\"is_parked\":true");
+	loopback_post(&l, "/predict/linear", one_row);
+	expect_has(&l, "[2.0,4.0,6.0]");
+	loopback_post(&l, "/predict",
+		      "{\"model\":\"fixed\",\"inputs\":{\"x\":"
+		      "[[1,2],[3,4]]}}");
+	expect_has(&l, "[[2.0,4.0],[6.0,8.0]]");
+	loopback_get(&l, "/v2/models/add/ready");
+	cr_assert_eq(l.status, 200, "%s", l.body);
+	loopback_get(&l, "/v2/models/text");
+	expect_has(&l, "\"BYTES\"");
+	/* what cannot be loaded says why */
+	loopback_post(&l, "/predict/broken", one_row);
+	loopback_expect_error(&l, 503, "model.onnx");
+	loopback_get(&l, "/metrics");
+	expect_has(&l, "predictd_models_demanded_total 4\n");
+	loopback_post(&l, "/v2/repository/models/add/unload", "");
+	cr_assert_eq(l.status, 200);
+	loopback_get(&l, "/v2/models/add/ready");
+	loopback_expect_error(&l, 503, "unloaded");
+	loopback_end(&l);
+}
+
+Test(api_life, who_is_not_asked_makes_room)
+{
+	const struct model_cache_options models = { .budget = 1 };
+	struct loopback l;
+
+	loopback_begin_with(&l, &models);
+	/* only one fits at a time, and each is there when it is asked */
+	for (int i = 0; i < 3; i++) {
+		loopback_post(&l, "/predict/linear", one_row);
+		expect_has(&l, "[2.0,4.0,6.0]");
+		loopback_get(&l, "/models/half");
+		expect_has(&l, "\"is_parked\":true");
+		loopback_post(&l, "/predict/half", one_row);
+		expect_has(&l, "[2.0,0.0,0.0,0.0]");
+		loopback_get(&l, "/models/linear");
+		expect_has(&l, "by the memory budget");
+	}
+	loopback_end(&l);
+}
+
+Test(api_life, idle_models_are_unloaded_and_come_back)
+{
+	const struct model_cache_options models = {
+		.defaults = { .idle_timeout = 0.05 }
+	};
+	const int64_t deadline = clock_deadline_ns(20000);
+	struct loopback l;
+	struct err err;
+
+	loopback_begin_with(&l, &models);
+	cr_assert_eq(model_cache_start(l.context.models, &err), ERR_NONE);
+	do {
+		cr_assert(clock_monotonic_ns() < deadline);
+		clock_sleep_ms(20);
+		loopback_get(&l, "/models/linear");
+	} while (!strstr(l.body, "after its idle time"));
+	loopback_post(&l, "/predict/linear", one_row);
+	expect_has(&l, "[2.0,4.0,6.0]");
+	loopback_end(&l);
+}
+
+/* --- rates --- */
+
+Test(api_life, a_model_has_a_rate)
+{
+	struct loopback l;
+
+	loopback_begin(&l);
+	configure(&l, "linear", "rate_limit: 0.1\nrate_burst: 2\n");
+	cr_assert_eq(l.status, 200, "%s", l.body);
+	for (int i = 0; i < 2; i++) {
+		loopback_post(&l, "/predict/linear", one_row);
+		cr_assert_eq(l.status, 200, "%s", l.body);
+	}
+	loopback_post(&l, "/predict/linear", one_row);
+	loopback_expect_error(&l, 429, "rate");
+	cr_assert_str_eq(loopback_answer_header(&l, "Retry-After"), "10");
+	/* whatever the door */
+	loopback_post(&l, "/predict",
+		      "{\"model\":\"linear\",\"inputs\":{\"x\":[[1,0,0,0]]}}");
+	loopback_expect_error(&l, 429, "rate");
+	loopback_post(&l, "/predict/half", one_row);
+	cr_assert_eq(l.status, 200, "%s", l.body);
 	loopback_end(&l);
 }

@@ -158,6 +158,10 @@ static void reset(struct loopback *l)
 	request->then = NULL;
 	request->state = NULL;
 	request->cleanup = NULL;
+	request->demanded = NULL;
+	request->n_demands = 0;
+	request->is_demanding = request->is_admitted = false;
+	request->retry_s = 0;
 	request->code = ERR_NONE;
 	request->is_suspended = request->is_counted = false;
 	request->query = l->query;
@@ -256,11 +260,10 @@ void loopback_expect_error(const struct loopback *l, int status,
 
 /* --- birth and death --- */
 
-static void make_context(struct loopback *l)
+static void make_context(struct loopback *l, struct model_cache_options models)
 {
 	const char *dirs[] = { l->scratch.path };
 	const struct repository_options repository = { dirs, 1, NULL };
-	struct model_cache_options models = { .serving = &l->serving };
 	struct api_context *context = &l->context;
 	struct err err;
 	enum err_code rc;
@@ -268,6 +271,7 @@ static void make_context(struct loopback *l)
 	rc = repository_create(&repository, &l->repository, &err);
 	cr_assert_eq(rc, ERR_NONE, "%s", err.msg);
 	models.repository = l->repository;
+	models.serving = &l->serving;
 	l->serving.threads = 2;
 	rc = run_pool_create(2, "run", &l->serving.runners, &err);
 	if (!rc)
@@ -290,6 +294,14 @@ static void make_context(struct loopback *l)
 
 void loopback_begin(struct loopback *l)
 {
+	const struct model_cache_options models = { 0 };
+
+	loopback_begin_with(l, &models);
+}
+
+void loopback_begin_with(struct loopback *l,
+			 const struct model_cache_options *models)
+{
 	struct err err;
 
 	memset(l, 0, sizeof(*l));
@@ -301,7 +313,7 @@ void loopback_begin(struct loopback *l)
 	loopback_put_linear(l, 1);
 	loopback_put_linear(l, 2);
 	put_others(l);
-	make_context(l);
+	make_context(l, *models);
 	cr_assert_eq(model_cache_load_all(l->context.models, &err), ERR_NONE,
 		     "%s", err.msg);
 	l->request.arena = arena_create((size_t)256 << 20);

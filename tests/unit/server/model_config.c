@@ -14,7 +14,7 @@ static enum err_code read(const char *yaml, struct model_config *ret,
 	cr_assert_eq(
 	    doc_parse_yaml(yaml, strlen(yaml), "config.yaml", arena, &doc, err),
 	    ERR_NONE, "%s", err->msg);
-	return model_config_read(doc, "m", arena, ret, err);
+	return model_config_read(doc, "m", NULL, arena, ret, err);
 }
 
 Test(model_config, serves_the_latest_two_by_default)
@@ -24,7 +24,7 @@ Test(model_config, serves_the_latest_two_by_default)
 	struct model_config config;
 	struct err err;
 
-	cr_assert_eq(model_config_read(NULL, "m", arena, &config, &err),
+	cr_assert_eq(model_config_read(NULL, "m", NULL, arena, &config, &err),
 		     ERR_NONE, "%s", err.msg);
 	cr_assert_eq(config.max_batch_size, 64);
 	cr_assert(!model_config_serves(&config, version, 3, 0));
