@@ -279,8 +279,8 @@ static void load_slots(struct load *load)
 		return;
 	histogram_observe(&load->cache->swaps, (uint64_t)ns);
 	log_write(LOG_LEVEL_INFO, "models",
-		  "model '%s': what was loaded took over within %lld us",
-		  load->entry->name, (long long)ns / 1000);
+		  "model '%s': what was loaded took over within %lld ns",
+		  load->entry->name, (long long)ns);
 }
 
 static struct model_entry *add_entry(struct model_cache *cache,
@@ -467,6 +467,8 @@ enum err_code model_load_listed(struct model_cache *cache,
 		model_slot_finish(&load.slot[i]);
 	mem_free(load.slot);
 	arena_destroy(arena);
+	/* what came and went is not kept for the next one */
+	(void)malloc_trim(0);
 	note_end(cache, load.entry, rc != ERR_NONE);
 	model_park_some(cache, load.entry);
 	return rc;
