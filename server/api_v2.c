@@ -54,7 +54,8 @@ enum err_code api_v2_server(struct api_request *request, struct err *err)
 {
 	static const char *const extensions[] = {
 		"binary_tensor_data", "classification", "model_configuration",
-		"model_repository",   "parameters",	"statistics"
+		"model_repository",   "parameters",	"statistics",
+		"sequence",	      "schedule_policy"
 	};
 	struct json_writer w;
 

@@ -4,6 +4,7 @@
 #include "base/clock.h"
 #include "base/str.h"
 #include "server/api_demand.h"
+#include "server/inference_priv.h"
 #include "server/server_priv.h"
 
 static enum err_code no_memory(struct err *err)
@@ -17,6 +18,7 @@ static void cleanup(struct api_request *request)
 {
 	struct inference *inference = request->state;
 
+	inference_leave_sequence(inference, false);
 	model_stats_answered(inference->model->stats, request->code,
 			     clock_monotonic_ns() - request->start_ns);
 	served_model_unref(inference->model);
@@ -183,6 +185,7 @@ enum err_code inference_want_all(struct inference *inference, bool is_binary,
 	const struct model_signature *signature = inference->signature;
 	enum err_code rc = ERR_NONE;
 
+	inference->wants_all = true;
 	for (unsigned i = 0; i < signature->n_outputs && !rc; i++) {
 		const char *name = signature->output[i].name;
 
@@ -216,7 +219,10 @@ static enum err_code check_complete(const struct inference *inference,
 
 static void done(struct infer_call *call)
 {
-	api_finish(call->data);
+	struct api_request *request = call->data;
+
+	inference_leave_sequence(request->state, true);
+	api_finish(request);
 }
 
 enum err_code inference_run(struct inference *inference, api_handler *answer,
@@ -224,8 +230,10 @@ enum err_code inference_run(struct inference *inference, api_handler *answer,
 {
 	struct api_request *request = inference->request;
 	struct infer_call *call = &inference->call;
-	enum err_code rc = check_complete(inference, err);
+	enum err_code rc = inference_enter_sequence(inference, err);
 
+	if (!rc)
+		rc = check_complete(inference, err);
 	if (rc)
 		return rc;
 	call->n_inputs = inference->signature->n_inputs;
@@ -241,8 +249,10 @@ enum err_code inference_run(struct inference *inference, api_handler *answer,
 	call->is_abandoned = &request->is_abandoned;
 	call->done = done;
 	call->data = request;
-	if (batcher_run_now(inference->model->batcher, call))
+	if (batcher_run_now(inference->model->batcher, call)) {
+		inference_leave_sequence(inference, true);
 		return answer(request, err);
+	}
 	api_suspend(request, answer);
 	return batcher_submit(inference->model->batcher, call, err);
 }

@@ -25,6 +25,8 @@ struct inference_output {
 	uint64_t n_classes; /**< 0: the tensor itself */
 };
 
+struct sequence;
+
 struct inference {
 	struct api_request *request;
 	struct served_model *model;
@@ -36,8 +38,12 @@ struct inference {
 	struct inference_output
 	    *wanted; /**< [n_wanted], in the client's order */
 	unsigned n_wanted;
-	struct str id;	   /**< bytes NULL: none given */
-	uint64_t priority; /**< as the client says; 0: nothing */
+	struct str id;		/**< bytes NULL: none given */
+	uint64_t priority;	/**< as the client says; 0: nothing */
+	struct str sequence_id; /**< bytes NULL: of no sequence */
+	bool is_sequence_start, is_sequence_end;
+	bool wants_all;		   /**< nothing in particular was asked for */
+	struct sequence *sequence; /**< while it is under way */
 	struct infer_call call;
 };
 
@@ -77,8 +83,8 @@ MUST_USE enum err_code inference_want_all(struct inference *inference,
 					  bool is_binary, struct err *err);
 
 struct json_pull;
-/** A parameter of the request that says how it is run (priority); others are
- * passed over. */
+/** A parameter of the request that says how it is run (priority, sequence_id,
+ * sequence_start, sequence_end); others are passed over. */
 MUST_USE enum err_code inference_take_parameter(struct inference *inference,
 						struct str key,
 						struct json_pull *pull,

@@ -13,6 +13,8 @@
  *	pad_inputs: {ids: 0}     # lengths that may differ within a run
  *	rate_limit: 0            # requests a second; 0: no limit
  *	rate_burst: 0            # at once; 0: what a second lets through
+ *	sequence:                # state from request to request:
+ *	  state: {state: stateN} # server/sequences.h
  *	labels: {stable: 3}      # names of versions, which are served then
  *	idle_timeout: 10m        # unloaded when nobody asks; 0: never
  *	load_on_demand: false    # true: when somebody asks, not at start
@@ -50,6 +52,7 @@ struct model_config {
 	int64_t latency_objective_us, priority_levels, default_priority;
 	struct field_ints preferred_batch_sizes; /**< ascending */
 	const struct doc *pad_inputs;		 /**< NULL: none */
+	const struct doc *sequence;		 /**< NULL: no state */
 	double idle_timeout;			 /**< seconds; 0: never */
 	double rate_limit, rate_burst;		 /**< requests; 0: none */
 	bool load_on_demand;

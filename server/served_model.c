@@ -6,6 +6,7 @@
 #include "engine/graph_alike.h"
 #include "server/batch_pad.h"
 #include "server/limit.h"
+#include "server/sequences.h"
 
 enum { WARM_RUNS = 3, PLANS = 64, RETIRE_MS = 200 };
 #define WARM_BYTES_MAX ((size_t)256 << 20)
@@ -23,6 +24,7 @@ void served_model_unref(struct served_model *model)
 		return;
 	batcher_unref(model->batcher);
 	batch_pad_destroy(model->pad);
+	sequences_unref(model->sequences);
 	plan_cache_destroy(model->plans);
 	package_unref(model->package);
 	model_stats_unref(model->stats);
@@ -170,6 +172,29 @@ static enum err_code make_batcher(struct served_model *model,
 	return batcher_create(&options, &model->batcher, err);
 }
 
+/* Sequences go on over versions whose states are of the same kind. */
+static enum err_code make_sequences(struct served_model *model,
+				    const struct served_model_source *source,
+				    struct err *err)
+{
+	const struct package *package = model->package;
+	struct sequences *old =
+	    source->before ? source->before->sequences : NULL;
+	enum err_code rc;
+
+	if (!source->config->sequence)
+		return ERR_NONE;
+	rc = sequences_create(&package->signature, source->config->sequence,
+			      package->name, &model->sequences, err);
+	if (rc)
+		return err_prefix(err, "model '%s'", package->name);
+	if (old && sequences_alike(old, model->sequences)) {
+		sequences_unref(model->sequences);
+		model->sequences = sequences_ref(old);
+	}
+	return ERR_NONE;
+}
+
 static void follow(struct served_model *model,
 		   const struct served_model *before)
 {
@@ -207,6 +232,8 @@ static enum err_code build(struct served_model *model,
 	if (rc)
 		return rc;
 	rc = make_batcher(model, config, serving, err);
+	if (!rc)
+		rc = make_sequences(model, source, err);
 	if (rc)
 		return rc;
 	arena = arena_create(WARM_BYTES_MAX);

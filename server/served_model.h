@@ -27,7 +27,8 @@ struct served_model {
 	struct package *package;
 	struct plan_cache *plans;
 	struct batcher *batcher;
-	struct batch_pad *pad; /**< NULL: none */
+	struct batch_pad *pad;	     /**< NULL: none */
+	struct sequences *sequences; /**< NULL: it carries no state */
 	struct model_stats *stats;
 	unsigned max_batch; /**< 0: does not batch */
 	unsigned n_instances;

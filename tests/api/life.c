@@ -350,3 +350,91 @@ Test(api_life, a_model_has_a_rate)
 	cr_assert_eq(l.status, 200, "%s", l.body);
 	loopback_end(&l);
 }
+
+/* --- sequences --- */
+
+/* y = t = x + s */
+static void put_sum(struct loopback *l, int64_t version)
+{
+	char path[128];
+	struct make m;
+
+	make_begin(&m, 8, 17);
+	make_node(&m, "Add", "x s", "t");
+	make_node(&m, "Identity", "t", "y");
+	make_port(&m, MAKE_INPUT, "x", DTYPE_F32, "n 2");
+	make_port(&m, MAKE_INPUT, "s", DTYPE_F32, "n 2");
+	make_port(&m, MAKE_OUTPUT, "y", DTYPE_F32, "n 2");
+	make_port(&m, MAKE_OUTPUT, "t", DTYPE_F32, "n 2");
+	make_end(&m);
+	(void)snprintf(path, sizeof(path), "sum/%lld", (long long)version);
+	scratch_dir(&l->scratch, path);
+	(void)snprintf(path, sizeof(path), "sum/%lld/model.onnx",
+		       (long long)version);
+	scratch_file(&l->scratch, path, m.buf.data, m.buf.len);
+	make_finish(&m);
+}
+
+static void ask_sum(struct loopback *l, const char *parameters)
+{
+	char body[512];
+
+	(void)snprintf(body, sizeof(body),
+		       "{\"parameters\":{%s},\"inputs\":[{\"name\":\"x\","
+		       "\"shape\":[1,2],\"datatype\":\"FP32\",\"data\":[1,10]}"
+		       "]}",
+		       parameters);
+	loopback_post(l, "/v2/models/sum/infer", body);
+}
+
+Test(api_life, a_sequence_carries_its_state)
+{
+	struct loopback l;
+
+	loopback_begin(&l);
+	put_sum(&l, 1);
+	configure(&l, "sum", "sequence: {state: {s: t}, max: 2}\n");
+	cr_assert_eq(l.status, 200, "%s", l.body);
+	ask_sum(&l, "\"sequence_id\":7,\"sequence_start\":true");
+	expect_has(&l, "[1.0,10.0]");
+	/* the state is not shown to who does not ask for it */
+	cr_assert_null(strstr(l.body, "\"t\""), "%s", l.body);
+	ask_sum(&l, "\"sequence_id\":\"other\",\"sequence_start\":true");
+	expect_has(&l, "[1.0,10.0]");
+	ask_sum(&l, "\"sequence_id\":7");
+	expect_has(&l, "[2.0,20.0]");
+	/* a new version of the same kind takes over in the middle */
+	put_sum(&l, 2);
+	loopback_post(&l, "/v2/repository/models/sum/load", "");
+	cr_assert_eq(l.status, 200, "%s", l.body);
+	ask_sum(&l, "\"sequence_id\":7,\"sequence_end\":true");
+	expect_has(&l, "[3.0,30.0]");
+	expect_has(&l, "\"model_version\":\"2\"");
+	ask_sum(&l, "\"sequence_id\":7");
+	loopback_expect_error(&l, 400, "has ended");
+	ask_sum(&l, "\"sequence_id\":8,\"sequence_start\":true");
+	expect_has(&l, "[1.0,10.0]");
+	ask_sum(&l, "\"sequence_id\":9,\"sequence_start\":true");
+	loopback_expect_error(&l, 503, "2 sequences are under way");
+	/* one of no sequence gives its own state, or is refused */
+	ask_sum(&l, "\"sequence_id\":0");
+	loopback_expect_error(&l, 400, "input 's' is missing");
+	loopback_post(&l, "/predict/sum",
+		      "{\"inputs\":{\"x\":[[1,2]],\"s\":[[3,4]]}}");
+	expect_has(&l, "\"t\":[[4.0,6.0]]");
+	loopback_end(&l);
+}
+
+Test(api_life, a_sequence_needs_a_model_that_has_state)
+{
+	struct loopback l;
+
+	loopback_begin(&l);
+	put_sum(&l, 1);
+	loopback_post(&l, "/v2/repository/models/sum/load", "");
+	ask_sum(&l, "\"sequence_id\":7,\"sequence_start\":true");
+	loopback_expect_error(&l, 400, "names no state");
+	configure(&l, "sum", "sequence: {state: {s: z}}\n");
+	loopback_expect_error(&l, 400, "no output 'z'");
+	loopback_end(&l);
+}
