@@ -207,6 +207,7 @@ static enum err_code make_server(struct daemon *daemon, struct err *err)
 		.poll_ms = (int64_t)(c->poll_interval * 1000),
 		.quiet_ms = (int64_t)(c->quiet_time * 1000),
 		.memory_budget = (size_t)c->memory_budget,
+		.response_cache = (size_t)c->response_cache,
 		.defaults = { .max_batch_size = c->max_batch_size,
 			      .max_queue_delay_us =
 				  (int64_t)(c->max_queue_delay * 1e6),

@@ -217,11 +217,17 @@ static enum err_code check_complete(const struct inference *inference,
 	return signature_bind(signature, shapes, err);
 }
 
+static void end_run(struct inference *inference)
+{
+	inference_leave_sequence(inference, true);
+	inference_keep_answer(inference);
+}
+
 static void done(struct infer_call *call)
 {
 	struct api_request *request = call->data;
 
-	inference_leave_sequence(request->state, true);
+	end_run(request->state);
 	api_finish(request);
 }
 
@@ -249,8 +255,10 @@ enum err_code inference_run(struct inference *inference, api_handler *answer,
 	call->is_abandoned = &request->is_abandoned;
 	call->done = done;
 	call->data = request;
+	if (inference_find_answer(inference))
+		return answer(request, err);
 	if (batcher_run_now(inference->model->batcher, call)) {
-		inference_leave_sequence(inference, true);
+		end_run(inference);
 		return answer(request, err);
 	}
 	api_suspend(request, answer);

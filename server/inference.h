@@ -13,6 +13,7 @@
 #ifndef SERVER_INFERENCE_H
 #define SERVER_INFERENCE_H
 
+#include "base/fingerprint.h"
 #include "server/api.h"
 #include "server/served_model.h"
 
@@ -44,6 +45,8 @@ struct inference {
 	bool is_sequence_start, is_sequence_end;
 	bool wants_all;		   /**< nothing in particular was asked for */
 	struct sequence *sequence; /**< while it is under way */
+	struct fingerprint answer_key; /**< in the cache of answers */
+	bool has_key;
 	struct infer_call call;
 };
 

@@ -10,6 +10,10 @@
 #include "server/inference.h"
 #include "server/sequences.h"
 
+/** True: the answer to these inputs is known, and is the call's. */
+bool inference_find_answer(struct inference *inference);
+/** After a run: for the next time. */
+void inference_keep_answer(const struct inference *inference);
 /** Gives the state of the request's sequence in, if it is of one. */
 MUST_USE enum err_code inference_enter_sequence(struct inference *inference,
 						struct err *err);

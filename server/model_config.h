@@ -15,6 +15,7 @@
  *	rate_burst: 0            # at once; 0: what a second lets through
  *	sequence:                # state from request to request:
  *	  state: {state: stateN} # server/sequences.h
+ *	response_cache: false    # true: answers to equal inputs are kept
  *	labels: {stable: 3}      # names of versions, which are served then
  *	idle_timeout: 10m        # unloaded when nobody asks; 0: never
  *	load_on_demand: false    # true: when somebody asks, not at start
@@ -55,7 +56,7 @@ struct model_config {
 	const struct doc *sequence;		 /**< NULL: no state */
 	double idle_timeout;			 /**< seconds; 0: never */
 	double rate_limit, rate_burst;		 /**< requests; 0: none */
-	bool load_on_demand;
+	bool load_on_demand, response_cache;
 	struct model_label *label; /**< [n_labels] */
 	size_t n_labels;
 	int64_t latest; /**< how many; when neither of the others is given */

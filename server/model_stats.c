@@ -67,6 +67,11 @@ void model_stats_closed(struct model_stats *stats, enum batch_close why,
 		add(&stats->n_shared, n_requests);
 }
 
+void model_stats_cached(struct model_stats *stats, bool is_hit, int64_t ns)
+{
+	add_time(is_hit ? &stats->cache_hit : &stats->cache_miss, 1, ns);
+}
+
 void model_stats_queued(struct model_stats *stats, int64_t ns)
 {
 	add_time(&stats->phase[PHASE_QUEUE], 1, ns);

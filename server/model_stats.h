@@ -13,6 +13,8 @@
 #ifndef SERVER_MODEL_STATS_H
 #define SERVER_MODEL_STATS_H
 
+#include <stdbool.h>
+
 #include "base/err.h"
 #include "server/histogram.h"
 
@@ -60,6 +62,7 @@ struct model_stats {
 	struct stat_time phase[PHASE_COUNT];
 	atomic_uint_least64_t n_fail[FAIL_COUNT];
 	atomic_uint_least64_t n_inference, n_execution, n_deadline;
+	struct stat_time cache_hit, cache_miss;
 	atomic_uint_least64_t n_closed[CLOSE_COUNT];
 	atomic_uint_least64_t n_shared; /**< requests of runs of several */
 	atomic_int_least64_t n_pending; /**< requests that wait */
@@ -79,6 +82,8 @@ void model_stats_run(struct model_stats *stats, unsigned n_requests,
 		     uint64_t rows, const int64_t ns[PHASE_OUTPUT + 1]);
 void model_stats_closed(struct model_stats *stats, enum batch_close why,
 			unsigned n_requests);
+/** A look at the cache of answers. */
+void model_stats_cached(struct model_stats *stats, bool is_hit, int64_t ns);
 void model_stats_queued(struct model_stats *stats, int64_t ns);
 void model_stats_answered(struct model_stats *stats, enum err_code code,
 			  int64_t ns);

@@ -6,6 +6,7 @@
 #include "engine/graph_alike.h"
 #include "server/batch_pad.h"
 #include "server/limit.h"
+#include "server/response_cache.h"
 #include "server/sequences.h"
 
 enum { WARM_RUNS = 3, PLANS = 64, RETIRE_MS = 200 };
@@ -23,6 +24,8 @@ void served_model_unref(struct served_model *model)
 						memory_order_acq_rel) != 1)
 		return;
 	batcher_unref(model->batcher);
+	if (model->cache)
+		response_cache_forget(model->cache, model->number);
 	batch_pad_destroy(model->pad);
 	sequences_unref(model->sequences);
 	plan_cache_destroy(model->plans);
@@ -232,6 +235,9 @@ static enum err_code build(struct served_model *model,
 	if (rc)
 		return rc;
 	rc = make_batcher(model, config, serving, err);
+	model->number = 1 + atomic_fetch_add_explicit(&serving->n_models, 1,
+						      memory_order_relaxed);
+	model->cache = config->response_cache ? serving->cache : NULL;
 	if (!rc)
 		rc = make_sequences(model, source, err);
 	if (rc)

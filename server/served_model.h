@@ -20,6 +20,8 @@ struct serving {
 	unsigned threads;     /**< budget of the process */
 	struct pass_switch passes;
 	atomic_uint n_running;
+	struct response_cache *cache; /**< NULL: there is none */
+	atomic_uint_least64_t n_models;
 };
 
 struct served_model {
@@ -27,8 +29,10 @@ struct served_model {
 	struct package *package;
 	struct plan_cache *plans;
 	struct batcher *batcher;
-	struct batch_pad *pad;	     /**< NULL: none */
-	struct sequences *sequences; /**< NULL: it carries no state */
+	struct batch_pad *pad;	      /**< NULL: none */
+	struct sequences *sequences;  /**< NULL: it carries no state */
+	struct response_cache *cache; /**< NULL: answers are not kept */
+	uint64_t number;	      /**< no other loaded model has had it */
 	struct model_stats *stats;
 	unsigned max_batch; /**< 0: does not batch */
 	unsigned n_instances;

@@ -10,6 +10,7 @@
 #include "server/http_listen.h"
 #include "server/metrics.h"
 #include "server/model_cache.h"
+#include "server/response_cache.h"
 #include "server/route.h"
 #include "server/run_pool.h"
 #include "server/server_priv.h"
@@ -200,6 +201,9 @@ static enum err_code make_parts(struct server *server, struct err *err)
 		    auth_create(o->tokens, o->tokens_name, &context->auth, err);
 	if (!rc)
 		rc = check_address(server, err);
+	if (!rc && o->response_cache)
+		rc = response_cache_create(o->response_cache,
+					   &server->serving.cache, err);
 	if (!rc)
 		rc = run_pool_create(o->threads, "run",
 				     &server->serving.runners, err);
@@ -316,6 +320,7 @@ void server_destroy(struct server *server)
 	run_pool_destroy(server->serving.runners);
 	run_pool_destroy(server->serving.timer);
 	model_cache_destroy(server->context.models);
+	response_cache_destroy(server->serving.cache);
 	auth_destroy(server->context.auth);
 	metrics_destroy(server->context.metrics);
 	mem_free(server);

@@ -37,9 +37,10 @@ struct server_options {
 	unsigned threads;      /**< budget of all runs together */
 	unsigned max_connections;
 	int64_t head_ms, body_ms, idle_ms, deadline_ms;
-	int64_t poll_ms;      /**< of the repository; 0: never */
-	int64_t quiet_ms;     /**< of its files; 0: poll_ms */
-	size_t memory_budget; /**< of models; 0: no bound */
+	int64_t poll_ms;       /**< of the repository; 0: never */
+	int64_t quiet_ms;      /**< of its files; 0: poll_ms */
+	size_t response_cache; /**< bytes; 0: none */
+	size_t memory_budget;  /**< of models; 0: no bound */
 	struct model_defaults defaults;
 	size_t max_body, max_response;
 	const char *tokens; /**< text of the token file; NULL: none */

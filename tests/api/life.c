@@ -438,3 +438,35 @@ Test(api_life, a_sequence_needs_a_model_that_has_state)
 	loopback_expect_error(&l, 400, "no output 'z'");
 	loopback_end(&l);
 }
+
+/* --- answers that are known --- */
+
+Test(api_life, answers_to_equal_inputs_are_kept)
+{
+	struct loopback l;
+
+	loopback_begin(&l);
+	configure(&l, "linear", "response_cache: true\n");
+	cr_assert_eq(l.status, 200, "%s", l.body);
+	for (int i = 0; i < 3; i++) {
+		loopback_post(&l, "/predict/linear", one_row);
+		expect_has(&l, "[2.0,4.0,6.0]");
+	}
+	loopback_post(&l, "/predict/linear",
+		      "{\"inputs\":{\"x\":[[0,1,0,0]]}}");
+	expect_has(&l, "[8.0,10.0,12.0]");
+	loopback_get(&l, "/v2/models/linear/versions/2/stats");
+	expect_has(&l, "\"cache_hit\":{\"count\":2,");
+	expect_has(&l, "\"cache_miss\":{\"count\":2,");
+	expect_has(&l, "\"execution_count\":2,");
+	expect_has(&l, "\"success\":{\"count\":4,");
+	/* another version gives its own answers */
+	loopback_put_linear(&l, 3);
+	loopback_post(&l, "/v2/repository/models/linear/load", "");
+	loopback_post(&l, "/predict/linear", one_row);
+	expect_has(&l, "[3.0,6.0,9.0]");
+	loopback_get(&l, "/metrics");
+	expect_has(&l, "nv_cache_num_hits_per_model{model=\"linear\","
+		       "version=\"2\"} 2");
+	loopback_end(&l);
+}

@@ -9,6 +9,7 @@
 #include "base/mem.h"
 #include "server/auth.h"
 #include "server/metrics.h"
+#include "server/response_cache.h"
 #include "server/route.h"
 #include "tests/unit/models/make_onnx.h"
 
@@ -280,6 +281,8 @@ static void make_context(struct loopback *l, struct model_cache_options models)
 		rc = run_pool_create(1, "background", &context->background,
 				     &err);
 	if (!rc)
+		rc = response_cache_create(1 << 20, &l->serving.cache, &err);
+	if (!rc)
 		rc = model_cache_create(&models, &context->models, &err);
 	if (!rc)
 		rc = metrics_create(&context->metrics, &err);
@@ -332,6 +335,7 @@ void loopback_end(struct loopback *l)
 	run_pool_destroy(l->serving.runners);
 	run_pool_destroy(l->serving.timer);
 	model_cache_destroy(context->models);
+	response_cache_destroy(l->serving.cache);
 	metrics_destroy(context->metrics);
 	auth_destroy(context->auth);
 	repository_destroy(l->repository);
