@@ -71,6 +71,12 @@ MUST_USE enum err_code repository_load(struct repository *repository,
 				       struct package **ret_package,
 				       struct err *err);
 
+/** The highest version that is complete. */
+MUST_USE enum err_code repository_highest(struct repository *repository,
+					  const char *model,
+					  int64_t *ret_version,
+					  struct err *err);
+
 /** A number that is another one when a file of the version was written, added
  * or removed. */
 MUST_USE enum err_code repository_stamp(struct repository *repository,

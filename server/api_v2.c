@@ -189,10 +189,14 @@ static void write_config_ports(struct json_writer *w, const char *key,
 static void write_batching(struct json_writer *w,
 			   const struct served_model *model)
 {
+	const struct batcher_options *options = batcher_options(model->batcher);
+
 	if (!model->max_batch)
 		return;
 	json_write_object(w, "dynamic_batching");
 	json_write_array(w, "preferred_batch_size");
+	for (size_t i = 0; i < options->n_preferred; i++)
+		json_write_int(w, NULL, options->preferred[i]);
 	json_write_array_end(w);
 	json_write_int(w, "max_queue_delay_microseconds",
 		       model->max_queue_delay_us);
@@ -226,7 +230,7 @@ static void write_config(struct json_writer *w,
 	json_write_bool(w, "decoupled", false);
 	json_write_object_end(w);
 	json_write_object(w, "response_cache");
-	json_write_bool(w, "enable", false);
+	json_write_bool(w, "enable", model->cache != NULL);
 	json_write_object_end(w);
 	json_write_object_end(w);
 }

@@ -126,8 +126,8 @@ static const struct field policy_fields[] = {
 	{ .name = NULL },
 };
 
-/* Read elsewhere, by the rollout. */
-static const char *const others[] = { "rollout", NULL };
+/* Read elsewhere: by the rollout, and by models/ensemble.c. */
+static const char *const others[] = { "rollout", "ensemble", NULL };
 
 /* --- labels --- */
 

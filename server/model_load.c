@@ -1,5 +1,4 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include <malloc.h>
 #include <sys/resource.h>
 #include <unistd.h>
 
@@ -9,6 +8,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/str.h"
+#include "models/ensemble.h"
 #include "server/model_cache_priv.h"
 
 enum { NICE = 10, CONFIG_BYTES_MAX = 4 << 20 };
@@ -19,7 +19,8 @@ struct load {
 	struct model_entry *entry;
 	struct model_config config;
 	uint64_t config_stamp;
-	struct model_slot *slot; /* new ones */
+	const struct doc *ensemble; /* NULL: a model of its own */
+	struct model_slot *slot;    /* new ones */
 	size_t n, n_loaded;
 	bool is_wanted;	  /* somebody asks for it now */
 	enum err_code rc; /* of the newest version that failed */
@@ -110,8 +111,11 @@ static enum err_code build(struct load *load, int64_t version,
 	struct package *package;
 	enum err_code rc;
 
-	rc = repository_load(options->repository, load->entry->name, version,
-			     &package, err);
+	rc = load->ensemble
+		 ? ensemble_load(options->repository, load->entry->name,
+				 load->ensemble, &package, err)
+		 : repository_load(options->repository, load->entry->name,
+				   version, &package, err);
 	if (rc)
 		return rc;
 	return served_model_create(package, &source, ret_model, err);
@@ -187,8 +191,10 @@ static void load_slot(struct load *load, struct model_slot *slot)
 	struct err err;
 	enum err_code rc;
 
-	rc = repository_stamp(repository, load->entry->name, slot->version,
-			      &stamp, &err);
+	rc = load->ensemble
+		 ? ensemble_stamp(repository, load->ensemble, &stamp, &err)
+		 : repository_stamp(repository, load->entry->name,
+				    slot->version, &stamp, &err);
 	slot->file_stamp = stamp;
 	/* anew when its files have changed, or how it is served */
 	stamp ^= load->config_stamp;
@@ -319,9 +325,19 @@ static enum err_code read_config(struct load *load, struct arena *arena,
 				 const struct repository_model *listed,
 				 struct err *err)
 {
+	int64_t version;
+
 	if (listed->fault)
 		return err_set(err, ERR_INVALID, "model '%s': %s", listed->name,
 			       listed->fault);
+	load->ensemble = ensemble_of(listed->config);
+	if (load->ensemble &&
+	    !repository_highest(load->cache->options.repository, listed->name,
+				&version, NULL))
+		return err_set(err, ERR_INVALID,
+			       "model '%s': config.yaml: ensemble: it has "
+			       "version %lld of its own, too",
+			       listed->name, (long long)version);
 	return model_config_read(listed->config, listed->name,
 				 &load->cache->options.defaults, arena,
 				 &load->config, err);
@@ -401,6 +417,14 @@ uint64_t model_stamp_of(struct repository *repository,
 {
 	uint64_t stamp = stamp_of_config(listed->config, true);
 
+	if (ensemble_of(listed->config)) {
+		uint64_t steps = 1;
+
+		if (ensemble_stamp(repository, ensemble_of(listed->config),
+				   &steps, NULL))
+			steps = 0;
+		return mix(stamp, &steps, sizeof(steps));
+	}
 	stamp = mix(stamp, &listed->n_versions, sizeof(listed->n_versions));
 	for (size_t i = 0; i < listed->n_versions; i++) {
 		uint64_t one = 0;
@@ -468,7 +492,7 @@ enum err_code model_load_listed(struct model_cache *cache,
 	mem_free(load.slot);
 	arena_destroy(arena);
 	/* what came and went is not kept for the next one */
-	(void)malloc_trim(0);
+	mem_trim();
 	note_end(cache, load.entry, rc != ERR_NONE);
 	model_park_some(cache, load.entry);
 	return rc;
@@ -497,6 +521,6 @@ void model_unload_entry(struct model_cache *cache, struct model_entry *entry,
 		(void)pthread_mutex_unlock(&cache->lock);
 		served_model_retire(model);
 	}
-	(void)malloc_trim(0);
+	mem_trim();
 	log_write(LOG_LEVEL_INFO, "models", "model '%s': %s", entry->name, why);
 }

@@ -111,8 +111,9 @@ static struct fingerprint of_view(const struct fingerprint_key *key,
 }
 
 struct fingerprint response_cache_key(const struct response_cache *cache,
-				      const struct response_question *q)
+				      const struct response_question *question)
 {
+	const struct response_question *q = question;
 	struct {
 		struct fingerprint before, this;
 	} two = { { { q->model, q->n_inputs } }, { { 0 } } };

@@ -470,3 +470,109 @@ Test(api_life, answers_to_equal_inputs_are_kept)
 		       "version=\"2\"} 2");
 	loopback_end(&l);
 }
+
+/* --- ensembles --- */
+
+Test(api_life, several_models_answer_as_one)
+{
+	struct loopback l;
+
+	loopback_begin(&l);
+	scratch_dir(&l.scratch, "both");
+	/* x [4] -> linear [3]; x twice -> x + x in `twice` */
+	configure(
+	    &l, "both",
+	    "ensemble:\n"
+	    "  steps:\n"
+	    "    - {model: sum, inputs: {x: a, s: a}, outputs: {y: twice}}\n"
+	    "    - {model: sum, inputs: {x: twice, s: b}, outputs: {y: "
+	    "all}}\n");
+	loopback_expect_error(&l, 404, "no model 'sum'");
+	put_sum(&l, 1);
+	loopback_post(&l, "/v2/repository/models/both/load", "");
+	cr_assert_eq(l.status, 200, "%s", l.body);
+	loopback_post(&l, "/predict/both",
+		      "{\"inputs\":{\"a\":[[1,2],[3,4]],\"b\":[[10,20],[30,40]]"
+		      "}}");
+	expect_has(&l, "\"outputs\":{\"all\":[[12.0,24.0],[36.0,48.0]]}");
+	/* open extents of its steps are one: it batches */
+	loopback_get(&l, "/v2/models/both");
+	expect_has(&l, "\"shape\":[-1,2]");
+	loopback_get(&l, "/models/both/batcher");
+	expect_has(&l, "\"batches\":true");
+	loopback_end(&l);
+}
+
+Test(api_life, an_ensemble_takes_new_versions_of_its_steps)
+{
+	struct loopback l;
+
+	loopback_begin(&l);
+	scratch_dir(&l.scratch, "line");
+	configure(
+	    &l, "line",
+	    "ensemble:\n"
+	    "  steps:\n"
+	    "    - {model: linear, inputs: {x: in}, outputs: {y: out}}\n");
+	cr_assert_eq(l.status, 200, "%s", l.body);
+	loopback_post(&l, "/predict/line", "{\"inputs\":{\"in\":[[1,0,0,0]]}}");
+	expect_has(&l, "\"out\":[[2.0,4.0,6.0]]");
+	loopback_put_linear(&l, 3);
+	loopback_post(&l, "/v2/repository/models/line/load", "");
+	loopback_post(&l, "/predict/line", "{\"inputs\":{\"in\":[[1,0,0,0]]}}");
+	expect_has(&l, "\"out\":[[3.0,6.0,9.0]]");
+	configure(&l, "line",
+		  "ensemble:\n  steps:\n    - {model: linear, version: 1, "
+		  "inputs: {x: in}, outputs: {y: out}}\n");
+	loopback_post(&l, "/predict/line", "{\"inputs\":{\"in\":[[1,0,0,0]]}}");
+	expect_has(&l, "\"out\":[[1.0,2.0,3.0]]");
+	loopback_end(&l);
+}
+
+Test(api_life, an_ensemble_that_does_not_fit_says_where)
+{
+	static const struct {
+		const char *steps, *word;
+	} rows[] = {
+		{ "[]", "list of 1 to 64 steps" },
+		{ "[{model: linear, inputs: {x: a}}]", "outputs" },
+		{ "[{model: linear, inputs: {z: a}, outputs: {y: b}}]",
+		  "no input 'z'" },
+		{ "[{model: linear, inputs: {x: a}, outputs: {z: b}}]",
+		  "no output 'z'" },
+		{ "[{model: add, inputs: {a: a}, outputs: {s: s}}]",
+		  "what its input 'b' is" },
+		{ "[{model: linear, inputs: {x: a}, outputs: {y: b}}, {model: "
+		  "linear, inputs: {x: b}, outputs: {y: c}}]",
+		  "'b' is not what input 'x'" },
+		{ "[{model: linear, inputs: {x: a}, outputs: {y: a}}]",
+		  "but read before" },
+		{ "[{model: linear, inputs: {x: a}, outputs: {y: b}, "
+		  "versoin: 1}]",
+		  "'version'" },
+		{ "[{model: linear, version: 9, inputs: {x: a}, outputs: {y: "
+		  "b}}]",
+		  "no version 9" },
+		{ "[{model: ../x, inputs: {x: a}, outputs: {y: b}}]",
+		  "no name of a model" },
+	};
+	struct loopback l;
+
+	loopback_begin(&l);
+	scratch_dir(&l.scratch, "bad");
+	for (size_t i = 0; i < sizeof(rows) / sizeof(*rows); i++) {
+		char text[512];
+
+		(void)snprintf(text, sizeof(text), "ensemble: {steps: %s}\n",
+			       rows[i].steps);
+		configure(&l, "bad", text);
+		cr_assert(l.status >= 400, "%s", rows[i].steps);
+		cr_assert(strstr(l.body, rows[i].word), "%s in %s",
+			  rows[i].word, l.body);
+	}
+	configure(&l, "linear",
+		  "ensemble: {steps: [{model: add, inputs: {a: a, b: b}, "
+		  "outputs: {s: s}}]}\n");
+	loopback_expect_error(&l, 400, "of its own, too");
+	loopback_end(&l);
+}

@@ -176,11 +176,12 @@ static void *run(void *arg)
 	double next = now_us();
 	int fd = -1;
 
-	for (size_t i = 0; !is_over(load, i); i++, next += load->gap_us) {
+	for (size_t i = 0; !is_over(load, i); i++) {
 		enum verdict verdict = FAILED;
 		double start;
 
 		wait_until(load->gap_us ? next : 0);
+		next += load->gap_us;
 		if (fd < 0)
 			fd = connect_again(load);
 		if (fd < 0 && load->between)
@@ -209,7 +210,7 @@ static int by_time(const void *a, const void *b)
 
 static char *make_request(const char *path, const char *file, size_t *ret_len)
 {
-	FILE *in = fopen(file, "rb");
+	FILE *in = fopen(file, "rbe");
 	char *text = mem_alloc(BODY_MAX + 512), *body = mem_alloc(BODY_MAX);
 	size_t n;
 	int head;
