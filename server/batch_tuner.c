@@ -49,7 +49,7 @@ static void grow(struct batch_tuner *tuner, int64_t step)
 		return;
 	}
 	/* runs that are full do not get fuller by waiting */
-	if (tuner->rows < TUNER_RUNS * tuner->max_rows &&
+	if (tuner->rows < TUNER_RUNS * tuner->max_rows && !tuner->n_pause &&
 	    tuner->window_ns + step <= tuner->objective_ns / 2)
 		tuner->window_ns += step;
 }
@@ -60,6 +60,16 @@ static bool finds_nobody(const struct batch_tuner *tuner)
 {
 	return tuner->window_ns &&
 	       tuner->n_calls <= TUNER_RUNS + TUNER_RUNS / 16;
+}
+
+static void wait_less(struct batch_tuner *tuner, int64_t step)
+{
+	if (tuner->window_ns > 2 * step) {
+		tuner->window_ns /= 2;
+		return;
+	}
+	tuner->window_ns = 0;
+	tuner->n_pause = TUNER_PAUSE;
 }
 
 static void decide(struct batch_tuner *tuner, int64_t now_ns)
@@ -73,10 +83,12 @@ static void decide(struct batch_tuner *tuner, int64_t now_ns)
 		       : tuner->n_calls;
 
 	tuner->late_ns = late_ns(tuner);
+	if (tuner->n_pause)
+		tuner->n_pause--;
 	if (tuner->late_ns > objective)
 		shrink(tuner, step);
 	else if (expected < 1 || finds_nobody(tuner))
-		tuner->window_ns /= 2;
+		wait_less(tuner, step);
 	else if (tuner->late_ns < objective - objective / 5)
 		grow(tuner, step);
 }

@@ -8,8 +8,9 @@
  * every TUNER_RUNS runs it decides: where one run in twenty takes longer than
  * the objective, the window shrinks, and where there is no window left, the
  * largest batch does; where nobody comes within the window, waiting is of no
- * use and it shrinks, too; where there is time left and runs are not full,
- * it grows by a fiftieth of the objective, to half of it at most.
+ * use and it shrinks, too, and is not tried again for a while; where there is
+ * time left and runs are not full, it grows by a fiftieth of the objective, to
+ * half of it at most.
  *
  * Ownership: the caller's struct.
  * Threads:   under the lock of the batcher.
@@ -19,7 +20,7 @@
 
 #include <stdint.h>
 
-enum { TUNER_RUNS = 32 };
+enum { TUNER_RUNS = 32, TUNER_PAUSE = 64 };
 
 struct batch_tuner {
 	int64_t objective_ns; /**< 0: nothing is tuned */
@@ -31,6 +32,7 @@ struct batch_tuner {
 	int64_t spent_ns[TUNER_RUNS], rows;
 	int64_t n_calls, since_ns;
 	uint64_t n_decisions;
+	unsigned n_pause; /**< decisions until waiting is tried again */
 	int64_t late_ns; /**< what 19 of 20 runs stayed below at the last one */
 };
 
