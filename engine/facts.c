@@ -10,11 +10,13 @@
 #include "engine/port.h"
 
 /* A constant is folded into a larger one no further than this: as much as
- * floats take more room than bytes. BIG: bytes of values that are given up
- * early. */
+ * floats take more room than bytes, but for GROWN: the weights of small
+ * networks that a ConstantOfShape or an Expand makes. BIG: bytes of values
+ * that are given up early. */
 enum {
 	FOLD_GROWTH = 4,
 	FOLD_ALWAYS = 64 << 20,
+	FOLD_GROWN = 16 << 20,
 	BIG = 1 << 16,
 	FACTS_FIRST_CAP = 64
 };
@@ -263,7 +265,7 @@ static bool reads_shapes_only(const struct op *op)
 }
 
 /* Worth running now: known inputs, and a small result or one that takes about
- * as much room as they do. */
+ * as much room as they do. FACTS_MAX_VALUE counts elements, of any size. */
 static bool can_fold(const struct facts *facts, const struct node_call *call)
 {
 	const size_t room = FOLD_ALWAYS + FOLD_GROWTH * facts->constants;
@@ -297,7 +299,8 @@ static bool can_fold(const struct facts *facts, const struct node_call *call)
 	}
 	if (arena_used(facts->arena) + facts->big_bytes + out_bytes > room)
 		return false;
-	return most <= FACTS_MAX_VALUE || out_bytes / FOLD_GROWTH <= in_bytes;
+	return most <= FACTS_MAX_VALUE || out_bytes <= FOLD_GROWN ||
+	       out_bytes / FOLD_GROWTH <= in_bytes;
 }
 
 /* Runs the node, whose outputs are `out`; a bad value is left for the run to

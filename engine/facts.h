@@ -3,11 +3,11 @@
  * Facts: shapes and known values of every value of a graph, by one sweep.
  *
  * Where all inputs of a node have values and the result is small (at most
- * FACTS_MAX_VALUE elements) or takes at most four times their room, the
- * reference kernel runs now; large values are forgotten once all their readers
- * have been run so. Shape and Size always know theirs. A node whose shape only
- * a run can tell (OP_DYNAMIC, an unknown value input) gives facts without
- * shape.
+ * FACTS_MAX_VALUE elements or 16 MiB) or takes at most four times their room,
+ * the reference kernel runs now; large values are forgotten once all their
+ * readers have been run so. Shape and Size always know theirs. A node whose
+ * shape only a run can tell (OP_DYNAMIC, an unknown value input) gives facts
+ * without shape.
  *
  * Ownership: facts_create's result owns an arena; known values point into it
  *            or into constants.

@@ -53,9 +53,16 @@ enum err_code api_v2_ready(struct api_request *request, struct err *err)
 enum err_code api_v2_server(struct api_request *request, struct err *err)
 {
 	static const char *const extensions[] = {
-		"binary_tensor_data", "classification", "model_configuration",
-		"model_repository",   "parameters",	"statistics",
-		"sequence",	      "schedule_policy"
+		"binary_tensor_data",
+		"classification",
+		"logging",
+		"model_configuration",
+		"model_repository",
+		"parameters",
+		"schedule_policy",
+		"sequence",
+		"statistics",
+		"trace",
 	};
 	struct json_writer w;
 

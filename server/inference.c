@@ -6,11 +6,30 @@
 #include "server/api_demand.h"
 #include "server/inference_priv.h"
 #include "server/server_priv.h"
+#include "server/trace.h"
 
 static enum err_code no_memory(struct err *err)
 {
 	return err_set(err, ERR_NO_MEMORY,
 		       "the request needs more memory than one may have");
+}
+
+/* What the access log tells of it, copied: the model may go. */
+static void note_served(const struct inference *inference)
+{
+	struct api_request *request = inference->request;
+	const struct infer_call *call = &inference->call;
+	struct api_served *served = &request->served;
+
+	served->model =
+	    arena_strdup(request->arena, inference->model->package->name);
+	served->version =
+	    arena_strdup(request->arena, inference->model->version);
+	if (!call->at_ns[CALL_BEGUN])
+		return;
+	served->n_rows = call->rows;
+	served->queue_ns = call->at_ns[CALL_BEGUN] - call->queued_ns;
+	served->run_ns = call->at_ns[CALL_OUTPUT] - call->at_ns[CALL_BEGUN];
 }
 
 /* Counts the request for its model and lets that go. */
@@ -19,6 +38,9 @@ static void cleanup(struct api_request *request)
 	struct inference *inference = request->state;
 
 	inference_leave_sequence(inference, false);
+	if (request->context->access != ACCESS_OFF)
+		note_served(inference);
+	trace_request(request->context->trace, inference);
 	model_stats_answered(inference->model->stats, request->code,
 			     clock_monotonic_ns() - request->start_ns);
 	served_model_unref(inference->model);

@@ -22,6 +22,7 @@
  *	version_policy:          # which versions are served
  *	  latest: 2              # or specific: [1, 3], or all: true
  *	passes: [-gelu_erf]      # graph passes off: engine/passes/
+ *	strict_numerics: true    # no convolution by Winograd's method
  *
  * Ownership: plain data; lists live in the arena.
  * Threads:   pure.
@@ -63,6 +64,7 @@ struct model_config {
 	bool all;
 	struct field_ints specific;
 	struct pass_switch passes; /**< over those of the process */
+	bool strict_numerics;	   /**< or the process says so */
 };
 
 /** doc NULL: the defaults (defaults NULL: those above). `name` of the model

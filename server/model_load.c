@@ -186,6 +186,7 @@ static void load_slot(struct load *load, struct model_slot *slot)
 {
 	const int64_t start = clock_monotonic_ns();
 	struct repository *repository = load->cache->options.repository;
+	char report[LOAD_REPORT_TEXT_MAX];
 	struct served_model *model;
 	uint64_t stamp = 0;
 	struct err err;
@@ -215,11 +216,12 @@ static void load_slot(struct load *load, struct model_slot *slot)
 	model_slot_explain(slot, "");
 	load->n_loaded++;
 	log_write(LOG_LEVEL_INFO, "models",
-		  "model '%s' version %lld is ready after %lld ms%s%s, %u "
+		  "model '%s' version %lld is ready after %lld ms%s%s%s, %u "
 		  "plans made beside",
 		  load->entry->name, (long long)slot->version,
 		  (long long)(clock_monotonic_ns() - start) / 1000000,
 		  model->max_batch ? ", batching" : "",
+		  load_report_text(&model->report, report),
 		  model->is_weights_only ? ", other weights for a graph that "
 					   "is served"
 					 : "",

@@ -9,8 +9,10 @@
 #ifndef SERVER_SERVED_MODEL_H
 #define SERVER_SERVED_MODEL_H
 
+#include "engine/tuner.h"
 #include "models/package.h"
 #include "server/batcher.h"
+#include "server/load_report.h"
 #include "server/model_config.h"
 
 /** What all models share; outlives them. */
@@ -19,6 +21,8 @@ struct serving {
 	struct pool *helpers; /**< NULL: none */
 	unsigned threads;     /**< budget of the process */
 	struct pass_switch passes;
+	bool strict_numerics;  /**< of all models */
+	struct tuning *tuning; /**< NULL: kernels are chosen as predicted */
 	atomic_uint n_running;
 	struct response_cache *cache; /**< NULL: there is none */
 	atomic_uint_least64_t n_models;
@@ -27,6 +31,7 @@ struct serving {
 struct served_model {
 	atomic_uint refs;
 	struct package *package;
+	struct tuner tuner; /**< of the plans; stopped once loaded */
 	struct plan_cache *plans;
 	struct batcher *batcher;
 	struct batch_pad *pad;	      /**< NULL: none */
@@ -40,6 +45,7 @@ struct served_model {
 	int64_t load_ns;      /**< what planning and warming took */
 	bool is_weights_only; /**< the graph of the one before it */
 	unsigned n_followed;  /**< plans made for what that one ran */
+	struct load_report report;
 	char version[24];
 };
 

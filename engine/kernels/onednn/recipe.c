@@ -403,12 +403,29 @@ static enum err_code pack_slices(const void *data, const void *plain, void *to,
 	return rc;
 }
 
+/* Bytes from the first element to the end of the last. oneDNN's own size
+ * counts whole rows, so for a slice of columns it ends behind the value. */
+static size_t span_bytes(const dnnl_memory_desc_t *md)
+{
+	const dnnl_blocking_desc_t *by = &md->format_desc.blocking;
+	int64_t last = 0;
+
+	if (by->inner_nblks)
+		return dnnl_memory_desc_get_size(md);
+	for (int i = 0; i < md->ndims; i++) {
+		if (md->dims[i] == 0)
+			return 0;
+		last += (md->dims[i] - 1) * by->strides[i];
+	}
+	return (size_t)(last + 1) * dnnl_data_type_size(md->data_type);
+}
+
 static enum err_code pack_slot(const struct recipe *recipe,
 			       const struct slot *from, const void *value,
 			       struct slot *to, struct err *err)
 {
 	struct packing p = { .recipe = recipe, .from = from, .to = to };
-	const size_t plain = dnnl_memory_desc_get_size(&from->md);
+	const size_t plain = span_bytes(&from->md);
 	struct pack_wish wish = { .plain = value,
 				  .form = &p.form,
 				  .form_bytes = sizeof(p.form),
@@ -449,6 +466,8 @@ void recipe_share(struct recipe *recipe, const struct kernel_query *query)
 
 void recipe_setup(struct recipe *recipe, struct kernel_setup *ret)
 {
+	for (unsigned i = 0; i < recipe->n_slots; i++)
+		ret->pack_bytes += pack_size(recipe->slot[i].pack);
 	ret->state = recipe;
 	ret->scratch_bytes = recipe->scratch_bytes;
 	ret->n_slices = recipe->n_slices;

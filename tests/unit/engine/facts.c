@@ -101,10 +101,19 @@ Test(facts, a_missing_value_leaves_the_shape_open)
 Test(facts, a_large_result_of_small_operands_is_left_to_the_run)
 {
 	struct swept swept = sweep("y = Expand(a:float[]={1}, "
-				   "s:int64[2]={100,100})");
+				   "s:int64[2]={3000,2000})");
 
-	expect_shape(&swept, "y", "[100,100]");
+	expect_shape(&swept, "y", "[3000,2000]");
 	cr_assert_null(fact_of(&swept, "y")->value);
+	finish(&swept);
+}
+
+Test(facts, weights_made_of_a_shape_are_folded)
+{
+	struct swept swept = sweep("y = ConstantOfShape(s:int64[2]={300,200})");
+
+	expect_shape(&swept, "y", "[300,200]");
+	cr_assert_not_null(fact_of(&swept, "y")->value);
 	finish(&swept);
 }
 

@@ -3,6 +3,8 @@
 
 #include <criterion/criterion.h>
 #include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
 
 #include "base/mem.h"
 #include "engine/build.h"
@@ -409,4 +411,75 @@ Test(pack, of_a_convolution_is_one_for_all_plans)
 		graph_destroy(graph[i]);
 	}
 	pack_store_unref(store);
+}
+
+/* `bytes` of zeros at the end of a page, behind which none can be read. */
+static void *at_an_edge(size_t bytes, void **ret_block, size_t *ret_size)
+{
+	const size_t page = (size_t)sysconf(_SC_PAGESIZE);
+	const size_t size = (bytes + page - 1) / page * page;
+	char *block = mmap(NULL, size + page, PROT_READ | PROT_WRITE,
+			   MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+	cr_assert_neq(block, MAP_FAILED);
+	cr_assert_eq(mprotect(block + size, page, PROT_NONE), 0);
+	*ret_block = block;
+	*ret_size = size + page;
+	return block + size - bytes;
+}
+
+/* y = MatMul(x, w), whose w lies there. */
+static struct graph *product_of(const struct tensor_view *w)
+{
+	struct graph *graph = NULL;
+	struct build build;
+	struct err err;
+	int32_t in[2];
+
+	cr_assert_eq(graph_create(1 << 20, &graph, &err), ERR_NONE);
+	cr_assert_eq(graph_add_input(graph, "x",
+				     (struct type){ .elem = DTYPE_F32 }, &in[0],
+				     &err),
+		     ERR_NONE);
+	cr_assert_eq(graph_add_constant(graph, "w", w, &in[1], &err), ERR_NONE);
+	build_init(&build, graph, NULL);
+	cr_assert_eq(graph_add_output(
+			 graph, build_2(&build, "MatMul", in[0], in[1]), &err),
+		     ERR_NONE);
+	cr_assert_eq(build_check(&build, &err), ERR_NONE);
+	cr_assert_eq(facts_type_graph(graph, &err), ERR_NONE);
+	return graph;
+}
+
+/* A slice of columns begins in the first row and ends in the last one. */
+Test(pack, of_slices_of_columns_keeps_to_the_weights)
+{
+	struct tensor_view w = { .dtype = DTYPE_F32,
+				 .shape = { 2, { 384, 1536 } } };
+	const struct fact x = { .type = { .elem = DTYPE_F32 },
+				.shape = { 2, { 32, 384 } },
+				.has_shape = true };
+	const struct signature signature = { 1, &x };
+	struct plan_options options = { .numerics = NUMERICS_REPEATABLE };
+	struct plan *plan = NULL;
+	struct graph *graph;
+	struct pack_store *store;
+	struct packs *packs;
+	struct err err;
+	void *block;
+	size_t size;
+
+	w.data = at_an_edge((size_t)384 * 1536 * sizeof(float), &block, &size);
+	graph = product_of(&w);
+	cr_assert_eq(pack_store_create(&store, &err), ERR_NONE);
+	cr_assert_eq(packs_create(store, &packs, &err), ERR_NONE);
+	options.packs = packs;
+	cr_assert_eq(plan_create(graph, &signature, &options, &plan, &err),
+		     ERR_NONE, "%s", err.msg);
+	cr_assert_gt(plan_step_info(plan, 0).n_slices, 1);
+	plan_unref(plan);
+	packs_destroy(packs);
+	pack_store_unref(store);
+	graph_destroy(graph);
+	munmap(block, size);
 }

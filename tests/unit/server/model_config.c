@@ -73,6 +73,7 @@ Test(model_config, refuses_what_it_does_not_know)
 		"priority_levels: 9",
 		"priority_levels: 2\ndefault_priority: 3",
 		"latency_objective: 5",
+		"strict_numerics: 1",
 	};
 	struct arena *arena = arena_create(1 << 20);
 	struct model_config config;
@@ -83,6 +84,20 @@ Test(model_config, refuses_what_it_does_not_know)
 			     "%s", texts[i]);
 		cr_assert(strstr(err.msg, "model 'm'"), "%s", err.msg);
 	}
+	arena_destroy(arena);
+}
+
+Test(model_config, asks_for_strict_numerics)
+{
+	struct arena *arena = arena_create(1 << 20);
+	struct model_config config;
+	struct err err;
+
+	cr_assert_eq(read("max_batch_size: 8", &config, arena, &err), ERR_NONE);
+	cr_expect_not(config.strict_numerics);
+	cr_assert_eq(read("strict_numerics: true", &config, arena, &err),
+		     ERR_NONE, "%s", err.msg);
+	cr_expect(config.strict_numerics);
 	arena_destroy(arena);
 }
 
