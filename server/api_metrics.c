@@ -361,7 +361,7 @@ enum err_code api_metrics(struct api_request *request, struct err *err)
 		write_families(body, &rows);
 		write_versions(body, listed, n);
 		write_packs(body, context->models);
-		metrics_life_write(context->models, body);
+		metrics_life_write(context->models, listed, n, body);
 		write_failures(body, &rows);
 		write_histograms(body, &rows);
 		if (context->jobs)

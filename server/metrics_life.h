@@ -10,7 +10,11 @@
 #include "base/buf.h"
 
 struct model_cache;
+struct model_row;
 
-void metrics_life_write(struct model_cache *models, struct buf *buf);
+/** rows: every version (model_cache_list()). */
+void metrics_life_write(struct model_cache *models,
+			const struct model_row *rows, size_t n,
+			struct buf *buf);
 
 #endif

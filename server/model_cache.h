@@ -125,9 +125,9 @@ MUST_USE enum err_code model_cache_list(struct model_cache *cache,
 					struct model_row **ret_rows,
 					size_t *ret_n, struct err *err);
 void model_cache_list_free(struct model_row *rows, size_t n);
-/** Memory of all models, how often one was parked and loaded on demand. */
-void model_cache_memory(struct model_cache *cache, size_t *ret_bytes,
-			uint64_t *ret_parked, uint64_t *ret_demanded);
+/** How often a model was parked, and loaded on demand. */
+void model_cache_parking(struct model_cache *cache, uint64_t *ret_parked,
+			 uint64_t *ret_demanded);
 /** How long each swap took, in ns. */
 const struct histogram *model_cache_swaps(const struct model_cache *cache);
 struct pack_stats;

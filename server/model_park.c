@@ -7,19 +7,6 @@
 #include "engine/pack.h"
 #include "server/model_cache_priv.h"
 
-/* Constants that are smaller are not in the packs. */
-enum { SMALL = 64 << 10 };
-
-/* What a version takes beside its packed constants, which others share. */
-static size_t bytes_of(const struct served_model *model)
-{
-	struct plan_cache_stats stats;
-
-	plan_cache_stats(model->plans, &stats);
-	return stats.idle_bytes + stats.lent_bytes +
-	       (model->package->bytes < SMALL ? model->package->bytes : SMALL);
-}
-
 size_t model_park_bytes(struct model_cache *cache)
 {
 	struct pack_stats packs;
@@ -27,13 +14,12 @@ size_t model_park_bytes(struct model_cache *cache)
 
 	pack_store_stats(repository_packs(cache->options.repository), &packs);
 	bytes = packs.bytes;
-	(void)pthread_mutex_lock(&cache->lock);
+	/* nobody changes the table while `loading` is held */
 	for (size_t i = 0; i < cache->n; i++)
 		for (size_t j = 0; j < cache->entry[i]->n; j++)
 			if (cache->entry[i]->slot[j].model)
-				bytes +=
-				    bytes_of(cache->entry[i]->slot[j].model);
-	(void)pthread_mutex_unlock(&cache->lock);
+				bytes += served_model_bytes(
+				    cache->entry[i]->slot[j].model);
 	return bytes;
 }
 
@@ -171,10 +157,9 @@ void model_cache_demand(struct model_cache *cache, const char *name)
 	(void)pthread_mutex_unlock(&cache->loading);
 }
 
-void model_cache_memory(struct model_cache *cache, size_t *ret_bytes,
-			uint64_t *ret_parked, uint64_t *ret_demanded)
+void model_cache_parking(struct model_cache *cache, uint64_t *ret_parked,
+			 uint64_t *ret_demanded)
 {
-	*ret_bytes = model_park_bytes(cache);
 	*ret_parked =
 	    atomic_load_explicit(&cache->n_parked, memory_order_relaxed);
 	*ret_demanded =

@@ -11,6 +11,8 @@
 #include "server/sequences.h"
 
 enum { WARM_RUNS = 3, PLANS = 64, RETIRE_MS = 200 };
+/* Constants that are smaller are not in the packs. */
+enum { SMALL_BYTES = 64 << 10 };
 #define WARM_BYTES_MAX ((size_t)256 << 20)
 
 struct served_model *served_model_ref(struct served_model *model)
@@ -33,6 +35,16 @@ void served_model_unref(struct served_model *model)
 	package_unref(model->package);
 	model_stats_unref(model->stats);
 	mem_free(model);
+}
+
+size_t served_model_bytes(const struct served_model *model)
+{
+	const size_t small = model->package->bytes;
+	struct plan_cache_stats stats;
+
+	plan_cache_stats(model->plans, &stats);
+	return stats.idle_bytes + stats.lent_bytes +
+	       (small < SMALL_BYTES ? small : SMALL_BYTES);
 }
 
 void served_model_retire(struct served_model *model)

@@ -65,6 +65,9 @@ served_model_create(struct package *package,
 		    const struct served_model_source *source,
 		    struct served_model **ret_model, struct err *err);
 struct served_model *served_model_ref(struct served_model *model);
+/** What it takes beside its large constants, which other models may share: the
+ * memory of its runs, and small things. */
+size_t served_model_bytes(const struct served_model *model);
 /** NULL is fine. */
 void served_model_unref(struct served_model *model);
 /** The same, but waits for a moment until it is the last one, so that no
