@@ -37,9 +37,7 @@ static enum err_code read_flags(const struct args *args, struct bench *bench,
 		rc = args_double(args, "seconds", 0, 86400, &bench->seconds,
 				 err);
 	if (!rc)
-		rc = trial_passes(args, &bench->options.passes, err);
-	if (!rc)
-		rc = trial_precision(args, &bench->options, err);
+		rc = trial_read_flags(args, &bench->options, err);
 	bench->options.threads = (unsigned)bench->threads;
 	return rc;
 }
@@ -92,7 +90,7 @@ static enum err_code print(struct bench *bench, struct err *err)
 static enum err_code bench_model(const struct args *args, bool *ret_failed,
 				 struct err *err)
 {
-	struct bench bench = { 0 };
+	struct bench bench = { .options.tunes = true };
 	enum err_code rc;
 
 	*ret_failed = false;
@@ -117,16 +115,14 @@ static const struct args_flag flags[] = {
 	{ "threads", "T", "threads that share a run (1)" },
 	{ "seconds", "S", "how long to measure; at least 5 runs (2)" },
 	{ "input-shape", "NAME:AxBxC", "shape of one input; may repeat" },
-	TRIAL_PASSES_FLAG,
-	TRIAL_PRECISION_FLAGS,
+	TRIAL_FLAGS,
 	{ 0 },
 };
 
 const struct measure_command measure_bench_model = {
 	.name = "bench-model",
 	.usage = "FILE.onnx [--batch-size N] [--threads T] [--seconds S] "
-		 "[--input-shape NAME:AxBxC ...] [--passes LIST] "
-		 "[--precision P] [--calibration PATH]",
+		 "[--input-shape NAME:AxBxC ...] " TRIAL_USAGE,
 	.help = "Times runs of a model in this process and prints one JSON "
 		"object.",
 	.flags = flags,

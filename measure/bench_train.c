@@ -185,13 +185,15 @@ static enum err_code step(struct bench *bench, struct err *err)
 		.target = bench->batch->target[0],
 	};
 	const struct stepper_update update = {
-		.step = ++bench->step,
-		.rate = bench->spec.trainer.learning_rate,
+		.step = bench->step + 1,
+		.draw = bench->step + 1,
+		.rate = rates_base(&bench->spec.phases.phase[0].rates),
 		.momentum = (double)NAN,
 	};
 	struct stepper_result result;
 	enum err_code rc;
 
+	bench->step++;
 	rc = stepper_step(bench->stepper, &rows, &update, &result, err);
 	if (!rc && !isfinite(result.loss))
 		rc = err_set(err, ERR_INVALID,

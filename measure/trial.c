@@ -7,6 +7,7 @@
 #include "base/args.h"
 #include "base/buf.h"
 #include "base/json_write.h"
+#include "base/mem.h"
 #include "base/str.h"
 #include "engine/kernels/blas.h"
 #include "engine/plan_cache.h"
@@ -30,17 +31,8 @@ static enum err_code check_ports(const struct package *package, struct err *err)
 	return ERR_NONE;
 }
 
-enum err_code trial_passes(const struct args *args, struct pass_switch *ret,
-			   struct err *err)
-{
-	enum err_code rc =
-	    pass_switch_parse(args_text(args, "passes", ""), ret, err);
-
-	return rc ? err_prefix(err, "--passes") : ERR_NONE;
-}
-
-enum err_code trial_precision(const struct args *args,
-			      struct trial_options *ret, struct err *err)
+static enum err_code read_precision(const struct args *args,
+				    struct trial_options *ret, struct err *err)
 {
 	const char *path = args_text(args, "calibration", "");
 	enum err_code rc = precision_parse(args_text(args, "precision", "fp32"),
@@ -48,6 +40,43 @@ enum err_code trial_precision(const struct args *args,
 
 	ret->calibration = *path ? path : NULL;
 	return rc ? err_prefix(err, "--precision") : ERR_NONE;
+}
+
+enum err_code trial_read_flags(const struct args *args,
+			       struct trial_options *ret, struct err *err)
+{
+	const char *tuning = args_text(args, "tuning", NULL);
+	enum err_code rc =
+	    pass_switch_parse(args_text(args, "passes", ""), &ret->passes, err);
+
+	if (rc)
+		return err_prefix(err, "--passes");
+	rc = read_precision(args, ret, err);
+	if (rc)
+		return rc;
+	ret->strict_numerics = args_has(args, "strict-numerics");
+	ret->tuning_file = args_text(args, "tuning-file", NULL);
+	ret->tunes = ret->tunes || ret->tuning_file;
+	if (!tuning)
+		return ERR_NONE;
+	ret->tunes = str_equal(tuning, "load");
+	if (ret->tunes || str_equal(tuning, "off"))
+		return ERR_NONE;
+	return err_set(err, ERR_INVALID,
+		       "--tuning: expected load or off, got '%s'", tuning);
+}
+
+static enum err_code make_tuner(struct trial *trial, const char *file,
+				struct err *err)
+{
+	enum err_code rc;
+
+	trial->tuner = mem_zero(sizeof(*trial->tuner));
+	if (!trial->tuner)
+		return err_set(err, ERR_NO_MEMORY, "tuning: out of memory");
+	rc = tuning_create(file, &trial->tuning, err);
+	tuner_init(trial->tuner, trial->tuning, TUNER_BUDGET_NS);
+	return rc;
 }
 
 void trial_write_precision(const struct trial *trial, struct json_writer *w)
@@ -109,7 +138,9 @@ enum err_code trial_open(const char *path, const struct trial_options *options,
 {
 	struct plan_cache_options plans = {
 		.plan = { .threads = options->threads,
-			  .numerics = NUMERICS_REPEATABLE,
+			  .numerics = options->strict_numerics
+					  ? NUMERICS_STRICT
+					  : NUMERICS_REPEATABLE,
 			  .passes = options->passes },
 	};
 	struct trial trial = { .threads = options->threads };
@@ -126,7 +157,10 @@ enum err_code trial_open(const char *path, const struct trial_options *options,
 	}
 	if (!rc)
 		rc = pool_create(options->threads - 1, &trial.pool, err);
+	if (!rc && options->tunes)
+		rc = make_tuner(&trial, options->tuning_file, err);
 	if (!rc) {
+		plans.plan.tuner = trial.tuner;
 		rc = plan_cache_create(trial.package->graph, &plans,
 				       &trial.plans, err);
 	}
@@ -178,6 +212,8 @@ enum err_code trial_prepare(struct trial *trial,
 	trial->instance = NULL;
 	rc =
 	    plan_cache_acquire(trial->plans, &signature, &trial->instance, err);
+	if (!rc && trial->tuning)
+		rc = tuning_save(trial->tuning, err);
 	for (unsigned i = 0; i < ports->n_inputs && !rc; i++) {
 		size_t size = tensor_bytes(input[i].dtype, &input[i].shape);
 
@@ -205,6 +241,8 @@ void trial_close(struct trial *trial)
 		plan_cache_release(trial->plans, trial->instance);
 	plan_cache_destroy(trial->plans);
 	pool_destroy(trial->pool);
+	mem_free(trial->tuner);
+	tuning_destroy(trial->tuning);
 	package_unref(trial->package);
 	*trial = (struct trial){ 0 };
 }

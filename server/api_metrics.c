@@ -4,9 +4,12 @@
 #include "server/api_jobs.h"
 #include "server/metrics.h"
 #include "server/metrics_jobs.h"
+#include "server/metrics_life.h"
 #include "server/metrics_text.h"
 #include "server/model_cache.h"
 #include "server/server_priv.h"
+
+enum { MODEL_STATES = MODEL_UNLOADING + 1 };
 
 /* One family of numbers about versions of models. */
 struct family {
@@ -72,6 +75,17 @@ static double value_deviation(const struct model_row *row)
 	return row->model ? row->model->package->precision.deviation : 0;
 }
 
+/* Of one run of one row; 0 where the load could not plan it. */
+static double value_peak(const struct model_row *row)
+{
+	return row->model ? (double)row->model->report.peak : 0;
+}
+
+static double value_threads(const struct model_row *row)
+{
+	return row->model ? (double)row->model->n_instances : 0;
+}
+
 static double value_pending(const struct model_row *row)
 {
 	return (double)atomic_load_explicit(&row->stats->n_pending,
@@ -123,6 +137,26 @@ static double value_output_us(const struct model_row *row)
 	return us(row, PHASE_OUTPUT);
 }
 
+static double value_hits(const struct model_row *row)
+{
+	return get(&row->stats->cache_hit.count);
+}
+
+static double value_misses(const struct model_row *row)
+{
+	return get(&row->stats->cache_miss.count);
+}
+
+static double value_hit_us(const struct model_row *row)
+{
+	return get(&row->stats->cache_hit.ns) / 1000;
+}
+
+static double value_miss_us(const struct model_row *row)
+{
+	return get(&row->stats->cache_miss.ns) / 1000;
+}
+
 static const struct family families[] = {
 	{ "predictd_model_ready", "gauge", "1 where the version answers.",
 	  value_ready },
@@ -137,6 +171,10 @@ static const struct family families[] = {
 	{ "predictd_model_deviation", "gauge",
 	  "Largest difference of outputs from fp32, seen at load.",
 	  value_deviation },
+	{ "predictd_model_peak_bytes", "gauge",
+	  "Memory of one run of one row, constants included.", value_peak },
+	{ "predictd_model_threads", "gauge",
+	  "Runs of the version at the same time, at most.", value_threads },
 	{ "predictd_queue_depth", "gauge", "Requests that wait for a run.",
 	  value_pending },
 	{ "predictd_deadline_exceeded_total", "counter",
@@ -159,6 +197,14 @@ static const struct family families[] = {
 	  value_infer_us },
 	{ "nv_inference_compute_output_duration_us", "counter",
 	  "Time of copying outputs.", value_output_us },
+	{ "nv_cache_num_hits_per_model", "counter",
+	  "Answers that were in the cache.", value_hits },
+	{ "nv_cache_num_misses_per_model", "counter", "Answers that were not.",
+	  value_misses },
+	{ "nv_cache_hit_duration_per_model", "counter",
+	  "Time of looks that found one, in microseconds.", value_hit_us },
+	{ "nv_cache_miss_duration_per_model", "counter",
+	  "Time of looks that did not.", value_miss_us },
 };
 
 static void write_families(struct buf *buf, const struct rows *rows)
@@ -171,6 +217,34 @@ static void write_families(struct buf *buf, const struct rows *rows)
 		for (size_t i = 0; i < rows->n; i++)
 			metrics_text_sample(buf, family->name, rows->labels[i],
 					    family->value(&rows->row[i]));
+	}
+}
+
+/* How many versions of each model are in each state; rows are by model. */
+static void write_versions(struct buf *buf, const struct model_row *rows,
+			   size_t n)
+{
+	static const char name[] = "predictd_model_versions";
+
+	metrics_text_family(buf, name, "gauge",
+			    "Versions of a model, by their state.");
+	for (size_t i = 0, end; i < n; i = end) {
+		unsigned by_state[MODEL_STATES] = { 0 };
+		char model[METRICS_LABELS_MAX / 2];
+
+		for (end = i;
+		     end < n && strcmp(rows[end].name, rows[i].name) == 0;
+		     end++)
+			by_state[rows[end].state]++;
+		(void)metrics_text_label(rows[i].name, model, sizeof(model));
+		for (int state = 0; state < MODEL_STATES; state++) {
+			char labels[METRICS_LABELS_MAX];
+
+			(void)snprintf(
+			    labels, sizeof(labels), "model=\"%s\",state=\"%s\"",
+			    model, model_state_name((enum model_state)state));
+			metrics_text_count(buf, name, labels, by_state[state]);
+		}
 	}
 }
 
@@ -218,6 +292,15 @@ static void write_histograms(struct buf *buf, const struct rows *rows)
 		{ "predictd_queue_duration_seconds",
 		  "Time of a request in the queue.",
 		  offsetof(struct model_stats, queue) },
+		{ "predictd_compute_input_duration_seconds",
+		  "Time of copying inputs into a run.",
+		  offsetof(struct model_stats, input) },
+		{ "predictd_compute_output_duration_seconds",
+		  "Time of copying outputs out of a run.",
+		  offsetof(struct model_stats, output) },
+		{ "predictd_model_request_duration_seconds",
+		  "From the head of a request to its answer, whatever it was.",
+		  offsetof(struct model_stats, request) },
 		{ "predictd_batch_size", "Rows of a run.",
 		  offsetof(struct model_stats, rows) },
 	};
@@ -284,7 +367,9 @@ enum err_code api_metrics(struct api_request *request, struct err *err)
 		buf_reset(body);
 		metrics_write(context->metrics, body);
 		write_families(body, &rows);
+		write_versions(body, listed, n);
 		write_packs(body, context->models);
+		metrics_life_write(context->models, listed, n, body);
 		write_failures(body, &rows);
 		write_histograms(body, &rows);
 		if (context->jobs)

@@ -28,12 +28,14 @@ struct http_conn {
 	struct http *http;
 	struct MHD_Connection *mhd; /* of the request */
 	int fd;
+	char peer[64]; /* its address, "" when it has none */
 
 	/* for the reaper: when the phase began, bytes of the body so far */
 	atomic_int phase;
 	atomic_int_least64_t since_ns;
 	atomic_size_t n_body;
 	atomic_bool had_request;
+	atomic_int_least64_t send_ms; /* for its answer; -1: without end */
 
 	/* under the lock */
 	bool is_parked;	       /* suspended by us */

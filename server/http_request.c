@@ -1,4 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include <netdb.h>
+#include <netinet/in.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #include "base/clock.h"
@@ -162,6 +165,16 @@ enum err_code http_read_head(struct http_conn *conn, struct err *err)
 	return rc;
 }
 
+/* Nobody else writes these now, but the reaper reads them. */
+static void unpark(struct http_conn *conn)
+{
+	if (!conn->is_parked && !conn->is_done && !conn->is_woken)
+		return;
+	(void)pthread_mutex_lock(&conn->http->lock);
+	conn->is_parked = conn->is_done = conn->is_woken = false;
+	(void)pthread_mutex_unlock(&conn->http->lock);
+}
+
 /* An empty request in the connection's memory. */
 static void reset(struct http_conn *conn, struct MHD_Connection *mhd,
 		  const char *path, const char *method)
@@ -174,7 +187,7 @@ static void reset(struct http_conn *conn, struct MHD_Connection *mhd,
 	conn->framing = (struct http_framing){ 0 };
 	conn->is_refused = conn->has_body = conn->is_dispatched = false;
 	conn->is_begun = conn->must_close = false;
-	conn->is_parked = conn->is_done = conn->is_woken = false;
+	unpark(conn);
 	atomic_store_explicit(&conn->n_body, 0, memory_order_relaxed);
 	buf_reset(&conn->body);
 	buf_reset(&conn->other);
@@ -183,6 +196,9 @@ static void reset(struct http_conn *conn, struct MHD_Connection *mhd,
 	memset(request->param, 0, sizeof(request->param));
 	request->method = method;
 	request->path = path;
+	request->peer = conn->peer;
+	request->trace = (struct trace_context){ .is_sampled = false };
+	request->served = (struct api_served){ .n_rows = 0 };
 	request->headers = conn->header;
 	request->query = conn->query;
 	request->body = "";
@@ -192,6 +208,10 @@ static void reset(struct http_conn *conn, struct MHD_Connection *mhd,
 	request->then = NULL;
 	request->state = NULL;
 	request->cleanup = NULL;
+	request->demanded = NULL;
+	request->n_demands = 0;
+	request->is_demanding = request->is_admitted = false;
+	request->retry_s = 0;
 	request->code = ERR_NONE;
 	request->is_suspended = request->is_counted = false;
 	request->start_ns = clock_monotonic_ns();
@@ -445,6 +465,22 @@ static void forget(struct http_conn *conn)
 	mem_free(conn);
 }
 
+/* The address without its port. */
+static void set_peer(struct http_conn *conn, struct MHD_Connection *mhd)
+{
+	const union MHD_ConnectionInfo *info =
+	    MHD_get_connection_info(mhd, MHD_CONNECTION_INFO_CLIENT_ADDRESS);
+	const struct sockaddr *address = info ? info->client_addr : NULL;
+	socklen_t len = sizeof(struct sockaddr_in);
+
+	if (address && address->sa_family == AF_INET6)
+		len = sizeof(struct sockaddr_in6);
+	if (!address ||
+	    getnameinfo(address, len, conn->peer, sizeof(conn->peer), NULL, 0,
+			NI_NUMERICHOST))
+		conn->peer[0] = '\0';
+}
+
 static struct http_conn *conn_create(struct http *http,
 				     struct MHD_Connection *mhd)
 {
@@ -459,6 +495,7 @@ static struct http_conn *conn_create(struct http *http,
 		goto fail;
 	conn->http = http;
 	conn->fd = info->connect_fd;
+	set_peer(conn, mhd);
 	conn->request.transport = &http_transport;
 	buf_init(&conn->body, 0);
 	buf_init(&conn->other, 0);

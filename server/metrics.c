@@ -1,32 +1,29 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "server/metrics.h"
 
-#include <dirent.h>
-#include <sys/resource.h>
-#include <unistd.h>
-
 #include "base/buf.h"
 #include "base/clock.h"
-#include "base/file.h"
 #include "base/mem.h"
+#include "server/metrics_machine.h"
 #include "server/metrics_text.h"
 #include "server/route.h"
 
 /* What a route may answer; the last row stands for all others. */
 static const int statuses[] = { 200, 201, 202, 204, 304, 400, 401, 403,
 				404, 405, 408, 409, 413, 415, 429, 431,
-				500, 501, 503, 504, 507, 0 };
+				499, 500, 501, 503, 504, 507, 0 };
 enum { N_STATUS = sizeof(statuses) / sizeof(*statuses) };
 
 struct route_metrics {
 	atomic_uint_least64_t by_status[N_STATUS];
 	struct histogram duration;
+	atomic_uint_least64_t n_in, n_out; /* bytes of bodies */
 };
 
 struct metrics {
 	atomic_int_least64_t in_flight, connections;
 	atomic_uint_least64_t shed[SHED_COUNT];
-	int64_t start_ms;
+	struct metrics_machine machine;
 	size_t n;
 	struct route_metrics route[]; /* the last one: paths without a route */
 };
@@ -40,7 +37,7 @@ enum err_code metrics_create(struct metrics **ret_metrics, struct err *err)
 	if (!metrics)
 		return err_set(err, ERR_NO_MEMORY, "metrics: out of memory");
 	metrics->n = n;
-	metrics->start_ms = clock_realtime_ms();
+	metrics->machine.start_ms = clock_realtime_ms();
 	for (size_t i = 0; i < n; i++)
 		histogram_init(&metrics->route[i].duration,
 			       &histogram_request_times);
@@ -67,15 +64,19 @@ static size_t status_place(int status)
 	return i;
 }
 
-void metrics_end(struct metrics *metrics, int route, int status, int64_t ns)
+void metrics_end(struct metrics *metrics, const struct metrics_request *done)
 {
-	const size_t i = route < 0 ? metrics->n - 1 : (size_t)route;
+	const size_t i = done->route < 0 ? metrics->n - 1 : (size_t)done->route;
 	struct route_metrics *row = &metrics->route[i];
 
 	atomic_fetch_sub_explicit(&metrics->in_flight, 1, memory_order_relaxed);
-	atomic_fetch_add_explicit(&row->by_status[status_place(status)], 1,
+	atomic_fetch_add_explicit(&row->by_status[status_place(done->status)],
+				  1, memory_order_relaxed);
+	histogram_observe(&row->duration,
+			  done->ns > 0 ? (uint64_t)done->ns : 0);
+	atomic_fetch_add_explicit(&row->n_in, done->n_in, memory_order_relaxed);
+	atomic_fetch_add_explicit(&row->n_out, done->n_out,
 				  memory_order_relaxed);
-	histogram_observe(&row->duration, ns > 0 ? (uint64_t)ns : 0);
 }
 
 void metrics_shed(struct metrics *metrics, enum shed_reason reason)
@@ -155,6 +156,39 @@ static void write_durations(const struct metrics *metrics, struct buf *buf)
 	}
 }
 
+static void write_bytes(const struct metrics *metrics, struct buf *buf)
+{
+	static const struct {
+		const char *name, *help;
+		size_t offset;
+	} table[] = {
+		{ "predictd_http_received_bytes_total",
+		  "Bytes of bodies of requests, not compressed.",
+		  offsetof(struct route_metrics, n_in) },
+		{ "predictd_http_sent_bytes_total",
+		  "Bytes of bodies of answers, not compressed.",
+		  offsetof(struct route_metrics, n_out) },
+	};
+
+	for (size_t t = 0; t < sizeof(table) / sizeof(*table); t++) {
+		metrics_text_family(buf, table[t].name, "counter",
+				    table[t].help);
+		for (size_t i = 0; i < metrics->n; i++) {
+			char labels[METRICS_LABELS_MAX];
+			const atomic_uint_least64_t *counter =
+			    (const void *)((const char *)&metrics->route[i] +
+					   table[t].offset);
+
+			if (!was_used(&metrics->route[i]))
+				continue;
+			route_labels(i, labels, sizeof(labels));
+			metrics_text_count(buf, table[t].name, labels,
+					   atomic_load_explicit(
+					       counter, memory_order_relaxed));
+		}
+	}
+}
+
 static void write_gauges(const struct metrics *metrics, struct buf *buf)
 {
 	static const char *const reasons[SHED_COUNT] = {
@@ -183,67 +217,11 @@ static void write_gauges(const struct metrics *metrics, struct buf *buf)
 	    "version=\"" PREDICTD_VERSION "\",compiler=\"" __VERSION__ "\"", 1);
 }
 
-static double resident_bytes(void)
-{
-	unsigned long long pages = 0;
-	char *text, *at;
-	size_t len;
-
-	if (file_read_all("/proc/self/statm", 4096, &text, &len, NULL))
-		return 0;
-	at = strchr(text, ' ');
-	if (at)
-		pages = strtoull(at, NULL, 10);
-	mem_free(text);
-	return (double)pages * (double)sysconf(_SC_PAGESIZE);
-}
-
-static double open_fds(void)
-{
-	DIR *dir = opendir("/proc/self/fd");
-	double n = -3; /* ".", ".." and the stream itself */
-
-	if (!dir)
-		return 0;
-	while (readdir(dir)) /* NOLINT: the stream is this call's own */
-		n++;
-	(void)closedir(dir);
-	return n;
-}
-
-static void write_process(const struct metrics *metrics, struct buf *buf)
-{
-	struct rusage usage = { 0 };
-	struct rlimit fds = { 0 };
-	double cpu;
-
-	(void)getrusage(RUSAGE_SELF, &usage);
-	(void)getrlimit(RLIMIT_NOFILE, &fds);
-	cpu = (double)(usage.ru_utime.tv_sec + usage.ru_stime.tv_sec) +
-	      (double)(usage.ru_utime.tv_usec + usage.ru_stime.tv_usec) * 1e-6;
-	metrics_text_family(buf, "process_cpu_seconds_total", "counter",
-			    "Time on a processor, user and system.");
-	metrics_text_sample(buf, "process_cpu_seconds_total", "", cpu);
-	metrics_text_family(buf, "process_resident_memory_bytes", "gauge",
-			    "Memory that is resident.");
-	metrics_text_sample(buf, "process_resident_memory_bytes", "",
-			    resident_bytes());
-	metrics_text_family(buf, "process_open_fds", "gauge",
-			    "Open file descriptors.");
-	metrics_text_sample(buf, "process_open_fds", "", open_fds());
-	metrics_text_family(buf, "process_max_fds", "gauge",
-			    "Largest number of open file descriptors.");
-	metrics_text_sample(buf, "process_max_fds", "", (double)fds.rlim_cur);
-	metrics_text_family(buf, "process_start_time_seconds", "gauge",
-			    "When the process started, since 1970.");
-	metrics_text_sample(buf, "process_start_time_seconds", "",
-			    (double)metrics->start_ms / 1000);
-}
-
-void metrics_write(const struct metrics *metrics, struct buf *buf)
+void metrics_write(struct metrics *metrics, struct buf *buf)
 {
 	write_requests(metrics, buf);
 	write_durations(metrics, buf);
+	write_bytes(metrics, buf);
 	write_gauges(metrics, buf);
-	write_process(metrics, buf);
+	metrics_machine_write(&metrics->machine, buf);
 }

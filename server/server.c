@@ -4,14 +4,18 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "server/access_log.h"
+#include "server/api_demand.h"
 #include "server/auth.h"
 #include "server/http.h"
 #include "server/http_listen.h"
 #include "server/metrics.h"
 #include "server/model_cache.h"
+#include "server/response_cache.h"
 #include "server/route.h"
 #include "server/run_pool.h"
 #include "server/server_priv.h"
+#include "server/trace.h"
 
 enum {
 	SMALL_BODY = 1 << 20,
@@ -47,9 +51,12 @@ static size_t body_max(const struct api_context *context,
 enum err_code server_begin(struct api_context *context,
 			   struct api_request *request, struct err *err)
 {
+	struct rate *rate;
 	enum err_code rc;
 
 	request->context = context;
+	trace_context_parse(api_header(request, "traceparent"),
+			    &request->trace);
 	request->deadline_ns =
 	    request->start_ns + context->deadline_ms * 1000000;
 	rc = route_find(request, err);
@@ -57,7 +64,12 @@ enum err_code server_begin(struct api_context *context,
 		return rc;
 	request->body_max = body_max(context, request->route);
 	rc = auth_check(context->auth, api_header(request, "Authorization"),
-			request->route->scope, err);
+			request->route->scope, &rate, err);
+	if (!rc)
+		rc = api_take_rate(request, rate, "the bearer token", err);
+	if (!rc && request->route->body == BODY_TENSORS && request->param[0])
+		rc = api_admit(request, request->param[0], request->param[1],
+			       err);
 	return rc;
 }
 
@@ -83,15 +95,23 @@ static void count_shed(struct api_request *request)
 
 static void count(struct api_request *request)
 {
-	const struct route *route = request->route;
+	const struct metrics_request done = {
+		.route =
+		    request->route ? (int)route_number(request->route) : -1,
+		.status = request->response.status ? request->response.status
+						   : ACCESS_GONE,
+		.ns = clock_monotonic_ns() - request->start_ns,
+		.n_in = request->body_len,
+		.n_out = request->response.body.len,
+	};
 
 	if (request->is_counted)
 		return;
 	request->is_counted = true;
-	metrics_end(
-	    request->context->metrics, route ? (int)route_number(route) : -1,
-	    request->response.status, clock_monotonic_ns() - request->start_ns);
+	metrics_end(request->context->metrics, &done);
 	count_shed(request);
+	access_log_write(request->context->access, request, done.status,
+			 done.ns);
 }
 
 static void let_go(struct api_request *request)
@@ -108,11 +128,13 @@ static void log_failure(const struct api_request *request)
 	const struct buf *body = &request->response.body;
 
 	if (request->response.status == 500)
-		log_write(LOG_LEVEL_WARNING, "http", "%s %s: %.*s",
+		log_write(LOG_LEVEL_WARNING, "http", "%s %s: %.*s%s%s",
 			  request->method, request->route->pattern,
 			  body->len < LOGGED_BYTES ? (int)body->len
 						   : LOGGED_BYTES,
-			  body->data ? body->data : "");
+			  body->data ? body->data : "",
+			  *request->trace.trace ? " trace_id=" : "",
+			  request->trace.trace);
 }
 
 void server_dispatch(struct api_request *request)
@@ -177,6 +199,9 @@ static enum err_code make_parts(struct server *server, struct err *err)
 		.repository = o->repository,
 		.serving = &server->serving,
 		.poll_ms = o->poll_ms,
+		.quiet_ms = o->quiet_ms,
+		.budget = o->memory_budget,
+		.defaults = o->defaults,
 	};
 	enum err_code rc;
 
@@ -184,12 +209,19 @@ static enum err_code make_parts(struct server *server, struct err *err)
 	server->serving.helpers = o->helpers;
 	server->serving.threads = o->threads;
 	server->serving.passes = o->passes;
+	server->serving.strict_numerics = o->strict_numerics;
+	server->serving.tuning = o->tuning;
 	rc = metrics_create(&context->metrics, err);
+	if (!rc)
+		rc = trace_create(&context->trace, err);
 	if (!rc)
 		rc =
 		    auth_create(o->tokens, o->tokens_name, &context->auth, err);
 	if (!rc)
 		rc = check_address(server, err);
+	if (!rc && o->response_cache)
+		rc = response_cache_create(o->response_cache,
+					   &server->serving.cache, err);
 	if (!rc)
 		rc = run_pool_create(o->threads, "run",
 				     &server->serving.runners, err);
@@ -215,6 +247,7 @@ enum err_code server_create(const struct server_options *options,
 	server->context.jobs = options->jobs;
 	server->context.max_body = options->max_body;
 	server->context.deadline_ms = options->deadline_ms;
+	server->context.access = options->access;
 	rc = make_parts(server, err);
 	if (rc) {
 		server_destroy(server);
@@ -306,7 +339,9 @@ void server_destroy(struct server *server)
 	run_pool_destroy(server->serving.runners);
 	run_pool_destroy(server->serving.timer);
 	model_cache_destroy(server->context.models);
+	response_cache_destroy(server->serving.cache);
 	auth_destroy(server->context.auth);
 	metrics_destroy(server->context.metrics);
+	trace_destroy(server->context.trace);
 	mem_free(server);
 }

@@ -22,12 +22,15 @@
 
 #include "base/err.h"
 #include "engine/passes/pass_switch.h"
+#include "server/access_log.h"
+#include "server/model_config.h"
 
 struct jobs_api;
 struct model_cache;
 struct pool;
 struct repository;
 struct server;
+struct tuning;
 
 struct server_options {
 	const char *host;
@@ -36,15 +39,22 @@ struct server_options {
 	unsigned threads;      /**< budget of all runs together */
 	unsigned max_connections;
 	int64_t head_ms, body_ms, idle_ms, deadline_ms;
-	int64_t poll_ms; /**< of the repository; 0: never */
+	int64_t poll_ms;       /**< of the repository; 0: never */
+	int64_t quiet_ms;      /**< of its files; 0: poll_ms */
+	size_t response_cache; /**< bytes; 0: none */
+	size_t memory_budget;  /**< of models; 0: no bound */
+	struct model_defaults defaults;
 	size_t max_body, max_response;
 	const char *tokens; /**< text of the token file; NULL: none */
 	const char *tokens_name;
 	bool is_insecure;
+	enum access_log access;
 	struct repository *repository;
 	struct pool *helpers;	   /**< NULL: none */
 	struct jobs_api *jobs;	   /**< NULL: this server does not train */
 	struct pass_switch passes; /**< of all models */
+	bool strict_numerics;	   /**< of all models */
+	struct tuning *tuning;	   /**< NULL: none */
 };
 
 MUST_USE enum err_code server_create(const struct server_options *options,

@@ -345,13 +345,10 @@ static const struct kernel grad_weights_plain = {
 	.run = grad_weights_run,
 };
 static const struct kernel *const conv_kernels[] = {
-	&conv_onednn_winograd,
-	&conv_onednn_product,
-	&conv_onednn_plain,
-	&conv_onednn,
-	&conv_blas,
-	&forward_plain,
-	NULL,
+	&conv_taps,	      &conv_onednn_winograd,
+	&conv_onednn_product, &conv_onednn_plain,
+	&conv_onednn,	      &conv_blas,
+	&forward_plain,	      NULL,
 };
 static const struct kernel *const grad_data_kernels[] = {
 	&conv_grad_data_onednn_winograd, &conv_grad_data_onednn_plain,
@@ -437,6 +434,26 @@ static const struct op_case conv_cases[] = {
 	{ .name = "dilation",
 	  .graph = "y = Conv<dilations=[2,2], pads=[2,2,2,2]>(x:float[2,3,8,8], "
 		   "w:float[4,3,3,3])" },
+	{ .name = "few out of long rows",
+	  .graph = "y = Conv(x:float[2,5,9,86], w:float[3,5,3,3], b:float[3])" },
+	{ .name = "few out of long rows, padding above, stride",
+	  .graph = "y = Conv<strides=[2,1], pads=[2,0,3,0]>(x:float[1,3,11,90], "
+		   "w:float[2,3,5,7])" },
+	{ .name = "one out of long rows, dilation",
+	  .graph = "y = Conv<dilations=[2,3], pads=[2,0,1,0]>(x:float[1,2,8,99], "
+		   "w:float[1,2,3,4], b:float[1])" },
+	{ .name = "one out of long rows",
+	  .graph = "y = Conv<pads=[5,0,5,0]>(x:float[1,2,7,133], "
+		   "w:float[1,2,11,3], b:float[1])" },
+	{ .name = "two out of long rows, padding",
+	  .graph = "y = Conv<pads=[1,2,1,3]>(x:float[2,3,5,93], w:float[2,3,3,6], b:float[2])" },
+	{ .name = "three out of long rows, all padding",
+	  .graph = "y = Conv<pads=[0,4,0,4], dilations=[1,2]>(x:float[1,2,6,65], "
+		   "w:float[3,2,3,5])" },
+	{ .name = "seven out of long rows",
+	  .graph = "y = Conv(x:float[1,3,4,81], w:float[7,3,3,3], b:float[7])" },
+	{ .name = "eight out of a very long row",
+	  .graph = "y = Conv(x:float[2,3,1047], w:float[8,3,9], b:float[8])" },
 	{ .name = "groups",
 	  .graph = "y = Conv<group=2>(x:float[2,4,6,6], w:float[6,2,3,3], b:float[6])" },
 	{ .name = "a group a channel",

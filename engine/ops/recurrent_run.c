@@ -7,20 +7,24 @@
 #include "engine/kernels/blas.h"
 #include "engine/kernels/loops.h"
 #include "engine/kernels/row_loops.h"
+#include "engine/kernels/tap_loops.h"
+#include "engine/ops/byte_weights.h"
 #include "engine/ops/recurrent.h"
 #include "engine/pack.h"
 
 /* CHUNK_ROWS: of inputs that are multiplied at once; PART_ROWS: the least part
  * of a batch; FEW_ROWS: up to here a product is read row by row; PANEL_ROWS: or
- * panel by panel; PACK_STEPS: from here on a run packs weights that no plan
- * knows; CLIPPED: the first activations get clipped numbers, but not h of the
- * LSTM's cell, which ONNX Runtime leaves alone, too */
+ * panel by panel, PANEL_DEPTH numbers deep; PACK_STEPS: from here on a run
+ * packs weights that no plan knows; CLIPPED: the first activations get clipped
+ * numbers, but not h of the LSTM's cell, which ONNX Runtime leaves alone, too
+ */
 enum {
-	CHUNK_ROWS = 512,
+	CHUNK_ROWS = 128,
 	PART_ROWS = 16,
 	PARTS_MAX = 8,
 	FEW_ROWS = 2,
 	PANEL_ROWS = 8,
+	PANEL_DEPTH = 256,
 	PACK_STEPS = 16,
 	CLIPPED = 2
 };
@@ -30,6 +34,7 @@ struct job {
 	struct recurrent r;
 	/* packs_u: into the scratch; is_usual: sigmoid and tanh, no more */
 	bool fast, is_reverse, packs_u, is_usual;
+	const struct recurrent_way *way;
 	int64_t direction, row, n_rows;
 	const void *w_panels, *u_panels; /* of this direction; NULL: none */
 	const void *in[RECURRENT_P + 1];
@@ -40,7 +45,9 @@ struct job {
 
 struct extents {
 	int64_t m, n, k, ldc;
-	const void *panels; /* b packed; NULL: it is not */
+	const void *panels;		  /* b packed; NULL: it is not */
+	const struct byte_weights *bytes; /* b stored as bytes, or NULL */
+	bool from_end;			  /* the last panel first */
 };
 
 /* Constant weights of all directions in panels, by recurrent_blas. */
@@ -164,16 +171,24 @@ static const float *pack_u_f32(const struct recurrent *r, const float *u,
 	return to;
 }
 
-/* to[m, n] += a[m, k] b[n, k]^T with b in panels */
-static void add_panels_f32(const struct extents *e, const float *a, float *to)
+/* Panel number i in the order in which they are met. */
+static int64_t panel_at(const struct extents *e, int64_t i)
+{
+	const int64_t n_panels = (e->n + ROW_PANEL - 1) / ROW_PANEL;
+
+	return (e->from_end ? n_panels - 1 - i : i) * ROW_PANEL;
+}
+
+/* Row by row. */
+static void add_rows_f32(const struct extents *e, const float *a, float *to)
 {
 	const int64_t k_n_step[3] = { e->k, ROW_PANEL, ROW_PANEL };
 	const struct row_loops *rows = row_loops();
 	const float *panels = e->panels;
 	float sum[ROW_PANEL];
 
-	for (int64_t j = 0; j < e->n; j += ROW_PANEL) {
-		const int64_t left = e->n - j;
+	for (int64_t p = 0; p * ROW_PANEL < e->n; p++) {
+		const int64_t j = panel_at(e, p), left = e->n - j;
 
 		for (int64_t i = 0; i < e->m; i++) {
 			rows->panel(a + i * e->k, panels + j * e->k, k_n_step,
@@ -183,6 +198,98 @@ static void add_panels_f32(const struct extents *e, const float *a, float *to)
 				      to + i * e->ldc + j);
 		}
 	}
+}
+
+/* Numbers side by side that stand in one place of a few rows. */
+static void gather_rows(const float *a, const struct extents *e, int64_t n_most,
+			int64_t k, float *to)
+{
+	const int64_t step = e->k;
+
+	/* a count that is known has no loop */
+	for (int64_t l = 0; l < k && e->m == TAP_MOST; l++) {
+		const float *x = a + l;
+		float *y = to + l * TAP_MOST;
+
+		y[0] = x[0];
+		y[1] = x[step];
+		y[2] = x[2 * step];
+		y[3] = x[3 * step];
+		y[4] = x[4 * step];
+		y[5] = x[5 * step];
+		y[6] = x[6 * step];
+		y[7] = x[7 * step];
+	}
+	for (int64_t l = 0; l < k && e->m != TAP_MOST; l++)
+		for (int64_t i = 0; i < e->m; i++)
+			to[l * n_most + i] = a[i * step + l];
+}
+
+/* A few rows against all panels, of numbers first to first + k - 1 of each sum.
+ * Rows are to the loops what channels out are, and columns what pixels are. */
+static void add_part_f32(const struct extents *e, const struct tap_loops *loops,
+			 const float *a, int64_t first, int64_t k, float *to)
+{
+	static const float zeros[TAP_MOST];
+	float rows[TAP_MOST * PANEL_DEPTH], sum[TAP_MOST * ROW_PANEL];
+	struct tap_run run = {
+		.tap_step = ROW_PANEL,
+		.n_channels = 1,
+		.n_rows = 1,
+		.n_taps = k,
+		.w = rows,
+		.bias = zeros,
+		.y = sum,
+		.n_out = e->m,
+		.n_pixels = ROW_PANEL,
+	};
+
+	for (int64_t i = 0; i < e->m; i++)
+		run.out_at[i] = i * ROW_PANEL;
+	gather_rows(a + first, e, loops->n_most, k, rows);
+	for (int64_t p = 0; p * ROW_PANEL < e->n; p++) {
+		const int64_t j = panel_at(e, p), left = e->n - j;
+
+		run.x = (const float *)e->panels + j * e->k + first * ROW_PANEL;
+		loops->run(&run);
+		for (int64_t i = 0; i < e->m; i++)
+			row_loops()->scatter(sum + i * ROW_PANEL, 1,
+					     left < ROW_PANEL ? left
+							      : ROW_PANEL,
+					     to + i * e->ldc + j);
+	}
+}
+
+/* to[m, n] += a[m, k] b[n, k]^T with b in panels */
+static void add_panels_f32(const struct extents *e, const float *a, float *to)
+{
+	const struct tap_loops *loops = tap_loops();
+
+	if (e->m <= FEW_ROWS) {
+		add_rows_f32(e, a, to);
+		return;
+	}
+	for (int64_t i = 0; i < e->m; i += loops->n_most) {
+		struct extents part = *e;
+
+		part.m = e->m - i < loops->n_most ? e->m - i : loops->n_most;
+		for (int64_t l = 0; l < e->k; l += PANEL_DEPTH)
+			add_part_f32(&part, loops, a + i * e->k, l,
+				     e->k - l < PANEL_DEPTH ? e->k - l
+							    : PANEL_DEPTH,
+				     to + i * e->ldc);
+	}
+}
+
+/* The same with b stored as bytes; false: it is not. */
+static bool add_bytes_f32(const struct job *job, const struct extents *e,
+			  const float *a, float *to)
+{
+	const int64_t all[] = { 0, byte_panels(e->n) };
+
+	if (e->bytes)
+		byte_weights_add(e->bytes, e->m, a, to, all, job->way->rows);
+	return e->bytes != NULL;
 }
 
 /* The usual cell in one sweep; false: it is not the usual one. */
@@ -216,7 +323,7 @@ static void recurrent_of(const struct kernel_query *q, struct recurrent *ret)
 	(void)rc; /* infer() has seen it pass */
 }
 
-static unsigned parts_of(const struct recurrent *r)
+unsigned recurrent_parts(const struct recurrent *r)
 {
 	const int64_t n = r->n_batch / PART_ROWS;
 
@@ -226,7 +333,7 @@ static unsigned parts_of(const struct recurrent *r)
 /* The most rows that a slice has. */
 static int64_t part_rows(const struct recurrent *r)
 {
-	const int64_t n = parts_of(r);
+	const int64_t n = recurrent_parts(r);
 
 	return (r->n_batch + n - 1) / n;
 }
@@ -280,11 +387,10 @@ static bool packs_u(const struct kernel_query *q, const struct recurrent *r)
 	       n_rows <= PANEL_ROWS && r->n_steps >= PACK_STEPS;
 }
 
-static void find_panels(const struct kernel_call *call, struct job *job)
+static void find_panels(const struct kernel_call *call,
+			const struct packed *packed, struct job *job)
 {
-	const struct packed *packed = call->state;
-
-	job->packs_u = !packed && packs_u(call->query, &job->r);
+	job->packs_u = !packed && !job->way->u && packs_u(call->query, &job->r);
 	if (packed && packed->w)
 		job->w_panels = (const float *)pack_bytes(packed->w) +
 				job->direction * packed->w_step;
@@ -293,25 +399,33 @@ static void find_panels(const struct kernel_call *call, struct job *job)
 				job->direction * packed->u_step;
 }
 
-static void run_slice(const struct kernel_call *call, unsigned slice,
-		      void *scratch, bool fast)
+static void load_operands(const struct kernel_call *call,
+			  const struct recurrent_way *way, struct job *job)
 {
 	const struct kernel_query *q = call->query;
-	struct job job = { .fast = fast };
-	unsigned n_parts;
+
+	for (unsigned i = 0; i <= RECURRENT_P && i < q->n_in; i++)
+		job->in[i] =
+		    q->in[i].type.elem == DTYPE_NONE ? NULL : call->in[i];
+	for (unsigned i = 0; i < 3 && i < q->n_out; i++)
+		job->out[i] = call->out[i];
+	if (way->is_stored)
+		job->in[RECURRENT_W] = job->in[RECURRENT_R] = NULL;
+}
+
+void recurrent_run_slice(const struct kernel_call *call,
+			 const struct recurrent *r, unsigned slice,
+			 const struct recurrent_way *way, void *scratch)
+{
+	const unsigned n_parts = recurrent_parts(r);
+	struct job job = { .r = *r, .fast = way->fast, .way = way };
 	int64_t last;
 
-	recurrent_of(q, &job.r);
-	n_parts = parts_of(&job.r);
 	job.direction = slice / n_parts;
 	job.is_reverse = job.r.is_reverse[job.direction];
 	kernel_slice(job.r.n_batch, n_parts, slice % n_parts, &job.row, &last);
 	job.n_rows = last - job.row;
-	for (unsigned i = 0; i <= RECURRENT_P && i < q->n_in; i++)
-		job.in[i] =
-		    q->in[i].type.elem == DTYPE_NONE ? NULL : call->in[i];
-	for (unsigned i = 0; i < 3 && i < q->n_out; i++)
-		job.out[i] = call->out[i];
+	load_operands(call, way, &job);
 	if (slice == 0)
 		check_lengths(call, &job);
 	if (job.n_rows == 0 || job.r.n_hidden == 0)
@@ -319,9 +433,9 @@ static void run_slice(const struct kernel_call *call, unsigned slice,
 	job.bend = job.r.bend[job.direction];
 	find_loops(&job);
 	job.is_usual = is_usual_lstm(&job);
-	if (fast)
-		find_panels(call, &job);
-	if (q->in[0].type.elem == DTYPE_F32)
+	if (way->fast)
+		find_panels(call, way->packed, &job);
+	if (call->query->in[0].type.elem == DTYPE_F32)
 		run_f32(&job, scratch);
 	else
 		run_f64(&job, scratch);
@@ -330,31 +444,41 @@ static void run_slice(const struct kernel_call *call, unsigned slice,
 static void blas_run(const struct kernel_call *call, unsigned slice,
 		     void *scratch)
 {
-	run_slice(call, slice, scratch, true);
+	const struct recurrent_way way = { .fast = true,
+					   .packed = call->state };
+	struct recurrent r;
+
+	recurrent_of(call->query, &r);
+	recurrent_run_slice(call, &r, slice, &way, scratch);
 }
 
 /* All slices, one after the other. */
 static void plain_run(const struct kernel_call *call, unsigned slice,
 		      void *scratch)
 {
+	const struct recurrent_way way = { .fast = false };
 	struct recurrent r;
 
 	recurrent_of(call->query, &r);
-	for (slice = 0; slice < r.n_directions * parts_of(&r); slice++)
-		run_slice(call, slice, scratch, false);
+	for (slice = 0; slice < r.n_directions * recurrent_parts(&r); slice++)
+		recurrent_run_slice(call, &r, slice, &way, scratch);
 }
 
-/* What pass_init() cuts up; parts of fewer rows may take more steps at once. */
-static size_t scratch_of(const struct kernel_query *q,
-			 const struct recurrent *r, bool packs)
+/* Parts of fewer rows may take more steps at once. */
+size_t recurrent_scratch(const struct recurrent *r, size_t size)
 {
 	const size_t rows = (size_t)part_rows(r);
 	const size_t most = rows < CHUNK_ROWS ? CHUNK_ROWS : rows;
 	const size_t hidden = (size_t)r->n_hidden;
-	const size_t size = dtype_info(q->in[0].type.elem)->size;
 
 	return size * (most * ((size_t)r->n_in + (size_t)r->n_gates * hidden) +
-		       3 * rows * hidden) +
+		       3 * rows * hidden);
+}
+
+static size_t scratch_of(const struct kernel_query *q,
+			 const struct recurrent *r, bool packs)
+{
+	return recurrent_scratch(r, dtype_info(q->in[0].type.elem)->size) +
 	       (packs ? sizeof(float) * (size_t)u_panels_size(r) : 0);
 }
 
@@ -444,7 +568,7 @@ static void packed_finish(void *state)
 	mem_free(packed);
 }
 
-/* R, and W where it meets few rows at once. */
+/* R, and W where it is constant, too. */
 static enum err_code pack_constants(const struct kernel_query *q,
 				    struct kernel_setup *ret, struct err *err)
 {
@@ -456,13 +580,13 @@ static enum err_code pack_constants(const struct kernel_query *q,
 		return no_memory(err);
 	recurrent_of(q, &r);
 	rc = pack_r(q, &r, packed, err);
-	if (!rc && q->in[RECURRENT_W].value && r.n_in &&
-	    part_rows(&r) * r.n_steps <= PANEL_ROWS)
+	if (!rc && q->in[RECURRENT_W].value && r.n_in)
 		rc = pack_w(q, &r, packed, err);
 	if (rc) {
 		packed_finish(packed);
 		return rc;
 	}
+	ret->pack_bytes = pack_size(packed->w) + pack_size(packed->u);
 	ret->state = packed;
 	return ERR_NONE;
 }
@@ -475,7 +599,7 @@ static enum err_code blas_prepare(const struct kernel_query *query,
 	(void)err;
 	recurrent_of(query, &r);
 	ret->scratch_bytes = scratch_of(query, &r, packs_u(query, &r));
-	ret->n_slices = r.n_directions * parts_of(&r);
+	ret->n_slices = r.n_directions * recurrent_parts(&r);
 	return ERR_NONE;
 }
 
@@ -486,7 +610,7 @@ static enum err_code panels_prepare(const struct kernel_query *query,
 
 	recurrent_of(query, &r);
 	ret->scratch_bytes = scratch_of(query, &r, false);
-	ret->n_slices = r.n_directions * parts_of(&r);
+	ret->n_slices = r.n_directions * recurrent_parts(&r);
 	return pack_constants(query, ret, err);
 }
 

@@ -9,7 +9,9 @@
 #include "base/mem.h"
 #include "server/auth.h"
 #include "server/metrics.h"
+#include "server/response_cache.h"
 #include "server/route.h"
+#include "server/trace.h"
 #include "tests/unit/models/make_onnx.h"
 
 enum { MAX_BODY = 8 << 20, WAIT_S = 20 };
@@ -158,10 +160,15 @@ static void reset(struct loopback *l)
 	request->then = NULL;
 	request->state = NULL;
 	request->cleanup = NULL;
+	request->demanded = NULL;
+	request->n_demands = 0;
+	request->is_demanding = request->is_admitted = false;
+	request->retry_s = 0;
 	request->code = ERR_NONE;
 	request->is_suspended = request->is_counted = false;
 	request->query = l->query;
 	request->headers = l->header;
+	request->served = (struct api_served){ .n_rows = 0 };
 	memset(request->param, 0, sizeof(request->param));
 	arena_reset(request->arena);
 	(void)snprintf(request->id, sizeof(request->id), "test-1");
@@ -256,11 +263,10 @@ void loopback_expect_error(const struct loopback *l, int status,
 
 /* --- birth and death --- */
 
-static void make_context(struct loopback *l)
+static void make_context(struct loopback *l, struct model_cache_options models)
 {
 	const char *dirs[] = { l->scratch.path };
 	const struct repository_options repository = { dirs, 1, NULL };
-	struct model_cache_options models = { .serving = &l->serving };
 	struct api_context *context = &l->context;
 	struct err err;
 	enum err_code rc;
@@ -268,6 +274,7 @@ static void make_context(struct loopback *l)
 	rc = repository_create(&repository, &l->repository, &err);
 	cr_assert_eq(rc, ERR_NONE, "%s", err.msg);
 	models.repository = l->repository;
+	models.serving = &l->serving;
 	l->serving.threads = 2;
 	rc = run_pool_create(2, "run", &l->serving.runners, &err);
 	if (!rc)
@@ -276,9 +283,13 @@ static void make_context(struct loopback *l)
 		rc = run_pool_create(1, "background", &context->background,
 				     &err);
 	if (!rc)
+		rc = response_cache_create(1 << 20, &l->serving.cache, &err);
+	if (!rc)
 		rc = model_cache_create(&models, &context->models, &err);
 	if (!rc)
 		rc = metrics_create(&context->metrics, &err);
+	if (!rc)
+		rc = trace_create(&context->trace, &err);
 	if (!rc)
 		rc = auth_create(NULL, "", &context->auth, &err);
 	cr_assert_eq(rc, ERR_NONE, "%s", err.msg);
@@ -289,6 +300,14 @@ static void make_context(struct loopback *l)
 }
 
 void loopback_begin(struct loopback *l)
+{
+	const struct model_cache_options models = { 0 };
+
+	loopback_begin_with(l, &models);
+}
+
+void loopback_begin_with(struct loopback *l,
+			 const struct model_cache_options *models)
 {
 	struct err err;
 
@@ -301,7 +320,7 @@ void loopback_begin(struct loopback *l)
 	loopback_put_linear(l, 1);
 	loopback_put_linear(l, 2);
 	put_others(l);
-	make_context(l);
+	make_context(l, *models);
 	cr_assert_eq(model_cache_load_all(l->context.models, &err), ERR_NONE,
 		     "%s", err.msg);
 	l->request.arena = arena_create((size_t)256 << 20);
@@ -320,7 +339,9 @@ void loopback_end(struct loopback *l)
 	run_pool_destroy(l->serving.runners);
 	run_pool_destroy(l->serving.timer);
 	model_cache_destroy(context->models);
+	response_cache_destroy(l->serving.cache);
 	metrics_destroy(context->metrics);
+	trace_destroy(context->trace);
 	auth_destroy(context->auth);
 	repository_destroy(l->repository);
 	buf_finish(&l->request.response.body);

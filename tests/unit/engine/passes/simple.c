@@ -86,6 +86,79 @@ static const struct pass_case identities[] = {
 	{ 0 },
 };
 
+#define STACK(axes, axis)                                                     \
+	"s = Concat<axis=" axis ">(Unsqueeze(x:float[2,3], i:int64[1]={" axes \
+	"}), Unsqueeze(Neg(x), j:int64[1]={" axes "}), "                      \
+	"Unsqueeze(Exp(x), k:int64[1]={" axes "}));"
+static const struct pass_case stacks[] = {
+	{ "the largest of three", "stacks",
+	  STACK("2", "2") "y = ReduceMax<keepdims=0>(s, r:int64[1]={2})",
+	  "y = Max(x:float[2,3], Neg(x), Exp(x))" },
+	{ "axes from the end", "stacks",
+	  STACK("-1", "2") "y = ReduceMin<keepdims=0>(s, r:int64[1]={-1})",
+	  "y = Min(x:float[2,3], Neg(x), Exp(x))" },
+	{ "an axis that stays", "stacks",
+	  STACK("1", "1") "y = ReduceSum(s, r:int64[1]={1})",
+	  "y = Unsqueeze(Sum(x:float[2,3], Neg(x), Exp(x)), r:int64[1]={1})" },
+	{ "another axis", "stacks",
+	  STACK("2", "2") "y = ReduceMin<keepdims=0>(s, r:int64[1]={1})",
+	  NULL },
+	{ "stacked along an axis that was there", "stacks",
+	  STACK("2", "1") "y = ReduceMin<keepdims=0>(s, r:int64[1]={1})",
+	  NULL },
+	{ "two axes", "stacks",
+	  STACK("2", "2") "y = ReduceMin<keepdims=0>(s, r:int64[2]={1,2})",
+	  NULL },
+	{ "a stack that is read again", "stacks",
+	  STACK("2", "2") "y = ReduceMin(s, r:int64[1]={2}); z = Neg(s)",
+	  NULL },
+	{ 0 },
+};
+
+#define ROW "Conv(x:float[2,3,1,9], w:float[4,3,1,2]={" W24 "})"
+#define W24 "1,2,3,4,5,6,7,8,9,8,7,6,5,4,3,2,1,2,3,4,5,6,7,8"
+static const struct pass_case squeezes[] = {
+	{ "a bias a channel", "squeezes",
+	  "y = Add(Squeeze(" ROW ", i:int64[1]={2}), "
+	  "b:float[1,4,1]={1,2,3,4})",
+	  "y = Squeeze(Add(" ROW ", b:float[1,4,1,1]={1,2,3,4}), "
+	  "i:int64[1]={2})" },
+	{ "a number on the left, an axis from the end", "squeezes",
+	  "y = Sub(7, Squeeze(" ROW ", i:int64[1]={-2}))",
+	  "y = Squeeze(Sub(7, " ROW "), i:int64[1]={-2})" },
+	{ "what stands behind the axis", "squeezes",
+	  "y = Mul(Squeeze(" ROW ", i:int64[1]={2}), "
+	  "s:float[8]={1,2,3,4,5,6,7,8})",
+	  "y = Squeeze(Mul(" ROW ", s:float[8]={1,2,3,4,5,6,7,8}), "
+	  "i:int64[1]={2})" },
+	{ "what stands on both sides of it", "squeezes",
+	  "y = Mul(Squeeze(" ROW ", i:int64[1]={2}), "
+	  "s:float[2,1,8]={1,2,3,4,5,6,7,8,1,2,3,4,5,6,7,8})",
+	  "y = Squeeze(Mul(" ROW ", "
+	  "s:float[2,1,1,8]={1,2,3,4,5,6,7,8,1,2,3,4,5,6,7,8}), "
+	  "i:int64[1]={2})" },
+	{ "an activation", "squeezes",
+	  "y = Relu(Squeeze(" ROW ", i:int64[1]={2}))",
+	  "y = Squeeze(Relu(" ROW "), i:int64[1]={2})" },
+	{ "not the batch", "squeezes",
+	  "y = Relu(Squeeze(Conv(x:float[1,3,9], w:float[4,3,2]={" W24
+	  "}), i:int64[1]={0}))",
+	  NULL },
+	{ "not two axes", "squeezes",
+	  "y = Relu(Squeeze(Conv(x:float[2,3,1,1], w:float[8,3,1,1]={" W24
+	  "}), i:int64[2]={2,3}))",
+	  NULL },
+	{ "not a value that grows", "squeezes",
+	  "y = Add(Squeeze(" ROW ", i:int64[1]={2}), "
+	  "b:float[2,1,1,1]={1,2})",
+	  NULL },
+	{ "not behind another operator", "squeezes",
+	  "y = Relu(Squeeze(MatMul(x:float[2,3,1,4], z:float[2,3,4,5]), "
+	  "i:int64[1]={2}))",
+	  NULL },
+	{ 0 },
+};
+
 static const struct pass_case commons[] = {
 	{ "equal nodes", "common", "y = Add(Neg(x:float[3]), Neg(x))",
 	  "a = Neg(x:float[3]); y = Add(a, a)" },
@@ -199,6 +272,24 @@ static const struct pass_case transposes[] = {
 	  "y = Gemm<alpha=0.5, transA=1>(Transpose<perm=[1,0]>(a:float[3,4]), "
 	  "b:float[4,5], c:float[5])",
 	  "y = Gemm<alpha=0.5>(a:float[3,4], b:float[4,5], c:float[5])" },
+	{ "around the largest of three", "transposes",
+	  "y = Max(Transpose<perm=[1,0]>(x:float[2,3]), "
+	  "Transpose<perm=[1,0]>(Neg(x)), Transpose<perm=[1,0]>(Exp(x)))",
+	  "y = Transpose<perm=[1,0]>(Max(x:float[2,3], Neg(x), Exp(x)))" },
+	{ "around a difference that broadcasts", "transposes",
+	  "y = Sub(Transpose<perm=[0,2,1]>(x:float[2,3,4]), "
+	  "Transpose<perm=[0,2,1]>(b:float[1,3,1]))",
+	  "y = Transpose<perm=[0,2,1]>(Sub(x:float[2,3,4], b:float[1,3,1]))" },
+	{ "not where orders differ", "transposes",
+	  "y = Add(Transpose<perm=[0,1,2]>(x:float[3,3,3]), "
+	  "Transpose<perm=[0,2,1]>(x))",
+	  NULL },
+	{ "not where one is read elsewhere", "transposes",
+	  "a = Transpose<perm=[1,0]>(x:float[2,3]);"
+	  "y = Add(a, Transpose<perm=[1,0]>(Neg(x))); z = Exp(a)",
+	  NULL },
+	{ "not beside a value as it is", "transposes",
+	  "y = Add(Transpose<perm=[1,0]>(x:float[3,3]), z:float[3,3])", NULL },
 	{ 0 },
 };
 
@@ -298,6 +389,46 @@ static const struct pass_case pads[] = {
 	{ 0 },
 };
 
+#define PADDED(x) "Pad(" x ", p:int64[8]={0,0,1,1,0,0,1,0})"
+#define INFINITE                                               \
+	"Pad(x:float[1,2,7,7], p:int64[8]={0,0,1,1,0,0,1,0}, " \
+	"f:float[]={-inf})"
+#define POOL(pads) "Pool<kernel_shape=[3,3], strides=[2,2]" pads ">"
+
+static const struct pass_case pad_pools[] = {
+	{ "zeros around what is positive", "pad_pool",
+	  "y = Max" POOL("") "(" PADDED("Relu(x:float[1,2,7,7])") ")",
+	  "y = Max" POOL(", pads=[1,1,1,0]") "(Relu(x:float[1,2,7,7]))" },
+	{ "zeros around what is between bounds", "pad_pool",
+	  "y = Max" POOL("") "(" PADDED("Clip(x:float[1,2,7,7], 0, 6)") ")",
+	  "y = Max" POOL(", pads=[1,1,1,0]") "(Clip(x:float[1,2,7,7], 0, 6))" },
+	{ "zeros around anything", "pad_pool",
+	  "y = Max" POOL("") "(" PADDED("x:float[1,2,7,7]") ")", NULL },
+	{ "infinities", "pad_pool", "y = Max" POOL("") "(" INFINITE ")",
+	  "y = Max" POOL(", pads=[1,1,1,0]") "(x:float[1,2,7,7])" },
+	{ "an average", "pad_pool",
+	  "y = Average" POOL("") "(" PADDED("x:float[1,2,7,7]") ")",
+	  "y = Average" POOL(
+	      ", pads=[1,1,1,0], count_include_pad=1") "(x:float[1,2,7,7])" },
+	{ "an average with padding that does not count", "pad_pool",
+	  "y = Average" POOL(", pads=[1,1,1,1]") "(" PADDED(
+	      "x:float[1,2,7,7]") ")",
+	  NULL },
+	{ "padding as wide as the window", "pad_pool",
+	  "y = MaxPool<kernel_shape=[2,2], pads=[1,1,1,1]>(" PADDED(
+	      "Relu(x:float[1,2,7,7])") ")",
+	  NULL },
+	{ "places that are read", "pad_pool",
+	  "y, z = Max" POOL("") "(" PADDED("Relu(x:float[1,2,7,7])") ")",
+	  NULL },
+	{ 0 },
+};
+
+Test(passes, pad_pool)
+{
+	pass_check_all(pad_pools);
+}
+
 Test(passes, dead_code)
 {
 	pass_check_all(dead);
@@ -321,6 +452,16 @@ Test(passes, common)
 Test(passes, reshapes)
 {
 	pass_check_all(reshapes);
+}
+
+Test(passes, squeezes)
+{
+	pass_check_all(squeezes);
+}
+
+Test(passes, stacks)
+{
+	pass_check_all(stacks);
 }
 
 Test(passes, transposes)
