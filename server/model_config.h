@@ -72,7 +72,7 @@ struct model_config {
 	const char *calibration; /**< a path; NULL: none is named */
 	/** Read from there, by who loads; NULL: random ones. */
 	const struct calibration *rows;
-	bool strict_numerics;	   /**< or the process says so */
+	bool strict_numerics; /**< or the process says so */
 };
 
 /** doc NULL: the defaults (defaults NULL: those above). `name` of the model
