@@ -208,6 +208,10 @@ static void reset(struct http_conn *conn, struct MHD_Connection *mhd,
 	request->then = NULL;
 	request->state = NULL;
 	request->cleanup = NULL;
+	request->demanded = NULL;
+	request->n_demands = 0;
+	request->is_demanding = request->is_admitted = false;
+	request->retry_s = 0;
 	request->code = ERR_NONE;
 	request->is_suspended = request->is_counted = false;
 	request->start_ns = clock_monotonic_ns();
