@@ -81,6 +81,16 @@ enum err_code api_tfs_status(struct api_request *request, struct err *err)
 	return ERR_NONE;
 }
 
+/* --- what is not offered --- */
+
+enum err_code api_tfs_examples(struct api_request *request, struct err *err)
+{
+	(void)request;
+	return err_set(err, ERR_NOT_OFFERED,
+		       "classify and regress take tf.Example messages, which "
+		       "are not offered: send rows to :predict");
+}
+
 /* --- metadata --- */
 
 /* TensorFlow's name of a type (its types.proto). */
