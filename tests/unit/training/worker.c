@@ -231,6 +231,10 @@ Test(worker, tells_its_story_in_order)
 	cr_expect(has_file(b, "artifacts/model.onnx"));
 	cr_expect(has_file(b, "artifacts/model.yaml"));
 	cr_expect(has_file(b, "artifacts/config.resolved.json"));
+	cr_expect(has_file(b, "artifacts/evaluation.json"));
+	cr_expect(has_file(b, "artifacts/metrics.csv"));
+	cr_expect(has_file(b, "artifacts/curves.svg"));
+	cr_expect(has_file(b, "artifacts/model_card.md"));
 	finish(b);
 }
 
