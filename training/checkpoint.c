@@ -228,6 +228,11 @@ enum err_code checkpoint_save(const char *job_dir,
 
 	if (!tmp || !path)
 		return err_set(err, ERR_NO_MEMORY, "checkpoint: out of memory");
+	/* a lost folder is not made again: what belongs there is lost too */
+	if (access(job_dir, W_OK | X_OK))
+		return err_set(err, ERR_IO,
+			       "the job's folder '%s' is lost or closed",
+			       job_dir);
 	rc = file_remove_tree(tmp, err);
 	if (!rc)
 		rc = file_make_dirs(tmp, err);

@@ -66,7 +66,7 @@ struct checkpoint_write {
 };
 
 /** *ret_name: "ckpt-000000938", in `arena`. ERR_NO_SPACE and other failures
- * leave what was there. */
+ * leave what was there; ERR_IO where the folder is lost. */
 MUST_USE enum err_code checkpoint_save(const char *job_dir,
 				       const struct checkpoint_write *what,
 				       struct arena *arena,

@@ -411,6 +411,10 @@ static enum err_code leave_artifacts(struct worker *worker, struct err *err)
 
 	if (!dir)
 		return err_set(err, ERR_NO_MEMORY, "worker: out of memory");
+	if (access(worker->options->job_dir, W_OK | X_OK))
+		return err_set(err, ERR_IO,
+			       "the job's folder '%s' is lost or closed",
+			       worker->options->job_dir);
 	rc = artifacts_init(&artifacts, &source, err);
 	if (rc)
 		return rc;
@@ -500,6 +504,10 @@ static const char *failure_reason(enum err_code code)
 	switch (code) {
 	case ERR_NO_MEMORY:
 		return "out_of_memory";
+	case ERR_NO_SPACE:
+		return "no_space";
+	case ERR_IO:
+		return "io_error";
 	case ERR_INVALID:
 	case ERR_SHAPE:
 	case ERR_UNSUPPORTED:
