@@ -19,7 +19,7 @@ double baseline_of_classes(const double *count, int64_t width,
 	bool has_weight = p->weight.n == (size_t)width;
 	double total = 0, sum = 0;
 
-	if (has_weight && smoothing > 0)
+	if (loss->kind->text || (has_weight && smoothing > 0))
 		return (double)NAN;
 	for (int64_t c = 0; c < width; c++)
 		total += count[c] * (has_weight ? p->weight.v[c] : 1);
@@ -41,9 +41,14 @@ static int compare(const void *a, const void *b)
 	return x < y ? -1 : x > y;
 }
 
+/* d: prediction - target. */
 static double cost(double d, const struct loss *loss)
 {
 	const double delta = loss->params.delta;
+
+	if (str_equal(loss->kind->name, "smooth_l1"))
+		return fabs(d) <= delta ? d * d / 2 / delta
+					: fabs(d) - delta / 2;
 
 	if (str_equal(loss->kind->name, "mae"))
 		return fabs(d);
@@ -57,7 +62,7 @@ double baseline_of_numbers(double *target, int64_t n, const struct loss *loss)
 {
 	double mean = 0, by_mean = 0, by_median = 0, median;
 
-	if (n < 1)
+	if (n < 1 || loss->kind->text)
 		return (double)NAN;
 	qsort(target, (size_t)n, sizeof(*target), compare);
 	median = (target[(n - 1) / 2] + target[n / 2]) / 2;
