@@ -304,7 +304,9 @@ static enum err_code make_instance(struct stepper *stepper, struct way *way,
 	struct signature signature = { .input = fact };
 	const struct plan_options options = {
 		.threads = stepper->options.threads,
-		.numerics = NUMERICS_REPEATABLE,
+		.numerics = stepper->options.strict_numerics
+				? NUMERICS_STRICT
+				: NUMERICS_REPEATABLE,
 	};
 	struct plan *plan = NULL;
 	enum err_code rc;

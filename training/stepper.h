@@ -41,6 +41,7 @@ struct stepper_options {
 	bool accumulates;  /**< steps of more than one batch */
 	struct pool *pool; /**< NULL: alone */
 	unsigned threads;
+	bool strict_numerics; /**< no shortcuts (engine/kernel.h) */
 };
 
 struct stepper_phase {

@@ -39,6 +39,8 @@ struct row_loops {
 	/** In double. */
 	double (*squares)(const float *x, int64_t n);
 	float (*largest)(const float *x, int64_t n); /**< n > 0 */
+	/** The same, but a NaN among them is the result. */
+	float (*largest_or_nan)(const float *x, int64_t n);
 	/** y[i] = exp(x[i] - shift); their sum. y may be NULL, or x. */
 	float (*exps)(const float *x, float shift, int64_t n, float *y);
 	/** y = x * factor + add. y may be x. */

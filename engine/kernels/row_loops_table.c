@@ -122,6 +122,30 @@ static float largest(const float *x, int64_t n)
 	return max;
 }
 
+static float larger_or_nan(float x, float than)
+{
+	return x > than || x != x ? x : than;
+}
+
+static float largest_or_nan(const float *x, int64_t n)
+{
+	float lane[LANES], max;
+	int64_t i = 0;
+
+	for (int j = 0; j < LANES; j++)
+		lane[j] = x[0];
+	for (; i + LANES <= n; i += LANES) {
+		for (int j = 0; j < LANES; j++)
+			lane[j] = larger_or_nan(x[i + j], lane[j]);
+	}
+	max = x[0];
+	for (; i < n; i++)
+		max = larger_or_nan(x[i], max);
+	for (int j = 0; j < LANES; j++)
+		max = larger_or_nan(lane[j], max);
+	return max;
+}
+
 static float exps(const float *x, float from, int64_t n, float *y)
 {
 	float lane[LANES] = { 0 };
@@ -289,10 +313,23 @@ static void lstm(const float *restrict gates, int64_t n, float *restrict c,
 	const float *restrict out = gates + n, *restrict forget = out + n;
 	const float *restrict next = forget + n;
 
+	/* c = forget c + in next and h = out tanh(c), each over one divisor */
 	for (int64_t i = 0; i < n; i++) {
-		c[i] = fast_sigmoid(forget[i]) * c[i] +
-		       fast_sigmoid(gates[i]) * fast_tanh(next[i]);
-		h[i] = fast_sigmoid(out[i]) * fast_tanh(c[i]);
+		const struct fast_quotient in =
+		    fast_tanh_quotient(0.5f * gates[i]);
+		const struct fast_quotient keep =
+		    fast_tanh_quotient(0.5f * forget[i]);
+		const struct fast_quotient show =
+		    fast_tanh_quotient(0.5f * out[i]);
+		const struct fast_quotient new = fast_tanh_quotient(next[i]);
+		const float made = in.d * new.d;
+		const float all = (keep.d + keep.n) * c[i] * made +
+				  (in.d + in.n) * new.n *keep.d;
+		struct fast_quotient now;
+
+		c[i] = all / (2.0f * keep.d * made);
+		now = fast_tanh_quotient(c[i]);
+		h[i] = (show.d + show.n) * now.n / (2.0f * show.d * now.d);
 	}
 }
 
@@ -309,6 +346,7 @@ const struct row_loops ROW_LOOPS_TABLE = {
 	.dot = dot,
 	.squares = squares,
 	.largest = largest,
+	.largest_or_nan = largest_or_nan,
 	.exps = exps,
 	.scale = scale,
 	.shift = shift,

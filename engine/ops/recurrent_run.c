@@ -7,6 +7,7 @@
 #include "engine/kernels/blas.h"
 #include "engine/kernels/loops.h"
 #include "engine/kernels/row_loops.h"
+#include "engine/ops/byte_weights.h"
 #include "engine/ops/recurrent.h"
 #include "engine/pack.h"
 
@@ -30,6 +31,7 @@ struct job {
 	struct recurrent r;
 	/* packs_u: into the scratch; is_usual: sigmoid and tanh, no more */
 	bool fast, is_reverse, packs_u, is_usual;
+	const struct recurrent_way *way;
 	int64_t direction, row, n_rows;
 	const void *w_panels, *u_panels; /* of this direction; NULL: none */
 	const void *in[RECURRENT_P + 1];
@@ -40,7 +42,9 @@ struct job {
 
 struct extents {
 	int64_t m, n, k, ldc;
-	const void *panels; /* b packed; NULL: it is not */
+	const void *panels;		  /* b packed; NULL: it is not */
+	const struct byte_weights *bytes; /* b stored as bytes, or NULL */
+	bool from_end;			  /* the last panel first */
 };
 
 /* Constant weights of all directions in panels, by recurrent_blas. */
@@ -168,11 +172,14 @@ static const float *pack_u_f32(const struct recurrent *r, const float *u,
 static void add_panels_f32(const struct extents *e, const float *a, float *to)
 {
 	const int64_t k_n_step[3] = { e->k, ROW_PANEL, ROW_PANEL };
+	const int64_t n_panels = (e->n + ROW_PANEL - 1) / ROW_PANEL;
 	const struct row_loops *rows = row_loops();
 	const float *panels = e->panels;
 	float sum[ROW_PANEL];
 
-	for (int64_t j = 0; j < e->n; j += ROW_PANEL) {
+	for (int64_t p = 0; p < n_panels; p++) {
+		const int64_t j =
+		    (e->from_end ? n_panels - 1 - p : p) * ROW_PANEL;
 		const int64_t left = e->n - j;
 
 		for (int64_t i = 0; i < e->m; i++) {
@@ -183,6 +190,17 @@ static void add_panels_f32(const struct extents *e, const float *a, float *to)
 				      to + i * e->ldc + j);
 		}
 	}
+}
+
+/* The same with b stored as bytes; false: it is not. */
+static bool add_bytes_f32(const struct job *job, const struct extents *e,
+			  const float *a, float *to)
+{
+	const int64_t all[] = { 0, byte_panels(e->n) };
+
+	if (e->bytes)
+		byte_weights_add(e->bytes, e->m, a, to, all, job->way->rows);
+	return e->bytes != NULL;
 }
 
 /* The usual cell in one sweep; false: it is not the usual one. */
@@ -216,7 +234,7 @@ static void recurrent_of(const struct kernel_query *q, struct recurrent *ret)
 	(void)rc; /* infer() has seen it pass */
 }
 
-static unsigned parts_of(const struct recurrent *r)
+unsigned recurrent_parts(const struct recurrent *r)
 {
 	const int64_t n = r->n_batch / PART_ROWS;
 
@@ -226,7 +244,7 @@ static unsigned parts_of(const struct recurrent *r)
 /* The most rows that a slice has. */
 static int64_t part_rows(const struct recurrent *r)
 {
-	const int64_t n = parts_of(r);
+	const int64_t n = recurrent_parts(r);
 
 	return (r->n_batch + n - 1) / n;
 }
@@ -280,11 +298,10 @@ static bool packs_u(const struct kernel_query *q, const struct recurrent *r)
 	       n_rows <= PANEL_ROWS && r->n_steps >= PACK_STEPS;
 }
 
-static void find_panels(const struct kernel_call *call, struct job *job)
+static void find_panels(const struct kernel_call *call,
+			const struct packed *packed, struct job *job)
 {
-	const struct packed *packed = call->state;
-
-	job->packs_u = !packed && packs_u(call->query, &job->r);
+	job->packs_u = !packed && !job->way->u && packs_u(call->query, &job->r);
 	if (packed && packed->w)
 		job->w_panels = (const float *)pack_bytes(packed->w) +
 				job->direction * packed->w_step;
@@ -293,25 +310,35 @@ static void find_panels(const struct kernel_call *call, struct job *job)
 				job->direction * packed->u_step;
 }
 
-static void run_slice(const struct kernel_call *call, unsigned slice,
-		      void *scratch, bool fast)
+static void load_operands(const struct kernel_call *call,
+			  const struct recurrent_way *way, struct job *job)
 {
 	const struct kernel_query *q = call->query;
-	struct job job = { .fast = fast };
-	unsigned n_parts;
+
+	for (unsigned i = 0; i <= RECURRENT_P && i < q->n_in; i++)
+		job->in[i] =
+		    q->in[i].type.elem == DTYPE_NONE ? NULL : call->in[i];
+	for (unsigned i = 0; i < 3 && i < q->n_out; i++)
+		job->out[i] = call->out[i];
+	if (!way->is_stored)
+		return;
+	job->in[RECURRENT_W] = way->w_floats;
+	job->in[RECURRENT_R] = way->u_floats;
+}
+
+void recurrent_run_slice(const struct kernel_call *call,
+			 const struct recurrent *r, unsigned slice,
+			 const struct recurrent_way *way, void *scratch)
+{
+	const unsigned n_parts = recurrent_parts(r);
+	struct job job = { .r = *r, .fast = way->fast, .way = way };
 	int64_t last;
 
-	recurrent_of(q, &job.r);
-	n_parts = parts_of(&job.r);
 	job.direction = slice / n_parts;
 	job.is_reverse = job.r.is_reverse[job.direction];
 	kernel_slice(job.r.n_batch, n_parts, slice % n_parts, &job.row, &last);
 	job.n_rows = last - job.row;
-	for (unsigned i = 0; i <= RECURRENT_P && i < q->n_in; i++)
-		job.in[i] =
-		    q->in[i].type.elem == DTYPE_NONE ? NULL : call->in[i];
-	for (unsigned i = 0; i < 3 && i < q->n_out; i++)
-		job.out[i] = call->out[i];
+	load_operands(call, way, &job);
 	if (slice == 0)
 		check_lengths(call, &job);
 	if (job.n_rows == 0 || job.r.n_hidden == 0)
@@ -319,9 +346,9 @@ static void run_slice(const struct kernel_call *call, unsigned slice,
 	job.bend = job.r.bend[job.direction];
 	find_loops(&job);
 	job.is_usual = is_usual_lstm(&job);
-	if (fast)
-		find_panels(call, &job);
-	if (q->in[0].type.elem == DTYPE_F32)
+	if (way->fast)
+		find_panels(call, way->packed, &job);
+	if (call->query->in[0].type.elem == DTYPE_F32)
 		run_f32(&job, scratch);
 	else
 		run_f64(&job, scratch);
@@ -330,31 +357,41 @@ static void run_slice(const struct kernel_call *call, unsigned slice,
 static void blas_run(const struct kernel_call *call, unsigned slice,
 		     void *scratch)
 {
-	run_slice(call, slice, scratch, true);
+	const struct recurrent_way way = { .fast = true,
+					   .packed = call->state };
+	struct recurrent r;
+
+	recurrent_of(call->query, &r);
+	recurrent_run_slice(call, &r, slice, &way, scratch);
 }
 
 /* All slices, one after the other. */
 static void plain_run(const struct kernel_call *call, unsigned slice,
 		      void *scratch)
 {
+	const struct recurrent_way way = { .fast = false };
 	struct recurrent r;
 
 	recurrent_of(call->query, &r);
-	for (slice = 0; slice < r.n_directions * parts_of(&r); slice++)
-		run_slice(call, slice, scratch, false);
+	for (slice = 0; slice < r.n_directions * recurrent_parts(&r); slice++)
+		recurrent_run_slice(call, &r, slice, &way, scratch);
 }
 
-/* What pass_init() cuts up; parts of fewer rows may take more steps at once. */
-static size_t scratch_of(const struct kernel_query *q,
-			 const struct recurrent *r, bool packs)
+/* Parts of fewer rows may take more steps at once. */
+size_t recurrent_scratch(const struct recurrent *r, size_t size)
 {
 	const size_t rows = (size_t)part_rows(r);
 	const size_t most = rows < CHUNK_ROWS ? CHUNK_ROWS : rows;
 	const size_t hidden = (size_t)r->n_hidden;
-	const size_t size = dtype_info(q->in[0].type.elem)->size;
 
 	return size * (most * ((size_t)r->n_in + (size_t)r->n_gates * hidden) +
-		       3 * rows * hidden) +
+		       3 * rows * hidden);
+}
+
+static size_t scratch_of(const struct kernel_query *q,
+			 const struct recurrent *r, bool packs)
+{
+	return recurrent_scratch(r, dtype_info(q->in[0].type.elem)->size) +
 	       (packs ? sizeof(float) * (size_t)u_panels_size(r) : 0);
 }
 
@@ -463,6 +500,7 @@ static enum err_code pack_constants(const struct kernel_query *q,
 		packed_finish(packed);
 		return rc;
 	}
+	ret->pack_bytes = pack_size(packed->w) + pack_size(packed->u);
 	ret->state = packed;
 	return ERR_NONE;
 }
@@ -475,7 +513,7 @@ static enum err_code blas_prepare(const struct kernel_query *query,
 	(void)err;
 	recurrent_of(query, &r);
 	ret->scratch_bytes = scratch_of(query, &r, packs_u(query, &r));
-	ret->n_slices = r.n_directions * parts_of(&r);
+	ret->n_slices = r.n_directions * recurrent_parts(&r);
 	return ERR_NONE;
 }
 
@@ -486,7 +524,7 @@ static enum err_code panels_prepare(const struct kernel_query *query,
 
 	recurrent_of(query, &r);
 	ret->scratch_bytes = scratch_of(query, &r, false);
-	ret->n_slices = r.n_directions * parts_of(&r);
+	ret->n_slices = r.n_directions * recurrent_parts(&r);
 	return pack_constants(query, ret, err);
 }
 

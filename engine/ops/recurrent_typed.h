@@ -15,8 +15,8 @@ struct NAME(pass) {
 };
 
 /* to[m, n] += a[m, k] b[n, k]^T */
-static void NAME(add_product)(bool fast, const struct extents *e, const T *a,
-			      const T *b, T *to)
+static void NAME(add_product)(const struct job *job, const struct extents *e,
+			      const T *a, const T *b, T *to)
 {
 	const struct blas_product p = {
 		.m = e->m,
@@ -33,19 +33,21 @@ static void NAME(add_product)(bool fast, const struct extents *e, const T *a,
 	if (!e->m || !e->n || !e->k)
 		return;
 #ifdef PACKS
+	if (NAME(add_bytes)(job, e, a, to))
+		return;
 	if (e->panels && e->m <= PANEL_ROWS) {
 		NAME(add_panels)(e, a, to);
 		return;
 	}
 #endif
-	if (fast && e->m > FEW_ROWS) {
+	if (job->fast && e->m > FEW_ROWS) {
 		BLAS(p)(&p, a, b, to);
 		return;
 	}
 	for (int64_t j = 0; j < e->n; j++)
 		for (int64_t i = 0; i < e->m; i++)
-			to[i * e->ldc + j] +=
-			    NAME(dot)(fast, a + i * e->k, b + j * e->k, e->k);
+			to[i * e->ldc + j] += NAME(dot)(job->fast, a + i * e->k,
+							b + j * e->k, e->k);
 }
 
 static void NAME(bend)(const struct job *job, unsigned i, int64_t n, T *x)
@@ -88,8 +90,10 @@ static void NAME(load_steps)(const struct NAME(pass) * p, int64_t first,
 {
 	const struct job *job = p->job;
 	const int64_t width = p->r->n_gates * p->r->n_hidden;
-	const struct extents e = { n * job->n_rows, width, p->r->n_in, width,
-				   p->w_panels };
+	const struct extents e = {
+		n * job->n_rows, width,	      p->r->n_in, width,
+		p->w_panels,	 job->way->w, false
+	};
 
 	for (int64_t j = 0; j < width && e.m > 0; j++)
 		p->pre[j] = NAME(bias_at)(p, j);
@@ -106,7 +110,7 @@ static void NAME(load_steps)(const struct NAME(pass) * p, int64_t first,
 			memcpy(to, p->x + x_at(p->r, row, t),
 			       (size_t)p->r->n_in * sizeof(T));
 	}
-	NAME(add_product)(job->fast, &e, p->xs, p->w, p->pre);
+	NAME(add_product)(job, &e, p->xs, p->w, p->pre);
 }
 
 static void NAME(lstm_row)(const struct NAME(pass) * p, T *a, T *h, T *c)
@@ -141,18 +145,22 @@ static void NAME(lstm_row)(const struct NAME(pass) * p, T *a, T *h, T *c)
 
 /* z and r of all rows; then what n gets from h: in spare the product that the
  * reset gate multiplies, or r h, whose product is added. */
-static void NAME(gru_gates)(const struct NAME(pass) * p, T *a)
+static void NAME(gru_gates)(const struct NAME(pass) * p, bool from_end, T *a)
 {
 	const int64_t n = p->r->n_hidden, width = 3 * n;
 	const int64_t rows = p->job->n_rows;
 	const T *late = p->bias ? p->bias + width + 2 * n : NULL;
 	const T *u = p->u + 2 * n * n, *panels = p->u_panels;
 	const T *u_panels = panels ? panels + panel_size(2 * n, n) : NULL;
-	const struct extents gates = { rows, 2 * n, n, width, panels };
-	const struct extents whole = { rows, n, n, n, u_panels };
-	const struct extents added = { rows, n, n, width, u_panels };
+	const struct extents gates = { rows,   2 * n, n,       width,
+				       panels, NULL,  from_end };
+	const struct extents whole = {
+		rows, n, n, n, u_panels, NULL, from_end
+	};
+	const struct extents added = { rows,	 n,    n,	width,
+				       u_panels, NULL, from_end };
 
-	NAME(add_product)(p->job->fast, &gates, p->h, p->u, a);
+	NAME(add_product)(p->job, &gates, p->h, p->u, a);
 	for (int64_t i = 0; i < rows; i++) {
 		const T *reset = a + i * width + n, *h = p->h + i * n;
 
@@ -164,10 +172,10 @@ static void NAME(gru_gates)(const struct NAME(pass) * p, T *a)
 						  : reset[j] * h[j];
 	}
 	if (!p->r->linear_before_reset) {
-		NAME(add_product)(p->job->fast, &added, p->spare, u, a + 2 * n);
+		NAME(add_product)(p->job, &added, p->spare, u, a + 2 * n);
 		return;
 	}
-	NAME(add_product)(p->job->fast, &whole, p->h, u, p->spare);
+	NAME(add_product)(p->job, &whole, p->h, u, p->spare);
 	for (int64_t i = 0; i < rows; i++) {
 		const T *reset = a + i * width + n;
 		T *next = a + i * width + 2 * n;
@@ -187,16 +195,20 @@ static void NAME(gru_row)(const struct NAME(pass) * p, T *a, T *h)
 		h[j] = (1 - a[j]) * next[j] + a[j] * h[j];
 }
 
+/* Every other step meets the weights that the step before it left in the
+ * nearest cache first. */
 static void NAME(step)(const struct NAME(pass) * p, int64_t step, T *a)
 {
 	const int64_t n = p->r->n_hidden, width = p->r->n_gates * n;
-	const struct extents e = { p->job->n_rows, width, n, width,
-				   p->u_panels };
+	const bool from_end = step % 2;
+	const struct extents e = { p->job->n_rows, width,	n,
+				   width,	   p->u_panels, p->job->way->u,
+				   from_end };
 
 	if (p->r->kind == RECURRENT_GRU)
-		NAME(gru_gates)(p, a);
+		NAME(gru_gates)(p, from_end, a);
 	else
-		NAME(add_product)(p->job->fast, &e, p->h, p->u, a);
+		NAME(add_product)(p->job, &e, p->h, p->u, a);
 	for (int64_t i = 0; i < p->job->n_rows; i++) {
 		const int64_t row = p->job->row + i;
 		const int64_t t = time_of(p->job, row, step);
@@ -261,13 +273,14 @@ static void NAME(pass_init)(struct NAME(pass) * p, const struct job *job,
 	const int64_t rows = chunk_steps(job->n_rows) * job->n_rows;
 	const int64_t d = job->direction, states = job->n_rows * r->n_hidden;
 	const T *bias = job->in[RECURRENT_B], *peep = job->in[RECURRENT_P];
+	const T *w = job->in[RECURRENT_W], *u = job->in[RECURRENT_R];
 
 	*p = (struct NAME(pass)){
 		.r = r,
 		.job = job,
 		.x = job->in[RECURRENT_X],
-		.w = (const T *)job->in[RECURRENT_W] + d * width * r->n_in,
-		.u = (const T *)job->in[RECURRENT_R] + d * width * r->n_hidden,
+		.w = w ? w + d * width * r->n_in : NULL,
+		.u = u ? u + d * width * r->n_hidden : NULL,
 		.bias = bias ? bias + d * 2 * width : NULL,
 		.peep = peep ? peep + d * 3 * r->n_hidden : NULL,
 		.y = job->out[0],

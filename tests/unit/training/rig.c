@@ -115,15 +115,10 @@ static void build(struct rig *rig)
 		.n_out = 1,
 		.seed = (uint64_t)rig->spec.trainer.seed,
 	};
-	enum dtype dtype;
-	struct shape row;
 
-	for (unsigned i = 0; i < request.n_in; i++) {
-		in[i].name = pipeline_input_name(rig->pipeline, i);
-		pipeline_input_row(rig->pipeline, i, &in[i].dtype, &in[i].row);
-	}
-	out.name = pipeline_output_name(rig->pipeline, 0);
-	pipeline_target_row(rig->pipeline, 0, &dtype, &row, &out.width);
+	cr_assert_eq(network_ports(rig->pipeline, in, STEPPER_MAX_PORTS, &out,
+				   &rig->err),
+		     ERR_NONE, "%s", rig->err.msg);
 	cr_assert_eq(network_build(&request, &rig->network, &rig->err),
 		     ERR_NONE, "%s", rig->err.msg);
 }

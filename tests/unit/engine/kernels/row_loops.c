@@ -58,6 +58,30 @@ Test(row_loops, sums_are_right_for_every_length_and_level)
 	}
 }
 
+Test(row_loops, the_largest_is_no_number_where_one_is_none)
+{
+	float x[MOST];
+
+	draw(x, MOST, 9);
+	for (unsigned level = 0; level < loop_levels(); level++) {
+		const struct row_loops *rows = row_loops_level(level);
+
+		for (int64_t n = 1; n <= MOST; n++) {
+			cr_assert_eq(rows->largest_or_nan(x, n),
+				     rows->largest(x, n));
+			for (int64_t bad = 0; bad < n; bad += n / 3 + 1) {
+				const float kept = x[bad];
+
+				x[bad] = NAN;
+				cr_assert(isnan(rows->largest_or_nan(x, n)),
+					  "%lld of %lld", (long long)bad,
+					  (long long)n);
+				x[bad] = kept;
+			}
+		}
+	}
+}
+
 Test(row_loops, exps_are_written_in_place_and_not_beyond)
 {
 	float x[MOST], y[MOST + 1];
