@@ -65,23 +65,21 @@ ONE_FIELD(margin_fields, "margin", "by which the target should lead", margin,
 ONE_FIELD(quantile_fields, "quantile", "share of targets that lie below",
 	  quantile, 1e-6, 0.999999, 0.5);
 
-#define TARGET_OF(values)                                      \
-	"g = GatherElements<axis=1>(" values ", Unsqueeze(t, " \
-					     "i:int64[1]={1})); "
+/* clang-format off */
 /* -(1 - p)^a log(p) of the target's probability p (Lin et al. 2017) */
-static const char focal[] = TARGET_OF(
-    "LogSoftmax<axis=1>(x)") "loss = Neg(ReduceMean<keepdims=0>(Mul(Pow(Sub(1, "
-			     "Exp(g)), a), g)))";
+static const char focal[] =
+	"g = GatherElements<axis=1>(LogSoftmax<axis=1>(x), Unsqueeze(t, i:int64[1]={1})); "
+	"loss = Neg(ReduceMean<keepdims=0>(Mul(Pow(Sub(1, Exp(g)), a), g)))";
 /* max(0, a - x of the target + x), over all classes: the target's own term is
  * a, whatever x is (PyTorch's MultiMarginLoss, but for that term) */
 static const char hinge[] =
-    TARGET_OF("x") "loss = ReduceMean<keepdims=0>(Relu(Add(Sub(x, g), a)))";
+	"g = GatherElements<axis=1>(x, Unsqueeze(t, i:int64[1]={1})); "
+	"loss = ReduceMean<keepdims=0>(Relu(Add(Sub(x, g), a)))";
 /* a max(0, t - x) + (1 - a) max(0, x - t) (Koenker and Bassett 1978) */
 static const char quantile[] =
-    "d = Sub(t, x); loss = ReduceMean<keepdims=0>(Add("
-    "Mul(a, Relu(d)), Mul(Sub(1, a), Relu(Neg(d)))))";
+	"d = Sub(t, x); loss = ReduceMean<keepdims=0>(Add("
+	"Mul(a, Relu(d)), Mul(Sub(1, a), Relu(Neg(d)))))";
 
-/* clang-format off */
 static const struct loss_kind kinds[] = {
 	{ "cross_entropy", "softmax and negative log-likelihood", "category",
 	  "SoftmaxCrossEntropy", NULL, 0, cross_entropy_fields },

@@ -120,9 +120,9 @@ static struct stepper *make(const struct study *study, struct network *network,
 			    struct optimizer *optimizer, struct arena *arena,
 			    struct err *err)
 {
-	const struct network_port in = { "x",
-					 DTYPE_F32,
-					 { 1, { study->inputs } } };
+	const struct network_port in = { .name = "x",
+					 .dtype = DTYPE_F32,
+					 .row = { 1, { study->inputs } } };
 	const struct network_target out = { "y", study->width };
 	bool is_class = study->loss.target.elem == DTYPE_I64;
 	const struct stepper_port port = { DTYPE_F32, in.row };
