@@ -23,6 +23,9 @@ static void fill_progress(struct trainer *trainer, double elapsed)
 	struct trainer_progress *p = &trainer->progress;
 	const struct checkpoint_state *s = &trainer->state;
 	int64_t left = trainer->total_steps - s->step;
+	/* of a step */
+	double rows =
+	    (double)trainer->n_epoch / (double)trainer->steps_per_epoch;
 
 	p->epoch = s->epoch + 1;
 	p->epochs = trainer->spec->trainer.epochs;
@@ -36,9 +39,7 @@ static void fill_progress(struct trainer *trainer, double elapsed)
 		p->samples_per_second =
 		    (double)(s->samples - trainer->event_samples) / elapsed;
 	if (p->samples_per_second > 0)
-		p->eta_seconds = (double)left *
-				 (double)trainer->spec->trainer.batch_size /
-				 p->samples_per_second;
+		p->eta_seconds = (double)left * rows / p->samples_per_second;
 }
 
 static void tell_step(struct trainer *trainer, bool is_due)
