@@ -123,13 +123,14 @@ static void NAME(load_steps)(const struct NAME(pass) * p, int64_t first,
 		n * job->n_rows, width,	      p->r->n_in, width,
 		p->w_panels,	 job->way->w, false
 	};
+	const T *xs;
 
 	for (int64_t j = 0; j < width && e.m > 0; j++)
 		p->pre[j] = NAME(bias_at)(p, j);
 	for (int64_t i = 1; i < e.m; i++)
 		memcpy(p->pre + i * width, p->pre, (size_t)width * sizeof(T));
-	NAME(add_product)(job, &e, NAME(gather_steps)(p, first, n), p->w,
-			  p->pre);
+	xs = NAME(gather_steps)(p, first, n);
+	NAME(add_product)(job, &e, xs, p->w, p->pre);
 }
 
 static void NAME(lstm_row)(const struct NAME(pass) * p, T *a, T *h, T *c)
