@@ -491,9 +491,10 @@ static enum err_code compose(struct repository *repository, struct ensemble *e,
 		if (rc)
 			break;
 		rc = package_hold(e->package, member, err);
-		if (!rc)
-			rc = add_part(e, &spec->step[i], i, member, err);
+		if (rc)
+			break; /* the member is gone */
 		e->package->bytes += member->bytes;
+		rc = add_part(e, &spec->step[i], i, member, err);
 	}
 	if (!rc)
 		rc = make_signature(e, spec, err);
