@@ -99,19 +99,19 @@ static const struct port rnn_out[] = {
 	{ .name = "layout", .help = "1: the batch is the first axis",                 \
 	  .offset = MEMBER(layout), .kind = ATTR_INT, .max = 1 }
 
-static const struct op_attr lstm_attrs[] = {
+const struct op_attr recurrent_lstm_attrs[] = {
 	COMMON_ATTRS,
 	{ .name = "input_forget", .help = "1: the forget gate is 1 - the input gate",
 	  .offset = MEMBER(input_forget), .kind = ATTR_INT, .max = 1 },
 	{ 0 },
 };
-static const struct op_attr gru_attrs[] = {
+const struct op_attr recurrent_gru_attrs[] = {
 	COMMON_ATTRS,
 	{ .name = "linear_before_reset", .help = "not 0: the reset gate multiplies a product",
 	  .offset = MEMBER(linear_before_reset), .kind = ATTR_INT },
 	{ 0 },
 };
-static const struct op_attr rnn_attrs[] = { COMMON_ATTRS, { 0 } };
+const struct op_attr recurrent_rnn_attrs[] = { COMMON_ATTRS, { 0 } };
 
 static const struct op_case lstm_cases[] = {
 	{ .name = "plain",
@@ -266,10 +266,11 @@ const struct op op_gru = {
 	.since = 14,
 	.in = rnn_in,
 	.out = rnn_out,
-	.attrs = gru_attrs,
+	.attrs = recurrent_gru_attrs,
 	.attrs_size = sizeof(struct recurrent_attrs),
 	.infer = gru_infer,
 	.kernels = recurrent_kernels,
+	.vjp = recurrent_vjp,
 	.cases = gru_cases,
 };
 
@@ -281,10 +282,11 @@ const struct op op_lstm = {
 	.since = 14,
 	.in = lstm_in,
 	.out = lstm_out,
-	.attrs = lstm_attrs,
+	.attrs = recurrent_lstm_attrs,
 	.attrs_size = sizeof(struct recurrent_attrs),
 	.infer = lstm_infer,
 	.kernels = recurrent_kernels,
+	.vjp = recurrent_vjp,
 	.cases = lstm_cases,
 };
 
@@ -296,9 +298,10 @@ const struct op op_rnn = {
 	.since = 14,
 	.in = rnn_in,
 	.out = rnn_out,
-	.attrs = rnn_attrs,
+	.attrs = recurrent_rnn_attrs,
 	.attrs_size = sizeof(struct recurrent_attrs),
 	.infer = rnn_infer,
 	.kernels = recurrent_kernels,
+	.vjp = recurrent_vjp,
 	.cases = rnn_cases,
 };

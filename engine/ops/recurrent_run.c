@@ -5,122 +5,14 @@
 
 #include "base/mem.h"
 #include "engine/kernels/blas.h"
-#include "engine/kernels/loops.h"
-#include "engine/kernels/row_loops.h"
-#include "engine/ops/recurrent.h"
+#include "engine/ops/recurrent_job.h"
 #include "engine/pack.h"
-
-/* CHUNK_ROWS: of inputs that are multiplied at once; PART_ROWS: the least part
- * of a batch; FEW_ROWS: up to here a product is read row by row; PANEL_ROWS: or
- * panel by panel; PACK_STEPS: from here on a run packs weights that no plan
- * knows; CLIPPED: the first activations get clipped numbers, but not h of the
- * LSTM's cell, which ONNX Runtime leaves alone, too */
-enum {
-	CHUNK_ROWS = 512,
-	PART_ROWS = 16,
-	PARTS_MAX = 8,
-	FEW_ROWS = 2,
-	PANEL_ROWS = 8,
-	PACK_STEPS = 16,
-	CLIPPED = 2
-};
-
-/* One pass. Absent operands are NULL. */
-struct job {
-	struct recurrent r;
-	/* packs_u: into the scratch; is_usual: sigmoid and tanh, no more */
-	bool fast, is_reverse, packs_u, is_usual;
-	int64_t direction, row, n_rows;
-	const void *w_panels, *u_panels; /* of this direction; NULL: none */
-	const void *in[RECURRENT_P + 1];
-	void *out[3];
-	const struct bend *bend;
-	const struct loop *loop[RECURRENT_BENDS]; /* NULL: it needs none */
-};
-
-struct extents {
-	int64_t m, n, k, ldc;
-	const void *panels; /* b packed; NULL: it is not */
-};
 
 /* Constant weights of all directions in panels, by recurrent_blas. */
 struct packed {
 	struct pack *w, *u;	/* NULL: not packed */
 	int64_t w_step, u_step; /* from one direction to the next */
 };
-
-/* A length that cannot be is 0; the run says so. */
-static int64_t length_of(const struct job *job, int64_t row)
-{
-	const int32_t *lengths = job->in[RECURRENT_LENGTHS];
-
-	if (!lengths)
-		return job->r.n_steps;
-	return lengths[row] < 0 || lengths[row] > job->r.n_steps ? 0
-								 : lengths[row];
-}
-
-/* The time that a row's step stands for; -1: its sequence has ended. */
-static int64_t time_of(const struct job *job, int64_t row, int64_t step)
-{
-	const int64_t length = length_of(job, row);
-
-	if (step >= length)
-		return -1;
-	return job->is_reverse ? length - 1 - step : step;
-}
-
-static int64_t x_at(const struct recurrent *r, int64_t row, int64_t t)
-{
-	return (r->batch_first ? row * r->n_steps + t : t * r->n_batch + row) *
-	       r->n_in;
-}
-
-static int64_t y_at(const struct job *job, int64_t row, int64_t t)
-{
-	const struct recurrent *r = &job->r;
-	const int64_t n = r->n_directions;
-	const int64_t at = r->batch_first
-			       ? (row * r->n_steps + t) * n + job->direction
-			       : (t * n + job->direction) * r->n_batch + row;
-
-	return at * r->n_hidden;
-}
-
-static int64_t state_at(const struct job *job, int64_t row)
-{
-	const struct recurrent *r = &job->r;
-
-	return (r->batch_first ? row * r->n_directions + job->direction
-			       : job->direction * r->n_batch + row) *
-	       r->n_hidden;
-}
-
-static int64_t chunk_steps(int64_t n_rows)
-{
-	return n_rows > 0 && n_rows < CHUNK_ROWS ? CHUNK_ROWS / n_rows : 1;
-}
-
-static float dot_f32(bool fast, const float *a, const float *b, int64_t n)
-{
-	double sum = 0;
-
-	if (fast)
-		return row_loops()->dot(a, b, n);
-	for (int64_t i = 0; i < n; i++)
-		sum += (double)a[i] * (double)b[i];
-	return (float)sum;
-}
-
-static double dot_f64(bool fast, const double *a, const double *b, int64_t n)
-{
-	double sum = 0;
-
-	(void)fast;
-	for (int64_t i = 0; i < n; i++)
-		sum += a[i] * b[i];
-	return sum;
-}
 
 /* Weights [n, k] in panels of ROW_PANEL rows, each k times its rows' elements;
  * the last one's missing rows are 0. */
@@ -165,7 +57,8 @@ static const float *pack_u_f32(const struct recurrent *r, const float *u,
 }
 
 /* to[m, n] += a[m, k] b[n, k]^T with b in panels */
-static void add_panels_f32(const struct extents *e, const float *a, float *to)
+static void add_panels_f32(const struct recurrent_extents *e, const float *a,
+			   float *to)
 {
 	const int64_t k_n_step[3] = { e->k, ROW_PANEL, ROW_PANEL };
 	const struct row_loops *rows = row_loops();
@@ -186,8 +79,8 @@ static void add_panels_f32(const struct extents *e, const float *a, float *to)
 }
 
 /* The usual cell in one sweep; false: it is not the usual one. */
-static bool lstm_at_once_f32(const struct job *job, const float *gates,
-			     float *h, float *c)
+static bool lstm_at_once_f32(const struct recurrent_job *job,
+			     const float *gates, float *h, float *c)
 {
 	if (job->is_usual)
 		row_loops()->lstm(gates, job->r.n_hidden, c, h);
@@ -200,53 +93,18 @@ static bool lstm_at_once_f32(const struct job *job, const float *gates,
 #define PACKS
 #define BLAS(x) blas_product_f32
 #define NAME(x) x##_f32
+#include "engine/ops/recurrent_pass_typed.h"
 #include "engine/ops/recurrent_typed.h"
 
 #define T double
 #define ELEM DTYPE_F64
 #define BLAS(x) blas_product_f64
 #define NAME(x) x##_f64
+#include "engine/ops/recurrent_pass_typed.h"
 #include "engine/ops/recurrent_typed.h"
 
-static void recurrent_of(const struct kernel_query *q, struct recurrent *ret)
-{
-	const enum err_code rc =
-	    recurrent_init(q->op->name, q->attrs, q->in, q->n_in, ret, NULL);
-
-	(void)rc; /* infer() has seen it pass */
-}
-
-static unsigned parts_of(const struct recurrent *r)
-{
-	const int64_t n = r->n_batch / PART_ROWS;
-
-	return n < 1 ? 1 : n < PARTS_MAX ? (unsigned)n : PARTS_MAX;
-}
-
-/* The most rows that a slice has. */
-static int64_t part_rows(const struct recurrent *r)
-{
-	const int64_t n = parts_of(r);
-
-	return (r->n_batch + n - 1) / n;
-}
-
-static void find_loops(struct job *job)
-{
-	for (unsigned i = 0; i < RECURRENT_BENDS; i++) {
-		const struct bend *bend = &job->bend[i];
-		const char *name =
-		    bend->form == BEND_SCALED_TANH ? "Tanh" : bend->loop;
-
-		if (!name || bend->form == BEND_AFFINE ||
-		    bend->form == BEND_THRESHOLD)
-			continue;
-		job->loop[i] =
-		    job->fast ? loop_find(name) : loop_find_reference(name);
-	}
-}
-
-static void check_lengths(const struct kernel_call *call, const struct job *job)
+static void check_lengths(const struct kernel_call *call,
+			  const struct recurrent_job *job)
 {
 	const int32_t *lengths = job->in[RECURRENT_LENGTHS];
 
@@ -256,7 +114,7 @@ static void check_lengths(const struct kernel_call *call, const struct job *job)
 }
 
 /* Sigmoid, then tanh twice, of an LSTM without peepholes. */
-static bool is_usual_lstm(const struct job *job)
+static bool is_usual_lstm(const struct recurrent_job *job)
 {
 	static const char *const usual[] = { "Sigmoid", "Tanh", "Tanh" };
 
@@ -274,13 +132,14 @@ static bool is_usual_lstm(const struct job *job)
  * must not matter: sums would differ between a plan and the interpreter. */
 static bool packs_u(const struct kernel_query *q, const struct recurrent *r)
 {
-	const int64_t n_rows = part_rows(r);
+	const int64_t n_rows = recurrent_part_rows(r);
 
 	return q->in[0].type.elem == DTYPE_F32 && n_rows > 0 &&
 	       n_rows <= PANEL_ROWS && r->n_steps >= PACK_STEPS;
 }
 
-static void find_panels(const struct kernel_call *call, struct job *job)
+static void find_panels(const struct kernel_call *call,
+			struct recurrent_job *job)
 {
 	const struct packed *packed = call->state;
 
@@ -297,27 +156,15 @@ static void run_slice(const struct kernel_call *call, unsigned slice,
 		      void *scratch, bool fast)
 {
 	const struct kernel_query *q = call->query;
-	struct job job = { .fast = fast };
-	unsigned n_parts;
-	int64_t last;
+	struct recurrent_job job;
 
-	recurrent_of(q, &job.r);
-	n_parts = parts_of(&job.r);
-	job.direction = slice / n_parts;
-	job.is_reverse = job.r.is_reverse[job.direction];
-	kernel_slice(job.r.n_batch, n_parts, slice % n_parts, &job.row, &last);
-	job.n_rows = last - job.row;
-	for (unsigned i = 0; i <= RECURRENT_P && i < q->n_in; i++)
-		job.in[i] =
-		    q->in[i].type.elem == DTYPE_NONE ? NULL : call->in[i];
+	recurrent_job_init(call, slice, fast, &job);
 	for (unsigned i = 0; i < 3 && i < q->n_out; i++)
 		job.out[i] = call->out[i];
 	if (slice == 0)
 		check_lengths(call, &job);
 	if (job.n_rows == 0 || job.r.n_hidden == 0)
 		return;
-	job.bend = job.r.bend[job.direction];
-	find_loops(&job);
 	job.is_usual = is_usual_lstm(&job);
 	if (fast)
 		find_panels(call, &job);
@@ -340,7 +187,7 @@ static void plain_run(const struct kernel_call *call, unsigned slice,
 	struct recurrent r;
 
 	recurrent_of(call->query, &r);
-	for (slice = 0; slice < r.n_directions * parts_of(&r); slice++)
+	for (slice = 0; slice < r.n_directions * recurrent_parts(&r); slice++)
 		run_slice(call, slice, scratch, false);
 }
 
@@ -348,7 +195,7 @@ static void plain_run(const struct kernel_call *call, unsigned slice,
 static size_t scratch_of(const struct kernel_query *q,
 			 const struct recurrent *r, bool packs)
 {
-	const size_t rows = (size_t)part_rows(r);
+	const size_t rows = (size_t)recurrent_part_rows(r);
 	const size_t most = rows < CHUNK_ROWS ? CHUNK_ROWS : rows;
 	const size_t hidden = (size_t)r->n_hidden;
 	const size_t size = dtype_info(q->in[0].type.elem)->size;
@@ -457,7 +304,7 @@ static enum err_code pack_constants(const struct kernel_query *q,
 	recurrent_of(q, &r);
 	rc = pack_r(q, &r, packed, err);
 	if (!rc && q->in[RECURRENT_W].value && r.n_in &&
-	    part_rows(&r) * r.n_steps <= PANEL_ROWS)
+	    recurrent_part_rows(&r) * r.n_steps <= PANEL_ROWS)
 		rc = pack_w(q, &r, packed, err);
 	if (rc) {
 		packed_finish(packed);
@@ -475,7 +322,7 @@ static enum err_code blas_prepare(const struct kernel_query *query,
 	(void)err;
 	recurrent_of(query, &r);
 	ret->scratch_bytes = scratch_of(query, &r, packs_u(query, &r));
-	ret->n_slices = r.n_directions * parts_of(&r);
+	ret->n_slices = r.n_directions * recurrent_parts(&r);
 	return ERR_NONE;
 }
 
@@ -486,7 +333,7 @@ static enum err_code panels_prepare(const struct kernel_query *query,
 
 	recurrent_of(query, &r);
 	ret->scratch_bytes = scratch_of(query, &r, false);
-	ret->n_slices = r.n_directions * parts_of(&r);
+	ret->n_slices = r.n_directions * recurrent_parts(&r);
 	return pack_constants(query, ret, err);
 }
 
@@ -527,7 +374,8 @@ static bool panels_fits(const struct kernel_query *query)
 	    !query->in[RECURRENT_R].value)
 		return false;
 	recurrent_of(query, &r);
-	return r.n_hidden && r.n_batch > 0 && part_rows(&r) <= PANEL_ROWS;
+	return r.n_hidden && r.n_batch > 0 &&
+	       recurrent_part_rows(&r) <= PANEL_ROWS;
 }
 
 const struct kernel recurrent_panels = {
