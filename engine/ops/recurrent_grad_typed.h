@@ -60,7 +60,7 @@ static T NAME(slope_at)(const struct bend *bend, T y)
 	case SLOPE_LEAKY_RELU:
 		return y > 0 ? 1 : alpha;
 	case SLOPE_RELU:
-		return y > 0;
+		return (T)(y > 0);
 	case SLOPE_SCALED_TANH:
 		return alpha == 0 ? 0 : beta * (alpha - y * y / alpha);
 	case SLOPE_SIGMOID:
@@ -72,7 +72,7 @@ static T NAME(slope_at)(const struct bend *bend, T y)
 	case SLOPE_TANH:
 		return 1 - y * y;
 	case SLOPE_THRESHOLD:
-		return y != 0;
+		return (T)(y != 0);
 	}
 	return 0;
 }
@@ -86,7 +86,7 @@ static void NAME(bend_slopes)(const struct recurrent_job *job, unsigned i,
 	const bool clips = i < CLIPPED && job->r.clip > 0;
 
 	for (int64_t j = 0; j < n; j++)
-		slope[j] = !clips || (x[j] <= limit && x[j] >= -limit);
+		slope[j] = (T)(!clips || (x[j] <= limit && x[j] >= -limit));
 	NAME(bend)(job, i, n, x);
 	for (int64_t j = 0; j < n; j++)
 		slope[j] *= NAME(slope_at)(bend, x[j]);
@@ -117,7 +117,7 @@ static void NAME(load_gates)(struct NAME(back) * b)
 
 		if (recurrent_time(job, row, s) < 0)
 			memset(to, 0, (size_t)bytes);
-		else if (s > 0)
+		else if (s > 0 && b->y)
 			memcpy(to,
 			       b->y + recurrent_y_at(
 					  job, row,
@@ -179,7 +179,7 @@ static void NAME(gru_there)(struct NAME(back) * b)
 		NAME(add_product)(job->fast, &whole, b->prev, u, b->spare);
 	else
 		NAME(add_product)
-		(job->fast, &added, b->spare, u, b->gate + 2 * n);
+	(job->fast, &added, b->spare, u, b->gate + 2 * n);
 	for (int64_t i = 0; i < m; i++) {
 		T *gate = b->gate + i * b->width;
 
@@ -210,7 +210,7 @@ static void NAME(go_there)(struct NAME(back) * b)
 			NAME(lstm_there)(b, i);
 		else if (is_there && b->r->kind == RECURRENT_RNN)
 			NAME(bend_slopes)
-			(job, 0, n, b->gate + i * n, b->slope + i * n);
+		(job, 0, n, b->gate + i * n, b->slope + i * n);
 		if (is_there)
 			continue;
 		memset(b->slope + i * b->width, 0,
@@ -343,8 +343,8 @@ static void NAME(step_back)(struct NAME(back) * b, int64_t step)
 		NAME(gru_hand_on)(b, step);
 	else
 		NAME(add_back)
-		(job->fast, &e, b->width, b->slope + step * b->rows * b->width,
-		 b->pass.u, b->dh);
+	(job->fast, &e, b->width, b->slope + step * b->rows * b->width,
+	 b->pass.u, b->dh);
 }
 
 /* Rows of `size` elements by step to the rows of X that they belong to. */

@@ -108,90 +108,15 @@ static inline int64_t recurrent_chunk_steps(int64_t n_rows)
 	return n_rows > 0 && n_rows < CHUNK_ROWS ? CHUNK_ROWS / n_rows : 1;
 }
 
-static inline float dot_f32(bool fast, const float *a, const float *b,
-			    int64_t n)
-{
-	double sum = 0;
-
-	if (fast)
-		return row_loops()->dot(a, b, n);
-	for (int64_t i = 0; i < n; i++)
-		sum += (double)a[i] * (double)b[i];
-	return (float)sum;
-}
-
-static inline double dot_f64(bool fast, const double *a, const double *b,
-			     int64_t n)
-{
-	double sum = 0;
-
-	(void)fast;
-	for (int64_t i = 0; i < n; i++)
-		sum += a[i] * b[i];
-	return sum;
-}
-
-static inline void recurrent_of(const struct kernel_query *q,
-				struct recurrent *ret)
-{
-	const enum err_code rc =
-	    recurrent_init(q->op->name, q->attrs, q->in, q->n_in, ret, NULL);
-
-	(void)rc; /* infer() has seen it pass */
-}
-
-static inline unsigned recurrent_parts(const struct recurrent *r)
-{
-	const int64_t n = r->n_batch / PART_ROWS;
-
-	return n < 1 ? 1 : n < PARTS_MAX ? (unsigned)n : PARTS_MAX;
-}
-
-/* The most rows that a slice has. */
-static inline int64_t recurrent_part_rows(const struct recurrent *r)
-{
-	const int64_t n = recurrent_parts(r);
-
-	return (r->n_batch + n - 1) / n;
-}
-
-static inline void recurrent_find_loops(struct recurrent_job *job)
-{
-	for (unsigned i = 0; i < RECURRENT_BENDS; i++) {
-		const struct bend *bend = &job->bend[i];
-		const char *name =
-		    bend->form == BEND_SCALED_TANH ? "Tanh" : bend->loop;
-
-		if (!name || bend->form == BEND_AFFINE ||
-		    bend->form == BEND_THRESHOLD)
-			continue;
-		job->loop[i] =
-		    job->fast ? loop_find(name) : loop_find_reference(name);
-	}
-}
-
-/* Everything but panels; in and out as the call has them. */
-static inline void recurrent_job_init(const struct kernel_call *call,
-				      unsigned slice, bool fast,
-				      struct recurrent_job *job)
-{
-	const struct kernel_query *q = call->query;
-	unsigned n_parts;
-	int64_t last;
-
-	*job = (struct recurrent_job){ .fast = fast };
-	recurrent_of(q, &job->r);
-	n_parts = recurrent_parts(&job->r);
-	job->direction = slice / n_parts;
-	job->is_reverse = job->r.is_reverse[job->direction];
-	kernel_slice(job->r.n_batch, n_parts, slice % n_parts, &job->row,
-		     &last);
-	job->n_rows = last - job->row;
-	for (unsigned i = 0; i <= RECURRENT_P && i < q->n_in; i++)
-		job->in[i] =
-		    q->in[i].type.elem == DTYPE_NONE ? NULL : call->in[i];
-	job->bend = job->r.bend[job->direction];
-	recurrent_find_loops(job);
-}
+float recurrent_dot_f32(bool fast, const float *a, const float *b, int64_t n);
+double recurrent_dot_f64(bool fast, const double *a, const double *b,
+			 int64_t n);
+void recurrent_of(const struct kernel_query *q, struct recurrent *ret);
+unsigned recurrent_parts(const struct recurrent *r);
+/** The most rows that a slice has. */
+int64_t recurrent_part_rows(const struct recurrent *r);
+/** Everything but panels; in and out as the call has them. */
+void recurrent_job_init(const struct kernel_call *call, unsigned slice,
+			bool fast, struct recurrent_job *job);
 
 #endif

@@ -43,8 +43,8 @@ static void NAME(add_product)(bool fast, const struct recurrent_extents *e,
 	}
 	for (int64_t j = 0; j < e->n; j++)
 		for (int64_t i = 0; i < e->m; i++)
-			to[i * e->ldc + j] +=
-			    NAME(dot)(fast, a + i * e->k, b + j * e->k, e->k);
+			to[i * e->ldc + j] += NAME(recurrent_dot)(
+			    fast, a + i * e->k, b + j * e->k, e->k);
 }
 
 static void NAME(bend)(const struct recurrent_job *job, unsigned i, int64_t n,

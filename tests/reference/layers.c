@@ -42,7 +42,8 @@ struct layer {
 	"w2_" s " = Concat<axis=0>(weight_ih_" s "_x, weight_ih_" s "_reverse_x)\n" \
 	"u2_" s " = Concat<axis=0>(weight_hh_" s "_x, weight_hh_" s "_reverse_x)\n" \
 	"b2_" s " = Concat<axis=0>(b_" s ", b_" s "_reverse)\n"
-#define BOTH(x, s) "LSTM<layout=1, direction=\"bidirectional\">(" x ", w2_" s ", u2_" s ", b2_" s ")"
+#define BOTH(x, s) \
+	"LSTM<layout=1, direction=\"bidirectional\">(" x ", w2_" s ", u2_" s ", b2_" s ")"
 #define ROWS(from, to, n) to " = Reshape(" from ", " to "_shape:int64[3]={3,6," n "})\n"
 #define GRU "GRU<layout=1, linear_before_reset=1>"
 

@@ -415,29 +415,6 @@ Test(network, convolutions_have_pytorchs_shapes)
 	end(&f);
 }
 
-Test(network, recurrent_layers_lie_on_each_other_in_both_directions)
-{
-	struct fixture f;
-
-	begin(&f, (struct shape){ 2, { 7, 4 } }, 6);
-	cr_assert_eq(build(&f, "{layers: [{type: gru, hidden_size: 5, "
-			       "num_layers: 2, bidirectional: true}, "
-			       "{type: lstm, hidden_size: 3, output: last, "
-			       "bias: false, bidirectional: true}]}"),
-		     ERR_NONE, "%s", f.err.msg);
-	cr_assert(shape_equal(&f.network.summary.layer[0].row,
-			      &(struct shape){ 2, { 7, 10 } }));
-	cr_assert_eq(f.network.summary.layer[0].n_params,
-		     2 * 15 * (4 + 5 + 2) + 2 * 15 * (10 + 5 + 2));
-	cr_assert_eq(f.network.summary.layer[1].n_params, 2 * 12 * (10 + 3));
-	cr_assert(shape_equal(&variable(&f, "0.weight_ih_l1")->view.shape,
-			      &(struct shape){ 3, { 2, 15, 10 } }));
-	for (int i = 0; i < 4; i++)
-		cr_expect_leq(fabsf(values(&f, "1.weight_ih_l0")[i]),
-			      1 / sqrtf(3));
-	end(&f);
-}
-
 Test(network, names_layers_inside_a_residual_by_their_path)
 {
 	struct fixture f;
