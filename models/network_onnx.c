@@ -60,7 +60,7 @@ static const struct field head_fields[] = {
 	  .help = "probability of a zero before each linear layer",
 	  .kind = FIELD_DOUBLE,
 	  .offset = offsetof(struct head_options, dropout),
-	  .max = 1 },
+	  .max = 0.999 },
 	{ 0 },
 };
 

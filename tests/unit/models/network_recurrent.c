@@ -6,7 +6,7 @@
 
 /* clang-format off */
 static const char model[] =
-	"{layers: [{type: gru, hidden_size: 5, num_layers: 2, bidirectional: true},"
+	"{layers: [{type: reshape, shape: [7, -1]}, {type: gru, hidden_size: 5, num_layers: 2, bidirectional: true},"
 	" {type: lstm, hidden_size: 3, output: last, bias: false, bidirectional: true}]}";
 /* clang-format on */
 
@@ -22,7 +22,7 @@ static const struct variable *variable(const struct graph *graph,
 
 Test(network, recurrent_layers_lie_on_each_other_in_both_directions)
 {
-	const struct network_port in = { "x", DTYPE_F32, { 2, { 7, 4 } } };
+	const struct network_port in = { "x", DTYPE_F32, { 3, { 1, 4, 7 } } };
 	const struct network_target out = { "label", 6 };
 	struct network_request request = {
 		.in = &in, .n_in = 1, .out = &out, .n_out = 1, .seed = 1
@@ -40,15 +40,15 @@ Test(network, recurrent_layers_lie_on_each_other_in_both_directions)
 	request.model = doc;
 	cr_assert_eq(network_build(&request, &network, &err), ERR_NONE, "%s",
 		     err.msg);
-	layer = network.summary.layer;
+	layer = network.summary.layer + 1;
 	cr_expect(shape_equal(&layer[0].row, &(struct shape){ 2, { 7, 10 } }));
 	cr_expect_eq(layer[0].n_params,
 		     2 * 15 * (4 + 5 + 2) + 2 * 15 * (10 + 5 + 2));
 	cr_expect_eq(layer[1].n_params, 2 * 12 * (10 + 3));
 	cr_expect(
-	    shape_equal(&variable(network.graph, "0.weight_ih_l1")->view.shape,
+	    shape_equal(&variable(network.graph, "1.weight_ih_l1")->view.shape,
 			&(struct shape){ 3, { 2, 15, 10 } }));
-	weight = variable(network.graph, "1.weight_ih_l0")->view.data;
+	weight = variable(network.graph, "2.weight_ih_l0")->view.data;
 	for (int i = 0; i < 2 * 12 * 10; i++)
 		cr_expect_leq(fabsf(weight[i]), 1 / sqrtf(3));
 	graph_destroy(network.graph);
