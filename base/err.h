@@ -33,6 +33,7 @@
 	X(FORMAT, 500, "corrupt_data")               \
 	X(IO, 500, "io_error")                       \
 	X(INTERNAL, 500, "internal")                 \
+	X(NOT_OFFERED, 501, "not_offered")           \
 	X(NOT_READY, 503, "not_ready")               \
 	X(BUSY, 503, "queue_full")                   \
 	X(NO_MEMORY, 503, "out_of_memory")           \

@@ -29,9 +29,9 @@ static const struct {
 /* The process's one piece of mutable state at file scope. */
 static struct {
 	enum log_format format;
-	enum log_level level;
-	bool is_journal;	       /* standard error is journald's socket */
-} state = { .level = LOG_LEVEL_INFO }; /* NOLINT(*-global-variables) */
+	atomic_uint on;	 /* a bit for each level that is written */
+	bool is_journal; /* standard error is journald's socket */
+} state = { .on = 7 };	 /* NOLINT(*-global-variables): up to info */
 
 /* JOURNAL_STREAM=DEVICE:INODE is inherited by children whose standard error
  * may long be something else (systemd.exec(5)). */
@@ -53,13 +53,22 @@ static bool stderr_is_journal(void)
 void log_init(enum log_format format, enum log_level level)
 {
 	state.format = format;
-	state.level = level;
+	atomic_store(&state.on, (2U << level) - 1);
 	state.is_journal = stderr_is_journal();
 }
 
 bool log_is_on(enum log_level level)
 {
-	return level <= state.level;
+	return atomic_load_explicit(&state.on, memory_order_relaxed) >> level &
+	       1;
+}
+
+void log_set(enum log_level level, bool is_on)
+{
+	if (is_on)
+		atomic_fetch_or(&state.on, 1U << level);
+	else
+		atomic_fetch_and(&state.on, ~(1U << level));
 }
 
 bool log_level_parse(const char *text, enum log_level *ret_level)

@@ -8,7 +8,8 @@
  * mutable state at file scope. Library folders do not log: server/, main/ and
  * the training worker do, once, at the top.
  *
- * Threads: log_init() before threads start; the rest from any thread.
+ * Threads: log_init() before threads start; the rest from any thread: which
+ *          levels are on is an atomic word.
  * Limits:  a line has at most LOG_LINE_MAX bytes; longer is cut and still is
  *          well-formed JSON. Control characters are escaped: one event never
  *          becomes two lines.
@@ -46,6 +47,8 @@ struct log_limit {
 void log_init(enum log_format format, enum log_level level);
 /** Whether a line of that level would be written. */
 bool log_is_on(enum log_level level);
+/** Turns one level on or off, at any time. */
+void log_set(enum log_level level, bool is_on);
 /** "error", "warning", "info", "debug"; false when text is none of them. */
 bool log_level_parse(const char *text, enum log_level *ret_level);
 

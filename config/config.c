@@ -19,6 +19,10 @@ static const char prefix[] = "PREDICTD_";
 static const char *const log_format_names[] = { "text", "json", NULL };
 static const char *const log_level_names[] = { "info", "debug", "warning",
 					       "error", NULL };
+static const char *const tuning_names[] = { "load", "off", NULL };
+
+static const char *const access_log_names[] = { "off", "failures", "all",
+						NULL };
 
 static const struct field fields[] = {
 #define AT(member) offsetof(struct config, member)

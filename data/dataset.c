@@ -19,12 +19,12 @@ static const char *const split_names[] = { "auto", "fixed", "random", NULL };
 
 static const struct field spec_fields[] = {
 	{ .name = "source",
-	  .help = "path:FOLDER beneath a data root, or synthetic",
+	  .help = "path:FOLDER or path:FILE beneath a data root, or synthetic",
 	  .kind = FIELD_STRING,
 	  .offset = offsetof(struct dataset_spec, source),
 	  .flags = FIELD_REQUIRED },
 	{ .name = "format",
-	  .help = "idx or synthetic; told from the folder when left out",
+	  .help = "csv, idx or synthetic; told from the source when left out",
 	  .kind = FIELD_STRING,
 	  .offset = offsetof(struct dataset_spec, format) },
 	{ .name = "rows",
@@ -34,6 +34,10 @@ static const struct field spec_fields[] = {
 	  .min = 1,
 	  .max = 1e8,
 	  .def = 4096 },
+	{ .name = "columns",
+	  .help = "names of a table's columns, where no line names them",
+	  .kind = FIELD_STRINGS,
+	  .offset = offsetof(struct dataset_spec, columns) },
 	{ .name = "split",
 	  .help = "map of type, probabilities, seed",
 	  .kind = FIELD_DOC,
@@ -141,8 +145,8 @@ enum err_code dataset_spec_read(const struct doc *map, struct dataset_spec *ret,
 		spec.format = "synthetic";
 	else if (!str_starts_with(spec.source, "path:"))
 		return err_set(err, ERR_INVALID,
-			       "data.source: expected path:FOLDER or "
-			       "synthetic, got '%s'",
+			       "data.source: expected path:FOLDER, "
+			       "path:FILE or synthetic, got '%s'",
 			       spec.source);
 	if (spec.format && !reader_find(spec.format))
 		return refuse_format(spec.format, arena, err);
@@ -192,8 +196,10 @@ static enum err_code open_source(struct dataset *dataset,
 						  "--data-root DIR",
 			       options->n_roots ? options->roots[0] : "");
 	source->root = dataset->root;
-	rc = file_root_openat(dataset->root, source->path, FILE_FOLDER, &fd,
-			      err);
+	rc = file_root_openat(dataset->root, source->path, 0, &fd, err);
+	if (rc)
+		rc = file_root_openat(dataset->root, source->path, FILE_FOLDER,
+				      &fd, err);
 	if (rc) {
 		(void)err_prefix(err, "data.source");
 		return rc;
@@ -215,7 +221,7 @@ static enum err_code choose_reader(struct dataset *dataset,
 		return ERR_NONE;
 	return err_set(err, ERR_INVALID,
 		       "data.format: '%s' looks like none of the known formats "
-		       "(idx); say which it is",
+		       "(csv, idx); say which it is",
 		       source->shown);
 }
 
@@ -314,6 +320,7 @@ enum err_code dataset_create(const struct dataset_options *options,
 	struct dataset *dataset = mem_zero(sizeof(*dataset));
 	struct reader_source source = { .shown = options->spec->source,
 					.rows = options->spec->rows,
+					.columns = options->spec->columns,
 					.seed = options->seed,
 					.pipeline = options->pipeline };
 	enum err_code rc = ERR_NONE;

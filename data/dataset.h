@@ -19,9 +19,10 @@ enum split_type { SPLIT_AUTO, SPLIT_FIXED, SPLIT_RANDOM };
 
 /** The map `data` of a job. */
 struct dataset_spec {
-	const char *source; /**< "path:/folder" or "synthetic" */
+	const char *source; /**< "path:/folder", of a file, or "synthetic" */
 	const char *format; /**< NULL: told from the folder */
 	int64_t rows;	    /**< synthetic */
+	struct field_strings columns; /**< csv without a line of names */
 	const struct doc *split_map;
 	int split_type; /**< enum split_type */
 	struct field_doubles probabilities;

@@ -34,6 +34,9 @@ struct feature_kind {
 	 */
 	void (*row)(const struct feature *feature, enum dtype *ret_dtype,
 		    struct shape *ret_row, int64_t *ret_width);
+	/** Of an input that is an index below the width; 0: the network
+	 * chooses. NULL: it is no index. */
+	int64_t (*embedding_size)(const struct feature *feature);
 	/* Fitting: begin, each training value, end. NULL where none is needed.
 	 */
 	enum err_code (*fit_begin)(struct feature *feature, struct err *err);

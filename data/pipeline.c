@@ -247,6 +247,16 @@ int64_t pipeline_input_width(const struct pipeline *pipeline, unsigned i)
 	return width;
 }
 
+int64_t pipeline_input_embedding_size(const struct pipeline *pipeline,
+				      unsigned i)
+{
+	const struct feature *feature = &pipeline->feature[INPUTS][i];
+
+	return feature->kind->embedding_size
+		   ? feature->kind->embedding_size(feature)
+		   : -1;
+}
+
 void pipeline_target_row(const struct pipeline *pipeline, unsigned i,
 			 enum dtype *ret_dtype, struct shape *ret_row,
 			 int64_t *ret_width)

@@ -50,8 +50,13 @@ const char *pipeline_output_type(const struct pipeline *pipeline, unsigned i);
 /** Type and shape of one row of input i. */
 void pipeline_input_row(const struct pipeline *pipeline, unsigned i,
 			enum dtype *ret_dtype, struct shape *ret_row);
-/** Classes of a category, 1 for a number, 0 where it says nothing. */
+/** Indices that a category may give, 1 for a number, 0 where it says nothing.
+ */
 int64_t pipeline_input_width(const struct pipeline *pipeline, unsigned i);
+/** Of an index: the width of its embedding, 0 where the network chooses; -1
+ * where input i is none. */
+int64_t pipeline_input_embedding_size(const struct pipeline *pipeline,
+				      unsigned i);
 /** Type and shape of one row of target i, and the width that the network
  * must give for it (classes of a category, 1 for a number). */
 void pipeline_target_row(const struct pipeline *pipeline, unsigned i,

@@ -11,6 +11,7 @@
 #ifndef DATA_READER_H
 #define DATA_READER_H
 
+#include "base/field.h"
 #include "data/pipeline.h"
 
 struct file_root;
@@ -21,13 +22,15 @@ struct reader_source {
 	const char *path;	      /**< beneath root; "." is root itself */
 	const char *shown;	      /**< as the user wrote it, for messages */
 	int64_t rows;		      /**< synthetic: how many */
+	struct field_strings columns; /**< csv: names that no line tells */
 	uint64_t seed;
 	const struct pipeline *pipeline;
 };
 
 struct reader {
 	const char *name, *help;
-	/** Does the folder look like one of this kind? NULL: never. */
+	/** Does the file or folder look like one of this kind? NULL: never.
+	 */
 	bool (*detects)(const struct file_root *root, const char *path);
 	enum err_code (*open)(const struct reader_source *source,
 			      void **ret_state, struct err *err);

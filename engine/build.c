@@ -134,6 +134,11 @@ int32_t build_scalar(struct build *build, enum dtype dtype, double value)
 	uint64_t bytes[2] = { 0 };
 	struct tensor_view view = { .data = bytes, .dtype = dtype };
 
+	if (dtype == DTYPE_STRING && !build->code)
+		build->code = err_set(&build->err, ERR_INVALID,
+				      "a number is needed of strings");
+	if (build->code)
+		return VALUE_NONE;
 	dtype_convert(DTYPE_F64, &value, dtype, bytes, 1, false);
 	return build_const(build, &view);
 }

@@ -47,7 +47,7 @@ int32_t build_1(struct build *build, const char *op, int32_t a);
 int32_t build_2(struct build *build, const char *op, int32_t a, int32_t b);
 
 int32_t build_const(struct build *build, const struct tensor_view *view);
-/** A scalar of that type. */
+/** A scalar of that type, which is not string. */
 int32_t build_scalar(struct build *build, enum dtype dtype, double value);
 /** int64 vector. */
 int32_t build_ints(struct build *build, const int64_t *list, size_t n);

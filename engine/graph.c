@@ -303,6 +303,12 @@ enum err_code graph_set_bodies(struct graph *graph, struct graph *const *body,
 	struct graph_node *node = &graph->node[graph->n_node - 1];
 	unsigned n = 0;
 
+	for (int32_t i = node->n_in - n_captured; i < node->n_in; i++)
+		if (graph_in(graph, node)[i] == VALUE_NONE)
+			return err_set(err, ERR_INVALID,
+				       "node '%s' (%s): input %d, which its "
+				       "bodies read, is missing",
+				       node->name, node->op->name, (int)i);
 	while (node->op->bodies && node->op->bodies[n])
 		n++;
 	node->body = arena_copy(graph->arena, body, n * sizeof(struct graph *));

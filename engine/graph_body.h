@@ -3,7 +3,8 @@
  * Graph body: graphs that nodes of another graph run (If, Loop, Scan).
  *
  * The last n_captured inputs of a node are values of the outer graph that its
- * bodies read; they are the last inputs of every body, in the same order.
+ * bodies read; they are the last inputs of every body, in the same order, and
+ * none is VALUE_NONE.
  *
  * Ownership: a body lives in the arena of the outermost graph.
  * Threads:   as in graph.h.

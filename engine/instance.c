@@ -4,6 +4,7 @@
 #include <stdint.h>
 #include <string.h>
 
+#include "base/clock.h"
 #include "base/mem.h"
 #include "engine/body_plans.h"
 #include "engine/flush.h"
@@ -13,10 +14,11 @@
 /** Of the values of a tail at once, where the plan says nothing. */
 #define TAIL_BYTES_MAX ((size_t)4 << 30)
 
-/** Below this much predicted work a run is over before helpers are awake. */
+/** Below this much predicted work a run is over before helpers are awake: they
+ * are asked only where one run follows another so fast that they still are. */
 #define TEAM_FROM_US 150.0
-/** Below this much a step is not worth the way of its data to other cores. */
-#define SHARE_FROM_US 40.0
+#define FOLLOW_FROM_US 20.0
+#define FOLLOWS_NS 20000
 /* a step of less is done before a helper has seen it */
 #define STEP_FROM_US 4.0
 
@@ -30,6 +32,7 @@ struct instance {
 	struct text_heap *heap;		  /* NULL: no step makes strings */
 	const struct observer *observer;  /* NULL: nobody */
 	bool poisons, calls_always;	  /* for tests */
+	int64_t ended_ns;		  /* the last run, where it matters */
 	struct interpreter_result result; /* of the last run's tail */
 	struct body_plans *bodies;	  /* of the tail; NULL: no tail */
 };
@@ -326,13 +329,26 @@ static enum err_code check_faults(struct instance *instance, struct err *err)
 	return rc;
 }
 
+/* A small run that comes right after another one has a team whose helpers are
+ * awake, or soon will be for the next; others are done alone. */
+static bool follows(const struct instance *instance, struct team *team)
+{
+	if (!team || !team->helpers ||
+	    instance->plan->report.cost_us < FOLLOW_FROM_US ||
+	    clock_monotonic_ns() - instance->ended_ns > FOLLOWS_NS)
+		return false;
+	team_wake(team);
+	return true;
+}
+
 static enum err_code run_steps(struct instance *instance, struct team *team,
 			       struct err *err)
 {
 	const struct plan *plan = instance->plan;
+	const bool is_small = plan->report.cost_us < TEAM_FROM_US;
 	const uint64_t old = flush_begin();
 
-	if (plan->report.cost_us < TEAM_FROM_US && !instance->calls_always)
+	if (is_small && !instance->calls_always && !follows(instance, team))
 		team = NULL;
 	if (instance->heap)
 		text_heap_reset(instance->heap);
@@ -344,6 +360,8 @@ static enum err_code run_steps(struct instance *instance, struct team *team,
 			poison(instance, i + 1);
 	}
 	flush_end(old);
+	if (is_small)
+		instance->ended_ns = clock_monotonic_ns();
 	return check_faults(instance, err);
 }
 

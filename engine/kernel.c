@@ -1,10 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "engine/kernel.h"
 
-static bool takes(const struct kernel *kernel, const struct kernel_query *query,
+bool kernel_takes(const struct kernel *kernel, const struct kernel_query *query,
 		  bool quick)
 {
 	if (quick && !(kernel->flags & KERNEL_QUICK))
+		return false;
+	if (query->numerics == NUMERICS_STRICT &&
+	    kernel->flags & KERNEL_SHORTCUT)
 		return false;
 	return !kernel->fits || kernel->fits(query);
 }
@@ -14,7 +17,7 @@ const struct kernel *kernel_choose(const struct kernel_query *query, bool quick)
 	const struct kernel *const *kernel = query->op->kernels;
 
 	for (; kernel && *kernel; kernel++) {
-		if (takes(*kernel, query, quick))
+		if (kernel_takes(*kernel, query, quick))
 			return *kernel;
 	}
 	return NULL;
@@ -59,7 +62,7 @@ enum err_code kernel_prepare(const struct kernel_query *query, bool quick,
 		return ERR_NONE;
 	}
 	for (; kernel && *kernel && rc == ERR_UNSUPPORTED; kernel++) {
-		if (!takes(*kernel, query, quick))
+		if (!kernel_takes(*kernel, query, quick))
 			continue;
 		*ret_setup = (struct kernel_setup){ .n_slices = 1 };
 		rc = ERR_NONE;

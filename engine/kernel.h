@@ -31,8 +31,9 @@ enum kernel_flag {
 	KERNEL_SLICE_FREE = 2, /**< the same bits for any number of slices */
 	KERNEL_IN_PLACE = 4,   /**< out 0 may be in 0 (same bytes) */
 	KERNEL_IN_PLACE_ALL =
-	    8,		  /**< out i may be in i, where sizes are equal */
-	KERNEL_TEXT = 16, /**< makes strings: call->heap is there */
+	    8,		      /**< out i may be in i, where sizes are equal */
+	KERNEL_TEXT = 16,     /**< makes strings: call->heap is there */
+	KERNEL_SHORTCUT = 32, /**< sums are others: not NUMERICS_STRICT */
 };
 
 struct packs; /* engine/pack.h */
@@ -51,6 +52,7 @@ struct kernel_query {
 	unsigned n_in, n_out;	     /**< absent ones have elem DTYPE_NONE */
 	unsigned want_slices;	     /**< a wish, weighed against the cost */
 	enum numerics numerics;
+	bool any; /**< fits() is to say what can be, whatever it takes */
 	struct packs *packs; /**< for pack_get(); may be NULL */
 };
 
@@ -58,6 +60,7 @@ struct kernel_query {
 struct kernel_setup {
 	void *state;
 	size_t scratch_bytes; /**< of one slice; 64-byte aligned */
+	size_t pack_bytes;    /**< pack_size() of what the state holds */
 	unsigned n_slices;
 };
 
@@ -91,6 +94,9 @@ struct kernel {
 	void (*finish)(void *state);
 };
 
+/** It fits, also the query's numerics, and is QUICK where that is asked. */
+bool kernel_takes(const struct kernel *kernel, const struct kernel_query *query,
+		  bool quick);
 /** The first of op's kernels that fits (only QUICK ones when quick); NULL
  * when none does. */
 const struct kernel *kernel_choose(const struct kernel_query *query,

@@ -521,6 +521,11 @@ enum err_code pack_get(struct packs *packs, const struct pack_wish *wish,
 	return rc;
 }
 
+size_t pack_size(const struct pack *pack)
+{
+	return pack && !pack->same ? pack->bytes : 0;
+}
+
 const void *pack_bytes(const struct pack *pack)
 {
 	return pack->data;

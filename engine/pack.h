@@ -83,5 +83,8 @@ MUST_USE enum err_code pack_get(struct packs *packs,
 /** NULL is fine. */
 void pack_put(struct pack *pack);
 const void *pack_bytes(const struct pack *pack);
+/** What it takes beside others that are there: 0 where another has equal bytes.
+ * NULL: 0. */
+size_t pack_size(const struct pack *pack);
 
 #endif

@@ -29,6 +29,8 @@
 #include "engine/kernel.h"
 #include "engine/passes/pass_switch.h"
 
+struct tuner; /* engine/tuner.h */
+
 /** Input shapes, and the values of those small integer inputs that decide
  * shapes. */
 struct signature {
@@ -46,12 +48,15 @@ struct plan_options {
 	struct pass_switch passes; /**< zero: every PLAN pass */
 	/** Of the source graph; NULL: kernels pack constants for this plan. */
 	struct packs *packs;
+	struct tuner *tuner; /**< NULL: kernels are chosen as predicted */
 };
 
-/** Bytes. The arena holds inputs, outputs, values and scratches; scratch is
- * the largest one. */
+/** Bytes. Constants are those that steps read or were packed from; the arena
+ * holds inputs, outputs, values and scratches; scratch is the largest one. */
 struct plan_report {
 	size_t constants, variables, arena, scratch;
+	size_t packs; /**< constants in kernels' forms, which plans may share */
+	size_t peak;  /**< of one run: constants, packs, variables, arena */
 	size_t arena_lower_bound; /**< most bytes alive at once */
 	size_t n_steps;
 	double cost_us;

@@ -3,6 +3,7 @@
  * Kernels of a plan: choosing and preparing them, and the planner's own copy.
  */
 #include "engine/planner_priv.h"
+#include "engine/tuner.h"
 
 static void copy_run(const struct kernel_call *call, unsigned slice,
 		     void *scratch)
@@ -64,8 +65,10 @@ static enum err_code prepare(struct planner *p, int32_t number, struct err *err)
 		    err, ERR_UNSUPPORTED, "node '%s': no kernel for %s",
 		    step->name,
 		    signature_text(&step->query, text, sizeof(text)));
-	rc = kernel_prepare(&step->query, p->plan->options.quick, &kernel,
-			    &setup, err);
+	rc = p->plan->options.quick
+		 ? kernel_prepare(&step->query, true, &kernel, &setup, err)
+		 : tuner_prepare(p->plan->options.tuner, &step->query, &kernel,
+				 &setup, err);
 	if (rc)
 		return err_prefix(err, "node '%s' (%s)", step->name,
 				  step->query.op->name);
@@ -73,6 +76,7 @@ static enum err_code prepare(struct planner *p, int32_t number, struct err *err)
 	step->state = setup.state;
 	step->n_slices = setup.n_slices ? setup.n_slices : 1;
 	step->scratch_bytes = plan_round(setup.scratch_bytes);
+	p->plan->report.packs += setup.pack_bytes;
 	step->cost_us = kernel_cost(kernel, &step->query);
 	return ERR_NONE;
 }

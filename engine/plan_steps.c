@@ -181,6 +181,8 @@ static void report(struct planner *p)
 		if (report->scratch < scratch)
 			report->scratch = scratch;
 	}
+	report->peak = report->constants + report->packs + report->variables +
+		       report->arena;
 }
 
 enum err_code plan_steps(struct planner *p, struct err *err)

@@ -186,7 +186,9 @@ static enum err_code make_input(struct build *build,
 			       node->node_name, node->name, move->attr,
 			       move->as == AS_INTS ? "a list of integers"
 						   : "a number");
-	return build_check(build, err);
+	return build_check(build, err) ? err_prefix(err, "node '%s' (%s)",
+						    node->node_name, node->name)
+				       : ERR_NONE;
 }
 
 /* in: room for MOVES_MAX more than the node has */

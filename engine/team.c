@@ -348,6 +348,12 @@ void team_return(struct team *team)
 	team->n = 0;
 }
 
+void team_wake(struct team *team)
+{
+	for (uint64_t rest = team->helpers; rest; rest &= rest - 1)
+		wake(&team->pool->helper[__builtin_ctzll(rest)]);
+}
+
 static void publish(struct crew *crew, unsigned n_slices, slice_fn *fn,
 		    void *arg)
 {

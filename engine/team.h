@@ -45,6 +45,10 @@ unsigned pool_cpus(void);
 void team_borrow(struct pool *pool, unsigned want, struct team *ret_team);
 void team_return(struct team *team);
 
+/** Wakes helpers that sleep, without waiting for them: work comes soon. They
+ * sleep again when none has come for 50 us. */
+void team_wake(struct team *team);
+
 /** One stretch of work of n slices; fn(arg, slice) runs each exactly once, on
  * the leader and its helpers. Returns when all have ended. */
 void team_run(struct team *team, unsigned n_slices,

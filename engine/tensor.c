@@ -41,6 +41,15 @@ enum err_code shape_check(const struct shape *shape, const char *what,
 	return check_extents(shape->rank, shape->dim, what, err);
 }
 
+struct shape shape_of(const int64_t *dim, size_t n)
+{
+	struct shape shape = { .rank = (unsigned)n };
+
+	for (size_t i = 0; i < n; i++)
+		shape.dim[i] = dim[i];
+	return shape;
+}
+
 int64_t shape_count(const struct shape *shape)
 {
 	return shape_range(shape, 0, shape->rank);

@@ -46,6 +46,8 @@ struct str {
 /** Refuses what no tensor may be; `what` names it in the message. */
 MUST_USE enum err_code shape_check(const struct shape *shape, const char *what,
 				   struct err *err);
+/** n extents, at most SHAPE_MAX_RANK, as a shape. */
+struct shape shape_of(const int64_t *dim, size_t n);
 /** Product of the extents; 1 for a scalar. */
 int64_t shape_count(const struct shape *shape);
 /** Product of dim[first..last-1]. */

@@ -56,6 +56,7 @@ static void move(struct variable *variable, float *to)
 }
 
 enum err_code train_memory_create(struct graph *base, unsigned n_moments,
+				  bool has_sum,
 				  struct train_memory **ret_memory,
 				  struct err *err)
 {
@@ -71,7 +72,7 @@ enum err_code train_memory_create(struct graph *base, unsigned n_moments,
 	rc = count(base, &n, &states, err);
 	if (rc)
 		return rc;
-	total = (n * (1 + n_moments) + states + LINE) * sizeof(float);
+	total = (n * (1 + n_moments + has_sum) + states + LINE) * sizeof(float);
 	memory = mem_zero(sizeof(*memory));
 	if (memory)
 		memory->block = mem_aligned(total);
@@ -86,7 +87,9 @@ enum err_code train_memory_create(struct graph *base, unsigned n_moments,
 	param = memory->params = memory->block;
 	for (unsigned i = 0; i < n_moments; i++)
 		memory->moment[i] = memory->params + n * (i + 1);
-	state = memory->params + n * (n_moments + 1);
+	if (has_sum)
+		memory->sum = memory->params + n * (n_moments + 1);
+	state = memory->params + n * (n_moments + 1 + has_sum);
 	for (int32_t i = 0; i < base->n_variable; i++) {
 		struct variable *variable = &base->variable[i];
 		float **next = variable->role == ROLE_PARAM ? &param : &state;

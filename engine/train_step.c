@@ -116,9 +116,17 @@ static enum err_code add_controls(struct train_work *work, struct err *err)
 		.shape = { 2, { n_groups ? n_groups : 1, OPTIMIZER_HYPER } },
 		.has_shape = true,
 	};
+	const struct fact share = {
+		.type = { .elem = DTYPE_F32 },
+		.has_shape = true,
+	};
 	enum err_code rc = add_input(work, "step", &step, &work->step, err);
 
-	return rc ? rc : add_input(work, "hyper", &hyper, &work->hyper, err);
+	if (!rc)
+		rc = add_input(work, "hyper", &hyper, &work->hyper, err);
+	if (!rc && work->options->batches != TRAIN_ONE)
+		rc = add_input(work, "share", &share, &work->share, err);
+	return rc;
 }
 
 static enum err_code build_step(struct train_work *work,

@@ -14,8 +14,14 @@
  *
  * Inputs of the step graph: those of the base graph, then `target`, then
  * `step` (int64 scalar, for DropoutMask), then `hyper` (float
- * [n_groups, OPTIMIZER_HYPER], see engine/ops/optimizer.h). Outputs: loss,
- * gradient norm (before clipping), then the base graph's outputs.
+ * [n_groups, OPTIMIZER_HYPER], see engine/ops/optimizer.h), then, where
+ * gradients accumulate, `share` (float scalar). Outputs: loss, gradient norm
+ * (before clipping), then the base graph's outputs.
+ *
+ * A step of several batches is several graphs: TRAIN_ADD adds share times the
+ * gradient to memory->sum and updates nothing; TRAIN_LAST updates by that sum
+ * and share times its own gradient. Shares of a step should add up to 1. The
+ * caller zeroes the sum after a last one.
  *
  * Ownership: train_memory owns the arenas that all variables point into, and
  *            outlives every graph and plan over them; so does the base graph.
@@ -32,6 +38,7 @@ struct train_memory {
 	float *params;
 	float *moment[3]; /**< as many as the optimizer has; the rest NULL */
 	unsigned n_moments;
+	float *sum;  /**< of gradients, or NULL */
 	void *block; /**< all of them, and the states */
 };
 
@@ -43,6 +50,9 @@ struct train_loss {
 	    weight; /**< class weights: value NULL where there are none */
 };
 
+/** How many batches a step takes. */
+enum train_batches { TRAIN_ONE, TRAIN_ADD, TRAIN_LAST };
+
 struct train_step_options {
 	struct train_loss loss;
 	const char *optimizer; /**< "Sgd", "RMSprop", "Adam" */
@@ -51,13 +61,15 @@ struct train_step_options {
 	const bool *frozen; /**< by variable of base, also states; NULL: none */
 	const int32_t *group; /**< by variable of base; NULL: all 0 */
 	unsigned n_groups;
+	enum train_batches batches;
 };
 
 /** Moves every ROLE_PARAM variable of `base` into one new flat arena (values
  * are copied) and points the variables there; ROLE_STATE variables get memory
- * of their own. n_moments arenas are zeroed. */
+ * of their own. n_moments arenas, and one for the sum of gradients where it is
+ * asked for, are zeroed. */
 MUST_USE enum err_code train_memory_create(struct graph *base,
-					   unsigned n_moments,
+					   unsigned n_moments, bool has_sum,
 					   struct train_memory **ret_memory,
 					   struct err *err);
 void train_memory_destroy(struct train_memory *memory);

@@ -17,7 +17,7 @@ struct train_work {
 	const struct train_memory *memory;
 	const struct train_step_options *options;
 	int32_t n_base_node, n_base_variable;
-	int32_t target, step, hyper; /**< inputs */
+	int32_t target, step, hyper, share; /**< inputs */
 	int32_t loss, norm;
 };
 

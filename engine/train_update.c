@@ -130,10 +130,12 @@ static int32_t flat_gradient(struct update *u)
 					    (unsigned)u->n_parts);
 }
 
-/** Ranges of one group; those that only padding parts are one. */
-static void find_segments(struct update *u)
+/** Ranges of one group; those that only padding parts are one, unless the
+ * rule goes by parameters. */
+static void find_segments(struct update *u, const struct op *op)
 {
 	const int32_t *group = u->work->options->group;
+	const bool joins = !optimizer_is_by_parameter(op);
 
 	for (size_t i = 0; i < u->n_params; i++) {
 		const int64_t first = (int64_t)(u->first[i] - u->begin);
@@ -141,7 +143,8 @@ static void find_segments(struct update *u)
 		const int64_t of = group ? group[u->variable[i]] : 0;
 		int64_t *last = u->segment + u->n_segment - 3;
 
-		if (u->n_segment && last[2] == of && first - last[1] < LINE) {
+		if (joins && u->n_segment && last[2] == of &&
+		    first - last[1] < LINE) {
 			last[1] = end;
 			continue;
 		}
@@ -176,7 +179,7 @@ static enum err_code find_rule(struct update *u, const struct op **ret_op,
 	const struct op *op = op_find("predictd", options->optimizer);
 	unsigned n;
 
-	if (!op || op->attrs_size != sizeof(*ret))
+	if (!op || !optimizer_is_row(op))
 		return err_set(err, ERR_INVALID, "'%s' is no optimizer",
 			       options->optimizer);
 	if (options->optimizer_attrs)
@@ -184,6 +187,7 @@ static enum err_code find_rule(struct update *u, const struct op **ret_op,
 		    *(const struct optimizer_attrs *)options->optimizer_attrs;
 	else
 		op_attr_defaults(op->attrs, ret);
+	find_segments(u, op);
 	ret->segments = (struct attr_ints){ u->n_segment, u->segment };
 	n = optimizer_moments(op, ret);
 	if (n > u->work->memory->n_moments)
@@ -234,6 +238,32 @@ static enum err_code add_optimizer(struct update *u, int32_t grad,
 	return rc;
 }
 
+/** The sum of gradients with this batch's; TRAIN_ADD keeps it. */
+static enum err_code accumulate(struct update *u, int32_t *grad,
+				struct err *err)
+{
+	struct train_work *work = u->work;
+	const int32_t variable = work->graph->n_variable;
+	int32_t sum;
+	enum err_code rc;
+
+	if (work->options->batches == TRAIN_ONE)
+		return ERR_NONE;
+	if (!work->memory->sum)
+		return err_set(err, ERR_INVALID,
+			       "training: the memory has no sum of gradients");
+	rc = flat_variable(u, "sum", ROLE_GRAD, work->memory->sum + u->begin,
+			   &sum, err);
+	if (rc)
+		return rc;
+	*grad = build_2(&work->build, "Add", sum,
+			build_2(&work->build, "Mul", *grad, work->share));
+	rc = build_check(&work->build, err);
+	if (!rc && work->options->batches == TRAIN_ADD)
+		rc = graph_add_assign(work->graph, variable, *grad, err);
+	return rc;
+}
+
 enum err_code train_update(struct train_work *work, struct err *err)
 {
 	struct update u = { .work = work };
@@ -249,12 +279,14 @@ enum err_code train_update(struct train_work *work, struct err *err)
 	if (rc)
 		return rc;
 	grad = flat_gradient(&u);
+	rc = accumulate(&u, &grad, err);
+	if (rc)
+		return rc;
 	/* GlobalNorm in two nodes, the first of which has slices */
 	work->norm = build_1(&work->build, "ChunkNorm",
 			     build_1(&work->build, "ChunkSquares", grad));
 	rc = build_check(&work->build, err);
-	if (rc)
+	if (rc || work->options->batches == TRAIN_ADD)
 		return rc;
-	find_segments(&u);
 	return add_optimizer(&u, grad, err);
 }

@@ -18,6 +18,7 @@
 #include "base/str.h"
 #include "engine/kernels/blas.h"
 #include "engine/team.h"
+#include "engine/tuning.h"
 #include "main/liveness.h"
 #include "main/notify.h"
 #include "main/paths.h"
@@ -31,6 +32,7 @@
 #include "training/supervisor.h"
 
 enum { TOKENS_MAX = 1 << 20 };
+enum { TUNING_LOAD, TUNING_OFF }; /* as the option lists them */
 
 struct daemon {
 	const struct config *config;
@@ -39,6 +41,7 @@ struct daemon {
 	unsigned threads;
 	char *tokens;
 	struct pool *helpers;
+	struct tuning *tuning; /* NULL: off */
 	struct repository *repository;
 	struct store *store;
 	struct event_hub *hub;
@@ -163,6 +166,21 @@ static enum err_code lock_state(struct daemon *daemon, struct err *err)
 	    state);
 }
 
+/* What cannot be read is measured again. */
+static enum err_code make_tuning(struct daemon *daemon, struct err *err)
+{
+	const char *path =
+	    arena_printf(daemon->arena, "%s/kernels.txt", daemon->paths.tuning);
+
+	if (!path)
+		return err_set(err, ERR_NO_MEMORY, "daemon: out of memory");
+	if (!tuning_create(path, &daemon->tuning, err))
+		return ERR_NONE;
+	log_write(LOG_LEVEL_WARNING, "main", "tuning begins anew: %s",
+		  err->msg);
+	return tuning_create(NULL, &daemon->tuning, err);
+}
+
 static enum err_code make_ground(struct daemon *daemon, struct err *err)
 {
 	const struct config *config = daemon->config;
@@ -182,6 +200,8 @@ static enum err_code make_ground(struct daemon *daemon, struct err *err)
 		rc = blas_init(err);
 	if (!rc)
 		rc = pool_create(daemon->threads - 1, &daemon->helpers, err);
+	if (!rc && config->tuning == TUNING_LOAD)
+		rc = make_tuning(daemon, err);
 	if (rc)
 		return rc;
 	repository.dirs = daemon->paths.repository;
@@ -210,9 +230,13 @@ static enum err_code make_server(struct daemon *daemon, struct err *err)
 		.tokens = daemon->tokens,
 		.tokens_name = c->token_file,
 		.is_insecure = c->insecure,
+		/* names as in options.def */
+		.access = (enum access_log)c->access_log,
 		.repository = daemon->repository,
 		.helpers = daemon->helpers,
 		.jobs = &daemon->jobs,
+		.strict_numerics = c->strict_numerics,
+		.tuning = daemon->tuning,
 	};
 	enum err_code rc = ERR_NONE;
 
@@ -296,6 +320,7 @@ void daemon_destroy(struct daemon *daemon)
 	store_destroy(daemon->store);
 	repository_destroy(daemon->repository);
 	pool_destroy(daemon->helpers);
+	tuning_destroy(daemon->tuning);
 	mem_free(daemon->tokens);
 	if (daemon->lock_fd >= 0)
 		(void)close(daemon->lock_fd);

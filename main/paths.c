@@ -70,14 +70,17 @@ enum err_code paths_init(const struct config *config, struct arena *arena,
 		paths.database =
 		    arena_printf(arena, "%s/predictd.db", paths.state);
 		paths.jobs = arena_printf(arena, "%s/jobs", paths.state);
+		paths.tuning = arena_printf(arena, "%s/tuning", paths.state);
 	}
-	if (!paths.database || !paths.jobs)
+	if (!paths.database || !paths.jobs || !paths.tuning)
 		return err_set(err, ERR_NO_MEMORY, "paths: out of memory");
 	rc = choose_repositories(config, arena, &paths, err);
 	if (!rc)
 		rc = find_program(arena, &paths.program, err);
 	if (!rc)
 		rc = file_make_dirs(paths.jobs, err);
+	if (!rc)
+		rc = file_make_dirs(paths.tuning, err);
 	if (!rc) /* an empty repository is where jobs will publish */
 		rc = file_make_dirs(paths.repository[0], err);
 	if (!rc)

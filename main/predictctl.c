@@ -5,6 +5,7 @@
  */
 #include "base/doc.h"
 #include "cli/cli.h"
+#include "main/blas_core.h"
 #include "measure/command.h"
 
 enum { MEASURES_MAX = 16 };
@@ -20,6 +21,7 @@ int main(int argc, char **argv)
 	struct cli_extra extra[MEASURES_MAX];
 	size_t n = 0;
 
+	blas_core_ensure(argv);
 	for (; n < MEASURES_MAX && m[n]; n++)
 		extra[n] = (struct cli_extra){
 			.name = m[n]->name,

@@ -10,6 +10,7 @@
 #include "base/log.h"
 #include "base/str.h"
 #include "config/config.h"
+#include "main/blas_core.h"
 #include "main/daemon.h"
 #include "main/worker_command.h"
 
@@ -101,6 +102,7 @@ int main(int argc, char **argv)
 	const char *const *args = (const char *const *)argv;
 	const char *first = argc > 1 ? argv[1] : "";
 
+	blas_core_ensure(argv);
 	if (str_equal(first, "worker"))
 		return worker_command(argc - 2, args + 2);
 	if (str_equal(first, "check-config"))

@@ -26,7 +26,11 @@ static int read_flag(int argc, const char *const *argv, int i,
 	uint64_t number;
 
 	if (str_equal(argv[i], "--dry-run")) {
-		o->dry_run = 1;
+		o->task = WORKER_DRY_RUN;
+		return 1;
+	}
+	if (str_equal(argv[i], "--lr-find")) {
+		o->task = WORKER_LR_FIND;
 		return 1;
 	}
 	if (!value)

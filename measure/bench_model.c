@@ -16,7 +16,7 @@ struct bench {
 	struct trial trial;
 	struct samples samples;
 	int64_t batch, threads;
-	struct pass_switch passes;
+	struct trial_options options;
 	double seconds;
 	size_t peak;
 };
@@ -37,7 +37,8 @@ static enum err_code read_flags(const struct args *args, struct bench *bench,
 		rc = args_double(args, "seconds", 0, 86400, &bench->seconds,
 				 err);
 	if (!rc)
-		rc = trial_passes(args, &bench->passes, err);
+		rc = trial_read_flags(args, &bench->options, err);
+	bench->options.threads = (unsigned)bench->threads;
 	return rc;
 }
 
@@ -87,17 +88,15 @@ static enum err_code print(struct bench *bench, struct err *err)
 static enum err_code bench_model(const struct args *args, bool *ret_failed,
 				 struct err *err)
 {
-	struct trial_options options;
-	struct bench bench = { 0 };
+	struct bench bench = { .options.tunes = true };
 	enum err_code rc;
 
 	*ret_failed = false;
 	samples_init(&bench.samples);
 	rc = read_flags(args, &bench, err);
-	options.threads = (unsigned)bench.threads;
-	options.passes = bench.passes;
 	if (!rc)
-		rc = trial_open(args->word[0], &options, &bench.trial, err);
+		rc = trial_open(args->word[0], &bench.options, &bench.trial,
+				err);
 	if (!rc)
 		rc = made_inputs_prepare(args, bench.batch, &bench.trial, err);
 	if (!rc)
@@ -114,14 +113,14 @@ static const struct args_flag flags[] = {
 	{ "threads", "T", "threads that share a run (1)" },
 	{ "seconds", "S", "how long to measure; at least 5 runs (2)" },
 	{ "input-shape", "NAME:AxBxC", "shape of one input; may repeat" },
-	TRIAL_PASSES_FLAG,
+	TRIAL_FLAGS,
 	{ 0 },
 };
 
 const struct measure_command measure_bench_model = {
 	.name = "bench-model",
 	.usage = "FILE.onnx [--batch-size N] [--threads T] [--seconds S] "
-		 "[--input-shape NAME:AxBxC ...] [--passes LIST]",
+		 "[--input-shape NAME:AxBxC ...] " TRIAL_USAGE,
 	.help = "Times runs of a model in this process and prints one JSON "
 		"object.",
 	.flags = flags,

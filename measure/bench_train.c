@@ -103,19 +103,10 @@ static enum err_code build_network(struct bench *bench, struct err *err)
 		.n_out = 1,
 		.seed = (uint64_t)bench->spec.trainer.seed,
 	};
-	enum dtype dtype;
-	struct shape row;
+	enum err_code rc = network_ports(p, in, STEPPER_MAX_PORTS, &out, err);
 
-	if (request.n_in > STEPPER_MAX_PORTS)
-		return err_set(err, ERR_UNSUPPORTED,
-			       "input_features: at most %d, got %u",
-			       (int)STEPPER_MAX_PORTS, request.n_in);
-	for (unsigned i = 0; i < request.n_in; i++) {
-		in[i].name = pipeline_input_name(p, i);
-		pipeline_input_row(p, i, &in[i].dtype, &in[i].row);
-	}
-	out.name = pipeline_output_name(p, 0);
-	pipeline_target_row(p, 0, &dtype, &row, &out.width);
+	if (rc)
+		return rc;
 	return network_build(&request, &bench->network, err);
 }
 
@@ -194,13 +185,15 @@ static enum err_code step(struct bench *bench, struct err *err)
 		.target = bench->batch->target[0],
 	};
 	const struct stepper_update update = {
-		.step = ++bench->step,
-		.rate = bench->spec.trainer.learning_rate,
+		.step = bench->step + 1,
+		.draw = bench->step + 1,
+		.rate = rates_base(&bench->spec.phases.phase[0].rates),
 		.momentum = (double)NAN,
 	};
 	struct stepper_result result;
 	enum err_code rc;
 
+	bench->step++;
 	rc = stepper_step(bench->stepper, &rows, &update, &result, err);
 	if (!rc && !isfinite(result.loss))
 		rc = err_set(err, ERR_INVALID,

@@ -251,7 +251,7 @@ static enum err_code op_test(const struct args *args, bool *ret_failed,
 	if (rc)
 		return rc;
 	suite.options.threads = (unsigned)threads;
-	rc = trial_passes(args, &suite.options.passes, err);
+	rc = trial_read_flags(args, &suite.options, err);
 	if (rc)
 		return rc;
 	rc = walk(&suite, args->word[0], 0, err);
@@ -266,13 +266,13 @@ static enum err_code op_test(const struct args *args, bool *ret_failed,
 static const struct args_flag flags[] = {
 	{ "only", "TEXT", "only tests whose name contains it" },
 	{ "threads", "T", "threads that share a run (1)" },
-	TRIAL_PASSES_FLAG,
+	TRIAL_FLAGS,
 	{ 0 },
 };
 
 const struct measure_command measure_op_test = {
 	.name = "op-test",
-	.usage = "DIR [--only TEXT] [--threads T] [--passes LIST]",
+	.usage = "DIR [--only TEXT] [--threads T] " TRIAL_USAGE,
 	.help = "Runs the ONNX backend tests beneath DIR.",
 	.flags = flags,
 	.n_words = 1,

@@ -127,7 +127,7 @@ static enum err_code profile_model(const struct args *args, bool *ret_failed,
 				   struct err *err)
 {
 	const char *trace = args_text(args, "trace", NULL);
-	struct trial_options options;
+	struct trial_options options = { .tunes = true };
 	struct job job = { 0 };
 	enum err_code rc;
 
@@ -135,7 +135,7 @@ static enum err_code profile_model(const struct args *args, bool *ret_failed,
 	rc = read_flags(args, &job, err);
 	options.threads = (unsigned)job.threads;
 	if (!rc)
-		rc = trial_passes(args, &options.passes, err);
+		rc = trial_read_flags(args, &options, err);
 	if (!rc)
 		rc = trial_open(args->word[0], &options, &job.trial, err);
 	if (!rc)
@@ -157,18 +157,17 @@ static const struct args_flag flags[] = {
 	{ "threads", "T", "threads that share a run (1)" },
 	{ "seconds", "S", "how long to measure; at least 5 runs (2)" },
 	{ "input-shape", "NAME:AxBxC", "shape of one input; may repeat" },
-	TRIAL_PASSES_FLAG,
+	TRIAL_FLAGS,
 	{ "trace", "FILE", "write the last run as trace events there" },
 	{ "top", "N", "the N dearest steps only (30)" },
 	{ "json", NULL, "one JSON object, with every step" },
-	TRIAL_PASSES_FLAG,
 	{ 0 },
 };
 
 const struct measure_command measure_profile_model = {
 	.name = "profile-model",
 	.usage = "FILE.onnx [--batch-size N] [--threads T] [--seconds S] "
-		 "[--input-shape NAME:AxBxC ...] [--passes LIST] "
+		 "[--input-shape NAME:AxBxC ...] " TRIAL_USAGE " "
 		 "[--trace FILE] [--top N] [--json]",
 	.help = "Tells where the time of a run goes: steps, operators, "
 		"kernels.",

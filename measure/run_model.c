@@ -73,7 +73,7 @@ static enum err_code run_model(const struct args *args, bool *ret_failed,
 	}
 	rc = args_int(args, "threads", 1, TRIAL_MAX_THREADS, &threads, err);
 	if (!rc)
-		rc = trial_passes(args, &options.passes, err);
+		rc = trial_read_flags(args, &options, err);
 	options.threads = (unsigned)threads;
 	if (!rc)
 		rc = trial_open(args->word[0], &options, &trial, err);
@@ -96,14 +96,14 @@ static const struct args_flag flags[] = {
 	{ "inputs", "DIR", "folder of NAME.npy, NAME.pb or input_N.*" },
 	{ "outputs", "DIR", "where NAME.npy files are written" },
 	{ "threads", "T", "threads that share the run (1)" },
-	TRIAL_PASSES_FLAG,
+	TRIAL_FLAGS,
 	{ 0 },
 };
 
 const struct measure_command measure_run_model = {
 	.name = "run-model",
-	.usage = "FILE.onnx --inputs DIR --outputs DIR [--threads T] "
-		 "[--passes LIST]",
+	.usage =
+	    "FILE.onnx --inputs DIR --outputs DIR [--threads T] " TRIAL_USAGE,
 	.help = "Runs a model once on tensors in files.",
 	.flags = flags,
 	.n_words = 1,

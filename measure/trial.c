@@ -2,6 +2,7 @@
 #include "measure/trial.h"
 
 #include "base/args.h"
+#include "base/mem.h"
 #include "base/str.h"
 #include "engine/kernels/blas.h"
 #include "engine/plan_cache.h"
@@ -22,13 +23,38 @@ static enum err_code check_ports(const struct package *package, struct err *err)
 	return ERR_NONE;
 }
 
-enum err_code trial_passes(const struct args *args, struct pass_switch *ret,
-			   struct err *err)
+enum err_code trial_read_flags(const struct args *args,
+			       struct trial_options *ret, struct err *err)
 {
+	const char *tuning = args_text(args, "tuning", NULL);
 	enum err_code rc =
-	    pass_switch_parse(args_text(args, "passes", ""), ret, err);
+	    pass_switch_parse(args_text(args, "passes", ""), &ret->passes, err);
 
-	return rc ? err_prefix(err, "--passes") : ERR_NONE;
+	if (rc)
+		return err_prefix(err, "--passes");
+	ret->strict_numerics = args_has(args, "strict-numerics");
+	ret->tuning_file = args_text(args, "tuning-file", NULL);
+	ret->tunes = ret->tunes || ret->tuning_file;
+	if (!tuning)
+		return ERR_NONE;
+	ret->tunes = str_equal(tuning, "load");
+	if (ret->tunes || str_equal(tuning, "off"))
+		return ERR_NONE;
+	return err_set(err, ERR_INVALID,
+		       "--tuning: expected load or off, got '%s'", tuning);
+}
+
+static enum err_code make_tuner(struct trial *trial, const char *file,
+				struct err *err)
+{
+	enum err_code rc;
+
+	trial->tuner = mem_zero(sizeof(*trial->tuner));
+	if (!trial->tuner)
+		return err_set(err, ERR_NO_MEMORY, "tuning: out of memory");
+	rc = tuning_create(file, &trial->tuning, err);
+	tuner_init(trial->tuner, trial->tuning, TUNER_BUDGET_NS);
+	return rc;
 }
 
 enum err_code trial_open(const char *path, const struct trial_options *options,
@@ -36,7 +62,9 @@ enum err_code trial_open(const char *path, const struct trial_options *options,
 {
 	struct plan_cache_options plans = {
 		.plan = { .threads = options->threads,
-			  .numerics = NUMERICS_REPEATABLE,
+			  .numerics = options->strict_numerics
+					  ? NUMERICS_STRICT
+					  : NUMERICS_REPEATABLE,
 			  .passes = options->passes },
 	};
 	struct trial trial = { .threads = options->threads };
@@ -49,7 +77,10 @@ enum err_code trial_open(const char *path, const struct trial_options *options,
 		rc = package_prepare(trial.package, options->passes, err);
 	if (!rc)
 		rc = pool_create(options->threads - 1, &trial.pool, err);
+	if (!rc && options->tunes)
+		rc = make_tuner(&trial, options->tuning_file, err);
 	if (!rc) {
+		plans.plan.tuner = trial.tuner;
 		plans.plan.packs = trial.package->packs;
 		rc = plan_cache_create(trial.package->graph, &plans,
 				       &trial.plans, err);
@@ -102,6 +133,8 @@ enum err_code trial_prepare(struct trial *trial,
 	trial->instance = NULL;
 	rc =
 	    plan_cache_acquire(trial->plans, &signature, &trial->instance, err);
+	if (!rc && trial->tuning)
+		rc = tuning_save(trial->tuning, err);
 	for (unsigned i = 0; i < ports->n_inputs && !rc; i++) {
 		size_t size = tensor_bytes(input[i].dtype, &input[i].shape);
 
@@ -129,6 +162,8 @@ void trial_close(struct trial *trial)
 		plan_cache_release(trial->plans, trial->instance);
 	plan_cache_destroy(trial->plans);
 	pool_destroy(trial->pool);
+	mem_free(trial->tuner);
+	tuning_destroy(trial->tuning);
 	package_unref(trial->package);
 	*trial = (struct trial){ 0 };
 }

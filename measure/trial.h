@@ -11,6 +11,7 @@
 #define MEASURE_TRIAL_H
 
 #include "engine/instance.h"
+#include "engine/tuner.h"
 #include "models/package.h"
 
 struct plan_cache;
@@ -19,6 +20,8 @@ enum { TRIAL_MAX_PORTS = 256, TRIAL_MAX_THREADS = TEAM_MAX + 1 };
 
 struct trial {
 	struct package *package;
+	struct tuning *tuning; /**< NULL: off */
+	struct tuner *tuner;   /**< of the plans */
 	struct plan_cache *plans;
 	struct instance *instance; /**< NULL before trial_prepare() */
 	struct pool *pool;
@@ -31,17 +34,29 @@ MUST_USE enum err_code trial_init(struct err *err);
 struct trial_options {
 	unsigned threads;
 	struct pass_switch passes;
+	bool strict_numerics;
+	bool tunes;		 /**< as predictd does at load */
+	const char *tuning_file; /**< NULL: what it finds is not kept */
 };
-/** A row of a command's flags. */
-#define TRIAL_PASSES_FLAG                                              \
-	{                                                              \
-		"passes", "LIST",                                      \
-		    "graph passes off (-NAME) or on (NAME), by commas" \
+/** Rows of a command's flags, and how its usage names them. */
+#define TRIAL_FLAGS                                                           \
+	{ "passes", "LIST",                                                   \
+	  "graph passes off (-NAME) or on (NAME), by commas" },               \
+	    { "strict-numerics", NULL,                                        \
+	      "no convolution by Winograd's method" },                        \
+	    { "tuning", "load|off",                                           \
+	      "measure kernels before they are chosen, or predict them" },    \
+	{                                                                     \
+		"tuning-file", "FILE", "keep what was measured for next time" \
 	}
-/** What that flag says. */
+#define TRIAL_USAGE                                                \
+	"[--passes LIST] [--strict-numerics] [--tuning load|off] " \
+	"[--tuning-file FILE]"
+/** What those flags say over what *ret holds; threads stay as they are. */
 struct args;
-MUST_USE enum err_code trial_passes(const struct args *args,
-				    struct pass_switch *ret, struct err *err);
+MUST_USE enum err_code trial_read_flags(const struct args *args,
+					struct trial_options *ret,
+					struct err *err);
 MUST_USE enum err_code trial_open(const char *path,
 				  const struct trial_options *options,
 				  struct trial *ret_trial, struct err *err);

@@ -2,6 +2,7 @@
 #include "models/network.h"
 
 #include "base/str.h"
+#include "data/pipeline.h"
 #include "models/architectures/assembly.h"
 #include "models/network_priv.h"
 
@@ -91,12 +92,10 @@ static enum err_code read_options(struct assembly *assembly,
 
 /* --- inputs and outputs --- */
 
-static enum err_code check_inputs(const struct network_request *request,
+/* All become one value. */
+static enum err_code check_joined(const struct network_request *request,
 				  struct err *err)
 {
-	if (!request->n_in)
-		return err_set(err, ERR_INVALID,
-			       "model: the job has no input features");
 	for (unsigned i = 0; i < request->n_in; i++) {
 		const struct network_port *port = &request->in[i];
 		char text[128];
@@ -104,7 +103,8 @@ static enum err_code check_inputs(const struct network_request *request,
 		if (port->dtype != DTYPE_F32)
 			return err_set(err, ERR_UNSUPPORTED,
 				       "model: input feature '%s' gives %s; "
-				       "this network takes float",
+				       "this network takes float, 'tabular' "
+				       "takes categories, too",
 				       port->name,
 				       dtype_info(port->dtype)->name);
 		if (request->n_in > 1 &&
@@ -163,19 +163,47 @@ static enum err_code join_inputs(struct assembly *assembly,
 
 static enum err_code add_inputs(struct assembly *assembly,
 				const struct network_request *request,
-				int32_t *ret_value, struct err *err)
+				int32_t **ret_value, struct err *err)
 {
 	int32_t *value =
 	    arena_array(assembly->scratch, request->n_in + 1, sizeof(*value));
-	enum err_code rc;
+	enum err_code rc = ERR_NONE;
 
 	if (!value)
 		return network_no_memory(err);
-	rc = check_inputs(request, err);
+	if (!request->n_in)
+		return err_set(err, ERR_INVALID,
+			       "model: the job has no input features");
 	for (unsigned i = 0; i < request->n_in && !rc; i++)
 		rc = add_input(assembly, &request->in[i], &value[i], err);
+	*ret_value = value;
+	return rc;
+}
+
+static enum err_code build_body(struct assembly *assembly,
+				const struct architecture *architecture,
+				const void *options,
+				const struct network_request *request,
+				int32_t *ret_out, struct err *err)
+{
+	const int64_t width = request->out[0].width;
+	int32_t *value = NULL, in = VALUE_NONE;
+	enum err_code rc =
+	    architecture->build ? check_joined(request, err) : ERR_NONE;
+
+	if (!rc)
+		rc = add_inputs(assembly, request, &value, err);
+	if (!rc && architecture->build_of_ports)
+		return architecture->build_of_ports(
+		    assembly, options,
+		    &(struct assembly_inputs){ request->n_in, request->in,
+					       value },
+		    width, ret_out, err);
+	if (!rc)
+		rc = join_inputs(assembly, value, request->n_in, &in, err);
 	return rc ? rc
-		  : join_inputs(assembly, value, request->n_in, ret_value, err);
+		  : architecture->build(assembly, options, in, width, ret_out,
+					err);
 }
 
 static enum err_code check_output(const struct assembly *assembly,
@@ -281,10 +309,8 @@ static enum err_code build_network(struct assembly *assembly,
 	rc =
 	    read_options(assembly, architecture, request->model, &options, err);
 	if (!rc)
-		rc = add_inputs(assembly, request, &value, err);
-	if (!rc)
-		rc = architecture->build(assembly, options, value,
-					 request->out[0].width, &value, err);
+		rc = build_body(assembly, architecture, options, request,
+				&value, err);
 	if (!rc)
 		rc = check_output(assembly, &request->out[0],
 				  str_equal(architecture->name, "layers"),
@@ -298,6 +324,33 @@ static enum err_code build_network(struct assembly *assembly,
 	    (struct network_summary){ assembly->n_layers, assembly->layer,
 				      assembly->n_params };
 	return rc;
+}
+
+enum err_code network_ports(const struct pipeline *pipeline,
+			    struct network_port *in, unsigned cap,
+			    struct network_target *ret_out, struct err *err)
+{
+	const unsigned n = pipeline_n_inputs(pipeline);
+	enum dtype dtype;
+	struct shape row;
+
+	if (n > cap)
+		return err_set(err, ERR_UNSUPPORTED,
+			       "input_features: at most %u, got %u", cap, n);
+	for (unsigned i = 0; i < n; i++) {
+		const int64_t size = pipeline_input_embedding_size(pipeline, i);
+
+		in[i] = (struct network_port){ 0 };
+		in[i].name = pipeline_input_name(pipeline, i);
+		pipeline_input_row(pipeline, i, &in[i].dtype, &in[i].row);
+		if (size < 0)
+			continue;
+		in[i].n_indices = pipeline_input_width(pipeline, i);
+		in[i].embedding_size = size;
+	}
+	ret_out->name = pipeline_output_name(pipeline, 0);
+	pipeline_target_row(pipeline, 0, &dtype, &row, &ret_out->width);
+	return ERR_NONE;
 }
 
 enum err_code network_build(const struct network_request *request,

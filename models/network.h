@@ -24,6 +24,8 @@ struct network_port {
 	const char *name;
 	enum dtype dtype;
 	struct shape row;
+	int64_t n_indices;	/**< elements are below it; 0: no index */
+	int64_t embedding_size; /**< of an index; 0: the network chooses */
 };
 
 /** An output feature: how many numbers a row the network must give for it. */
@@ -70,6 +72,14 @@ struct network {
 	struct network_summary summary;
 };
 
+struct pipeline;
+
+/** What a pipeline's features give a network and ask of it: fills `in` of cap
+ * members and *ret_out. */
+MUST_USE enum err_code network_ports(const struct pipeline *pipeline,
+				     struct network_port *in, unsigned cap,
+				     struct network_target *ret_out,
+				     struct err *err);
 MUST_USE enum err_code network_build(const struct network_request *request,
 				     struct network *ret, struct err *err);
 

@@ -24,6 +24,7 @@
 #include "base/arena.h"
 #include "base/buf.h"
 #include "server/http_guard.h"
+#include "server/trace_context.h"
 #include "server/url.h"
 
 enum { API_PARAMS_MAX = 4, API_ID_MAX = 65, API_EXTRA_MAX = 8 };
@@ -60,6 +61,12 @@ struct api_transport {
 	void (*wake)(struct api_request *request);
 };
 
+/** How a request to a model was served, for the access log. */
+struct api_served {
+	const char *model, *version; /**< NULL: none, or nobody asks */
+	int64_t queue_ns, run_ns, n_rows;
+};
+
 struct api_request {
 	const char *method; /**< "GET" */
 	const char *path;   /**< raw */
@@ -69,6 +76,8 @@ struct api_request {
 	const char *body; /**< a NUL follows it */
 	size_t body_len;
 	char id[API_ID_MAX];
+	const char *peer;	    /**< its address; NULL: not known */
+	struct trace_context trace; /**< the caller's */
 	struct arena *arena;
 	struct api_context *context;
 
@@ -86,6 +95,7 @@ struct api_request {
 	bool is_counted; /**< in the metrics */
 	api_handler *then;
 	void *state; /**< the handler's, for `then` */
+	struct api_served served;
 	/** Lets go what the handler holds: called once, when it has answered
 	 * or the client is gone. NULL: nothing. */
 	void (*cleanup)(struct api_request *request);

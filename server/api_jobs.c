@@ -130,9 +130,11 @@ static enum err_code find_job(struct api_request *request,
 
 /* --- POST /train --- */
 
-/* A dry run under way: it waits for a worker on a thread of its own. */
-struct dry_run {
+/* A dry run or a rate finder under way: it waits for a worker on a thread of
+ * its own. */
+struct rehearsal {
 	struct run_task task;
+	enum worker_task what;
 	struct api_request *request;
 	const char *json;
 	struct err err;
@@ -142,18 +144,22 @@ struct dry_run {
 static void run_dry(struct run_task *task)
 {
 	/* the task is the first member */
-	struct dry_run *dry = (struct dry_run *)(void *)task;
+	struct rehearsal *dry = (struct rehearsal *)(void *)task;
 	struct api_request *request = dry->request;
+	const struct supervisor_rehearsal rehearsal = {
+		.task = dry->what,
+		.text = request->body,
+		.len = request->body_len,
+	};
 
-	dry->rc = supervisor_dry_run(jobs_of(request)->supervisor,
-				     request->body, request->body_len,
-				     request->arena, &dry->json, &dry->err);
+	dry->rc = supervisor_rehearse(jobs_of(request)->supervisor, &rehearsal,
+				      request->arena, &dry->json, &dry->err);
 	api_finish(request);
 }
 
 static enum err_code answer_dry(struct api_request *request, struct err *err)
 {
-	const struct dry_run *dry = request->state;
+	const struct rehearsal *dry = request->state;
 	struct json_writer w;
 
 	if (dry->rc) {
@@ -166,13 +172,15 @@ static enum err_code answer_dry(struct api_request *request, struct err *err)
 	return ERR_NONE;
 }
 
-static enum err_code begin_dry(struct api_request *request, struct err *err)
+static enum err_code begin_dry(struct api_request *request,
+			       enum worker_task what, struct err *err)
 {
-	struct dry_run *dry = arena_alloc(request->arena, sizeof(*dry));
+	struct rehearsal *dry = arena_alloc(request->arena, sizeof(*dry));
 
 	if (!dry)
 		return err_set(err, ERR_NO_MEMORY, "dry run: out of memory");
 	dry->task.run = run_dry;
+	dry->what = what;
 	dry->request = request;
 	request->state = dry;
 	request->deadline_ns = CLOCK_FOREVER;
@@ -181,9 +189,15 @@ static enum err_code begin_dry(struct api_request *request, struct err *err)
 	return ERR_NONE;
 }
 
+static bool is_asked(const struct api_request *request, const char *what)
+{
+	const char *text = api_query(request, what);
+
+	return text && !str_equal(text, "0");
+}
+
 enum err_code api_jobs_create(struct api_request *request, struct err *err)
 {
-	const char *dry = api_query(request, "dry_run");
 	const char *id;
 	char *location;
 	struct json_writer w;
@@ -191,8 +205,10 @@ enum err_code api_jobs_create(struct api_request *request, struct err *err)
 
 	if (rc)
 		return rc;
-	if (dry && !str_equal(dry, "0"))
-		return begin_dry(request, err);
+	if (is_asked(request, "dry_run"))
+		return begin_dry(request, WORKER_DRY_RUN, err);
+	if (is_asked(request, "lr_find"))
+		return begin_dry(request, WORKER_LR_FIND, err);
 	rc = supervisor_submit(jobs_of(request)->supervisor, request->body,
 			       request->body_len, request->arena, &id, err);
 	if (rc)

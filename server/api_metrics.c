@@ -8,6 +8,8 @@
 #include "server/model_cache.h"
 #include "server/server_priv.h"
 
+enum { MODEL_STATES = MODEL_UNLOADING + 1 };
+
 /* One family of numbers about versions of models. */
 struct family {
 	const char *name, *type, *help;
@@ -65,6 +67,17 @@ static double value_instances(const struct model_row *row)
 	if (row->model)
 		plan_cache_stats(row->model->plans, &stats);
 	return (double)stats.idle_bytes + (double)stats.lent_bytes;
+}
+
+/* Of one run of one row; 0 where the load could not plan it. */
+static double value_peak(const struct model_row *row)
+{
+	return row->model ? (double)row->model->report.peak : 0;
+}
+
+static double value_threads(const struct model_row *row)
+{
+	return row->model ? (double)row->model->n_instances : 0;
 }
 
 static double value_pending(const struct model_row *row)
@@ -129,6 +142,10 @@ static const struct family families[] = {
 	  "Constants of the version, which others may share.", value_weights },
 	{ "predictd_model_instances_bytes", "gauge",
 	  "Memory of the version's runs.", value_instances },
+	{ "predictd_model_peak_bytes", "gauge",
+	  "Memory of one run of one row, constants included.", value_peak },
+	{ "predictd_model_threads", "gauge",
+	  "Runs of the version at the same time, at most.", value_threads },
 	{ "predictd_queue_depth", "gauge", "Requests that wait for a run.",
 	  value_pending },
 	{ "predictd_deadline_exceeded_total", "counter",
@@ -163,6 +180,34 @@ static void write_families(struct buf *buf, const struct rows *rows)
 		for (size_t i = 0; i < rows->n; i++)
 			metrics_text_sample(buf, family->name, rows->labels[i],
 					    family->value(&rows->row[i]));
+	}
+}
+
+/* How many versions of each model are in each state; rows are by model. */
+static void write_versions(struct buf *buf, const struct model_row *rows,
+			   size_t n)
+{
+	static const char name[] = "predictd_model_versions";
+
+	metrics_text_family(buf, name, "gauge",
+			    "Versions of a model, by their state.");
+	for (size_t i = 0, end; i < n; i = end) {
+		unsigned by_state[MODEL_STATES] = { 0 };
+		char model[METRICS_LABELS_MAX / 2];
+
+		for (end = i;
+		     end < n && strcmp(rows[end].name, rows[i].name) == 0;
+		     end++)
+			by_state[rows[end].state]++;
+		(void)metrics_text_label(rows[i].name, model, sizeof(model));
+		for (int state = 0; state < MODEL_STATES; state++) {
+			char labels[METRICS_LABELS_MAX];
+
+			(void)snprintf(
+			    labels, sizeof(labels), "model=\"%s\",state=\"%s\"",
+			    model, model_state_name((enum model_state)state));
+			metrics_text_count(buf, name, labels, by_state[state]);
+		}
 	}
 }
 
@@ -210,6 +255,15 @@ static void write_histograms(struct buf *buf, const struct rows *rows)
 		{ "predictd_queue_duration_seconds",
 		  "Time of a request in the queue.",
 		  offsetof(struct model_stats, queue) },
+		{ "predictd_compute_input_duration_seconds",
+		  "Time of copying inputs into a run.",
+		  offsetof(struct model_stats, input) },
+		{ "predictd_compute_output_duration_seconds",
+		  "Time of copying outputs out of a run.",
+		  offsetof(struct model_stats, output) },
+		{ "predictd_model_request_duration_seconds",
+		  "From the head of a request to its answer, whatever it was.",
+		  offsetof(struct model_stats, request) },
 		{ "predictd_batch_size", "Rows of a run.",
 		  offsetof(struct model_stats, rows) },
 	};
@@ -276,6 +330,7 @@ enum err_code api_metrics(struct api_request *request, struct err *err)
 		buf_reset(body);
 		metrics_write(context->metrics, body);
 		write_families(body, &rows);
+		write_versions(body, listed, n);
 		write_packs(body, context->models);
 		write_failures(body, &rows);
 		write_histograms(body, &rows);

@@ -121,6 +121,7 @@ static void write_version(struct json_writer *w, const struct model_row *row,
 		write_features(w, package->pipeline);
 		write_about(w, package->about);
 		write_notes(w, &package->signature);
+		load_report_write(&row->model->report, w);
 	}
 	write_traffic(w, row->stats);
 	json_write_object_end(w);

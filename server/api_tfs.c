@@ -1,14 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include <inttypes.h>
-
 #include "base/json_write.h"
 #include "base/str.h"
 #include "server/api_handlers.h"
 #include "server/codec_predict.h"
-#include "server/model_cache.h"
+#include "server/json_text.h"
 #include "server/number_scan.h"
 #include "server/number_write.h"
-#include "server/server_priv.h"
 
 /* TensorFlow Serving's dialect, which is KServe's first one too: "instances"
  * is a list of rows, "inputs" whole tensors. */
@@ -26,7 +23,8 @@ static enum err_code write_tensor(struct json_writer *w, const char *key,
 
 	(void)snprintf(name, sizeof(name), "output '%.64s'", output);
 	json_write_raw(w, key, "", 0);
-	return number_write_nested(w->buf, tensor, name, err);
+	return number_write_nested(w->buf, tensor, name,
+				   str_ends_with(output, "_bytes"), err);
 }
 
 static enum err_code answer_columns(struct api_request *request,
@@ -276,6 +274,7 @@ static enum err_code read_maps(struct inference *inference,
 
 /* --- requests --- */
 
+/* Whether instances are maps of inputs, and not values or {"b64": ...}. */
 static bool holds_maps(const struct json_pull *pull)
 {
 	struct json_pull ahead = *pull;
@@ -283,7 +282,24 @@ static bool holds_maps(const struct json_pull *pull)
 
 	return !json_pull_array(&ahead, NULL) &&
 	       !json_pull_item(&ahead, &is_more, NULL) && is_more &&
-	       json_pull_peek(&ahead) == JSON_KIND_OBJECT;
+	       json_pull_peek(&ahead) == JSON_KIND_OBJECT &&
+	       !json_text_skip_bytes(ahead.at, ahead.end);
+}
+
+/* The one signature that a graph has; "" is the default too. */
+static enum err_code check_signature(const struct inference *inference,
+				     struct json_pull *pull, struct err *err)
+{
+	struct str name;
+	enum err_code rc = json_pull_string(pull, &name, err);
+
+	if (rc || !name.len || json_pull_is(name, "serving_default"))
+		return rc;
+	return err_set(err, ERR_INVALID,
+		       "\"signature_name\": model '%s' has only "
+		       "\"serving_default\", not \"%.*s\"",
+		       inference->model->package->name,
+		       (int)(name.len < 64 ? name.len : 64), name.bytes);
 }
 
 static enum err_code read_lone(struct inference *inference,
@@ -305,6 +321,8 @@ static enum err_code read_member(struct inference *inference,
 {
 	const bool is_rows = json_pull_is(key, "instances");
 
+	if (json_pull_is(key, "signature_name"))
+		return check_signature(inference, pull, err);
 	if (!is_rows && !json_pull_is(key, "inputs"))
 		return json_pull_value(pull, NULL, err);
 	if (*answer)
@@ -313,7 +331,8 @@ static enum err_code read_member(struct inference *inference,
 	*answer = is_rows ? answer_rows : answer_columns;
 	if (is_rows && holds_maps(pull))
 		return read_maps(inference, pull, err);
-	if (!is_rows && json_pull_peek(pull) == JSON_KIND_OBJECT)
+	if (!is_rows && json_pull_peek(pull) == JSON_KIND_OBJECT &&
+	    !json_text_skip_bytes(pull->at, pull->end))
 		return codec_read_tensors(inference, pull, err);
 	return read_lone(inference, pull, is_rows ? "instances" : "inputs",
 			 err);
@@ -344,55 +363,4 @@ enum err_code api_tfs_predict(struct api_request *request, struct err *err)
 	if (!rc)
 		rc = inference_want_all(inference, false, err);
 	return rc ? rc : inference_run(inference, answer, err);
-}
-
-/* --- status --- */
-
-static const char *tfs_state(enum model_state state)
-{
-	static const char *const names[] = { "AVAILABLE", "END", "LOADING",
-					     "UNLOADING" };
-
-	return names[state];
-}
-
-static void write_status(struct json_writer *w, const struct model_row *row)
-{
-	char version[24];
-
-	(void)snprintf(version, sizeof(version), "%" PRId64, row->version);
-	json_write_object(w, NULL);
-	json_write_string(w, "version", version);
-	json_write_string(w, "state", tfs_state(row->state));
-	json_write_object(w, "status");
-	json_write_string(w, "error_code", *row->reason ? "UNKNOWN" : "OK");
-	json_write_string(w, "error_message", row->reason);
-	json_write_object_end(w);
-	json_write_object_end(w);
-}
-
-enum err_code api_tfs_status(struct api_request *request, struct err *err)
-{
-	struct model_row *rows;
-	struct json_writer w;
-	int64_t version = 0;
-	size_t n;
-	enum err_code rc;
-
-	if (request->param[1] && !str_parse_int64(request->param[1], &version))
-		version = -1;
-	rc = model_cache_list(request->context->models, request->param[0],
-			      request->arena, &rows, &n, err);
-	if (rc)
-		return rc;
-	api_answer_json(request, 200, &w);
-	json_write_object(&w, NULL);
-	json_write_array(&w, "model_version_status");
-	for (size_t i = 0; i < n; i++)
-		if (rows[i].version && (!version || rows[i].version == version))
-			write_status(&w, &rows[i]);
-	json_write_array_end(&w);
-	json_write_object_end(&w);
-	model_cache_list_free(rows, n);
-	return ERR_NONE;
 }

@@ -31,15 +31,8 @@ static enum err_code find_model(struct api_request *request,
 				struct served_model **ret_model,
 				struct err *err)
 {
-	const char *version = request->param[1];
-	int64_t number = 0;
-
-	if (version && (!str_parse_int64(version, &number) || number < 1))
-		return err_set(err, ERR_NOT_FOUND,
-			       "model '%.128s' has no version '%.32s'",
-			       request->param[0], version);
-	return model_cache_find(request->context->models, request->param[0],
-				number, ret_model, err);
+	return inference_find_model(request, request->param[0],
+				    request->param[1], ret_model, err);
 }
 
 enum err_code api_v2_ready(struct api_request *request, struct err *err)
@@ -59,8 +52,14 @@ enum err_code api_v2_ready(struct api_request *request, struct err *err)
 enum err_code api_v2_server(struct api_request *request, struct err *err)
 {
 	static const char *const extensions[] = {
-		"binary_tensor_data", "classification", "model_configuration",
-		"model_repository",   "parameters",	"statistics"
+		"binary_tensor_data",
+		"classification",
+		"logging",
+		"model_configuration",
+		"model_repository",
+		"parameters",
+		"statistics",
+		"trace",
 	};
 	struct json_writer w;
 

@@ -221,6 +221,20 @@ static enum err_code copy_output(const struct run *run, unsigned j,
 	return rc;
 }
 
+/* Each call keeps when it ran. */
+static void note_times(const struct run *run, int64_t start,
+		       const int64_t ns[PHASE_OUTPUT + 1])
+{
+	for (unsigned p = 0; p < run->n_parts; p++) {
+		int64_t *at = run->parts[p].call->at_ns;
+
+		at[CALL_BEGUN] = start;
+		at[CALL_INPUT] = start + ns[PHASE_INPUT];
+		at[CALL_RAN] = at[CALL_INPUT] + ns[PHASE_INFER];
+		at[CALL_OUTPUT] = at[CALL_RAN] + ns[PHASE_OUTPUT];
+	}
+}
+
 /* With the instance lent: in, run, out. */
 static enum err_code go(struct run *run, struct team *team, int64_t start,
 			int64_t ret_ns[PHASE_OUTPUT + 1], struct err *err)
@@ -240,6 +254,7 @@ static enum err_code go(struct run *run, struct team *team, int64_t start,
 	ret_ns[PHASE_INPUT] = copied - start;
 	ret_ns[PHASE_INFER] = ran - copied;
 	ret_ns[PHASE_OUTPUT] = clock_monotonic_ns() - ran;
+	note_times(run, start, ret_ns);
 	return rc;
 }
 

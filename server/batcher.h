@@ -30,6 +30,10 @@
 #include "server/model_stats.h"
 #include "server/run_pool.h"
 
+/** When a call's last run began, had its inputs, was done, and had its outputs
+ * copied out. */
+enum call_time { CALL_BEGUN, CALL_INPUT, CALL_RAN, CALL_OUTPUT, CALL_TIMES };
+
 struct infer_call {
 	unsigned n_inputs, n_outputs;
 	const struct tensor_view *input; /**< [n_inputs], checked, plain; data
@@ -44,6 +48,8 @@ struct infer_call {
 
 	enum err_code rc; /**< result */
 	struct err err;
+
+	int64_t at_ns[CALL_TIMES]; /**< 0: it did not run */
 
 	struct infer_call *next; /**< the batcher's, as what follows */
 	int64_t rows, queued_ns;

@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "server/codec_csv.h"
+#include "base/csv.h"
 #include "base/str.h"
 
 enum { COLUMNS_MAX = 4096, ROWS_MAX = 100000 };
 
-/* The text while it is read (RFC 4180). */
-struct csv {
-	const char *at, *end;
+/* The text while it is read. */
+struct table {
+	struct csv csv;
 	struct arena *arena;
-	size_t line;
 	unsigned *column; /* which feature each column is */
 	size_t n_columns;
 };
@@ -19,68 +19,29 @@ static enum err_code no_memory(struct err *err)
 		       "the request needs more memory than one may have");
 }
 
-/* A field in quotes, doubled where they are meant. */
-static enum err_code read_quoted(struct csv *csv, struct str *ret,
-				 struct err *err)
-{
-	const char *close = csv->at + 1;
-	size_t n = 0;
-	char *to;
-
-	while (close < csv->end &&
-	       (*close != '"' || (close + 1 < csv->end && close[1] == '"')))
-		close += *close == '"' ? 2 : 1;
-	if (close >= csv->end)
-		return err_set(err, ERR_INVALID,
-			       "CSV: line %zu: a quote that does not close",
-			       csv->line);
-	to = arena_alloc(csv->arena, (size_t)(close - csv->at));
-	if (!to)
-		return no_memory(err);
-	for (const char *c = csv->at + 1; c < close; c++) {
-		c += *c == '"';
-		to[n++] = *c;
-	}
-	csv->at = close + 1;
-	*ret = (struct str){ to, n };
-	return ERR_NONE;
-}
-
-/* One field and what ends it: *ret_last when that is the end of the line. */
-static enum err_code read_field(struct csv *csv, struct str *ret,
+static enum err_code read_field(struct table *table, struct str *ret,
 				bool *ret_last, struct err *err)
 {
-	const char *start = csv->at;
-	enum err_code rc = ERR_NONE;
+	struct csv_field field;
+	char *to;
+	enum err_code rc = csv_next(&table->csv, &field, err);
 
-	if (csv->at < csv->end && *csv->at == '"') {
-		rc = read_quoted(csv, ret, err);
-	} else {
-		while (csv->at < csv->end && !strchr(",\r\n", *csv->at))
-			csv->at++;
-		*ret = (struct str){ start, (size_t)(csv->at - start) };
-	}
 	if (rc)
 		return rc;
-	if (csv->at < csv->end && *csv->at == ',') {
-		csv->at++;
-		*ret_last = false;
+	*ret_last = field.is_last;
+	*ret = (struct str){ field.bytes, field.len };
+	if (!field.has_doubled)
 		return ERR_NONE;
-	}
-	*ret_last = true;
-	if (csv->at < csv->end && *csv->at == '\r')
-		csv->at++;
-	if (csv->at < csv->end && *csv->at++ != '\n')
-		return err_set(err, ERR_INVALID,
-			       "CSV: line %zu: expected ',' or the end of the "
-			       "line behind a field",
-			       csv->line);
-	csv->line++;
+	to = arena_alloc(table->arena, field.len);
+	if (!to)
+		return no_memory(err);
+	*ret = (struct str){ to, csv_unquote(&field, to) };
 	return ERR_NONE;
 }
 
-static enum err_code
-read_header(struct csv *csv, const struct pipeline *pipeline, struct err *err)
+static enum err_code read_header(struct table *table,
+				 const struct pipeline *pipeline,
+				 struct err *err)
 {
 	const unsigned n_features = pipeline_n_inputs(pipeline);
 	bool is_last = false;
@@ -88,31 +49,31 @@ read_header(struct csv *csv, const struct pipeline *pipeline, struct err *err)
 	while (!is_last) {
 		struct str name;
 		unsigned i = 0;
-		enum err_code rc = read_field(csv, &name, &is_last, err);
+		enum err_code rc = read_field(table, &name, &is_last, err);
 
 		if (rc)
 			return rc;
 		while (i < n_features &&
 		       !json_pull_is(name, pipeline_input_name(pipeline, i)))
 			i++;
-		if (i == n_features || csv->n_columns == COLUMNS_MAX)
+		if (i == n_features || table->n_columns == COLUMNS_MAX)
 			return err_set(err, ERR_INVALID,
 				       "CSV: column '%.*s' is no feature of "
 				       "the model",
 				       (int)(name.len < 64 ? name.len : 64),
 				       name.bytes);
-		csv->column[csv->n_columns++] = i;
+		table->column[table->n_columns++] = i;
 	}
 	return ERR_NONE;
 }
 
-static enum err_code read_row(struct csv *csv, struct raw_value *row,
+static enum err_code read_row(struct table *table, struct raw_value *row,
 			      struct err *err)
 {
 	bool is_last = false;
 
-	for (size_t i = 0; i < csv->n_columns; i++) {
-		struct raw_value *value = &row[csv->column[i]];
+	for (size_t i = 0; i < table->n_columns; i++) {
+		struct raw_value *value = &row[table->column[i]];
 		struct str field;
 		enum err_code rc;
 
@@ -120,8 +81,9 @@ static enum err_code read_row(struct csv *csv, struct raw_value *row,
 			return err_set(err, ERR_INVALID,
 				       "CSV: line %zu: expected %zu fields, "
 				       "got %zu",
-				       csv->line - 1, csv->n_columns, i);
-		rc = read_field(csv, &field, &is_last, err);
+				       table->csv.line - 1, table->n_columns,
+				       i);
+		rc = read_field(table, &field, &is_last, err);
 		if (rc)
 			return rc;
 		value->kind = field.len ? RAW_TEXT : RAW_MISSING;
@@ -130,34 +92,34 @@ static enum err_code read_row(struct csv *csv, struct raw_value *row,
 	}
 	if (!is_last)
 		return err_set(err, ERR_INVALID,
-			       "CSV: line %zu: more than %zu fields", csv->line,
-			       csv->n_columns);
+			       "CSV: line %zu: more than %zu fields",
+			       table->csv.line, table->n_columns);
 	return ERR_NONE;
 }
 
-static size_t count_lines(const struct csv *csv)
+static size_t count_lines(const char *text, size_t len)
 {
 	size_t n = 1;
 
-	for (const char *c = csv->at; c < csv->end; c++)
-		n += *c == '\n';
+	for (size_t i = 0; i < len; i++)
+		n += text[i] == '\n';
 	return n;
 }
 
-static enum err_code read_rows(struct csv *csv, unsigned n_features,
+static enum err_code read_rows(struct table *table, unsigned n_features,
 			       const struct raw_value **rows, size_t *ret_n,
 			       struct err *err)
 {
 	size_t n = 0;
 	enum err_code rc = ERR_NONE;
 
-	while (!rc && csv->at < csv->end) {
+	while (!rc && table->csv.at < table->csv.end) {
 		struct raw_value *row =
-		    arena_array(csv->arena, n_features + 1, sizeof(*row));
+		    arena_array(table->arena, n_features + 1, sizeof(*row));
 
 		if (!row)
 			return no_memory(err);
-		rc = read_row(csv, row, err);
+		rc = read_row(table, row, err);
 		rows[n++] = row;
 	}
 	*ret_n = n;
@@ -168,11 +130,8 @@ enum err_code codec_read_csv(struct inference *inference, const char *text,
 			     size_t len, struct err *err)
 {
 	const struct pipeline *pipeline = inference->model->package->pipeline;
-	struct csv csv = { .at = text,
-			   .end = text + len,
-			   .arena = inference->request->arena,
-			   .line = 1 };
-	const size_t n_lines = count_lines(&csv);
+	struct table table = { .arena = inference->request->arena };
+	const size_t n_lines = count_lines(text, len);
 	const struct raw_value **rows;
 	size_t n = 0;
 	enum err_code rc;
@@ -182,14 +141,16 @@ enum err_code codec_read_csv(struct inference *inference, const char *text,
 			       "CSV: expected UTF-8, at most %d lines, and a "
 			       "model with features",
 			       ROWS_MAX);
-	rows = arena_array(csv.arena, n_lines, sizeof(void *));
-	csv.column = arena_array(csv.arena, COLUMNS_MAX, sizeof(*csv.column));
-	if (!rows || !csv.column)
+	csv_init(&table.csv, text, len, csv_sniff(text, len));
+	rows = arena_array(table.arena, n_lines, sizeof(void *));
+	table.column =
+	    arena_array(table.arena, COLUMNS_MAX, sizeof(*table.column));
+	if (!rows || !table.column)
 		return no_memory(err);
-	rc = read_header(&csv, pipeline, err);
+	rc = read_header(&table, pipeline, err);
 	if (!rc)
-		rc =
-		    read_rows(&csv, pipeline_n_inputs(pipeline), rows, &n, err);
+		rc = read_rows(&table, pipeline_n_inputs(pipeline), rows, &n,
+			       err);
 	if (!rc && !n)
 		rc = err_set(err, ERR_INVALID,
 			     "CSV: no rows behind the line of names");

@@ -16,12 +16,16 @@ static enum err_code no_memory(struct err *err)
 
 /* --- whole tensors --- */
 
-/* A lone row is a batch of one. */
-static void add_batch(const struct inference *inference, unsigned port,
-		      struct shape *shape)
+/* A lone value is all that there is of a tensor of one element; a lone row is
+ * a batch of one. */
+static void complete_shape(const struct inference *inference, unsigned port,
+			   struct shape *shape)
 {
 	const struct signature_port *row = &inference->signature->input[port];
 
+	if (!shape->rank && row->has_rank)
+		for (; shape->rank < row->rank; shape->rank++)
+			shape->dim[shape->rank] = 1;
 	if (!inference->model->max_batch || !row->has_rank ||
 	    shape->rank + 1 != row->rank)
 		return;
@@ -52,7 +56,7 @@ enum err_code codec_read_tensor(struct inference *inference, unsigned port,
 			     "%s: expected an array of plain values", name);
 	if (rc)
 		return rc;
-	add_batch(inference, port, &shape);
+	complete_shape(inference, port, &shape);
 	rc = inference_shape_input(inference, port, row->dtype, &shape, &bytes,
 				   err);
 	if (!rc)
@@ -103,7 +107,8 @@ enum err_code codec_write_tensors(struct inference *inference,
 		(void)snprintf(name, sizeof(name), "output '%.64s'", output);
 		json_write_raw(writer, output, "", 0);
 		rc = number_write_nested(writer->buf, &inference->output[port],
-					 name, err);
+					 name, str_ends_with(output, "_bytes"),
+					 err);
 	}
 	json_write_object_end(writer);
 	return rc;

@@ -22,7 +22,8 @@ struct json_writer;
 MUST_USE enum err_code codec_read_tensors(struct inference *inference,
 					  struct json_pull *pull,
 					  struct err *err);
-/** One nested array as input `port`. */
+/** One nested array as input `port`; a lone value is one of one element, a lone
+ * row a batch of one. */
 MUST_USE enum err_code codec_read_tensor(struct inference *inference,
 					 unsigned port, struct json_pull *pull,
 					 struct err *err);
@@ -38,7 +39,8 @@ MUST_USE enum err_code codec_encode_rows(struct inference *inference,
 					 const struct raw_value *const *rows,
 					 size_t n, struct err *err);
 
-/** {name: nested array} under key. */
+/** {name: nested array} under key; where the name ends in "_bytes", strings
+ * are base64, as TensorFlow Serving has it. */
 MUST_USE enum err_code codec_write_tensors(struct inference *inference,
 					   struct json_writer *writer,
 					   const char *key, struct err *err);

@@ -164,6 +164,10 @@ static enum err_code read_input_parameters(struct json_pull *pull,
 	enum err_code rc = json_pull_object(pull, err);
 
 	while (!rc && !(rc = json_pull_key(pull, &key, err)) && key.bytes) {
+		if (json_pull_is(key, "shared_memory_region"))
+			return err_set(err, ERR_NOT_OFFERED,
+				       "an input in shared memory, which is "
+				       "not offered: send its tensor");
 		if (!json_pull_is(key, "binary_data_size")) {
 			rc = json_pull_value(pull, NULL, err);
 			continue;
@@ -260,6 +264,10 @@ static enum err_code read_output_parameters(struct json_pull *pull,
 	enum err_code rc = json_pull_object(pull, err);
 
 	while (!rc && !(rc = json_pull_key(pull, &key, err)) && key.bytes) {
+		if (json_pull_is(key, "shared_memory_region"))
+			return err_set(err, ERR_NOT_OFFERED,
+				       "an output into shared memory, which is "
+				       "not offered: take its tensor");
 		if (json_pull_is(key, "binary_data"))
 			rc = json_pull_bool(pull, &output->is_binary, err);
 		else if (json_pull_is(key, "classification"))

@@ -25,6 +25,8 @@ double decimal_to_double(uint64_t w, int64_t q);
  * without a NUL; to has DECIMAL_TEXT_MAX bytes. Returns the length. */
 size_t decimal_write_float(char *to, float value);
 size_t decimal_write_double(char *to, double value);
+/** Floats with a comma behind each; to has DECIMAL_TEXT_MAX bytes for each. */
+size_t decimal_write_floats(char *to, const float *values, size_t n);
 /** Plain digits. */
 size_t decimal_write_int(char *to, int64_t value);
 size_t decimal_write_uint(char *to, uint64_t value);

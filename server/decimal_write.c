@@ -5,6 +5,8 @@
 #include <stdbool.h>
 
 #include "server/decimal_priv.h"
+#include "server/digits.h"
+#include "server/float_digits.h"
 
 /* digits * 10^exponent */
 struct decimal {
@@ -68,29 +70,35 @@ static uint64_t round_to_odd_32(uint64_t g, uint64_t c)
 	return (uint64_t)(p >> 64) | ((uint32_t)((uint64_t)p >> 32) > 1);
 }
 
+/* b where is_b is 1, a where it is 0: as bits, because compilers make branches
+ * of the other ways to say it, and these could not be predicted. */
+static ALWAYS_INLINE uint64_t choose(uint64_t is_b, uint64_t a, uint64_t b)
+{
+	return a ^ ((a ^ b) & (0 - is_b));
+}
+
 /* The shortest digits inside [lower, upper], the nearest of them to value;
  * all three are scaled by 4 / 10^k. */
-static struct decimal shortest(uint64_t lower, uint64_t value, uint64_t upper,
-			       int k)
+static ALWAYS_INLINE struct decimal shortest(uint64_t lower, uint64_t value,
+					     uint64_t upper, int k)
 {
 	const uint64_t s = value / 4;
 	const uint64_t tens = s / 10;
-	bool below, above;
+	const uint64_t ten_below = lower <= 40 * tens;
+	const uint64_t ten_above = 40 * tens + 40 <= upper;
+	const uint64_t is_ten = (s >= 10) & (ten_below ^ ten_above);
+	const uint64_t below = lower <= 4 * s;
+	const uint64_t above = 4 * s + 4 <= upper;
+	/* neither or both are inside: the nearer one, of a tie the even one */
+	const uint64_t is_up = (value & 3) + (s & 1) > 2;
+	const uint64_t one = s + choose(below ^ above, is_up, above);
 
-	if (s >= 10) {
-		below = lower <= 40 * tens;
-		above = 40 * tens + 40 <= upper;
-		if (below != above)
-			return (struct decimal){ tens + above, k + 1 };
-	}
-	below = lower <= 4 * s;
-	above = 4 * s + 4 <= upper;
-	if (below == above)
-		above = value > 4 * s + 2 || (value == 4 * s + 2 && (s & 1));
-	return (struct decimal){ s + above, k };
+	return (struct decimal){ choose(is_ten, one, tens + ten_above),
+				 k + (int)is_ten };
 }
 
-static struct decimal shortest_float(uint32_t mantissa, int exponent)
+static ALWAYS_INLINE struct decimal shortest_float(uint32_t mantissa,
+						   int exponent)
 {
 	const uint64_t c = exponent ? mantissa | 1u << 23 : mantissa;
 	const int q = (exponent ? exponent : 1) - 150;
@@ -198,20 +206,138 @@ static size_t write_special(char *to, double value)
 	return n;
 }
 
-size_t decimal_write_float(char *to, float value)
+/* How many digits a value from 1 to 10^9 - 1 has, and 10 to the power of how
+ * many are missing to 9. */
+static ALWAYS_INLINE unsigned count_digits(uint32_t value, uint32_t *ret_scale)
 {
-	size_t sign = 0, n;
+	static const uint32_t powers[] = { 1,	      10,	100,
+					   1000,      10000,	100000,
+					   1000000,   10000000, 100000000,
+					   1000000000 };
+	/* times log10(2); one too many below the power */
+	unsigned n = (unsigned)(32 - __builtin_clz(value)) * 1233 >> 12;
+
+	n += value >= powers[n];
+	*ret_scale = powers[9 - n];
+	return n;
+}
+
+static ALWAYS_INLINE void store(char *to, uint64_t word)
+{
+	memcpy(to, &word, sizeof(word));
+}
+
+/* Where nine digits are laid out plainly. */
+enum { POINT_MIN = -4, POINT_MAX = 8 };
+
+/* Nine digits, the first of them apart: the other eight are a word, which is
+ * stored behind the first and again, shifted, behind the point. Where things
+ * go is computed, not branched on. */
+static ALWAYS_INLINE size_t lay_out(char *to, uint32_t first, uint64_t word,
+				    int point)
+{
+	const uint64_t zeros = 0x3030303030303030;
+	const int n_zeros = point < 1 ? 1 - point : 0;
+	const int at_point = point < 1 ? 1 : point;
+	const int from = n_zeros + (point < 1);
+	/* up to the last one that is not 0; a digit has four bits */
+	const int n =
+	    n_zeros + 1 + ((67 - __builtin_clzll(word << 4 | 1)) >> 3);
+
+	word |= zeros;
+	store(to, zeros);
+	to[from] = (char)('0' + first);
+	store(to + from + 1, word);
+	store(to + (point < 1 ? from + 1 : point + 1),
+	      word >> 8 * (at_point - 1));
+	to[at_point] = '.';
+	return (size_t)(n > at_point + 1 ? n : at_point + 1) + 1;
+}
+
+/* 0 for what needs an exponent, or more digits. */
+static ALWAYS_INLINE size_t write_nine(char *to, struct decimal d)
+{
+	uint32_t scale, first, nine;
+	int point;
+
+	point = (int)count_digits((uint32_t)d.digits, &scale) + d.exponent;
+	if (point < POINT_MIN || point > POINT_MAX)
+		return 0;
+	nine = (uint32_t)d.digits * scale;
+	first = nine / 100000000;
+	return lay_out(to, first, digits_of_eight(nine - first * 100000000),
+		       point);
+}
+
+static ALWAYS_INLINE bool is_special(uint32_t bits)
+{
+	/* 0, NaN and the infinities */
+	return (bits << 1) - 1 >= 0xff000000u - 1;
+}
+
+static ALWAYS_INLINE size_t write_float(char *to, float value)
+{
+	struct decimal d;
 	uint32_t bits;
+	size_t sign, n;
 
 	memcpy(&bits, &value, sizeof(bits));
-	if (bits >> 31 && !isnan(value))
-		to[sign++] = '-';
-	n = write_special(to + sign, (double)value);
-	if (!n)
-		n = write_decimal(
-		    to + sign,
-		    shortest_float(bits & 0x7fffff, (int)(bits >> 23 & 0xff)));
-	return sign + n;
+	if (__builtin_expect(is_special(bits), 0)) {
+		sign = bits >> 31 && !isnan(value);
+		*to = '-';
+		return sign + write_special(to + sign, (double)value);
+	}
+	sign = bits >> 31;
+	*to = '-';
+	to += sign;
+	d = shortest_float(bits & 0x7fffff, (int)(bits >> 23 & 0xff));
+	n = write_nine(to, d);
+	return sign + (n ? n : write_decimal(to, d));
+}
+
+size_t decimal_write_float(char *to, float value)
+{
+	return write_float(to, value);
+}
+
+static size_t write_block(char *to, const float *values, float_digits_fn *find)
+{
+	struct float_digits d;
+	uint32_t bits[FLOAT_DIGITS];
+	size_t len = 0;
+
+	memcpy(bits, values, sizeof(bits));
+	find(bits, &d);
+	for (unsigned i = 0; i < FLOAT_DIGITS; i++) {
+		const uint64_t word = d.high[i] | (uint64_t)d.low[i] << 32;
+
+		if (__builtin_expect(is_special(bits[i]) ||
+					 d.point[i] < POINT_MIN ||
+					 d.point[i] > POINT_MAX,
+				     0)) {
+			len += write_float(to + len, values[i]);
+		} else {
+			to[len] = '-';
+			len += bits[i] >> 31;
+			len += lay_out(to + len, d.first[i], word, d.point[i]);
+		}
+		to[len++] = ',';
+	}
+	return len;
+}
+
+size_t decimal_write_floats(char *to, const float *values, size_t n)
+{
+	float_digits_fn *find = float_digits_find();
+	size_t len = 0, i = 0;
+
+	for (; n - i >= FLOAT_DIGITS; i += FLOAT_DIGITS)
+		len += write_block(to + len, values + i, find);
+	for (; i < n; i++) {
+		len += write_float(to + len, values[i]);
+		to[len++] = ',';
+	}
+	return len;
 }
 
 size_t decimal_write_double(char *to, double value)

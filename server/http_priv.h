@@ -28,6 +28,7 @@ struct http_conn {
 	struct http *http;
 	struct MHD_Connection *mhd; /* of the request */
 	int fd;
+	char peer[64]; /* its address, "" when it has none */
 
 	/* for the reaper: when the phase began, bytes of the body so far */
 	atomic_int phase;

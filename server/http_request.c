@@ -1,4 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include <netdb.h>
+#include <netinet/in.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #include "base/clock.h"
@@ -183,6 +186,9 @@ static void reset(struct http_conn *conn, struct MHD_Connection *mhd,
 	memset(request->param, 0, sizeof(request->param));
 	request->method = method;
 	request->path = path;
+	request->peer = conn->peer;
+	request->trace = (struct trace_context){ .is_sampled = false };
+	request->served = (struct api_served){ .n_rows = 0 };
 	request->headers = conn->header;
 	request->query = conn->query;
 	request->body = "";
@@ -445,6 +451,22 @@ static void forget(struct http_conn *conn)
 	mem_free(conn);
 }
 
+/* The address without its port. */
+static void set_peer(struct http_conn *conn, struct MHD_Connection *mhd)
+{
+	const union MHD_ConnectionInfo *info =
+	    MHD_get_connection_info(mhd, MHD_CONNECTION_INFO_CLIENT_ADDRESS);
+	const struct sockaddr *address = info ? info->client_addr : NULL;
+	socklen_t len = sizeof(struct sockaddr_in);
+
+	if (address && address->sa_family == AF_INET6)
+		len = sizeof(struct sockaddr_in6);
+	if (!address ||
+	    getnameinfo(address, len, conn->peer, sizeof(conn->peer), NULL, 0,
+			NI_NUMERICHOST))
+		conn->peer[0] = '\0';
+}
+
 static struct http_conn *conn_create(struct http *http,
 				     struct MHD_Connection *mhd)
 {
@@ -459,6 +481,7 @@ static struct http_conn *conn_create(struct http *http,
 		goto fail;
 	conn->http = http;
 	conn->fd = info->connect_fd;
+	set_peer(conn, mhd);
 	conn->request.transport = &http_transport;
 	buf_init(&conn->body, 0);
 	buf_init(&conn->other, 0);

@@ -5,6 +5,7 @@
 #include "base/str.h"
 #include "server/model_cache.h"
 #include "server/server_priv.h"
+#include "server/trace.h"
 
 static enum err_code no_memory(struct err *err)
 {
@@ -12,11 +13,32 @@ static enum err_code no_memory(struct err *err)
 		       "the request needs more memory than one may have");
 }
 
+/* What the access log tells of it, copied: the model may go. */
+static void note_served(const struct inference *inference)
+{
+	struct api_request *request = inference->request;
+	const struct infer_call *call = &inference->call;
+	struct api_served *served = &request->served;
+
+	served->model =
+	    arena_strdup(request->arena, inference->model->package->name);
+	served->version =
+	    arena_strdup(request->arena, inference->model->version);
+	if (!call->at_ns[CALL_BEGUN])
+		return;
+	served->n_rows = call->rows;
+	served->queue_ns = call->at_ns[CALL_BEGUN] - call->queued_ns;
+	served->run_ns = call->at_ns[CALL_OUTPUT] - call->at_ns[CALL_BEGUN];
+}
+
 /* Counts the request for its model and lets that go. */
 static void cleanup(struct api_request *request)
 {
 	struct inference *inference = request->state;
 
+	if (request->context->access != ACCESS_OFF)
+		note_served(inference);
+	trace_request(request->context->trace, inference);
 	model_stats_answered(inference->model->stats, request->code,
 			     clock_monotonic_ns() - request->start_ns);
 	served_model_unref(inference->model);
@@ -34,21 +56,29 @@ static enum err_code parse_version(const char *name, const char *text,
 		       name, text);
 }
 
+enum err_code inference_find_model(struct api_request *request,
+				   const char *name, const char *version,
+				   struct served_model **ret_model,
+				   struct err *err)
+{
+	int64_t number;
+	enum err_code rc = parse_version(name, version, &number, err);
+
+	return rc ? rc
+		  : model_cache_find(request->context->models, name, number,
+				     ret_model, err);
+}
+
 enum err_code inference_begin(struct api_request *request, const char *name,
 			      const char *version,
 			      struct inference **ret_inference, struct err *err)
 {
 	struct served_model *model;
-	int64_t number;
-	enum err_code rc;
+	enum err_code rc =
+	    inference_find_model(request, name, version, &model, err);
 
-	rc = parse_version(name, version, &number, err);
-	if (!rc)
-		rc = model_cache_find(request->context->models, name, number,
-				      &model, err);
-	if (rc)
-		return rc;
-	return inference_begin_with(request, model, ret_inference, err);
+	return rc ? rc
+		  : inference_begin_with(request, model, ret_inference, err);
 }
 
 static bool alloc_tensors(struct inference *inference, struct arena *arena)

@@ -40,6 +40,13 @@ struct inference {
 	struct infer_call call;
 };
 
+/** A version of a model by its number as text; NULL is the default one. The
+ * caller unrefs the model. */
+MUST_USE enum err_code inference_find_model(struct api_request *request,
+					    const char *name,
+					    const char *version,
+					    struct served_model **ret_model,
+					    struct err *err);
 /** Finds the model; version NULL is the default one. request->state is the
  * inference from then on. */
 MUST_USE enum err_code inference_begin(struct api_request *request,

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "server/json_text.h"
 
+#include "base/base64.h"
 #include "base/str.h"
 
 enum { EXCERPT_MAX = 20 };
@@ -176,6 +177,69 @@ const char *json_text_skip_string(const char *at, const char *end)
 
 	at = string_end(at + 1, end, &n_escapes);
 	return at < end && *at == '"' ? at + 1 : NULL;
+}
+
+/* The opening quote of what stands behind {"b64": or NULL. */
+static const char *bytes_quote(const char *at, const char *end)
+{
+	static const char key[] = "\"b64\"";
+
+	if (at >= end || *at != '{')
+		return NULL;
+	at = json_text_space(at + 1, end);
+	if (!json_text_word(at, end, key))
+		return NULL;
+	at = json_text_space(at + strlen(key), end);
+	if (at >= end || *at != ':')
+		return NULL;
+	at = json_text_space(at + 1, end);
+	return at < end && *at == '"' ? at : NULL;
+}
+
+/* Over the bracket that closes. */
+static const char *bytes_end(const char *at, const char *end)
+{
+	at = json_text_space(at, end);
+	return at < end && *at == '}' ? at + 1 : NULL;
+}
+
+const char *json_text_skip_bytes(const char *at, const char *end)
+{
+	at = bytes_quote(at, end);
+	if (at)
+		at = json_text_skip_string(at, end);
+	return at ? bytes_end(at, end) : NULL;
+}
+
+const char *json_text_bytes(const char *at, const char *end,
+			    struct arena *arena, struct str *ret_string,
+			    const char **ret_why)
+{
+	struct str text;
+	struct buf bytes = { 0 };
+
+	*ret_why = "is not a string or {\"b64\": \"...\"}";
+	at = bytes_quote(at, end);
+	if (!at)
+		return NULL;
+	at = json_text_string(at, end, arena, &text, ret_why);
+	if (!at)
+		return NULL;
+	at = bytes_end(at, end);
+	*ret_why = "is not {\"b64\": \"...\"}";
+	if (!at)
+		return NULL;
+	/* memory of the arena, as much as there can be: it does not grow */
+	bytes.cap = bytes.max = text.len + 1;
+	bytes.data = arena_alloc(arena, bytes.cap);
+	*ret_why = "is too long for the memory of one request";
+	if (!bytes.data)
+		return NULL;
+	*ret_why = "is not base64";
+	if (base64_decode(text.bytes, text.len, "", &bytes, NULL))
+		return NULL;
+	*ret_string = (struct str){ bytes.data, bytes.len };
+	return at;
 }
 
 const char *json_text_excerpt(const char *at, const char *end, char *to,

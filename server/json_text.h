@@ -35,6 +35,15 @@ const char *json_text_string(const char *at, const char *end,
 /** The same without its content; for skipping. */
 const char *json_text_skip_string(const char *at, const char *end);
 
+/** Bytes that need not be UTF-8: the object {"b64": "..."} at `at`, decoded
+ * into the arena. Returns and fails as json_text_string() does. */
+const char *json_text_bytes(const char *at, const char *end,
+			    struct arena *arena, struct str *ret_string,
+			    const char **ret_why);
+/** The same without its content: the place after it, or NULL when there is no
+ * such object. */
+const char *json_text_skip_bytes(const char *at, const char *end);
+
 /** The first bytes of a text for a message: quoted, printable, cut. */
 const char *json_text_excerpt(const char *at, const char *end, char *to,
 			      size_t cap);

@@ -15,12 +15,13 @@
 /* What a route may answer; the last row stands for all others. */
 static const int statuses[] = { 200, 201, 202, 204, 304, 400, 401, 403,
 				404, 405, 408, 409, 413, 415, 429, 431,
-				500, 501, 503, 504, 507, 0 };
+				499, 500, 501, 503, 504, 507, 0 };
 enum { N_STATUS = sizeof(statuses) / sizeof(*statuses) };
 
 struct route_metrics {
 	atomic_uint_least64_t by_status[N_STATUS];
 	struct histogram duration;
+	atomic_uint_least64_t n_in, n_out; /* bytes of bodies */
 };
 
 struct metrics {
@@ -67,15 +68,19 @@ static size_t status_place(int status)
 	return i;
 }
 
-void metrics_end(struct metrics *metrics, int route, int status, int64_t ns)
+void metrics_end(struct metrics *metrics, const struct metrics_request *done)
 {
-	const size_t i = route < 0 ? metrics->n - 1 : (size_t)route;
+	const size_t i = done->route < 0 ? metrics->n - 1 : (size_t)done->route;
 	struct route_metrics *row = &metrics->route[i];
 
 	atomic_fetch_sub_explicit(&metrics->in_flight, 1, memory_order_relaxed);
-	atomic_fetch_add_explicit(&row->by_status[status_place(status)], 1,
+	atomic_fetch_add_explicit(&row->by_status[status_place(done->status)],
+				  1, memory_order_relaxed);
+	histogram_observe(&row->duration,
+			  done->ns > 0 ? (uint64_t)done->ns : 0);
+	atomic_fetch_add_explicit(&row->n_in, done->n_in, memory_order_relaxed);
+	atomic_fetch_add_explicit(&row->n_out, done->n_out,
 				  memory_order_relaxed);
-	histogram_observe(&row->duration, ns > 0 ? (uint64_t)ns : 0);
 }
 
 void metrics_shed(struct metrics *metrics, enum shed_reason reason)
@@ -155,6 +160,39 @@ static void write_durations(const struct metrics *metrics, struct buf *buf)
 	}
 }
 
+static void write_bytes(const struct metrics *metrics, struct buf *buf)
+{
+	static const struct {
+		const char *name, *help;
+		size_t offset;
+	} table[] = {
+		{ "predictd_http_received_bytes_total",
+		  "Bytes of bodies of requests, not compressed.",
+		  offsetof(struct route_metrics, n_in) },
+		{ "predictd_http_sent_bytes_total",
+		  "Bytes of bodies of answers, not compressed.",
+		  offsetof(struct route_metrics, n_out) },
+	};
+
+	for (size_t t = 0; t < sizeof(table) / sizeof(*table); t++) {
+		metrics_text_family(buf, table[t].name, "counter",
+				    table[t].help);
+		for (size_t i = 0; i < metrics->n; i++) {
+			char labels[METRICS_LABELS_MAX];
+			const atomic_uint_least64_t *counter =
+			    (const void *)((const char *)&metrics->route[i] +
+					   table[t].offset);
+
+			if (!was_used(&metrics->route[i]))
+				continue;
+			route_labels(i, labels, sizeof(labels));
+			metrics_text_count(buf, table[t].name, labels,
+					   atomic_load_explicit(
+					       counter, memory_order_relaxed));
+		}
+	}
+}
+
 static void write_gauges(const struct metrics *metrics, struct buf *buf)
 {
 	static const char *const reasons[SHED_COUNT] = {
@@ -198,10 +236,12 @@ static double resident_bytes(void)
 	return (double)pages * (double)sysconf(_SC_PAGESIZE);
 }
 
-static double open_fds(void)
+/* Entries of a folder of /proc, but for "." and "..". */
+static double count_entries(const char *path)
 {
-	DIR *dir = opendir("/proc/self/fd");
-	double n = -3; /* ".", ".." and the stream itself */
+
+	DIR *dir = opendir(path);
+	double n = -2;
 
 	if (!dir)
 		return 0;
@@ -209,6 +249,16 @@ static double open_fds(void)
 		n++;
 	(void)closedir(dir);
 	return n;
+}
+
+static double n_threads(void)
+{
+	return count_entries("/proc/self/task");
+}
+
+static double open_fds(void)
+{
+	return count_entries("/proc/self/fd") - 1; /* the folder's own */
 }
 
 static void write_process(const struct metrics *metrics, struct buf *buf)
@@ -228,6 +278,8 @@ static void write_process(const struct metrics *metrics, struct buf *buf)
 			    "Memory that is resident.");
 	metrics_text_sample(buf, "process_resident_memory_bytes", "",
 			    resident_bytes());
+	metrics_text_family(buf, "process_threads", "gauge", "Threads.");
+	metrics_text_sample(buf, "process_threads", "", n_threads());
 	metrics_text_family(buf, "process_open_fds", "gauge",
 			    "Open file descriptors.");
 	metrics_text_sample(buf, "process_open_fds", "", open_fds());
@@ -244,6 +296,7 @@ void metrics_write(const struct metrics *metrics, struct buf *buf)
 {
 	write_requests(metrics, buf);
 	write_durations(metrics, buf);
+	write_bytes(metrics, buf);
 	write_gauges(metrics, buf);
 	write_process(metrics, buf);
 }

@@ -23,14 +23,21 @@ enum shed_reason {
 	SHED_COUNT
 };
 
+/** A request that has ended. */
+struct metrics_request {
+	int route; /**< its number, -1 when the path has none */
+	int status;
+	int64_t ns;
+	size_t n_in, n_out; /**< bytes of the bodies, not compressed */
+};
+
 MUST_USE enum err_code metrics_create(struct metrics **ret_metrics,
 				      struct err *err);
 /** NULL is fine. */
 void metrics_destroy(struct metrics *metrics);
 
 void metrics_begin(struct metrics *metrics);
-/** route: its number, or -1 when the path has none. */
-void metrics_end(struct metrics *metrics, int route, int status, int64_t ns);
+void metrics_end(struct metrics *metrics, const struct metrics_request *done);
 void metrics_shed(struct metrics *metrics, enum shed_reason reason);
 void metrics_connections(struct metrics *metrics, int change);
 int64_t metrics_in_flight(const struct metrics *metrics);

@@ -40,6 +40,10 @@ static const struct field file_fields[] = {
 	  .help = "graph passes that are off (-NAME) or on again (NAME)",
 	  .kind = FIELD_STRINGS,
 	  .offset = offsetof(struct file, passes) },
+	{ .name = "strict_numerics",
+	  .help = "no convolution by Winograd's method",
+	  .kind = FIELD_BOOL,
+	  .offset = offsetof(struct file, config.strict_numerics) },
 	{ .name = NULL },
 };
 

@@ -9,6 +9,7 @@
  *	version_policy:          # which versions are served
  *	  latest: 2              # or specific: [1, 3], or all: true
  *	passes: [-gelu_erf]      # graph passes off: engine/passes/
+ *	strict_numerics: true    # no convolution by Winograd's method
  *
  * Ownership: plain data; specific versions live in the arena.
  * Threads:   pure.
@@ -28,6 +29,7 @@ struct model_config {
 	bool all;
 	struct field_ints specific;
 	struct pass_switch passes; /**< over those of the process */
+	bool strict_numerics;	   /**< or the process says so */
 };
 
 /** doc NULL: the defaults. `name` of the model begins messages. */

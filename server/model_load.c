@@ -99,7 +99,8 @@ static uint64_t mix_config(uint64_t stamp, const struct model_config *config)
 	const int64_t number[] = {
 		config->max_batch_size,	     config->max_queue_delay_us,
 		config->instances,	     config->max_queue_size,
-		(int64_t)config->passes.off, (int64_t)config->passes.on
+		(int64_t)config->passes.off, (int64_t)config->passes.on,
+		config->strict_numerics
 	};
 
 	for (size_t i = 0; i < sizeof(number) / sizeof(number[0]); i++)
@@ -112,6 +113,7 @@ static void load_slot(struct load *load, struct model_slot *slot)
 {
 	const int64_t start = clock_monotonic_ns();
 	struct repository *repository = load->cache->options.repository;
+	char report[LOAD_REPORT_TEXT_MAX];
 	struct served_model *model;
 	uint64_t stamp = 0;
 	struct err err;
@@ -136,10 +138,11 @@ static void load_slot(struct load *load, struct model_slot *slot)
 	slot->state = MODEL_READY;
 	model_slot_explain(slot, "");
 	log_write(LOG_LEVEL_INFO, "models",
-		  "model '%s' version %lld is ready after %lld ms%s",
+		  "model '%s' version %lld is ready after %lld ms%s%s",
 		  load->entry->name, (long long)slot->version,
 		  (long long)(clock_monotonic_ns() - start) / 1000000,
-		  model->max_batch ? ", batching" : "");
+		  model->max_batch ? ", batching" : "",
+		  load_report_text(&model->report, report));
 }
 
 /* The versions to serve (what somebody chose as the default stays, however many

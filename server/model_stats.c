@@ -14,6 +14,9 @@ struct model_stats *model_stats_create(void)
 	histogram_init(&stats->infer, &histogram_run_times);
 	histogram_init(&stats->queue, &histogram_run_times);
 	histogram_init(&stats->rows, &histogram_batches);
+	histogram_init(&stats->input, &histogram_run_times);
+	histogram_init(&stats->output, &histogram_run_times);
+	histogram_init(&stats->request, &histogram_request_times);
 	return stats;
 }
 
@@ -56,6 +59,8 @@ void model_stats_run(struct model_stats *stats, unsigned n_requests,
 	atomic_store_explicit(&stats->last_inference_ms, clock_realtime_ms(),
 			      memory_order_relaxed);
 	histogram_observe(&stats->infer, (uint64_t)ns[PHASE_INFER]);
+	histogram_observe(&stats->input, (uint64_t)ns[PHASE_INPUT]);
+	histogram_observe(&stats->output, (uint64_t)ns[PHASE_OUTPUT]);
 	histogram_observe(&stats->rows, rows);
 }
 
@@ -70,6 +75,7 @@ void model_stats_answered(struct model_stats *stats, enum err_code code,
 {
 	enum fail_reason reason = FAIL_OTHER;
 
+	histogram_observe(&stats->request, ns > 0 ? (uint64_t)ns : 0);
 	if (code == ERR_NONE) {
 		add_time(&stats->phase[PHASE_SUCCESS], 1, ns);
 		return;

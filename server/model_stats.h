@@ -54,6 +54,8 @@ struct model_stats {
 	atomic_int_least64_t last_inference_ms; /**< since 1970 */
 	struct stat_batch batch[MODEL_STATS_BATCH + 1];
 	struct histogram infer, queue, rows;
+	struct histogram input, output; /**< copying in and out, of a run */
+	struct histogram request;	/**< from its head to its answer */
 };
 
 /** NULL: out of memory. */

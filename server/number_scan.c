@@ -4,79 +4,39 @@
 #include <inttypes.h>
 #include <math.h>
 
-#include "server/byte_mask.h"
 #include "server/decimal.h"
+#include "server/digits.h"
+#include "server/float_run.h"
 #include "server/json_text.h"
 
 /* A number is read twice when its first 19 digits do not decide it; a copy of
  * this many decides every double (at most 767 matter, and whether anything
  * follows). */
-enum {
-	RUN_SLACK = 96,
-	DIGITS_MAX = 19,
-	SLOW_DIGITS_MAX = 800,
-	EXPONENT_MAX = 1000000
-};
-
-#define ALWAYS_INLINE inline __attribute__((always_inline))
+enum { DIGITS_MAX = 19, SLOW_DIGITS_MAX = 800, EXPONENT_MAX = 1000000 };
 
 struct scan {
-	const char *end;
+	const char *begin, *end;
 	const struct number_target *target;
 	size_t n;	 /* elements so far */
 	const char *why; /* what an element is that cannot be read */
+	float_run_fn *run;
 };
 
 /* Reads the element at `at` into place n and returns the place behind it, or
  * NULL with scan->why. Inlined into the walk: this is where the time goes. */
 typedef const char *element_fn(const char *at, struct scan *scan);
 
-static const uint32_t powers_u32[] = { 1,	10,	  100,
-				       1000,	10000,	  100000,
-				       1000000, 10000000, 100000000 };
 static const float powers_f32[] = { 1e0F, 1e1F, 1e2F, 1e3F, 1e4F, 1e5F,
 				    1e6F, 1e7F, 1e8F, 1e9F, 1e10F };
 
-/* --- digits, eight at a time --- */
-
-/* Eight digits, each in a byte less '0', the first in the lowest byte: pairs,
- * then both halves by one multiplication each (Mula's trick, as in Lemire's
- * paper). */
-static ALWAYS_INLINE uint32_t eight_digits(uint64_t t)
-{
-	const uint64_t mask = 0x000000ff000000ff;
-
-	t = t * 10 + (t >> 8);
-	return (uint32_t)(((t & mask) * 0x000f424000000064 +
-			   (t >> 16 & mask) * 0x0000271000000001) >>
-			  32);
-}
-
-/* How many of the eight bytes at `at` are digits, from the first on, which are
- * appended to *w. */
-static ALWAYS_INLINE unsigned eight_at(const char *at, uint64_t *w)
-{
-	uint64_t t, other;
-	unsigned n;
-
-	memcpy(&t, at, 8);
-	t ^= 0x3030303030303030;
-	/* the high bit of every byte that is above 9 */
-	other = ((t + 0x7676767676767676) | t) & 0x8080808080808080;
-	n = other ? (unsigned)__builtin_ctzll(other) >> 3 : 8;
-	/* zeros come in before the digits; two shifts, as n may be 0 */
-	if (n < 8)
-		t = t << 1 << (63 - 8 * n);
-	*w = *w * powers_u32[n] + eight_digits(t);
-	return n;
-}
+/* --- digits --- */
 
 /* Appends the digits at `at` to *w (modulo 2^64) and returns their end. */
 static ALWAYS_INLINE const char *read_digits(const char *at, const char *end,
 					     uint64_t *w)
 {
 	while (end - at >= 8) {
-		const unsigned n = eight_at(at, w);
+		const unsigned n = digits_at(at, w);
 
 		at += n;
 		if (n < 8)
@@ -242,76 +202,14 @@ static const char *out_of_range(struct scan *scan)
 	return NULL;
 }
 
-/* One element of at most 8 digits, or of one before the point and at most 18
- * behind it, that ends right at `end`. False for whatever else, which the walk
- * reads. Signs are joined as bits: a branch on them could not be predicted. */
-static ALWAYS_INLINE bool plain_float(const char *at, const char *end,
-				      uint32_t *ret_bits)
-{
-	const uint32_t sign = *at == '-';
-	const char *first = at + sign;
-	uint64_t w = 0;
-	unsigned n, n_more;
-	uint32_t bits;
-	float value;
-
-	if (first[1] == '.') {
-		w = (unsigned char)(*first - '0');
-		n = w <= 9 ? eight_at(first + 2, &w) : 0;
-		at = first + 2 + n;
-		value = (float)(int32_t)w / powers_f32[n];
-		if (n >= 7) {
-			n_more = eight_at(at, &w);
-			if (n_more == 8)
-				n_more += eight_at(at + 8, &w);
-			at += n_more;
-			/* one digit more could overflow w */
-			if (n + n_more >= DIGITS_MAX)
-				return false;
-			value = decimal_to_float(w, -(int64_t)(n + n_more));
-		}
-	} else {
-		n = eight_at(first, &w);
-		at = first + n;
-		value = (float)(int32_t)w;
-		if (*first == '0' && n > 1)
-			return false;
-	}
-	if (at != end || n == 0)
-		return false;
-	memcpy(&bits, &value, sizeof(bits));
-	*ret_bits = bits | sign << 31;
-	return true;
-}
-
-/* The plain middle of an array: elements and commas. Commas are found 64 bytes
- * at a time, so that no element waits for the end of the one before it; this
- * is where the time goes. Returns the start of the first element that is not
- * plain. */
+/* Many elements of an array of floats at once. */
 static const char *f32_run(const char *at, struct scan *scan)
 {
-	uint32_t *out = scan->target->out;
-	const size_t count = scan->target->count;
-	size_t i = scan->n;
-
-	while (scan->end - at >= RUN_SLACK && count - i >= 64) {
-		const char *block = at;
-		uint64_t commas = byte_mask(at, ',');
-
-		if (!commas)
-			break;
-		for (; commas; commas &= commas - 1) {
-			const char *end = block + __builtin_ctzll(commas);
-
-			if (!plain_float(at + (*at == ' '), end, &out[i]))
-				goto out;
-			i++;
-			at = end + 1;
-		}
-	}
-out:
-	scan->n = i;
-	return at;
+	return scan->run(at, scan->end,
+			 &(struct float_run){ .begin = scan->begin,
+					      .out = scan->target->out,
+					      .n = &scan->n,
+					      .count = scan->target->count });
 }
 
 static ALWAYS_INLINE const char *f32_element(const char *at, struct scan *scan)
@@ -453,11 +351,10 @@ static ALWAYS_INLINE const char *string_element(const char *at,
 	const struct number_target *target = scan->target;
 	struct str string;
 
-	scan->why = "is not a string";
-	if (*at != '"')
-		return NULL;
-	at =
-	    json_text_string(at, scan->end, target->arena, &string, &scan->why);
+	at = *at == '"' ? json_text_string(at, scan->end, target->arena,
+					   &string, &scan->why)
+			: json_text_bytes(at, scan->end, target->arena, &string,
+					  &scan->why);
 	if (at)
 		((struct str *)target->out)[scan->n] = string;
 	else if (scan->why[0] == 'a')
@@ -621,7 +518,10 @@ enum err_code number_scan(const char *text, size_t len,
 			  const struct number_target *target, size_t *ret_used,
 			  struct err *err)
 {
-	struct scan scan = { .end = text + len, .target = target };
+	struct scan scan = { .begin = text,
+			     .end = text + len,
+			     .target = target,
+			     .run = float_run_find() };
 	const char *at = text;
 	enum stop stop = walk_of(target->dtype, &at, &scan);
 

@@ -9,7 +9,8 @@
  * and -Infinity are read as bare words, which is what numpy and Triton write;
  * a finite number that overflows its type is refused. Integers must be written
  * without point and exponent and fit their type; true, false, 0 and 1 are
- * bools. Strings are checked to be UTF-8 and unescaped.
+ * bools. Strings are checked to be UTF-8 and unescaped; {"b64": "..."} in a
+ * string's place is its bytes, whatever they are.
  *
  * Ownership: strings without escapes point into the text, which must outlive
  *            the tensor; the others are copied into the arena.

@@ -38,6 +38,10 @@ static const char *skip_value(const char *at, const char *end,
 		*ret_kind = NUMBER_STRING;
 		return json_text_skip_string(at, end);
 	}
+	if (*at == '{' && json_text_skip_bytes(at, end)) {
+		*ret_kind = NUMBER_STRING;
+		return json_text_skip_bytes(at, end);
+	}
 	*ret_kind = *at == 't' || *at == 'f'   ? NUMBER_BOOL
 		    : *at == '{' || *at == 'n' ? NUMBER_OTHER
 					       : NUMBER_NUMBER;

@@ -2,6 +2,7 @@
 #include "server/served_model.h"
 
 #include "base/clock.h"
+#include "base/log.h"
 #include "base/mem.h"
 #include "server/limit.h"
 
@@ -91,7 +92,8 @@ static enum err_code warm(struct served_model *model, struct arena *arena,
 		if (call.rc)
 			return ERR_NONE;
 	}
-	return ERR_NONE;
+	return load_report_make(model->plans, input, signature->n_inputs,
+				&model->report, err);
 }
 
 /* --- birth --- */
@@ -143,24 +145,41 @@ static enum err_code make_batcher(struct served_model *model,
 	return batcher_create(&options, &model->batcher, err);
 }
 
+/* Nobody who waits for an answer waits for a measurement. */
+static void end_tuning(struct served_model *model)
+{
+	struct err err;
+
+	tuner_stop(&model->tuner);
+	if (model->tuner.tuning && tuning_save(model->tuner.tuning, &err))
+		log_write(LOG_LEVEL_WARNING, "models",
+			  "what tuning found is not kept: %s", err.msg);
+}
+
 static enum err_code build(struct served_model *model,
 			   const struct model_config *config,
 			   struct serving *serving, struct err *err)
 {
 	const struct pass_switch passes =
 	    pass_switch_merge(serving->passes, config->passes);
+	const bool is_strict =
+	    serving->strict_numerics || config->strict_numerics;
 	const struct plan_cache_options options = {
 		.plan = { .threads = serving->threads,
-			  .numerics = NUMERICS_REPEATABLE,
+			  .numerics =
+			      is_strict ? NUMERICS_STRICT : NUMERICS_REPEATABLE,
 			  .memory_limit = limit_usable_bytes() / 2,
 			  .passes = passes,
-			  .packs = model->package->packs },
+			  .packs = model->package->packs,
+			  .tuner = &model->tuner },
 		.max_plans = PLANS,
 	};
 	const int64_t start = clock_monotonic_ns();
 	struct arena *arena;
 	enum err_code rc;
 
+	model->report.is_strict = is_strict;
+	tuner_init(&model->tuner, serving->tuning, TUNER_BUDGET_NS);
 	rc = package_prepare(model->package, passes, err);
 	if (!rc)
 		rc = plan_cache_create(model->package->graph, &options,
@@ -176,6 +195,7 @@ static enum err_code build(struct served_model *model,
 			       model->package->name);
 	rc = warm(model, arena, err);
 	arena_destroy(arena);
+	end_tuning(model);
 	model->load_ns = clock_monotonic_ns() - start;
 	return rc;
 }

@@ -9,8 +9,10 @@
 #ifndef SERVER_SERVED_MODEL_H
 #define SERVER_SERVED_MODEL_H
 
+#include "engine/tuner.h"
 #include "models/package.h"
 #include "server/batcher.h"
+#include "server/load_report.h"
 #include "server/model_config.h"
 
 /** What all models share; outlives them. */
@@ -19,12 +21,15 @@ struct serving {
 	struct pool *helpers; /**< NULL: none */
 	unsigned threads;     /**< budget of the process */
 	struct pass_switch passes;
+	bool strict_numerics;  /**< of all models */
+	struct tuning *tuning; /**< NULL: kernels are chosen as predicted */
 	atomic_uint n_running;
 };
 
 struct served_model {
 	atomic_uint refs;
 	struct package *package;
+	struct tuner tuner; /**< of the plans; stopped once loaded */
 	struct plan_cache *plans;
 	struct batcher *batcher;
 	struct model_stats *stats;
@@ -32,6 +37,7 @@ struct served_model {
 	unsigned n_instances;
 	int64_t max_queue_delay_us;
 	int64_t load_ns; /**< what planning and warming took */
+	struct load_report report;
 	char version[24];
 };
 

@@ -4,6 +4,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "server/access_log.h"
 #include "server/auth.h"
 #include "server/http.h"
 #include "server/http_listen.h"
@@ -12,6 +13,7 @@
 #include "server/route.h"
 #include "server/run_pool.h"
 #include "server/server_priv.h"
+#include "server/trace.h"
 
 enum {
 	SMALL_BODY = 1 << 20,
@@ -50,6 +52,8 @@ enum err_code server_begin(struct api_context *context,
 	enum err_code rc;
 
 	request->context = context;
+	trace_context_parse(api_header(request, "traceparent"),
+			    &request->trace);
 	request->deadline_ns =
 	    request->start_ns + context->deadline_ms * 1000000;
 	rc = route_find(request, err);
@@ -83,15 +87,23 @@ static void count_shed(struct api_request *request)
 
 static void count(struct api_request *request)
 {
-	const struct route *route = request->route;
+	const struct metrics_request done = {
+		.route =
+		    request->route ? (int)route_number(request->route) : -1,
+		.status = request->response.status ? request->response.status
+						   : ACCESS_GONE,
+		.ns = clock_monotonic_ns() - request->start_ns,
+		.n_in = request->body_len,
+		.n_out = request->response.body.len,
+	};
 
 	if (request->is_counted)
 		return;
 	request->is_counted = true;
-	metrics_end(
-	    request->context->metrics, route ? (int)route_number(route) : -1,
-	    request->response.status, clock_monotonic_ns() - request->start_ns);
+	metrics_end(request->context->metrics, &done);
 	count_shed(request);
+	access_log_write(request->context->access, request, done.status,
+			 done.ns);
 }
 
 static void let_go(struct api_request *request)
@@ -108,11 +120,13 @@ static void log_failure(const struct api_request *request)
 	const struct buf *body = &request->response.body;
 
 	if (request->response.status == 500)
-		log_write(LOG_LEVEL_WARNING, "http", "%s %s: %.*s",
+		log_write(LOG_LEVEL_WARNING, "http", "%s %s: %.*s%s%s",
 			  request->method, request->route->pattern,
 			  body->len < LOGGED_BYTES ? (int)body->len
 						   : LOGGED_BYTES,
-			  body->data ? body->data : "");
+			  body->data ? body->data : "",
+			  *request->trace.trace ? " trace_id=" : "",
+			  request->trace.trace);
 }
 
 void server_dispatch(struct api_request *request)
@@ -184,7 +198,11 @@ static enum err_code make_parts(struct server *server, struct err *err)
 	server->serving.helpers = o->helpers;
 	server->serving.threads = o->threads;
 	server->serving.passes = o->passes;
+	server->serving.strict_numerics = o->strict_numerics;
+	server->serving.tuning = o->tuning;
 	rc = metrics_create(&context->metrics, err);
+	if (!rc)
+		rc = trace_create(&context->trace, err);
 	if (!rc)
 		rc =
 		    auth_create(o->tokens, o->tokens_name, &context->auth, err);
@@ -215,6 +233,7 @@ enum err_code server_create(const struct server_options *options,
 	server->context.jobs = options->jobs;
 	server->context.max_body = options->max_body;
 	server->context.deadline_ms = options->deadline_ms;
+	server->context.access = options->access;
 	rc = make_parts(server, err);
 	if (rc) {
 		server_destroy(server);
@@ -308,5 +327,6 @@ void server_destroy(struct server *server)
 	model_cache_destroy(server->context.models);
 	auth_destroy(server->context.auth);
 	metrics_destroy(server->context.metrics);
+	trace_destroy(server->context.trace);
 	mem_free(server);
 }

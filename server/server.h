@@ -22,12 +22,14 @@
 
 #include "base/err.h"
 #include "engine/passes/pass_switch.h"
+#include "server/access_log.h"
 
 struct jobs_api;
 struct model_cache;
 struct pool;
 struct repository;
 struct server;
+struct tuning;
 
 struct server_options {
 	const char *host;
@@ -41,10 +43,13 @@ struct server_options {
 	const char *tokens; /**< text of the token file; NULL: none */
 	const char *tokens_name;
 	bool is_insecure;
+	enum access_log access;
 	struct repository *repository;
 	struct pool *helpers;	   /**< NULL: none */
 	struct jobs_api *jobs;	   /**< NULL: this server does not train */
 	struct pass_switch passes; /**< of all models */
+	bool strict_numerics;	   /**< of all models */
+	struct tuning *tuning;	   /**< NULL: none */
 };
 
 MUST_USE enum err_code server_create(const struct server_options *options,

@@ -8,6 +8,7 @@
 #ifndef SERVER_SERVER_PRIV_H
 #define SERVER_SERVER_PRIV_H
 
+#include "server/access_log.h"
 #include "server/api.h"
 #include "server/limit.h"
 
@@ -16,6 +17,7 @@ struct jobs_api;
 struct metrics;
 struct model_cache;
 struct run_pool;
+struct trace;
 
 struct api_context {
 	struct model_cache *models;
@@ -23,10 +25,13 @@ struct api_context {
 	struct auth *auth;
 	struct jobs_api *jobs;	     /**< NULL: this server does not train */
 	struct run_pool *background; /**< for work that takes its time */
+	struct trace *trace;
 	struct limit limit;
 	size_t max_body;
+	enum access_log access;
 	int64_t deadline_ms;  /**< of a request that does not ask for less */
 	atomic_bool is_ready; /**< false while loading and draining */
+	atomic_uint verbose;  /**< what debug lines were asked for as */
 };
 
 /** Finds the route and checks rights and readiness: what comes before the

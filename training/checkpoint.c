@@ -17,11 +17,12 @@
 
 #define CHECKPOINT_MAX_BYTES ((size_t)64 << 30)
 
-enum { PARTS = 3, MAX_NAMES = 4096, STATE_MAX = 1 << 20, FORMAT = 1 };
+enum { PARTS = 4, MAX_NAMES = 4096, STATE_MAX = 1 << 20, FORMAT = 2 };
 
 static const char *const part_file[PARTS] = { "model.safetensors",
 					      "optim.safetensors",
-					      "best.safetensors" };
+					      "best.safetensors",
+					      "average.safetensors" };
 static const char state_file[] = "state.json";
 static const char manifest_file[] = "manifest.json";
 
@@ -45,6 +46,10 @@ static const struct field state_fields[] = {
 	SUMS("sum", sum),
 	FLAG(has_best), REAL(best_value), INT(best_step), INT(best_epoch),
 	INT(wait), SUMS("best_sum", best_sum),
+	REAL(watch.reduction), FLAG(watch.has_best), REAL(watch.best),
+	INT(phase), INT(batch), INT(judged_step), INT(n_averaged), INT(averaged_step),
+	INT(n_rollbacks), REAL(rate_factor), REAL(found_rate),
+	INT(watch.n_bad), INT(watch.n_cooldown),
 	INT(samples), REAL(seconds), FLAG(is_epoch_over),
 	TEXT(fingerprint), TEXT(spec_digest), TEXT(plan_digest), TEXT(version),
 	{ 0 },
@@ -269,7 +274,8 @@ static enum err_code read_listed(const char *path, const struct doc *entry,
 	}
 	if (slot < PARTS && !into->bytes[slot]) {
 		struct safetensors *part[PARTS] = { &into->model, &into->optim,
-						    &into->best };
+						    &into->best,
+						    &into->average };
 
 		into->bytes[slot] = data;
 		return safetensors_parse(data, len, full, into->arena,

@@ -4,7 +4,8 @@
  *
  * A folder ckpt-<step>/ beneath the job's: model.safetensors (parameters and
  * statistics), optim.safetensors (moments), best.safetensors (the best weights
- * so far, where there are any), state.json, and manifest.json with the size
+ * so far, where there are any), average.safetensors (averaged weights, the
+ * same), state.json, and manifest.json with the size
  * and SHA-256 of each, written last. It is written as .tmp-ckpt, synced,
  * renamed, and the parent synced: a crash leaves the old ones or the new one.
  * Random numbers need no state: they are functions of (seed, stream, step,
@@ -19,6 +20,7 @@
 #include "base/digest.h"
 #include "models/safetensors.h"
 #include "training/metric.h"
+#include "training/schedule.h"
 
 /** Where a run stands. Every member is in state.json. */
 struct checkpoint_state {
@@ -29,6 +31,14 @@ struct checkpoint_state {
 	double best_value;
 	int64_t best_step, best_epoch, wait;
 	struct metric_sums best_sum; /**< of its epoch */
+	struct schedule_watch watch;
+	int64_t phase;	       /**< whose optimizer the moments are */
+	int64_t batch;	       /**< of the job: for dropout */
+	int64_t judged_step;   /**< when the last evaluation was */
+	int64_t averaged_step; /**< of the last epoch that swa took in */
+	int64_t n_averaged, n_rollbacks;
+	double rate_factor; /**< of the rate, after rollbacks; 0: 1 */
+	double found_rate;  /**< of the phase, where it is auto; 0: none */
 	int64_t samples;
 	double seconds; /**< of training, all attempts together */
 	/** These weights were evaluated and judged; `epoch` counts it. */
@@ -39,14 +49,15 @@ struct checkpoint_state {
 struct checkpoint {
 	struct arena *arena;
 	struct checkpoint_state state;
-	struct safetensors model, optim, best; /**< best.n 0: none */
-	char *bytes[3];
+	struct safetensors model, optim, best, average; /**< n 0: none */
+	char *bytes[4];
 };
 
 struct checkpoint_write {
 	const struct checkpoint_state *state;
-	const struct safetensors *part[3]; /**< model, optim, best or NULL */
-	int64_t keep;			   /**< how many stay */
+	/** model, optim; best and average, or NULL */
+	const struct safetensors *part[4];
+	int64_t keep; /**< how many stay */
 };
 
 /** *ret_name: "ckpt-000000938", in `arena`. ERR_NO_SPACE and other failures

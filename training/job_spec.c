@@ -104,6 +104,25 @@ static enum err_code resolve_monitor(struct job_spec *spec, struct err *err)
 		       near ? near : "", near ? "'?" : "");
 }
 
+/* A list of phases says how many epochs there are. */
+static enum err_code read_phases(struct job_spec *spec, struct arena *arena,
+				 struct err *err)
+{
+	struct trainer_spec *t = &spec->trainer;
+	const struct phase_spec usual = {
+		.epochs = t->epochs,
+		.freeze_doc = t->freeze,
+		.rates_doc = t->learning_rate,
+		.schedule_doc = t->schedule,
+	};
+	enum err_code rc =
+	    phases_read(t->phases, &usual, &spec->phases, arena, err);
+
+	if (!rc)
+		t->epochs = spec->phases.epochs;
+	return rc;
+}
+
 static enum err_code read_parts(struct job_spec *spec, struct arena *arena,
 				struct err *err)
 {
@@ -120,9 +139,7 @@ static enum err_code read_parts(struct job_spec *spec, struct arena *arena,
 	if (!rc)
 		rc = optimizer_read(t->optimizer, &spec->optimizer, arena, err);
 	if (!rc)
-		rc = schedule_read(t->schedule, t->learning_rate,
-				   (double)t->epochs, &spec->schedule, arena,
-				   err);
+		rc = read_phases(spec, arena, err);
 	if (!rc)
 		rc = resolve_monitor(spec, err);
 	if (!rc && spec->publish.when)

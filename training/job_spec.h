@@ -17,7 +17,7 @@
 #include "training/condition.h"
 #include "training/loss.h"
 #include "training/optimizer.h"
-#include "training/schedule.h"
+#include "training/phase.h"
 
 struct buf;
 
@@ -25,16 +25,35 @@ enum monitor_mode { MODE_AUTO, MODE_MIN, MODE_MAX };
 
 struct trainer_spec {
 	int64_t epochs, max_steps, batch_size, eval_batch_size, seed;
-	double learning_rate, max_time;
+	int64_t gradient_accumulation_steps, evaluate_every_n_steps;
+	double max_time;
 	bool deterministic;
 	const char *monitor;
 	int mode; /**< enum monitor_mode; resolved to MIN or MAX */
-	const struct doc *optimizer, *schedule, *clipping, *early_stopping,
+	const struct doc *learning_rate, *optimizer, *schedule, *freeze,
+	    *phases, *clipping, *averaging, *on_nan, *early_stopping,
 	    *checkpoint;
 };
 
 struct clipping_spec {
 	double max_norm, max_value; /**< 0: none */
+};
+
+/** A second set of weights, which is evaluated, kept and published. */
+enum averaging_type { AVERAGE_NONE, AVERAGE_EMA, AVERAGE_SWA };
+
+struct averaging_spec {
+	int type;	     /**< enum averaging_type */
+	double decay;	     /**< ema */
+	int64_t start_epoch; /**< from 0: epochs before it are left out */
+};
+
+enum nan_action { NAN_FAIL, NAN_ROLLBACK };
+
+struct nan_spec {
+	int action; /**< enum nan_action */
+	double lr_factor;
+	int64_t max_retries;
 };
 
 struct early_stopping_spec {
@@ -68,8 +87,10 @@ struct job_spec {
 	struct dataset_spec data;
 	struct trainer_spec trainer;
 	struct optimizer optimizer;
-	struct schedule schedule;
+	struct phases phases;
 	struct clipping_spec clipping;
+	struct averaging_spec averaging;
+	struct nan_spec on_nan;
 	struct early_stopping_spec early_stopping;
 	struct checkpoint_spec checkpoint;
 	struct resources_spec resources;

@@ -55,15 +55,18 @@ static const struct field trainer_fields[] = {
 	COUNT("batch_size", "rows of a step", T(batch_size), 1, 65536, 64),
 	COUNT("eval_batch_size", "rows of an evaluation's run; 0: batch_size",
 	      T(eval_batch_size), 0, 65536, 0),
-	{ .name = "learning_rate",
-	  .help = "of the optimizer",
-	  .kind = FIELD_DOUBLE,
-	  .offset = T(learning_rate),
-	  .min = 0,
-	  .max = 1e30,
-	  .def = 1e-3 },
+	COUNT("gradient_accumulation_steps", "batches of one step",
+	      T(gradient_accumulation_steps), 1, 65536, 1),
+	COUNT("evaluate_every_n_steps", "besides each epoch's end; 0: never",
+	      T(evaluate_every_n_steps), 0, 1e12, 0),
+	MAP("learning_rate", "a number, a list by groups, {from, to} or auto",
+	    T(learning_rate)),
 	MAP("learning_rate_scheduler", "type and its parameters", T(schedule)),
 	MAP("optimizer", "type and its parameters", T(optimizer)),
+	MAP("freeze", "layers that are not trained", T(freeze)),
+	MAP("phases", "stretches of the job, each with its own", T(phases)),
+	MAP("averaging", "type, decay, start_epoch", T(averaging)),
+	MAP("on_nan", "action, lr_factor, max_retries", T(on_nan)),
 	MAP("gradient_clipping", "max_norm, max_value", T(clipping)),
 	{ .name = "monitor",
 	  .help = "metric that says which weights are best",
@@ -101,6 +104,46 @@ static const struct field clipping_fields[] = {
 	  .offset = offsetof(struct clipping_spec, max_value),
 	  .min = 0,
 	  .max = 1e30 },
+	{ 0 },
+};
+
+static const char *const averaging_names[] = { "none", "ema", "swa", NULL };
+static const char *const nan_names[] = { "fail", "rollback", NULL };
+
+#define A(member) offsetof(struct averaging_spec, member)
+static const struct field averaging_fields[] = {
+	{ .name = "type",
+	  .help = "none, ema after each step, swa after each epoch",
+	  .kind = FIELD_ENUM,
+	  .offset = A(type),
+	  .names = averaging_names },
+	{ .name = "decay",
+	  .help = "of ema: share of the average that is kept",
+	  .kind = FIELD_DOUBLE,
+	  .offset = A(decay),
+	  .min = 0,
+	  .max = 1,
+	  .def = 0.999 },
+	COUNT("start_epoch", "epochs before it are left out", A(start_epoch), 0,
+	      1e6, 0),
+	{ 0 },
+};
+
+#define N(member) offsetof(struct nan_spec, member)
+static const struct field nan_fields[] = {
+	{ .name = "action",
+	  .help = "fail, or rollback to the last checkpoint",
+	  .kind = FIELD_ENUM,
+	  .offset = N(action),
+	  .names = nan_names },
+	{ .name = "lr_factor",
+	  .help = "of the learning rate from then on",
+	  .kind = FIELD_DOUBLE,
+	  .offset = N(lr_factor),
+	  .min = 1e-9,
+	  .max = 1,
+	  .def = 0.5 },
+	COUNT("max_retries", "then the job fails", N(max_retries), 0, 1000, 2),
 	{ 0 },
 };
 
@@ -197,6 +240,14 @@ enum err_code job_spec_read_trainer(struct job_spec *spec, struct arena *arena,
 				"trainer.gradient_clipping", NULL,
 				&spec->clipping, arena, err);
 	if (!rc)
+		rc = field_read(averaging_fields, map_or_null(t->averaging),
+				"trainer.averaging", NULL, &spec->averaging,
+				arena, err);
+	if (!rc)
+		rc = field_read(nan_fields, map_or_null(t->on_nan),
+				"trainer.on_nan", NULL, &spec->on_nan, arena,
+				err);
+	if (!rc)
 		rc = field_read(early_fields, map_or_null(t->early_stopping),
 				"trainer.early_stopping", NULL,
 				&spec->early_stopping, arena, err);
@@ -224,11 +275,6 @@ enum err_code job_spec_read_trainer(struct job_spec *spec, struct arena *arena,
 			return rc;
 		}
 	}
-	if (!(t->learning_rate > 0))
-		return err_set(err, ERR_INVALID,
-			       "trainer.learning_rate: expected a number above "
-			       "0, got %g",
-			       t->learning_rate);
 	return ERR_NONE;
 }
 
@@ -244,9 +290,13 @@ static void write_map(const char *key, const struct field *fields,
 static void write_plain(const struct trainer_spec *t,
 			struct json_writer *writer)
 {
-	static const char *const maps[] = { "learning_rate_scheduler",
-					    "optimizer", "gradient_clipping",
-					    "early_stopping", "checkpoint" };
+	static const char *const maps[] = {
+		"learning_rate",  "learning_rate_scheduler",
+		"freeze",	  "phases",
+		"averaging",	  "on_nan",
+		"optimizer",	  "gradient_clipping",
+		"early_stopping", "checkpoint"
+	};
 	struct field row[2] = { { 0 } };
 
 	for (const struct field *f = trainer_fields; f->name; f++) {
@@ -263,12 +313,23 @@ static void write_plain(const struct trainer_spec *t,
 void job_spec_write_trainer(const struct job_spec *spec,
 			    struct json_writer *writer)
 {
+	const struct phase_spec *phase = &spec->phases.phase[0];
+
 	json_write_object(writer, "trainer");
 	write_plain(&spec->trainer, writer);
-	schedule_write(&spec->schedule, writer);
+	if (spec->phases.is_list) {
+		phases_write(&spec->phases, writer);
+	} else {
+		if (phase->freeze.doc)
+			json_write_doc(writer, "freeze", phase->freeze.doc);
+		rates_write(&phase->rates, writer);
+		schedule_write(&phase->schedule, writer);
+	}
 	optimizer_write(&spec->optimizer, writer);
 	write_map("gradient_clipping", clipping_fields, &spec->clipping,
 		  writer);
+	write_map("averaging", averaging_fields, &spec->averaging, writer);
+	write_map("on_nan", nan_fields, &spec->on_nan, writer);
 	write_map("early_stopping", early_fields, &spec->early_stopping,
 		  writer);
 	write_map("checkpoint", checkpoint_fields, &spec->checkpoint, writer);

@@ -47,36 +47,33 @@ static enum err_code find_kind(const struct doc *map,
 		}
 	}
 	near = field_nearest(name, kind_names);
-	return err_set(err, ERR_INVALID,
-		       "%s: there is no optimizer '%s'%s%s%s (there are adam, "
-		       "adamw, rmsprop, sgd)",
+	return err_set(err, ERR_INVALID, "%s: there is no optimizer '%s'%s%s%s",
 		       where, name, near ? ", did you mean '" : "",
 		       near ? near : "", near ? "'?" : "");
 }
 
-static enum err_code check(struct optimizer *optimizer, struct arena *arena,
-			   struct err *err)
+/* Two numbers; `usual` where there are none (0: there need not be). */
+static enum err_code check_pair(struct field_doubles *pair,
+				const double usual[2], const char *name,
+				struct arena *arena, struct err *err)
 {
-	struct optimizer_params *p = &optimizer->params;
-	const struct optimizer_kind *kind = optimizer->kind;
-
-	if (p->betas.n == 0 && kind->default_betas[0] > 0) {
-		p->betas.v = arena_copy(arena, kind->default_betas,
-					sizeof(kind->default_betas));
-		if (!p->betas.v)
+	if (pair->n == 0 && usual[0] > 0) {
+		pair->v = arena_copy(arena, usual, 2 * sizeof(*usual));
+		if (!pair->v)
 			return err_set(err, ERR_NO_MEMORY, "%s: out of memory",
 				       where);
-		p->betas.n = 2;
+		pair->n = 2;
 	}
-	if (p->betas.n && p->betas.n != 2)
+	if (pair->n && pair->n != 2)
 		return err_set(err, ERR_INVALID,
-			       "%s.betas: expected two numbers, got %zu", where,
-			       p->betas.n);
-	if (p->nesterov && (p->momentum <= 0 || p->dampening > 0))
-		return err_set(err, ERR_INVALID,
-			       "%s: nesterov needs a momentum above 0 and no "
-			       "dampening",
-			       where);
+			       "%s.%s: expected two numbers, got %zu", where,
+			       name, pair->n);
+	return ERR_NONE;
+}
+
+static enum err_code check_exclude(const struct optimizer_params *p,
+				   struct err *err)
+{
 	for (size_t i = 0; i < p->exclude.n; i++) {
 		if (!str_equal(p->exclude.v[i], "bias") &&
 		    !str_equal(p->exclude.v[i], "norm"))
@@ -86,6 +83,41 @@ static enum err_code check(struct optimizer *optimizer, struct arena *arena,
 				       where, p->exclude.v[i]);
 	}
 	return ERR_NONE;
+}
+
+static enum err_code check(struct optimizer *optimizer, struct arena *arena,
+			   struct err *err)
+{
+	static const double etas[] = { 0.5, 1.2 }, sizes[] = { 1e-6, 50 };
+	struct optimizer_params *p = &optimizer->params;
+	const struct optimizer_kind *kind = optimizer->kind;
+	enum err_code rc;
+
+	rc = check_pair(&p->betas, kind->default_betas, "betas", arena, err);
+	if (!rc && str_equal(kind->op, "Rprop"))
+		rc = check_pair(&p->etas, etas, "etas", arena, err);
+	if (!rc && str_equal(kind->op, "Rprop"))
+		rc =
+		    check_pair(&p->step_sizes, sizes, "step_sizes", arena, err);
+	if (rc)
+		return rc;
+	/* the product of its momenta is made anew for each step */
+	if (p->momentum_decay > 0 && p->betas.v[0] > 0.9999)
+		return err_set(err, ERR_INVALID,
+			       "%s.betas: the first is at most 0.9999 here, "
+			       "got %g",
+			       where, p->betas.v[0]);
+	if (p->ewma && (p->nesterov || p->dampening > 0 || p->momentum <= 0))
+		return err_set(err, ERR_INVALID,
+			       "%s: ewma needs a momentum above 0, no nesterov "
+			       "and no dampening",
+			       where);
+	if (p->nesterov && (p->momentum <= 0 || p->dampening > 0))
+		return err_set(err, ERR_INVALID,
+			       "%s: nesterov needs a momentum above 0 and no "
+			       "dampening",
+			       where);
+	return check_exclude(p, err);
 }
 
 enum err_code optimizer_read(const struct doc *map, struct optimizer *ret,
@@ -114,7 +146,7 @@ enum err_code optimizer_read(const struct doc *map, struct optimizer *ret,
 		.nesterov = p->nesterov,
 		.centered = p->centered,
 		.amsgrad = p->amsgrad,
-		.decoupled = optimizer.kind->decoupled,
+		.decoupled = optimizer.kind->decoupled || p->decoupled,
 	};
 	*ret = optimizer;
 	return ERR_NONE;
@@ -140,15 +172,34 @@ struct optimizer_setting optimizer_setting_at(const struct optimizer *optimizer,
 	const struct optimizer_params *p = &optimizer->params;
 	bool has_betas = p->betas.n == 2;
 	double own = has_betas ? p->betas.v[0] : p->momentum;
+	struct optimizer_setting setting;
 
 	if (isnan(momentum) || !optimizer_has_momentum(optimizer))
 		momentum = own;
-	return (struct optimizer_setting){
+	setting = (struct optimizer_setting){
 		.rate = rate,
 		.weight_decay = p->weight_decay,
 		.momentum = momentum,
 		.dampening = p->dampening,
-		.square = has_betas ? p->betas.v[1] : p->alpha,
+		.ewma = p->ewma,
+		.square = has_betas ? p->betas.v[1] : p->square,
 		.eps = p->eps,
+		.l1 = p->l1,
+		.lr_decay = p->lr_decay,
+		.initial = p->initial,
+		.momentum_decay = p->momentum_decay,
+		.trust = p->trust,
 	};
+	for (size_t i = 0; i < p->etas.n; i++) {
+		setting.etas[i] = p->etas.v[i];
+		setting.sizes[i] = p->step_sizes.v[i];
+	}
+	return setting;
+}
+
+void optimizer_setting_exclude(struct optimizer_setting *setting)
+{
+	setting->weight_decay = 0;
+	setting->l1 = 0;
+	setting->is_unscaled = true;
 }

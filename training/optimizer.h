@@ -17,16 +17,18 @@ struct json_writer;
 
 /** All parameters of all kinds; each kind's table names its own. */
 struct optimizer_params {
-	double momentum, dampening, weight_decay, alpha, eps;
-	bool nesterov, centered, amsgrad;
-	struct field_doubles betas;
+	double momentum, dampening, weight_decay, l1, eps;
+	double square; /**< alpha, rho */
+	double lr_decay, initial, momentum_decay, trust;
+	bool nesterov, centered, amsgrad, decoupled, ewma;
+	struct field_doubles betas, etas, step_sizes;
 	struct field_strings exclude; /**< "bias", "norm": no weight decay */
 };
 
 struct optimizer_kind {
 	const char *name, *help;
-	const char *op; /**< "Sgd", "RMSprop", "Adam" */
-	bool decoupled;
+	const char *op; /**< "Sgd", "RMSprop", "Adam" ... */
+	bool decoupled; /**< always; others may ask for it */
 	double default_betas[2];
 	const struct field *fields; /**< over struct optimizer_params */
 };
@@ -47,6 +49,8 @@ void optimizer_write(const struct optimizer *optimizer,
 /** The setting of a step; momentum NaN: the optimizer's own. */
 struct optimizer_setting optimizer_setting_at(const struct optimizer *optimizer,
 					      double rate, double momentum);
+/** What is excluded has no decay of any kind and no ratio of norms. */
+void optimizer_setting_exclude(struct optimizer_setting *setting);
 /** Has it a momentum (or beta1) that a schedule may cycle? */
 bool optimizer_has_momentum(const struct optimizer *optimizer);
 

@@ -33,8 +33,9 @@ static enum err_code fill_args(const struct process_options *o, char *number,
 	args[n++] = o->job_dir;
 	args[n++] = "--threads";
 	args[n++] = number;
-	if (o->dry_run)
-		args[n++] = "--dry-run";
+	if (o->task)
+		args[n++] =
+		    o->task == WORKER_LR_FIND ? "--lr-find" : "--dry-run";
 	if (o->model_repository) {
 		args[n++] = "--model-repository";
 		args[n++] = o->model_repository;

@@ -15,13 +15,14 @@
 #include <sys/types.h>
 
 #include "base/buf.h"
+#include "training/worker.h"
 
 struct process_options {
 	const char *program, *job_dir, *model_repository;
 	const char *const *data_roots;
 	size_t n_data_roots;
 	unsigned threads;
-	bool dry_run;
+	enum worker_task task;
 };
 
 struct process {

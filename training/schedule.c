@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "training/schedule.h"
 
+#include <math.h>
+
 #include "base/json_write.h"
 #include "base/str.h"
 
@@ -56,11 +58,25 @@ static enum err_code find_kind(const struct doc *map,
 		       near ? near : "", near ? "'?" : "");
 }
 
-enum err_code schedule_read(const struct doc *map, double base_rate,
-			    double epochs, struct schedule *ret,
-			    struct arena *arena, struct err *err)
+static enum err_code check(const struct schedule_params *p, struct err *err)
 {
-	struct schedule schedule = { .base_rate = base_rate, .epochs = epochs };
+	if (p->moms.n && p->moms.n != 3)
+		return err_set(err, ERR_INVALID,
+			       "%s.moms: expected three momenta, got %zu",
+			       where, p->moms.n);
+	if (p->warmup_steps > 0 && p->warmup_fraction > 0)
+		return err_set(err, ERR_INVALID,
+			       "%s: warmup_steps and warmup_fraction say the "
+			       "same; expected one of them",
+			       where);
+	return ERR_NONE;
+}
+
+enum err_code schedule_read(const struct doc *map, double base_rate,
+			    struct schedule *ret, struct arena *arena,
+			    struct err *err)
+{
+	struct schedule schedule = { .base_rate = base_rate };
 	enum err_code rc;
 
 	rc = find_kind(map, &schedule.kind, err);
@@ -68,6 +84,8 @@ enum err_code schedule_read(const struct doc *map, double base_rate,
 		return rc;
 	rc = field_read(schedule.kind->fields, map, where, own_keys,
 			&schedule.params, arena, err);
+	if (!rc)
+		rc = check(&schedule.params, err);
 	if (rc)
 		return rc;
 	*ret = schedule;
@@ -82,9 +100,71 @@ void schedule_write(const struct schedule *schedule, struct json_writer *writer)
 	json_write_object_end(writer);
 }
 
+static double warmup_of(const struct schedule_params *p, double total)
+{
+	double steps = p->warmup_fraction > 0
+			   ? floor(p->warmup_fraction * total)
+			   : p->warmup_steps;
+
+	return steps < total ? steps : total;
+}
+
 struct schedule_value schedule_at(const struct schedule *schedule,
 				  const struct schedule_time *time)
 {
-	return schedule->kind->at(&schedule->params, schedule->base_rate,
-				  schedule->epochs, time);
+	const struct schedule_params *p = &schedule->params;
+	const double warmup = warmup_of(p, time->total_steps);
+	const double share =
+	    time->total_steps > 0 ? warmup / time->total_steps : 0;
+	struct schedule_time rest = *time;
+	struct schedule_value value;
+	double factor = 1;
+
+	if (rest.reduction <= 0)
+		rest.reduction = 1;
+	if (time->step < warmup) {
+		factor = p->warmup_start_factor +
+			 (1 - p->warmup_start_factor) * time->step / warmup;
+		rest.step = rest.epoch = 0;
+	} else {
+		rest.step -= warmup;
+		rest.epoch -= share * time->epochs;
+	}
+	rest.total_steps -= warmup;
+	rest.epochs -= share * time->epochs;
+	value = schedule->kind->at(p, schedule->base_rate, &rest);
+	value.rate *= factor;
+	return value;
+}
+
+/* ReduceLROnPlateau of PyTorch. */
+bool schedule_observe(const struct schedule *schedule, double value,
+		      bool is_better_high, struct schedule_watch *watch)
+{
+	const struct schedule_params *p = &schedule->params;
+	double margin =
+	    p->is_absolute ? p->threshold : p->threshold * fabs(watch->best);
+
+	if (!schedule->kind->watches || isnan(value))
+		return false;
+	if (!watch->has_best ||
+	    (is_better_high ? value > watch->best + margin
+			    : value < watch->best - margin)) {
+		watch->has_best = true;
+		watch->best = value;
+		watch->n_bad = 0;
+	} else {
+		watch->n_bad++;
+	}
+	if (watch->n_cooldown > 0) {
+		watch->n_cooldown--;
+		watch->n_bad = 0;
+	}
+	if (watch->n_bad <= p->patience)
+		return false;
+	watch->reduction =
+	    (watch->reduction > 0 ? watch->reduction : 1) * p->factor;
+	watch->n_cooldown = p->cooldown;
+	watch->n_bad = 0;
+	return true;
 }

@@ -8,8 +8,9 @@
 #include "base/str.h"
 #include "engine/instance.h"
 
-enum { GROUP_DECAYED, GROUP_PLAIN, GROUPS };
-enum { TRAINS, EVALUATES, WAYS };
+/* each group of layers is two of the optimizer's */
+enum { GROUP_DECAYED, GROUP_PLAIN, KINDS };
+enum { TRAINS, ADDS, EVALUATES, WAYS };
 
 /* The plans of one number of rows. */
 struct way {
@@ -25,7 +26,9 @@ struct stepper {
 	struct stepper_options options;
 	struct stepper_port *input;
 	struct optimizer_attrs attrs;
-	int32_t *group; /* by variable of base */
+	struct stepper_phase phase;
+	bool *is_plain; /* by variable of base: excluded from decay */
+	int32_t *group; /* by variable: that of layers, and its kind */
 	char *states;	/* those of the network before a step */
 	struct way way[STEPPER_PLANS];
 	uint64_t clock;
@@ -43,20 +46,20 @@ static bool excludes(const struct optimizer *optimizer, const char *what)
 }
 
 /* Which variables have no weight decay: biases, and what norms scale by. */
-static enum err_code choose_groups(struct stepper *stepper, struct err *err)
+static enum err_code find_plain(struct stepper *stepper, struct err *err)
 {
 	const struct graph *g = stepper->base;
 	const struct optimizer *optimizer = stepper->options.optimizer;
+	const size_t n_variables = (size_t)g->n_variable + 1;
+	bool *is_plain = mem_array(n_variables, sizeof(*is_plain));
 
-	stepper->group =
-	    mem_array((size_t)g->n_variable + 1, sizeof(*stepper->group));
-	if (!stepper->group)
+	stepper->is_plain = is_plain;
+	stepper->group = mem_array(n_variables, sizeof(*stepper->group));
+	if (!is_plain || !stepper->group)
 		return err_set(err, ERR_NO_MEMORY, "trainer: out of memory");
-	for (int32_t v = 0; v < g->n_variable; v++) {
-		if (excludes(optimizer, "bias") &&
-		    str_ends_with(g->variable[v].name, "bias"))
-			stepper->group[v] = GROUP_PLAIN;
-	}
+	for (int32_t v = 0; v < g->n_variable; v++)
+		is_plain[v] = excludes(optimizer, "bias") &&
+			      str_ends_with(g->variable[v].name, "bias");
 	for (int32_t n = 0; n < g->n_node && excludes(optimizer, "norm"); n++) {
 		const struct graph_node *node = &g->node[n];
 
@@ -67,10 +70,50 @@ static enum err_code choose_groups(struct stepper *stepper, struct err *err)
 
 			if (value != VALUE_NONE &&
 			    g->value[value].origin == ORIGIN_VARIABLE)
-				stepper->group[g->value[value].source] =
-				    GROUP_PLAIN;
+				is_plain[g->value[value].source] = true;
 		}
 	}
+	return ERR_NONE;
+}
+
+static void way_finish(struct way *way)
+{
+	for (int i = 0; i < WAYS; i++) {
+		instance_destroy(way->instance[i]);
+		graph_destroy(way->graph[i]);
+	}
+	*way = (struct way){ 0 };
+}
+
+static void zero_moments(struct train_memory *memory)
+{
+	for (unsigned i = 0; i < memory->n_moments; i++)
+		memset(memory->moment[i], 0, memory->n * sizeof(float));
+	if (memory->sum)
+		memset(memory->sum, 0, memory->n * sizeof(float));
+}
+
+enum err_code stepper_begin(struct stepper *stepper,
+			    const struct stepper_phase *phase, struct err *err)
+{
+	const struct graph *g = stepper->base;
+
+	if (phase->n_groups < 0 || phase->n_groups > STEPPER_MAX_GROUPS)
+		return err_set(
+		    err, ERR_UNSUPPORTED,
+		    "the network has %d groups of layers, at most %d "
+		    "can have rates of their own",
+		    (int)phase->n_groups, (int)STEPPER_MAX_GROUPS);
+	stepper->phase = *phase;
+	if (!stepper->phase.n_groups)
+		stepper->phase.n_groups = 1;
+	for (int32_t v = 0; v < g->n_variable; v++)
+		stepper->group[v] =
+		    (phase->group ? phase->group[v] : 0) * KINDS +
+		    (stepper->is_plain[v] ? GROUP_PLAIN : GROUP_DECAYED);
+	for (int i = 0; i < STEPPER_PLANS; i++)
+		way_finish(&stepper->way[i]);
+	zero_moments(stepper->memory);
 	return ERR_NONE;
 }
 
@@ -160,13 +203,15 @@ enum err_code stepper_create(struct graph *base,
 	}
 	memcpy(stepper->input, options->input,
 	       options->n_inputs * sizeof(*stepper->input));
-	rc = choose_groups(stepper, err);
+	rc = find_plain(stepper, err);
 	if (!rc)
 		rc = make_states(stepper, err);
 	if (!rc)
 		rc = train_memory_create(
 		    base, optimizer_moments(optimizer->op, &stepper->attrs),
-		    &stepper->memory, err);
+		    options->accumulates, &stepper->memory, err);
+	if (!rc)
+		rc = stepper_begin(stepper, &(struct stepper_phase){ 0 }, err);
 	if (rc)
 		goto out;
 	*ret_stepper = stepper;
@@ -176,15 +221,6 @@ out:
 	return rc;
 }
 
-static void way_finish(struct way *way)
-{
-	for (int i = 0; i < WAYS; i++) {
-		instance_destroy(way->instance[i]);
-		graph_destroy(way->graph[i]);
-	}
-	*way = (struct way){ 0 };
-}
-
 void stepper_destroy(struct stepper *stepper)
 {
 	if (!stepper)
@@ -192,6 +228,7 @@ void stepper_destroy(struct stepper *stepper)
 	for (int i = 0; i < STEPPER_PLANS; i++)
 		way_finish(&stepper->way[i]);
 	train_memory_destroy(stepper->memory);
+	mem_free(stepper->is_plain);
 	mem_free(stepper->group);
 	mem_free(stepper->states);
 	mem_free(stepper->input);
@@ -225,8 +262,14 @@ static unsigned fill_facts(const struct stepper *stepper, int64_t n, int kind,
 	    (struct fact){ .type = { .elem = DTYPE_I64 }, .has_shape = true };
 	fact[i] =
 	    (struct fact){ .type = { .elem = DTYPE_F32 }, .has_shape = true };
-	fact[i++].shape =
-	    (struct shape){ .rank = 2, .dim = { GROUPS, OPTIMIZER_HYPER } };
+	fact[i++].shape = (struct shape){
+		.rank = 2,
+		.dim = { (int64_t)KINDS * stepper->phase.n_groups,
+			 OPTIMIZER_HYPER },
+	};
+	if (stepper->options.accumulates)
+		fact[i++] = (struct fact){ .type = { .elem = DTYPE_F32 },
+					   .has_shape = true };
 	return i;
 }
 
@@ -240,11 +283,15 @@ static enum err_code build_graph(struct stepper *stepper,
 		.optimizer = o->optimizer->kind->op,
 		.optimizer_attrs = &stepper->attrs,
 		.seed = o->seed,
+		.frozen = stepper->phase.frozen,
 		.group = stepper->group,
-		.n_groups = GROUPS,
+		.n_groups = KINDS * (unsigned)stepper->phase.n_groups,
+		.batches = !o->accumulates ? TRAIN_ONE
+			   : kind == ADDS  ? TRAIN_ADD
+					   : TRAIN_LAST,
 	};
 
-	if (kind == TRAINS)
+	if (kind != EVALUATES)
 		return train_step_build(stepper->base, stepper->memory, &step,
 					fact, ret, err);
 	return train_eval_build(stepper->base, &o->loss, fact, ret, err);
@@ -253,11 +300,13 @@ static enum err_code build_graph(struct stepper *stepper,
 static enum err_code make_instance(struct stepper *stepper, struct way *way,
 				   int kind, struct err *err)
 {
-	struct fact fact[STEPPER_MAX_PORTS + 3];
+	struct fact fact[STEPPER_MAX_PORTS + 4];
 	struct signature signature = { .input = fact };
 	const struct plan_options options = {
 		.threads = stepper->options.threads,
-		.numerics = NUMERICS_REPEATABLE,
+		.numerics = stepper->options.strict_numerics
+				? NUMERICS_STRICT
+				: NUMERICS_REPEATABLE,
 	};
 	struct plan *plan = NULL;
 	enum err_code rc;
@@ -322,20 +371,29 @@ static void write_hyper(struct instance *instance,
 			const struct stepper_update *update)
 {
 	const struct stepper_options *o = &stepper->options;
-	struct optimizer_setting setting =
-	    optimizer_setting_at(o->optimizer, update->rate, update->momentum);
+	struct optimizer_setting setting;
 	float *hyper = instance_input(instance, o->n_inputs + 2).data;
 	int64_t *number = instance_input(instance, o->n_inputs + 1).data;
 
-	*number = (int64_t)update->step;
-	setting.max_norm = o->clipping.max_norm;
-	setting.max_value = o->clipping.max_value;
-	for (int group = 0; group < GROUPS; group++) {
-		if (group == GROUP_PLAIN)
-			setting.weight_decay = 0;
+	*number = (int64_t)update->draw;
+	if (o->accumulates)
+		*(float *)instance_input(instance, o->n_inputs + 3).data =
+		    (float)update->share;
+	for (int32_t group = 0; group < stepper->phase.n_groups; group++) {
+		double factor =
+		    stepper->phase.factor ? stepper->phase.factor[group] : 1;
+
+		setting = optimizer_setting_at(
+		    o->optimizer, update->rate * factor, update->momentum);
+		setting.max_norm = o->clipping.max_norm;
+		setting.max_value = o->clipping.max_value;
+		optimizer_hyper_fill(o->optimizer->op, &stepper->attrs,
+				     &setting, update->step, hyper);
+		optimizer_setting_exclude(&setting);
 		optimizer_hyper_fill(o->optimizer->op, &stepper->attrs,
 				     &setting, update->step,
-				     hyper + (size_t)group * OPTIMIZER_HYPER);
+				     hyper + OPTIMIZER_HYPER);
+		hyper += (size_t)KINDS * OPTIMIZER_HYPER;
 	}
 }
 
@@ -374,7 +432,8 @@ enum err_code stepper_step(struct stepper *stepper,
 	struct stepper_result result = { 0 };
 	enum err_code rc;
 
-	rc = find_instance(stepper, batch->n, TRAINS, &instance, err);
+	rc = find_instance(stepper, batch->n,
+			   update->is_partial ? ADDS : TRAINS, &instance, err);
 	if (rc)
 		return rc;
 	write_batch(instance, stepper, batch);
@@ -389,6 +448,9 @@ enum err_code stepper_step(struct stepper *stepper,
 		copy_states(stepper, true);
 		result.norm = (double)NAN;
 	}
+	if (stepper->memory->sum && !update->is_partial)
+		memset(stepper->memory->sum, 0,
+		       stepper->memory->n * sizeof(float));
 	*ret = result;
 	return ERR_NONE;
 }

@@ -4,12 +4,15 @@
  *
  * Makes the step graph and the evaluation graph for each number of rows that
  * it meets (a full batch and a short last one), plans them and runs them over
- * one set of parameters. It knows nothing of data, epochs or files.
+ * one set of parameters. A phase says what is frozen and how rates differ; what
+ * is frozen has no gradient, and nothing below the last frozen layer is run
+ * backwards. It knows nothing of data, epochs or files.
  *
  * Ownership: create/destroy. It moves the parameters of the base graph into
  *            arenas of its own, so the graph may not be run after destroy.
  * Threads:   one caller; its pool's helpers come and go inside a run.
- * Limits:    keeps the plans of the last STEPPER_PLANS numbers of rows.
+ * Limits:    keeps the plans of the last STEPPER_PLANS numbers of rows; at most
+ *            STEPPER_MAX_GROUPS groups of layers.
  */
 #ifndef TRAINING_STEPPER_H
 #define TRAINING_STEPPER_H
@@ -19,7 +22,7 @@
 #include "engine/train_step.h"
 #include "training/job_spec.h"
 
-enum { STEPPER_PLANS = 4, STEPPER_MAX_PORTS = 64 };
+enum { STEPPER_PLANS = 4, STEPPER_MAX_PORTS = 64, STEPPER_MAX_GROUPS = 4096 };
 
 /** One row of an input or of the target. */
 struct stepper_port {
@@ -35,8 +38,17 @@ struct stepper_options {
 	const struct stepper_port *input;
 	unsigned n_inputs;
 	struct stepper_port target;
+	bool accumulates;  /**< steps of more than one batch */
 	struct pool *pool; /**< NULL: alone */
 	unsigned threads;
+	bool strict_numerics; /**< no shortcuts (engine/kernel.h) */
+};
+
+struct stepper_phase {
+	const bool *frozen;   /**< by variable of the network; NULL: none */
+	const int32_t *group; /**< by variable; NULL: all 0 */
+	const double *factor; /**< of each group's rate; NULL: 1 */
+	int32_t n_groups;     /**< 0: one */
 };
 
 struct stepper_batch {
@@ -46,7 +58,10 @@ struct stepper_batch {
 };
 
 struct stepper_update {
-	uint64_t step;	 /**< from 1 */
+	uint64_t step;	 /**< of the phase, from 1 */
+	uint64_t draw;	 /**< number of the batch in the job: for dropout */
+	double share;	 /**< of this batch in its step; 1 where it is alone */
+	bool is_partial; /**< more batches of this step follow */
 	double rate;	 /**< learning rate */
 	double momentum; /**< NaN: the optimizer's own */
 };
@@ -65,9 +80,13 @@ MUST_USE enum err_code stepper_create(struct graph *base,
 				      struct err *err);
 void stepper_destroy(struct stepper *stepper);
 
-/** One update. Where the gradient, the loss or a running statistic is not
- * finite, norm is not either: then the parameters are still finite, and the
- * statistics what they were. */
+/** Begins a phase: what it borrows must live as long. Moments are zeroed. */
+MUST_USE enum err_code stepper_begin(struct stepper *stepper,
+				     const struct stepper_phase *phase,
+				     struct err *err);
+/** One update, or a part of one. Where the gradient, the loss or a running
+ * statistic is not finite, norm is not either: then the parameters are still
+ * finite, and the statistics what they were. */
 MUST_USE enum err_code stepper_step(struct stepper *stepper,
 				    const struct stepper_batch *batch,
 				    const struct stepper_update *update,

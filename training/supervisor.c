@@ -316,9 +316,9 @@ static const char *await_done(struct process *process, struct arena *arena)
 	return NULL;
 }
 
-static enum err_code write_dry_run(const char *line, const char *spec_json,
-				   struct arena *arena, const char **ret_json,
-				   struct err *err)
+static enum err_code write_rehearsal(const char *line, const char *spec_json,
+				     struct arena *arena, const char **ret_json,
+				     struct err *err)
 {
 	const struct doc *error, *result;
 	struct json_writer writer;
@@ -341,7 +341,7 @@ static enum err_code write_dry_run(const char *line, const char *spec_json,
 		json_write_doc(&writer, d->key, d);
 	json_write_raw(&writer, "spec", spec_json, strlen(spec_json));
 	json_write_object_end(&writer);
-	rc = buf_check(&buf, "the dry run", err);
+	rc = buf_check(&buf, "the rehearsal", err);
 	if (!rc)
 		*ret_json = arena_strndup(arena, buf.data, buf.len);
 	buf_finish(&buf);
@@ -365,10 +365,10 @@ static void fill_process_options(const struct supervisor *supervisor,
 	};
 }
 
-enum err_code supervisor_dry_run(struct supervisor *supervisor,
-				 const char *text, size_t len,
-				 struct arena *arena, const char **ret_json,
-				 struct err *err)
+enum err_code supervisor_rehearse(struct supervisor *supervisor,
+				  const struct supervisor_rehearsal *rehearsal,
+				  struct arena *arena, const char **ret_json,
+				  struct err *err)
 {
 	struct process_options options;
 	struct process process;
@@ -376,7 +376,8 @@ enum err_code supervisor_dry_run(struct supervisor *supervisor,
 	const char *spec_json, *id, *dir, *line;
 	enum err_code rc;
 
-	rc = resolve(text, len, arena, &spec, &spec_json, err);
+	rc = resolve(rehearsal->text, rehearsal->len, arena, &spec, &spec_json,
+		     err);
 	if (!rc)
 		rc = make_id("dry_", arena, &id, err);
 	if (!rc)
@@ -384,13 +385,14 @@ enum err_code supervisor_dry_run(struct supervisor *supervisor,
 	if (rc)
 		return rc;
 	fill_process_options(supervisor, dir, &options);
-	options.dry_run = true;
+	options.task = rehearsal->task;
 	rc = process_start(&process, &options, err);
 	if (!rc) {
 		line = await_done(&process, arena);
 		process_kill(&process);
 		(void)process_finish(&process);
-		rc = line ? write_dry_run(line, spec_json, arena, ret_json, err)
+		rc = line ? write_rehearsal(line, spec_json, arena, ret_json,
+					    err)
 			  : err_set(err, ERR_INTERNAL,
 				    "the dry run's worker ended without an "
 				    "answer (the daemon's log has its last "

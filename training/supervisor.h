@@ -24,6 +24,7 @@
 
 #include "base/arena.h"
 #include "base/err.h"
+#include "training/worker.h"
 
 struct store;
 struct supervisor;
@@ -70,11 +71,17 @@ MUST_USE enum err_code supervisor_submit(struct supervisor *supervisor,
 					 const char *text, size_t len,
 					 struct arena *arena,
 					 const char **ret_id, struct err *err);
-/** Layers, shapes, parameters, memory and time, found by a worker that trains
- * nothing; also the resolved spec. JSON in the arena. Takes seconds. */
-MUST_USE enum err_code
-supervisor_dry_run(struct supervisor *supervisor, const char *text, size_t len,
-		   struct arena *arena, const char **ret_json, struct err *err);
+struct supervisor_rehearsal {
+	enum worker_task task; /**< WORKER_DRY_RUN or WORKER_LR_FIND */
+	const char *text;      /**< the job */
+	size_t len;
+};
+
+/** What a worker that keeps nothing finds out (training/worker.h), and the
+ * resolved spec. JSON in the arena. Takes seconds. */
+MUST_USE enum err_code supervisor_rehearse(
+    struct supervisor *supervisor, const struct supervisor_rehearsal *rehearsal,
+    struct arena *arena, const char **ret_json, struct err *err);
 /* ERR_CONFLICT says in which state the job is. */
 MUST_USE enum err_code supervisor_cancel(struct supervisor *supervisor,
 					 const char *id, struct err *err);

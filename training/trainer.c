@@ -3,7 +3,6 @@
 
 #include <stdio.h>
 
-#include "base/clock.h"
 #include "base/mem.h"
 #include "base/str.h"
 #include "training/trainer_priv.h"
@@ -35,6 +34,8 @@ static enum err_code make_stepper(struct trainer *trainer, struct err *err)
 		.seed = (uint64_t)trainer->spec->trainer.seed,
 		.input = port,
 		.n_inputs = pipeline_n_inputs(p),
+		.accumulates =
+		    trainer->spec->trainer.gradient_accumulation_steps > 1,
 		.pool = o->pool,
 		.threads = o->threads,
 	};
@@ -81,19 +82,12 @@ static void check_digest(struct trainer *trainer, const char *was,
 		    "differ");
 }
 
-static enum err_code restore(struct trainer *trainer,
-			     const struct checkpoint *checkpoint,
-			     struct err *err)
+static enum err_code restore_weights(struct trainer *trainer,
+				     const struct checkpoint *checkpoint,
+				     struct err *err)
 {
-	struct checkpoint_state *state = &trainer->state;
-	const char *fingerprint = state->fingerprint;
-	const char *plan = state->plan_digest, *version = state->version;
 	enum err_code rc;
 
-	if (!str_equal(checkpoint->state.fingerprint, fingerprint))
-		return err_set(err, ERR_CONFLICT,
-			       "the data is not what it was when the job was "
-			       "interrupted; submit the job again");
 	rc = weights_restore(&checkpoint->model, &trainer->model, err);
 	if (!rc)
 		rc =
@@ -103,8 +97,38 @@ static enum err_code restore(struct trainer *trainer,
 				     err);
 		trainer->has_best_weights = rc == ERR_NONE;
 	}
+	if (!rc && checkpoint->state.n_averaged)
+		rc = weights_restore(&checkpoint->average,
+				     &trainer->average.list, err);
+	return rc;
+}
+
+enum err_code trainer_restore(struct trainer *trainer,
+			      const struct checkpoint *checkpoint,
+			      struct err *err)
+{
+	struct checkpoint_state *state = &trainer->state;
+	const char *fingerprint = state->fingerprint;
+	const char *version = state->version, *plan;
+	size_t phase = (size_t)checkpoint->state.phase;
+	enum err_code rc = ERR_NONE;
+
+	if (!str_equal(checkpoint->state.fingerprint, fingerprint))
+		return err_set(err, ERR_CONFLICT,
+			       "the data is not what it was when the job was "
+			       "interrupted; submit the job again");
+	if (phase >= trainer->spec->phases.n)
+		return err_set(
+		    err, ERR_FORMAT,
+		    "the checkpoint is of phase %zu, the job has %zu",
+		    phase + 1, trainer->spec->phases.n);
+	if (phase != trainer->phase)
+		rc = trainer_begin_phase(trainer, phase, err);
+	if (!rc)
+		rc = restore_weights(trainer, checkpoint, err);
 	if (rc)
 		return rc;
+	plan = state->plan_digest;
 	check_digest(trainer, checkpoint->state.plan_digest, plan);
 	*state = checkpoint->state;
 	state->fingerprint = fingerprint;
@@ -125,30 +149,22 @@ static enum err_code resume(struct trainer *trainer, struct err *err)
 		return ERR_NONE;
 	rc = checkpoint_load(trainer->options.job_dir, &checkpoint, err);
 	if (!rc && checkpoint)
-		rc = restore(trainer, checkpoint, err);
+		rc = trainer_restore(trainer, checkpoint, err);
 	checkpoint_destroy(checkpoint);
 	return rc;
 }
 
+/* What no phase changes. */
 static enum err_code describe(struct trainer *trainer, struct err *err)
 {
 	struct checkpoint_state *state = &trainer->state;
 	char hex[DIGEST_HEX_MAX];
-	int64_t n = trainer->spec->trainer.batch_size;
-	enum err_code rc;
 
-	if (n > trainer->n_train)
-		n = trainer->n_train;
-	rc = stepper_digest(trainer->stepper, n, hex, err);
-	if (rc)
-		return rc;
-	state->plan_digest = arena_strdup(trainer->arena, hex);
 	dataset_fingerprint(trainer->options.dataset, hex);
 	state->fingerprint = arena_strdup(trainer->arena, hex);
 	state->version = PREDICTD_VERSION;
 	state->spec_digest = trainer->options.spec_digest;
-	return state->plan_digest && state->fingerprint ? ERR_NONE
-							: no_memory(err);
+	return state->fingerprint ? ERR_NONE : no_memory(err);
 }
 
 /* A network with batch norm cannot learn from a last batch of one row. Then
@@ -177,8 +193,9 @@ static void count_steps(struct trainer *trainer)
 {
 	const struct trainer_spec *t = &trainer->spec->trainer;
 
-	trainer->steps_per_epoch =
-	    (trainer->n_epoch + t->batch_size - 1) / t->batch_size;
+	int64_t rows = t->batch_size * t->gradient_accumulation_steps;
+
+	trainer->steps_per_epoch = (trainer->n_epoch + rows - 1) / rows;
 	trainer->total_steps = trainer->steps_per_epoch * t->epochs;
 	if (t->max_steps && t->max_steps < trainer->total_steps)
 		trainer->total_steps = t->max_steps;
@@ -241,7 +258,11 @@ enum err_code trainer_create(const struct trainer_options *options,
 	if (!rc)
 		rc = make_lists(trainer, err);
 	if (!rc)
+		rc = trainer_phases_init(trainer, err);
+	if (!rc)
 		rc = describe(trainer, err);
+	if (!rc)
+		rc = trainer_begin_phase(trainer, 0, err);
 	if (!rc)
 		rc = resume(trainer, err);
 	if (!rc)
@@ -268,6 +289,8 @@ void trainer_destroy(struct trainer *trainer)
 	loader_destroy(trainer->loader);
 	stepper_destroy(trainer->stepper);
 	weights_snapshot_finish(&trainer->best);
+	weights_snapshot_finish(&trainer->average);
+	weights_snapshot_finish(&trainer->raw);
 	mem_free(trainer->order);
 	arena_destroy(trainer->arena);
 	mem_free(trainer);
@@ -276,46 +299,4 @@ void trainer_destroy(struct trainer *trainer)
 struct stepper *trainer_stepper(struct trainer *trainer)
 {
 	return trainer->stepper;
-}
-
-enum err_code trainer_time_step(struct trainer *trainer, int n,
-				double *ret_seconds, struct err *err)
-{
-	int64_t batch_size = trainer->spec->trainer.batch_size;
-	struct weights_snapshot before = { 0 };
-	struct checkpoint_state state = trainer->state;
-	struct batch *batch = NULL;
-	bool is_nan;
-	int64_t start = 0;
-	enum err_code rc;
-
-	rc = weights_snapshot_init(&before, &trainer->model, trainer->arena,
-				   err);
-	if (!rc)
-		rc = loader_start(
-		    trainer->loader,
-		    dataset_rows(trainer->options.dataset, PART_TRAIN),
-		    trainer->n_train, 0, batch_size, err);
-	if (!rc)
-		rc = loader_take(trainer->loader, &batch, err);
-	for (int i = 0; i <= n && !rc; i++) {
-		if (i == 1) /* the first one plans and warms up */
-			start = clock_monotonic_ns();
-		rc = trainer_train_on(trainer, batch, &is_nan, err);
-	}
-	if (!rc)
-		*ret_seconds =
-		    (double)(clock_monotonic_ns() - start) * 1e-9 / n;
-	if (batch)
-		loader_give_back(trainer->loader, batch);
-	if (!rc)
-		rc = weights_restore(&before.list, &trainer->model, err);
-	for (size_t i = 0; i < trainer->moments.n; i++) {
-		struct tensor_view *view = &trainer->moments.entry[i].view;
-
-		memset(view->data, 0, tensor_bytes(view->dtype, &view->shape));
-	}
-	trainer->state = state;
-	weights_snapshot_finish(&before);
-	return rc;
 }

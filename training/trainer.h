@@ -15,6 +15,7 @@
 #include "data/dataset.h"
 #include "training/checkpoint.h"
 #include "training/job_spec.h"
+#include "training/lr_finder.h"
 #include "training/metric.h"
 #include "training/stepper.h"
 
@@ -58,6 +59,8 @@ struct trainer_events {
 	void (*step)(void *ctx, const struct trainer_progress *progress);
 	void (*eval)(void *ctx, const struct trainer_eval *eval);
 	void (*checkpoint)(void *ctx, int64_t step, const char *name);
+	/** A phase whose rate is auto has found one. */
+	void (*lr_find)(void *ctx, const struct lr_curve *curve, double rate);
 	void (*warning)(void *ctx, const char *code, const char *message);
 	enum trainer_order (*poll)(void *ctx);
 };
@@ -91,6 +94,13 @@ MUST_USE enum err_code trainer_run(struct trainer *trainer,
  * undone; for a dry run. */
 MUST_USE enum err_code trainer_time_step(struct trainer *trainer, int n,
 					 double *ret_seconds, struct err *err);
+/** Steps under rising rates, from the weights as they are; parameters,
+ * statistics and optimizer have the same bits afterwards. An order to end
+ * breaks it off, which *ret_order tells. */
+MUST_USE enum err_code trainer_find_rate(struct trainer *trainer,
+					 struct lr_curve *ret_curve,
+					 enum trainer_order *ret_order,
+					 struct err *err);
 struct stepper *trainer_stepper(struct trainer *trainer);
 void trainer_destroy(struct trainer *trainer);
 

@@ -130,6 +130,13 @@ static void judge(struct trainer *trainer)
 	double value = monitored(trainer);
 
 	trainer->last.is_best = is_better(trainer, value);
+	s->judged_step = s->step;
+	if (schedule_observe(
+		&trainer->spec->phases.phase[trainer->phase].schedule, value,
+		trainer->spec->trainer.mode == MODE_MAX, &s->watch))
+		trainer_warn(trainer, "plateau",
+			     "the monitor stands still: the learning rate is "
+			     "cut");
 	if (!trainer->last.is_best) {
 		s->wait += trainer->is_monitored;
 		return;
@@ -144,20 +151,42 @@ static void judge(struct trainer *trainer)
 	weights_snapshot_take(&trainer->best, &trainer->model);
 }
 
-enum err_code trainer_evaluate(struct trainer *trainer,
+/* With the averages, where there are any. */
+static enum err_code measure_and_judge(struct trainer *trainer,
+				       enum trainer_order *ret_order,
+				       struct err *err)
+{
+	struct checkpoint_state *s = &trainer->state;
+	enum err_code rc;
+
+	trainer_show_average(trainer);
+	rc = measure(trainer, s->epoch + 1, s->step, &s->sum, ret_order, err);
+	if (!rc && !*ret_order)
+		judge(trainer);
+	trainer_show_weights(trainer);
+	return rc;
+}
+
+enum err_code trainer_evaluate(struct trainer *trainer, bool ends_epoch,
 			       enum trainer_order *ret_order, struct err *err)
 {
 	const struct trainer_events *events = trainer->options.events;
 	struct checkpoint_state *s = &trainer->state;
 	enum err_code rc;
 
-	rc = measure(trainer, s->epoch + 1, s->step, &s->sum, ret_order, err);
+	/* once, though an evaluation that was broken off is done again */
+	if (ends_epoch && s->averaged_step != s->step) {
+		trainer_average_epoch(trainer);
+		s->averaged_step = s->step;
+	}
+	rc = measure_and_judge(trainer, ret_order, err);
 	if (rc || *ret_order)
 		return rc;
-	judge(trainer);
-	s->epoch++;
-	s->batch_in_epoch = 0;
-	s->is_epoch_over = true;
+	if (ends_epoch) {
+		s->epoch++;
+		s->batch_in_epoch = 0;
+		s->is_epoch_over = true;
+	}
 	trainer->is_saved = false;
 	if (events && events->eval)
 		events->eval(events->ctx, &trainer->last);
@@ -175,7 +204,10 @@ enum err_code trainer_conclude(struct trainer *trainer,
 	    trainer->spec->early_stopping.restore_best) {
 		rc = weights_restore(&trainer->best.list, &trainer->model, err);
 		trainer->last = trainer->best_eval;
-	} else if (!trainer->last.name) {
+	} else {
+		trainer_show_average(trainer);
+	}
+	if (!trainer->last.name && !rc) {
 		/* resumed after the last evaluation */
 		rc = measure(trainer, s->epoch, s->step, &s->sum, ret_order,
 			     err);

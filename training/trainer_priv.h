@@ -19,6 +19,12 @@ struct trainer {
 	struct loader *loader;
 	struct safetensors model, moments; /* the live memory */
 	struct weights_snapshot best;
+	struct weights_snapshot average, raw; /* where weights are averaged */
+	struct layer_groups groups;
+	bool *frozen;	/* by variable, of the phase */
+	double *factor; /* by group, of the phase */
+	size_t phase;
+	int64_t phase_epoch; /* its first */
 	int64_t *order;
 	int64_t n_train, n_epoch; /* training rows; those of an epoch */
 	int64_t steps_per_epoch, total_steps;
@@ -36,6 +42,37 @@ struct trainer {
 
 void trainer_warn(struct trainer *trainer, const char *code,
 		  const char *message);
+/** Groups of layers, and room for the averages. */
+MUST_USE enum err_code trainer_phases_init(struct trainer *trainer,
+					   struct err *err);
+/** The optimizer, rates and frozen layers of a phase; the checkpoint's state
+ * says later where in it the run stands. */
+MUST_USE enum err_code trainer_begin_phase(struct trainer *trainer,
+					   size_t phase, struct err *err);
+/** What the kernels of this phase's steps are called together. */
+MUST_USE enum err_code trainer_describe(struct trainer *trainer,
+					struct err *err);
+/** The rate of a phase that is auto, once. An order breaks it off. */
+MUST_USE enum err_code trainer_choose_rate(struct trainer *trainer,
+					   enum trainer_order *ret_order,
+					   struct err *err);
+/** Rate and momentum of the next step. */
+void trainer_schedule(const struct trainer *trainer, double *ret_rate,
+		      double *ret_momentum);
+/** After a step (an epoch): the averages take the weights in. */
+void trainer_average_step(struct trainer *trainer);
+void trainer_average_epoch(struct trainer *trainer);
+/** The averages stand in for the weights, and the weights come back. */
+void trainer_show_average(struct trainer *trainer);
+void trainer_show_weights(struct trainer *trainer);
+/** Back to the last checkpoint, with a lower rate; false where the job has
+ * none, or has tried often enough. */
+MUST_USE enum err_code trainer_roll_back(struct trainer *trainer, bool *ret_did,
+					 struct err *err);
+MUST_USE enum err_code trainer_save(struct trainer *trainer, struct err *err);
+MUST_USE enum err_code trainer_restore(struct trainer *trainer,
+				       const struct checkpoint *checkpoint,
+				       struct err *err);
 /** One step, counted; nothing of it remains where it gave NaN. */
 MUST_USE enum err_code trainer_train_on(struct trainer *trainer,
 					const struct batch *batch,
@@ -44,8 +81,10 @@ MUST_USE enum err_code trainer_train_on(struct trainer *trainer,
 enum trainer_order trainer_poll(struct trainer *trainer);
 /* These are broken off by an order to end, which *ret_order tells: then
  * nothing counts. */
-/** The figures of an epoch; keeps the weights when they are the best. */
+/** The figures of the weights, or of their averages, and of the epoch so far;
+ * keeps them when they are the best. ends_epoch: counts the epoch, too. */
 MUST_USE enum err_code trainer_evaluate(struct trainer *trainer,
+					bool ends_epoch,
 					enum trainer_order *ret_order,
 					struct err *err);
 /** The weights that a finished run leaves: the best, and their figures on the

@@ -57,7 +57,7 @@ static void tell_step(struct trainer *trainer, bool is_due)
 }
 
 /* A full disk does not end a run: it is told, and tried again later. */
-static enum err_code save(struct trainer *trainer, struct err *err)
+enum err_code trainer_save(struct trainer *trainer, struct err *err)
 {
 	const struct trainer_events *events = trainer->options.events;
 	const struct checkpoint_spec *spec = &trainer->spec->checkpoint;
@@ -78,6 +78,8 @@ static enum err_code save(struct trainer *trainer, struct err *err)
 	if (trainer->has_best_weights &&
 	    (spec->keep_best || trainer->spec->early_stopping.restore_best))
 		what.part[2] = &trainer->best.list;
+	if (trainer->state.n_averaged)
+		what.part[3] = &trainer->average.list;
 	trainer->state.seconds =
 	    trainer->before_seconds + seconds_since(trainer->start_ns);
 	rc = checkpoint_save(trainer->options.job_dir, &what, scratch, &name,
@@ -111,24 +113,9 @@ static bool is_save_due(const struct trainer *trainer)
 
 /* --- one step --- */
 
-static void schedule_now(const struct trainer *trainer, double *ret_rate,
-			 double *ret_momentum)
-{
-	const struct schedule_time time = {
-		.step = (double)trainer->state.step,
-		.total_steps = (double)trainer->total_steps,
-		.epoch = (double)trainer->state.step /
-			 (double)trainer->steps_per_epoch,
-	};
-	struct schedule_value value =
-	    schedule_at(&trainer->spec->schedule, &time);
-
-	*ret_rate = value.rate;
-	*ret_momentum = value.momentum;
-}
-
-static void count_step(struct trainer *trainer, const struct batch *batch,
-		       const struct stepper_result *result)
+/* A batch, and a step where it is the last of one. */
+static void count_batch(struct trainer *trainer, const struct batch *batch,
+			const struct stepper_result *result, bool is_step)
 {
 	struct checkpoint_state *s = &trainer->state;
 
@@ -142,10 +129,26 @@ static void count_step(struct trainer *trainer, const struct batch *batch,
 	s->train_loss =
 	    SMOOTHING * s->train_loss + (1 - SMOOTHING) * result->loss;
 	s->train_weight = SMOOTHING * s->train_weight + (1 - SMOOTHING);
-	s->step++;
+	s->step += is_step;
+	s->batch++;
 	s->batch_in_epoch++;
 	s->samples += batch->n;
 	trainer->is_saved = false;
+}
+
+/* Of the rows of its step, which end with the epoch. */
+static void place_batch(const struct trainer *trainer,
+			const struct batch *batch,
+			struct stepper_update *update)
+{
+	const struct trainer_spec *t = &trainer->spec->trainer;
+	int64_t rows = t->batch_size * t->gradient_accumulation_steps;
+	int64_t first = batch->first / rows * rows;
+	int64_t end =
+	    first + rows < trainer->n_epoch ? first + rows : trainer->n_epoch;
+
+	update->share = (double)batch->n / (double)(end - first);
+	update->is_partial = batch->first + batch->n < end;
 }
 
 enum err_code trainer_train_on(struct trainer *trainer,
@@ -155,20 +158,27 @@ enum err_code trainer_train_on(struct trainer *trainer,
 	const struct stepper_batch rows = { .n = batch->n,
 					    .input = batch->input,
 					    .target = batch->target[0] };
+	const struct checkpoint_state *s = &trainer->state;
 	struct stepper_update update = {
-		.step = (uint64_t)trainer->state.step + 1,
+		.step = (uint64_t)(s->step - trainer->phase_epoch *
+						 trainer->steps_per_epoch) +
+			1,
+		.draw = (uint64_t)s->batch + 1,
 	};
 	struct stepper_result result;
 	enum err_code rc;
 
-	schedule_now(trainer, &update.rate, &update.momentum);
+	place_batch(trainer, batch, &update);
+	trainer_schedule(trainer, &update.rate, &update.momentum);
 	rc = stepper_step(trainer->stepper, &rows, &update, &result, err);
 	if (rc)
 		return rc;
 	*ret_is_nan = !isfinite(result.norm) || !isfinite(result.loss);
 	if (*ret_is_nan)
 		return ERR_NONE;
-	count_step(trainer, batch, &result);
+	count_batch(trainer, batch, &result, !update.is_partial);
+	if (!update.is_partial)
+		trainer_average_step(trainer);
 	trainer->progress.rate = update.rate;
 	trainer->progress.momentum = update.momentum;
 	trainer->progress.grad_norm = result.norm;
@@ -199,8 +209,9 @@ static bool is_patience_over(const struct trainer *trainer)
 	    &trainer->spec->early_stopping;
 	const struct checkpoint_state *s = &trainer->state;
 
-	return s->is_epoch_over && early->patience >= 0 && s->wait > 0 &&
-	       s->wait >= early->patience && s->epoch >= early->min_epochs;
+	return s->judged_step == s->step && early->patience >= 0 &&
+	       s->wait > 0 && s->wait >= early->patience &&
+	       s->epoch >= early->min_epochs;
 }
 
 /* Whether the run is over where it stands, and why. */
@@ -234,7 +245,7 @@ static bool obey(struct trainer *trainer, enum trainer_order order,
 	if (order)
 		*ret_reason = reason[order];
 	if (is_wanted && order != ORDER_CANCEL && !trainer->is_saved)
-		*ret_rc = save(trainer, err);
+		*ret_rc = trainer_save(trainer, err);
 	trainer->wants_checkpoint = false;
 	return order != ORDER_NONE;
 }
@@ -244,34 +255,88 @@ static enum err_code end_in_nan(struct trainer *trainer, struct err *err)
 {
 	if (trainer->is_saved || !weights_are_finite(&trainer->model))
 		return ERR_NONE;
-	return save(trainer, err);
+	return trainer_save(trainer, err);
 }
 
-/* What follows a step: true when the run ends here. */
-static bool follow_step(struct trainer *trainer, bool is_nan,
-			enum stop_reason *ret_reason, enum err_code *ret_rc,
-			struct err *err)
+/* How a stretch of steps ends. */
+enum leg { LEG_EPOCH, LEG_OVER, LEG_AGAIN };
+
+static enum leg end_or_roll_back(struct trainer *trainer,
+				 enum stop_reason *ret_reason,
+				 enum err_code *ret_rc, struct err *err)
 {
-	bool is_over = false;
+	bool did;
 
-	if (is_nan) {
-		*ret_reason = STOP_NAN;
-		*ret_rc = end_in_nan(trainer, err);
-		return true;
-	}
-	tell_step(trainer, false);
-	is_over = is_end(trainer, ret_reason);
-	*ret_rc = is_save_due(trainer) ? save(trainer, err) : ERR_NONE;
-	return is_over;
+	*ret_rc = trainer_roll_back(trainer, &did, err);
+	if (*ret_rc || did)
+		return LEG_AGAIN;
+	*ret_reason = STOP_NAN;
+	*ret_rc = end_in_nan(trainer, err);
+	return LEG_OVER;
 }
 
-/* The rest of an epoch; *ret_over when the run ends within it. */
-static enum err_code train_epoch(struct trainer *trainer, bool *ret_over,
-				 enum stop_reason *ret_reason, struct err *err)
+static bool is_in_step(const struct trainer *trainer)
+{
+	return trainer->state.batch_in_epoch %
+		   trainer->spec->trainer.gradient_accumulation_steps !=
+	       0;
+}
+
+/* Between two steps of an epoch; its end has an evaluation anyway. */
+static bool is_eval_due(const struct trainer *trainer)
+{
+	const struct trainer_spec *t = &trainer->spec->trainer;
+	const struct checkpoint_state *s = &trainer->state;
+
+	return t->evaluate_every_n_steps && s->batch_in_epoch > 0 &&
+	       !is_in_step(trainer) && s->judged_step != s->step &&
+	       s->step % t->evaluate_every_n_steps == 0 &&
+	       s->batch_in_epoch * t->batch_size < trainer->n_epoch;
+}
+
+/* An evaluation within an epoch; the loader must begin anew then. */
+static enum leg evaluate_within(struct trainer *trainer,
+				enum stop_reason *ret_reason,
+				enum err_code *ret_rc, struct err *err)
+{
+	enum trainer_order order;
+
+	*ret_rc = trainer_evaluate(trainer, false, &order, err);
+	if (*ret_rc)
+		return LEG_OVER;
+	if (order)
+		return obey(trainer, order, ret_reason, ret_rc, err)
+			   ? LEG_OVER
+			   : LEG_AGAIN;
+	return is_end(trainer, ret_reason) ? LEG_OVER : LEG_AGAIN;
+}
+
+/* What follows a batch. */
+static enum leg follow_batch(struct trainer *trainer, bool is_nan,
+			     enum stop_reason *ret_reason,
+			     enum err_code *ret_rc, struct err *err)
+{
+	enum leg leg = LEG_EPOCH;
+
+	*ret_rc = ERR_NONE;
+	if (is_nan)
+		return end_or_roll_back(trainer, ret_reason, ret_rc, err);
+	if (is_in_step(trainer))
+		return LEG_EPOCH;
+	tell_step(trainer, false);
+	if (is_end(trainer, ret_reason))
+		leg = LEG_OVER;
+	else if (is_eval_due(trainer))
+		leg = evaluate_within(trainer, ret_reason, ret_rc, err);
+	if (!*ret_rc && is_save_due(trainer))
+		*ret_rc = trainer_save(trainer, err);
+	return leg;
+}
+
+static enum err_code start_leg(struct trainer *trainer, struct err *err)
 {
 	int64_t batch_size = trainer->spec->trainer.batch_size;
 	struct checkpoint_state *s = &trainer->state;
-	enum err_code rc;
 
 	/* speed and ETA are those of steps, not of what came before them */
 	trainer->event_ns = clock_monotonic_ns();
@@ -279,26 +344,80 @@ static enum err_code train_epoch(struct trainer *trainer, bool *ret_over,
 	batch_shuffle(dataset_rows(trainer->options.dataset, PART_TRAIN),
 		      trainer->n_train, (uint64_t)trainer->spec->trainer.seed,
 		      (uint32_t)s->epoch, trainer->order);
-	rc = loader_start(trainer->loader, trainer->order, trainer->n_epoch,
-			  s->batch_in_epoch * batch_size, batch_size, err);
-	*ret_over = false;
-	while (!rc && !*ret_over) {
-		struct batch *batch;
-		bool is_nan = false;
+	return loader_start(trainer->loader, trainer->order, trainer->n_epoch,
+			    s->batch_in_epoch * batch_size, batch_size, err);
+}
 
-		*ret_over =
-		    obey(trainer, trainer_poll(trainer), ret_reason, &rc, err);
-		if (rc || *ret_over)
-			break;
-		rc = loader_take(trainer->loader, &batch, err);
-		if (rc || !batch)
-			break;
-		rc = trainer_train_on(trainer, batch, &is_nan, err);
-		loader_give_back(trainer->loader, batch);
-		if (!rc)
-			*ret_over =
-			    follow_step(trainer, is_nan, ret_reason, &rc, err);
+/* One batch of a leg. */
+static enum leg advance(struct trainer *trainer, enum stop_reason *ret_reason,
+			bool *ret_is_last, enum err_code *ret_rc,
+			struct err *err)
+{
+	struct batch *batch;
+	bool is_nan = false;
+
+	if (obey(trainer, trainer_poll(trainer), ret_reason, ret_rc, err))
+		return LEG_OVER;
+	if (!*ret_rc)
+		*ret_rc = loader_take(trainer->loader, &batch, err);
+	if (*ret_rc)
+		return LEG_OVER;
+	*ret_is_last = !batch;
+	if (!batch)
+		return LEG_EPOCH;
+	*ret_rc = trainer_train_on(trainer, batch, &is_nan, err);
+	loader_give_back(trainer->loader, batch);
+	if (*ret_rc)
+		return LEG_OVER;
+	return follow_batch(trainer, is_nan, ret_reason, ret_rc, err);
+}
+
+/* The rest of an epoch, or of it what comes before an evaluation or after a
+ * rollback. */
+static enum leg train_leg(struct trainer *trainer, enum stop_reason *ret_reason,
+			  enum err_code *ret_rc, struct err *err)
+{
+	enum leg leg = LEG_EPOCH;
+	bool is_last = false;
+
+	*ret_rc = ERR_NONE;
+	/* a run that died before an evaluation within the epoch */
+	if (is_eval_due(trainer)) {
+		leg = evaluate_within(trainer, ret_reason, ret_rc, err);
+		if (*ret_rc || leg == LEG_OVER)
+			return leg;
 	}
+	*ret_rc = start_leg(trainer, err);
+	leg = LEG_EPOCH;
+	while (!*ret_rc && leg == LEG_EPOCH && !is_last)
+		leg = advance(trainer, ret_reason, &is_last, ret_rc, err);
+	return leg;
+}
+
+static enum err_code train_epoch(struct trainer *trainer, bool *ret_over,
+				 enum stop_reason *ret_reason, struct err *err)
+{
+	enum trainer_order order = ORDER_NONE;
+	enum leg leg = LEG_AGAIN;
+	int64_t first;
+	size_t phase =
+	    phases_at(&trainer->spec->phases, trainer->state.epoch, &first);
+	enum err_code rc = ERR_NONE;
+
+	*ret_over = false;
+	if (phase != trainer->phase) {
+		rc = trainer_begin_phase(trainer, phase, err);
+		trainer->is_saved = false;
+	}
+	if (!rc)
+		rc = trainer_choose_rate(trainer, &order, err);
+	if (!rc && order) {
+		*ret_over = obey(trainer, order, ret_reason, &rc, err);
+		return rc;
+	}
+	while (!rc && leg == LEG_AGAIN)
+		leg = train_leg(trainer, ret_reason, &rc, err);
+	*ret_over = leg == LEG_OVER;
 	return rc;
 }
 
@@ -313,7 +432,7 @@ static enum err_code end_epoch(struct trainer *trainer, bool *ret_over,
 	enum err_code rc;
 
 	tell_step(trainer, true);
-	rc = trainer_evaluate(trainer, &order, err);
+	rc = trainer_evaluate(trainer, true, &order, err);
 	if (rc)
 		return rc;
 	if (order) {
@@ -323,7 +442,7 @@ static enum err_code end_epoch(struct trainer *trainer, bool *ret_over,
 	if (!*ret_over)
 		*ret_over = is_end(trainer, ret_reason);
 	if (spec->every_n_epochs && s->epoch % spec->every_n_epochs == 0)
-		rc = save(trainer, err);
+		rc = trainer_save(trainer, err);
 	return rc;
 }
 
@@ -343,6 +462,12 @@ static enum err_code run_epochs(struct trainer *trainer,
 	enum err_code rc;
 
 	*ret_reason = STOP_COMPLETED;
+	/* where a rollback could lead to */
+	if (trainer->spec->on_nan.action == NAN_ROLLBACK && s->batch == 0) {
+		rc = trainer_save(trainer, err);
+		if (rc)
+			return rc;
+	}
 	rc = trainer_recall_best(trainer, &order, err);
 	if (rc || obey(trainer, order, ret_reason, &rc, err))
 		return rc;

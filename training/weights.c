@@ -37,19 +37,24 @@ enum err_code weights_moments(const struct train_memory *memory,
 			      struct arena *arena, struct safetensors *ret,
 			      struct err *err)
 {
-	struct safetensors list = { .n = memory->n_moments };
+	struct safetensors list = { .n = memory->n_moments +
+					 (memory->sum != NULL) };
 
 	list.entry = arena_array(arena, list.n + 1, sizeof(*list.entry));
 	if (!list.entry)
 		return no_memory(err);
-	for (unsigned i = 0; i < memory->n_moments; i++) {
+	for (unsigned i = 0; i < list.n; i++) {
 		struct tensor_view *view = &list.entry[i].view;
+		bool is_sum = i == memory->n_moments;
 
-		list.entry[i].name = arena_printf(arena, "moment.%u", i);
+		list.entry[i].name =
+		    is_sum ? "sum" : arena_printf(arena, "moment.%u", i);
 		if (!list.entry[i].name)
 			return no_memory(err);
-		*view = (struct tensor_view){ .data = memory->moment[i],
-					      .dtype = DTYPE_F32 };
+		*view = (struct tensor_view){
+			.data = is_sum ? memory->sum : memory->moment[i],
+			.dtype = DTYPE_F32,
+		};
 		view->shape =
 		    (struct shape){ .rank = 1, .dim = { (int64_t)memory->n } };
 	}
@@ -134,6 +139,37 @@ void weights_snapshot_take(struct weights_snapshot *snapshot,
 
 		memcpy(snapshot->list.entry[i].view.data, view->data,
 		       tensor_bytes(view->dtype, &view->shape));
+	}
+}
+
+void weights_snapshot_give(const struct weights_snapshot *snapshot,
+			   const struct safetensors *to)
+{
+	for (size_t i = 0; i < to->n; i++) {
+		const struct tensor_view *view = &to->entry[i].view;
+
+		memcpy(view->data, snapshot->list.entry[i].view.data,
+		       tensor_bytes(view->dtype, &view->shape));
+	}
+}
+
+void weights_snapshot_mix(struct weights_snapshot *snapshot,
+			  const struct safetensors *of, double share)
+{
+	for (size_t i = 0; i < of->n; i++) {
+		const struct tensor_view *view = &of->entry[i].view;
+		int64_t n = shape_count(&view->shape);
+		const float *new = view->data;
+		float *old = snapshot->list.entry[i].view.data;
+		const float part = (float)share;
+
+		if (view->dtype != DTYPE_F32 || share >= 1) {
+			memcpy(old, new,
+			       tensor_bytes(view->dtype, &view->shape));
+			continue;
+		}
+		for (int64_t j = 0; j < n; j++)
+			old[j] += part * (new[j] - old[j]);
 	}
 }
 

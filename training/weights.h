@@ -18,7 +18,7 @@
 MUST_USE enum err_code weights_list(const struct graph *graph,
 				    struct arena *arena,
 				    struct safetensors *ret, struct err *err);
-/** The moments' arenas: "moment.0" ... */
+/** The moments' arenas: "moment.0" ..., and the "sum" of gradients. */
 MUST_USE enum err_code weights_moments(const struct train_memory *memory,
 				       struct arena *arena,
 				       struct safetensors *ret,
@@ -44,6 +44,12 @@ MUST_USE enum err_code weights_snapshot_init(struct weights_snapshot *snapshot,
 					     struct err *err);
 void weights_snapshot_take(struct weights_snapshot *snapshot,
 			   const struct safetensors *of);
+/** Back into the list that it was taken of. */
+void weights_snapshot_give(const struct weights_snapshot *snapshot,
+			   const struct safetensors *to);
+/** old += share (new - old), of floats; others are copied. share 1: a copy. */
+void weights_snapshot_mix(struct weights_snapshot *snapshot,
+			  const struct safetensors *of, double share);
 void weights_snapshot_finish(struct weights_snapshot *snapshot);
 
 #endif

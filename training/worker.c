@@ -96,6 +96,16 @@ static void send_checkpoint(void *ctx, int64_t step, const char *name)
 	worker_link_end(worker->link);
 }
 
+static void send_lr_find(void *ctx, const struct lr_curve *curve, double rate)
+{
+	struct worker *worker = ctx;
+	struct json_writer *w = worker_link_begin(worker->link, "lr_find");
+
+	json_write_double(w, "learning_rate", rate);
+	lr_curve_write(curve, w);
+	worker_link_end(worker->link);
+}
+
 static void send_warning(void *ctx, const char *code, const char *message)
 {
 	struct worker *worker = ctx;
@@ -281,19 +291,10 @@ static enum err_code build_network(struct worker *worker, struct err *err)
 		.n_out = 1,
 		.seed = (uint64_t)worker->spec.trainer.seed,
 	};
-	enum dtype dtype;
-	struct shape row;
+	enum err_code rc = network_ports(p, in, STEPPER_MAX_PORTS, &out, err);
 
-	if (request.n_in > STEPPER_MAX_PORTS)
-		return err_set(err, ERR_UNSUPPORTED,
-			       "input_features: at most %d, got %u",
-			       (int)STEPPER_MAX_PORTS, request.n_in);
-	for (unsigned i = 0; i < request.n_in; i++) {
-		in[i].name = pipeline_input_name(p, i);
-		pipeline_input_row(p, i, &in[i].dtype, &in[i].row);
-	}
-	out.name = pipeline_output_name(p, 0);
-	pipeline_target_row(p, 0, &dtype, &row, &out.width);
+	if (rc)
+		return rc;
 	return network_build(&request, &worker->network, err);
 }
 
@@ -307,7 +308,7 @@ static enum err_code make_trainer(struct worker *worker,
 		.dataset = worker->dataset,
 		.pipeline = worker->pipeline,
 		.graph = worker->network.graph,
-		.job_dir = o->dry_run ? NULL : o->job_dir,
+		.job_dir = o->task ? NULL : o->job_dir,
 		.spec_digest = worker->spec_digest,
 		.events = events,
 	};
@@ -592,6 +593,27 @@ static enum err_code dry_run(struct worker *worker, struct err *err)
 	return ERR_NONE;
 }
 
+static enum err_code lr_find(struct worker *worker, struct err *err)
+{
+	struct json_writer *w;
+	enum trainer_order order;
+	struct lr_curve curve;
+	enum err_code rc;
+
+	rc = trainer_find_rate(worker->trainer, &curve, &order, err);
+	if (!rc && order)
+		rc = err_set(err, ERR_CANCELLED, "it was broken off");
+	if (rc)
+		return rc;
+	w = worker_link_begin(worker->link, "done");
+	json_write_string(w, "state", "lr_find");
+	json_write_object(w, "result");
+	lr_curve_write(&curve, w);
+	json_write_object_end(w);
+	worker_link_end(worker->link);
+	return ERR_NONE;
+}
+
 /* --- the whole --- */
 
 static enum err_code work(struct worker *worker, struct err *err)
@@ -601,6 +623,7 @@ static enum err_code work(struct worker *worker, struct err *err)
 		.step = send_step,
 		.eval = send_eval,
 		.checkpoint = send_checkpoint,
+		.lr_find = send_lr_find,
 		.warning = send_warning,
 		.poll = ask_order,
 	};
@@ -609,8 +632,10 @@ static enum err_code work(struct worker *worker, struct err *err)
 	rc = prepare(worker, &events, err);
 	if (rc)
 		return rc;
-	if (worker->options->dry_run)
+	if (worker->options->task == WORKER_DRY_RUN)
 		return dry_run(worker, err);
+	if (worker->options->task == WORKER_LR_FIND)
+		return lr_find(worker, err);
 	worker_link_state(worker->link, job_state_name(JOB_RUNNING));
 	rc = trainer_run(worker->trainer, &worker->result, err);
 	if (rc)

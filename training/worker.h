@@ -13,6 +13,8 @@
  * second, and at each epoch's end
  *   {"type":"eval","epoch":1,"step":938,
  *     "metrics":{"train_loss":..,"valid_loss":..,"valid_accuracy":..}}
+ *   {"type":"lr_find","learning_rate":..,"rate":[..],"loss":[..],
+ *     "suggestions":{..}}
  *   {"type":"checkpoint","step":..,"path":"ckpt-000000938"}
  *   {"type":"warning","code":"no_space|diverging|...","message":".."}
  *   {"type":"published","model":"fashion","version":3,"set_default":true}
@@ -37,6 +39,10 @@
 
 #include <stddef.h>
 
+/** The two rehearsals answer with one "done" line and keep nothing: layers,
+ * shapes, memory and time; the curve and suggestions of the rate finder. */
+enum worker_task { WORKER_TRAINS, WORKER_DRY_RUN, WORKER_LR_FIND };
+
 struct worker_options {
 	const char *job_dir;
 	const char *const *data_roots; /**< where data may be read */
@@ -44,9 +50,7 @@ struct worker_options {
 	const char *model_repository; /**< published into; NULL: nowhere */
 	unsigned threads;	      /**< 0: all of this process */
 	int in_fd, out_fd;	      /**< 0 and 1 but in tests */
-	/** Answer layers, shapes, memory and time as one "done" line, and end.
-	 */
-	int dry_run;
+	enum worker_task task;
 };
 
 /** The exit status of the process. */

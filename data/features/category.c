@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /** @file
- * Category: one of a list of labels, encoded as its index (int64).
+ * Category: one of a list of labels, encoded as its index (int64). An input
+ * counts from 1: its index 0 stands for what is missing, or was not among the
+ * labels when they were fitted.
  *
  * Declared labels stand in their order. Without them, declared `num_classes`
  * means the labels "0" to "n-1"; without either, the labels of the training
@@ -112,7 +114,12 @@ static void category_row(const struct feature *feature, enum dtype *ret_dtype,
 
 	*ret_dtype = DTYPE_I64;
 	*ret_row = (struct shape){ .rank = 0 };
-	*ret_width = category->num_classes;
+	*ret_width = category->num_classes + !feature->is_output;
+}
+
+static int64_t category_embedding_size(const struct feature *feature)
+{
+	return ((const struct category *)feature->state)->embedding_size;
 }
 
 /* The label that a raw value spells; ERR_INVALID when it cannot be one. */
@@ -188,7 +195,8 @@ static enum err_code category_fit_value(struct feature *feature,
 	char label[LABEL_MAX];
 	enum err_code rc;
 
-	if (category->labels.n)
+	if (category->labels.n ||
+	    (value->kind == RAW_MISSING && !feature->is_output))
 		return ERR_NONE;
 	rc = spell(feature, value, label, err);
 	if (rc)
@@ -231,6 +239,22 @@ static enum err_code category_fit_end(struct feature *feature, struct err *err)
 	return ERR_NONE;
 }
 
+/* -1: none of them. */
+static int64_t index_of(const struct category *category, const char *label,
+			bool is_number)
+{
+	int64_t index;
+
+	for (size_t i = 0; i < category->labels.n; i++) {
+		if (str_equal(category->labels.v[i], label))
+			return (int64_t)i;
+	}
+	if (is_number && str_parse_int64(label, &index) && index >= 0 &&
+	    index < category->num_classes)
+		return index;
+	return -1;
+}
+
 static enum err_code category_encode(const struct feature *feature,
 				     const struct raw_value *value, void *out,
 				     struct err *err)
@@ -240,17 +264,18 @@ static enum err_code category_encode(const struct feature *feature,
 	int64_t index;
 	enum err_code rc;
 
+	*(int64_t *)out = 0;
+	if (value->kind == RAW_MISSING && !feature->is_output)
+		return ERR_NONE;
 	rc = spell(feature, value, label, err);
 	if (rc)
 		return rc;
-	for (size_t i = 0; i < category->labels.n; i++) {
-		if (str_equal(category->labels.v[i], label)) {
-			*(int64_t *)out = (int64_t)i;
-			return ERR_NONE;
-		}
+	index = index_of(category, label, value->kind != RAW_TEXT);
+	if (!feature->is_output) {
+		*(int64_t *)out = index + 1;
+		return ERR_NONE;
 	}
-	if (value->kind != RAW_TEXT && str_parse_int64(label, &index) &&
-	    index >= 0 && index < category->num_classes) {
+	if (index >= 0) {
 		*(int64_t *)out = index;
 		return ERR_NONE;
 	}
@@ -298,6 +323,7 @@ const struct feature_kind feature_category = {
 	.size = sizeof(struct category),
 	.create = category_create,
 	.row = category_row,
+	.embedding_size = category_embedding_size,
 	.fit_begin = category_fit_begin,
 	.fit_value = category_fit_value,
 	.fit_end = category_fit_end,

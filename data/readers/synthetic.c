@@ -185,9 +185,10 @@ static enum err_code synthetic_value(const void *state, int64_t row,
 	pipeline_input_row(all->pipeline, column, &dtype, &shape);
 	if (dtype == DTYPE_I64) {
 		uint64_t noise = rng_below(stream_of(all, column, row), 1, 2);
-		int64_t width = pipeline_input_width(all->pipeline, column);
+		/* one index stands for what is no label */
+		int64_t n = pipeline_input_width(all->pipeline, column) - 1;
 
-		ret->number = (double)((k + (int64_t)noise) % width);
+		ret->number = (double)((k + (int64_t)noise) % (n > 0 ? n : 1));
 	}
 	return ERR_NONE;
 }

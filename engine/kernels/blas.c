@@ -3,8 +3,10 @@
 
 #include <cblas.h>
 #include <math.h>
+#include <string.h>
 
 #include "base/rng.h"
+#include "engine/kernels/loops.h"
 
 enum err_code blas_init(struct err *err)
 {
@@ -17,6 +19,22 @@ enum err_code blas_init(struct err *err)
 			       openblas_get_config());
 	openblas_set_num_threads(1);
 	return ERR_NONE;
+}
+
+/* What OpenBLAS takes for CPUs that it does not know. Neither of the two has
+ * AVX2. */
+static bool is_fallback(const char *core)
+{
+	return !strcmp(core, "Prescott") || !strcmp(core, "Barcelona");
+}
+
+const char *blas_better_core(void)
+{
+	const unsigned level = loop_levels();
+
+	if (level < 2 || !is_fallback(openblas_get_corename()))
+		return NULL;
+	return level < 3 ? "Haswell" : "SkylakeX";
 }
 
 static CBLAS_TRANSPOSE trans(bool is_transposed)

@@ -27,6 +27,9 @@ struct blas_product {
 
 /** Once, at start, by one thread. ERR_INTERNAL: a build that is not safe. */
 MUST_USE enum err_code blas_init(struct err *err);
+/** The core that OPENBLAS_CORETYPE should name, where OpenBLAS took kernels of
+ * one that cannot be this CPU; NULL: it chose well. */
+const char *blas_better_core(void);
 /** Compares about 200 small products with plain loops; ERR_INTERNAL names the
  * first that differs. */
 MUST_USE enum err_code blas_self_test(struct err *err);

@@ -22,7 +22,8 @@ struct conv_run {
 	const float *x; /**< what the first tap of the first pixel reads */
 	int64_t block_step, row_step, tap_step, pixel_step;
 	int64_t n_blocks, n_rows,
-	    n_taps; /**< rows: taps but of the last axis */
+	    n_taps;	/**< rows: taps but of the last axis */
+	int64_t n_last; /**< lanes of the last block that hold channels */
 	int64_t w_block_step, w_row_step;
 	const float *w;
 	const float *bias; /**< of both blocks out */

@@ -8,7 +8,14 @@
 #include <stddef.h>
 #include <string.h>
 
-enum { LANES = BLOCKED_LANES, TILE = BLOCKED_TILE };
+/* Pixels of a tile with two blocks out, and with one; of either where each has
+ * an address of its own. */
+enum {
+	LANES = BLOCKED_LANES,
+	TILE = BLOCKED_TILE,
+	MOST = BLOCKED_MOST,
+	FAR = TILE < 12 ? TILE : 12
+};
 
 typedef float vec __attribute__((vector_size(LANES * sizeof(float))));
 typedef int32_t mask __attribute__((vector_size(LANES * sizeof(float))));
@@ -56,25 +63,32 @@ finish(const struct conv_run *run, int64_t at, vec sum)
 	store(run->y + at, sum);
 }
 
-/* One tap: LANES channels in for n pixels. */
-static inline __attribute__((always_inline)) void
-tap(const float *x, const float *w, int64_t step, vec sum[TILE][2], const int n,
-    const int blocks)
-{
-	const float *at[TILE];
+/* What one tap reads for pixels that lie `step` floats apart. */
+struct source {
+	const float *x, *w;
+	int64_t n_lanes, step;
+};
 
-	/* a register each, so that one index serves all */
+/* One tap: n_lanes channels in for n pixels. */
+static inline __attribute__((always_inline)) void
+tap(const struct source s, vec sum[MOST][2], const int n, const int blocks)
+{
+	const float *at[MOST];
+
+	/* a register each, so that one index serves all; neighbours have one
+	 * register */
 #pragma GCC unroll 16
 	for (int p = 0; p < n; p++)
-		at[p] = x + p * step;
+		at[p] = s.step == LANES ? s.x : s.x + p * s.step;
 #pragma GCC unroll 1
-	for (int64_t c = 0; c < LANES; c++) {
-		const vec w0 = load(w + 2 * c * LANES);
-		const vec w1 = load(w + (2 * c + 1) * LANES);
+	for (int64_t c = 0; c < s.n_lanes; c++) {
+		const vec w0 = load(s.w + 2 * c * LANES);
+		const vec w1 = load(s.w + (2 * c + 1) * LANES);
 
 #pragma GCC unroll 16
 		for (int p = 0; p < n; p++) {
-			const vec v = all(at[p][c]);
+			const int64_t near = s.step == LANES ? p * LANES : 0;
+			const vec v = all(at[p][c + near]);
 
 			sum[p][0] += v * w0;
 			if (blocks == 2)
@@ -83,14 +97,15 @@ tap(const float *x, const float *w, int64_t step, vec sum[TILE][2], const int n,
 	}
 }
 
-/* n pixels from number `first` on; n and blocks are constants wherever this
- * is inlined. */
+/* `size` pixels, MOST at most, from number `first` on, `step` floats apart;
+ * size and blocks are constants wherever this is inlined. */
 static inline __attribute__((always_inline)) void
-tile(const struct conv_run *run, int64_t first, const int n, const int blocks)
+tile(const struct conv_run *run, int64_t first, int64_t step, const int size,
+     const int blocks)
 {
-	const int64_t step = run->pixel_step;
+	const int n = size < MOST ? size : MOST;
 	const float *x = run->x + first * step;
-	vec sum[TILE][2];
+	vec sum[MOST][2];
 
 #pragma GCC unroll 16
 	for (int p = 0; p < n; p++)
@@ -98,15 +113,22 @@ tile(const struct conv_run *run, int64_t first, const int n, const int blocks)
 			sum[p][k] = load(run->bias + (int64_t)k * LANES);
 	for (int64_t b = 0; b < run->n_blocks; b++)
 		for (int64_t r = 0; r < run->n_rows; r++) {
+			const bool is_last = b + 1 == run->n_blocks;
 			const float *at =
 			    x + b * run->block_step + r * run->row_step;
 			const float *w = run->w + b * run->w_block_step +
 					 r * run->w_row_step;
 
 			for (int64_t t = 0; t < run->n_taps; t++) {
-				tap(at, w, step, sum, n, blocks);
-				at += run->tap_step;
-				w += (int64_t)2 * LANES * LANES;
+				const struct source tap_source = {
+					.x = at + t * run->tap_step,
+					.w = w + t * 2 * LANES * LANES,
+					.n_lanes =
+					    is_last ? run->n_last : LANES,
+					.step = step,
+				};
+
+				tap(tap_source, sum, n, blocks);
 			}
 		}
 #pragma GCC unroll 16
@@ -116,43 +138,71 @@ tile(const struct conv_run *run, int64_t first, const int n, const int blocks)
 			       sum[p][k]);
 }
 
-/* What is left of a row of tiles. */
-static void rest(const struct conv_run *run, int64_t first, int blocks)
+#define SIZES(X) \
+	X(2) X(3) X(4) X(5) X(6) X(7) X(8) X(9) X(10) X(11) X(12) X(13) X(14)
+
+/* A tile of `size` pixels that lie beside one another. */
+static inline __attribute__((always_inline)) void
+near(const struct conv_run *run, int64_t first, int64_t size, const int blocks)
 {
-	int64_t n = run->n_pixels - first;
-
-	while (n > 0) {
-		const int take = n >= 4 ? 4 : n >= 2 ? 2 : 1;
-
-		if (take == 4 && blocks == 2)
-			tile(run, first, 4, 2);
-		else if (take == 4)
-			tile(run, first, 4, 1);
-		else if (take == 2 && blocks == 2)
-			tile(run, first, 2, 2);
-		else if (take == 2)
-			tile(run, first, 2, 1);
-		else if (blocks == 2)
-			tile(run, first, 1, 2);
-		else
-			tile(run, first, 1, 1);
-		first += take;
-		n -= take;
+	switch (size) {
+#define SIZE(n)                                     \
+	case n:                                     \
+		tile(run, first, LANES, n, blocks); \
+		break;
+		SIZES(SIZE)
+#undef SIZE
+	default:
+		tile(run, first, LANES, 1, blocks);
 	}
+}
+
+/* A row in tiles of about one size, so that none has few sums: those would
+ * wait for one another. */
+static inline __attribute__((always_inline)) void
+near_row(const struct conv_run *run, const int blocks)
+{
+	const int64_t most = blocks == 2 ? TILE : MOST;
+	int64_t n_tiles = (run->n_pixels + most - 1) / most, first = 0;
+
+	for (; n_tiles > 0; n_tiles--) {
+		const int64_t left = run->n_pixels - first;
+		const int64_t size = (left + n_tiles - 1) / n_tiles;
+
+		near(run, first, size, blocks);
+		first += size;
+	}
+}
+
+/* Pixels that lie further apart. */
+static inline __attribute__((always_inline)) void
+far_row(const struct conv_run *run, const int blocks)
+{
+	const int64_t step = run->pixel_step, n = run->n_pixels;
+	int64_t at = 0;
+
+	for (; at + FAR <= n; at += FAR)
+		tile(run, at, step, FAR, blocks);
+	for (; at + 4 <= n; at += 4)
+		tile(run, at, step, 4, blocks);
+	for (; at + 2 <= n; at += 2)
+		tile(run, at, step, 2, blocks);
+	if (at < n)
+		tile(run, at, step, 1, blocks);
 }
 
 static void dense(const struct conv_run *run)
 {
-	const int blocks = run->out_step ? 2 : 1;
-	int64_t first = 0;
+	const bool is_near = run->pixel_step == LANES;
 
-	if (blocks == 2)
-		for (; first + TILE <= run->n_pixels; first += TILE)
-			tile(run, first, TILE, 2);
+	if (run->out_step && is_near)
+		near_row(run, 2);
+	else if (run->out_step)
+		far_row(run, 2);
+	else if (is_near)
+		near_row(run, 1);
 	else
-		for (; first + TILE <= run->n_pixels; first += TILE)
-			tile(run, first, TILE, 1);
-	rest(run, first, blocks);
+		far_row(run, 1);
 }
 
 static void deep(const struct conv_run *run)

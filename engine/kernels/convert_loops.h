@@ -29,6 +29,13 @@ struct byte_grid {
 	int32_t zero, low, high;
 };
 
+/** Sums of products by bytes, and what makes floats of them. */
+struct byte_sums {
+	const int32_t *sum, *lower, *column; /**< lower may be NULL */
+	int32_t zero;
+	float factor;
+};
+
 struct convert_loops {
 	const struct convert_row *row; /**< ends with run NULL */
 	/** The least and the largest element, and 0. */
@@ -36,8 +43,22 @@ struct convert_loops {
 	/** y = saturate(round(x / scale) + zero) */
 	void (*quantize)(const float *x, int64_t n, const struct byte_grid *g,
 			 uint8_t *y);
-	/** sum += whole numbers below 2^31; sums wrap */
-	void (*add_whole)(const float *x, int64_t n, int32_t *sum);
+	/** y[i] = saturate(round(x[i] scale[i]) + zero) */
+	void (*requantize)(const int32_t *x, const float *scale, int64_t n,
+			   const struct byte_grid *g, uint8_t *y);
+	/** y[i] = x[i] scale[i] + add[i]; add NULL: 0 */
+	void (*scale_whole)(const int32_t *x, const float *scale,
+			    const float *add, int64_t n, float *y);
+	/** The largest magnitude; NaN where some element is not finite. */
+	float (*reach)(const float *x, int64_t n);
+	/** round(x factor), of at most 15 bits and a sign, as
+	 * 256 (high - 128) + low. */
+	void (*split)(const float *x, float factor, int64_t n, uint8_t *high,
+		      uint8_t *low);
+	/** y[i] += (sum[i] - zero column[i]) (scale[i] factor); where there are
+	 * `lower` sums, the others count 256 of theirs. */
+	void (*add_scaled)(const struct byte_sums *sums, const float *scale,
+			   int64_t n, float *y);
 	/** y = (x - zero) scale */
 	void (*from_u8)(const uint8_t *x, int64_t n, const struct byte_grid *g,
 			float *y);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Compiled once a level; CONVERT_LOOPS_TABLE names the result. No branch: both
  * sides of a choice are computed. */
+#include <math.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <string.h>
@@ -207,29 +208,108 @@ static void range(const float *x, int64_t n, float range[2])
 
 /* Beyond 2^20 every type of bytes is saturated, and below it adding
  * 1.5 * 2^23 rounds to nearest even. */
+INLINE uint8_t byte_of(float q, int32_t zero, int32_t low, int32_t high)
+{
+	const float rounder = 12582912.0F, far = 1048576.0F;
+	const float above = q > -far ? q : -far;
+	const float in = above < far ? above : far;
+	const int32_t whole = (int32_t)((in + rounder) - rounder);
+	const int32_t all = whole + zero;
+	const int32_t most = all < high ? all : high;
+
+	return (uint8_t)(most > low ? most : low);
+}
+
 static void quantize(const float *restrict x, int64_t n,
 		     const struct byte_grid *g, uint8_t *restrict y)
 {
-	const float rounder = 12582912.0F, far = 1048576.0F;
 	const float scale = g->scale;
 	const int32_t zero = g->zero, low = g->low, high = g->high;
 
-	for (int64_t i = 0; i < n; i++) {
-		const float q = x[i] / scale;
-		const float above = q > -far ? q : -far;
-		const float in = above < far ? above : far;
-		const int32_t whole = (int32_t)((in + rounder) - rounder);
-		const int32_t all = whole + zero;
-		const int32_t most = all < high ? all : high;
+	for (int64_t i = 0; i < n; i++)
+		y[i] = byte_of(x[i] / scale, zero, low, high);
+}
 
-		y[i] = (uint8_t)(most > low ? most : low);
+static void requantize(const int32_t *restrict x, const float *restrict scale,
+		       int64_t n, const struct byte_grid *g,
+		       uint8_t *restrict y)
+{
+	const int32_t zero = g->zero, low = g->low, high = g->high;
+
+	for (int64_t i = 0; i < n; i++)
+		y[i] = byte_of((float)x[i] * scale[i], zero, low, high);
+}
+
+static void scale_whole(const int32_t *restrict x, const float *restrict scale,
+			const float *restrict add, int64_t n, float *restrict y)
+{
+	for (int64_t i = 0; add && i < n; i++)
+		y[i] = (float)x[i] * scale[i] + add[i];
+	for (int64_t i = 0; !add && i < n; i++)
+		y[i] = (float)x[i] * scale[i];
+}
+
+/* As integers, magnitudes are in the order of floats, and what is not finite
+ * is above all. */
+static float reach(const float *x, int64_t n)
+{
+	int32_t most[LANES] = { 0 }, all = 0;
+	int64_t i = 0;
+
+	for (; i + LANES <= n; i += LANES) {
+		for (int j = 0; j < LANES; j++) {
+			const int32_t v =
+			    (int32_t)(bits_of(x[i + j]) << 1 >> 1);
+
+			most[j] = v > most[j] ? v : most[j];
+		}
+	}
+	for (; i < n; i++) {
+		const int32_t v = (int32_t)(bits_of(x[i]) << 1 >> 1);
+
+		most[0] = v > most[0] ? v : most[0];
+	}
+	for (int j = 0; j < LANES; j++)
+		all = most[j] > all ? most[j] : all;
+	return all < 0x7f800000 ? float_of((uint32_t)all) : NAN;
+}
+
+static void split(const float *restrict x, float factor, int64_t n,
+		  uint8_t *restrict high, uint8_t *restrict low)
+{
+	const float rounder = 12582912.0F;
+
+	for (int64_t i = 0; i < n; i++) {
+		const float whole = (x[i] * factor + rounder) - rounder;
+		const uint32_t q = (uint32_t)((int32_t)whole + 32768);
+
+		high[i] = (uint8_t)(q >> 8);
+		low[i] = (uint8_t)q;
 	}
 }
 
-static void add_whole(const float *restrict x, int64_t n, int32_t *restrict sum)
+static void add_scaled(const struct byte_sums *sums,
+		       const float *restrict scale, int64_t n,
+		       float *restrict y)
 {
-	for (int64_t i = 0; i < n; i++)
-		sum[i] = (int32_t)((uint32_t)sum[i] + (uint32_t)(int32_t)x[i]);
+	const int32_t *restrict sum = sums->sum, *restrict low = sums->lower;
+	const int32_t *restrict column = sums->column;
+	const uint32_t zero = (uint32_t)sums->zero;
+	const float factor = sums->factor;
+
+	for (int64_t i = 0; low && i < n; i++) {
+		const uint32_t up =
+		    (uint32_t)sum[i] - zero * (uint32_t)column[i];
+
+		y[i] += ((float)(int32_t)up * 256.0F + (float)low[i]) *
+			(scale[i] * factor);
+	}
+	for (int64_t i = 0; !low && i < n; i++) {
+		const uint32_t all =
+		    (uint32_t)sum[i] - zero * (uint32_t)column[i];
+
+		y[i] += (float)(int32_t)all * (scale[i] * factor);
+	}
 }
 
 static void from_u8(const uint8_t *restrict x, int64_t n,
@@ -274,7 +354,11 @@ const struct convert_loops CONVERT_LOOPS_TABLE = {
 	.row = rows,
 	.range = range,
 	.quantize = quantize,
-	.add_whole = add_whole,
+	.requantize = requantize,
+	.scale_whole = scale_whole,
+	.reach = reach,
+	.split = split,
+	.add_scaled = add_scaled,
 	.from_u8 = from_u8,
 	.from_i8 = from_i8,
 };

@@ -397,7 +397,7 @@ LOOPS_INLINE T NAME(mish_grad)(T dy, T x, const T *p)
 LOOPS_INLINE T NAME(gelu)(T x, const T *p)
 {
 	(void)p;
-	return (T)0.5 * x * (1 + FN(erf)(x * SQRT1_2));
+	return (T)0.5 * x * (1 + FN(erf_rough)(x * SQRT1_2));
 }
 
 LOOPS_INLINE T NAME(gelu_grad)(T dy, T x, const T *p)

@@ -16,16 +16,7 @@
 
 #include "base/rng.h"
 
-enum { ROW_PANEL = 64, ROW_BLOCK = 512 };
-
-/** Neighbouring parameters under one row of hyper (engine/ops/optimizer.h),
- * updated where they lie. grad is spent. */
-struct row_update {
-	int64_t n; /**< at most ROW_BLOCK */
-	float *param, *moment[3], *grad;
-	const float *hyper;
-	bool momentum, nesterov, centered, amsgrad;
-};
+enum { ROW_PANEL = 64 };
 
 /** A row of normalization by its own statistics, going back: with
  * h = (x - mean) rstd, dscale += dy h and dbias += dy element by element, and
@@ -47,13 +38,9 @@ struct row_loops {
 	float (*dot)(const float *x, const float *y, int64_t n);
 	/** In double. */
 	double (*squares)(const float *x, int64_t n);
-	/** to[i] = a clipped and decayed gradient; see optimizer.c. */
-	void (*load_grad)(struct row_update *update, const float *grad,
-			  float scale);
-	void (*sgd)(struct row_update *update);
-	void (*rmsprop)(struct row_update *update);
-	void (*adam)(struct row_update *update);
 	float (*largest)(const float *x, int64_t n); /**< n > 0 */
+	/** The same, but a NaN among them is the result. */
+	float (*largest_or_nan)(const float *x, int64_t n);
 	/** y[i] = exp(x[i] - shift); their sum. y may be NULL, or x. */
 	float (*exps)(const float *x, float shift, int64_t n, float *y);
 	/** y = x * factor + add. y may be x. */

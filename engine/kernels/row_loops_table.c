@@ -7,7 +7,6 @@
 #include <stddef.h>
 
 #include "engine/kernels/fast_math.h"
-#include "engine/ops/optimizer.h"
 
 enum { LANES = 32, STRIP = 16 };
 
@@ -104,99 +103,6 @@ static double squares(const float *x, int64_t n)
 	return sum;
 }
 
-static void load_grad(struct row_update *u, const float *grad, float scale)
-{
-	const float l2 = u->hyper[HYPER_L2], keep = u->hyper[HYPER_KEEP];
-	const float max = u->hyper[HYPER_MAX_VALUE];
-	float *restrict g = u->grad, *restrict p = u->param;
-
-	for (int64_t i = 0; i < u->n; i++)
-		g[i] = grad[i] * scale;
-	for (int64_t i = 0; max > 0 && i < u->n; i++) {
-		const float v = g[i] > max ? max : g[i];
-
-		g[i] = v < -max ? -max : v;
-	}
-	for (int64_t i = 0; l2 != 0 && i < u->n; i++)
-		g[i] += l2 * p[i];
-	for (int64_t i = 0; keep != 1 && i < u->n; i++)
-		p[i] *= keep;
-}
-
-static void sgd(struct row_update *u)
-{
-	const float rate = u->hyper[HYPER_RATE], mu = u->hyper[HYPER_MOMENTUM];
-	const float fresh = u->hyper[HYPER_FRESH];
-	float *restrict p = u->param, *restrict b = u->moment[0];
-	const float *restrict g = u->grad;
-
-	if (!u->momentum) {
-		for (int64_t i = 0; i < u->n; i++)
-			p[i] -= rate * g[i];
-		return;
-	}
-	for (int64_t i = 0; i < u->n; i++)
-		b[i] = mu * b[i] + fresh * g[i];
-	if (!u->nesterov) {
-		for (int64_t i = 0; i < u->n; i++)
-			p[i] -= rate * b[i];
-		return;
-	}
-	for (int64_t i = 0; i < u->n; i++)
-		p[i] -= rate * (g[i] + mu * b[i]);
-}
-
-static void rmsprop(struct row_update *u)
-{
-	const float alpha = u->hyper[HYPER_SQUARE], eps = u->hyper[HYPER_EPS];
-	const float fresh = u->hyper[HYPER_SQUARE_FRESH];
-	const float mu = u->hyper[HYPER_MOMENTUM], rate = u->hyper[HYPER_RATE];
-	float *restrict p = u->param, *restrict s = u->moment[0];
-	float *restrict b = u->momentum ? u->moment[1] : NULL;
-	float *restrict a = u->centered ? u->moment[u->momentum ? 2 : 1] : NULL;
-	float *restrict g = u->grad;
-	float root[ROW_BLOCK] = { 0 };
-
-	for (int64_t i = 0; i < u->n; i++)
-		root[i] = s[i] = alpha * s[i] + fresh * g[i] * g[i];
-	for (int64_t i = 0; a && i < u->n; i++) {
-		a[i] += fresh * (g[i] - a[i]);
-		root[i] -= a[i] * a[i];
-	}
-	for (int64_t i = 0; i < u->n; i++)
-		g[i] /= sqrtf(root[i]) + eps;
-	for (int64_t i = 0; b && i < u->n; i++)
-		g[i] = b[i] = mu * b[i] + g[i];
-	for (int64_t i = 0; i < u->n; i++)
-		p[i] -= rate * g[i];
-}
-
-static void adam(struct row_update *u)
-{
-	const float fresh = u->hyper[HYPER_FRESH],
-		    beta2 = u->hyper[HYPER_SQUARE];
-	const float square_fresh = u->hyper[HYPER_SQUARE_FRESH];
-	const float rate = u->hyper[HYPER_RATE], eps = u->hyper[HYPER_EPS];
-	const float bias_root = u->hyper[HYPER_ROOT];
-	float *restrict p = u->param, *restrict m = u->moment[0];
-	float *restrict v = u->moment[1], *restrict top = u->moment[2];
-	const float *restrict g = u->grad;
-
-	for (int64_t i = 0; i < u->n; i++) {
-		m[i] += fresh * (g[i] - m[i]);
-		v[i] = beta2 * v[i] + square_fresh * g[i] * g[i];
-	}
-	if (!u->amsgrad) {
-		for (int64_t i = 0; i < u->n; i++)
-			p[i] -= rate * m[i] / (sqrtf(v[i]) * bias_root + eps);
-		return;
-	}
-	for (int64_t i = 0; i < u->n; i++)
-		top[i] = v[i] > top[i] ? v[i] : top[i];
-	for (int64_t i = 0; i < u->n; i++)
-		p[i] -= rate * m[i] / (sqrtf(top[i]) * bias_root + eps);
-}
-
 static float largest(const float *x, int64_t n)
 {
 	float lane[LANES], max;
@@ -213,6 +119,30 @@ static float largest(const float *x, int64_t n)
 		max = x[i] > max ? x[i] : max;
 	for (int j = 0; j < LANES; j++)
 		max = lane[j] > max ? lane[j] : max;
+	return max;
+}
+
+static float larger_or_nan(float x, float than)
+{
+	return x > than || x != x ? x : than;
+}
+
+static float largest_or_nan(const float *x, int64_t n)
+{
+	float lane[LANES], max;
+	int64_t i = 0;
+
+	for (int j = 0; j < LANES; j++)
+		lane[j] = x[0];
+	for (; i + LANES <= n; i += LANES) {
+		for (int j = 0; j < LANES; j++)
+			lane[j] = larger_or_nan(x[i + j], lane[j]);
+	}
+	max = x[0];
+	for (; i < n; i++)
+		max = larger_or_nan(x[i], max);
+	for (int j = 0; j < LANES; j++)
+		max = larger_or_nan(lane[j], max);
 	return max;
 }
 
@@ -383,10 +313,23 @@ static void lstm(const float *restrict gates, int64_t n, float *restrict c,
 	const float *restrict out = gates + n, *restrict forget = out + n;
 	const float *restrict next = forget + n;
 
+	/* c = forget c + in next and h = out tanh(c), each over one divisor */
 	for (int64_t i = 0; i < n; i++) {
-		c[i] = fast_sigmoid(forget[i]) * c[i] +
-		       fast_sigmoid(gates[i]) * fast_tanh(next[i]);
-		h[i] = fast_sigmoid(out[i]) * fast_tanh(c[i]);
+		const struct fast_quotient in =
+		    fast_tanh_quotient(0.5f * gates[i]);
+		const struct fast_quotient keep =
+		    fast_tanh_quotient(0.5f * forget[i]);
+		const struct fast_quotient show =
+		    fast_tanh_quotient(0.5f * out[i]);
+		const struct fast_quotient new = fast_tanh_quotient(next[i]);
+		const float made = in.d * new.d;
+		const float all = (keep.d + keep.n) * c[i] * made +
+				  (in.d + in.n) * new.n *keep.d;
+		struct fast_quotient now;
+
+		c[i] = all / (2.0f * keep.d * made);
+		now = fast_tanh_quotient(c[i]);
+		h[i] = (show.d + show.n) * now.n / (2.0f * show.d * now.d);
 	}
 }
 
@@ -402,11 +345,8 @@ const struct row_loops ROW_LOOPS_TABLE = {
 	.panel = panel,
 	.dot = dot,
 	.squares = squares,
-	.load_grad = load_grad,
-	.sgd = sgd,
-	.rmsprop = rmsprop,
-	.adam = adam,
 	.largest = largest,
+	.largest_or_nan = largest_or_nan,
 	.exps = exps,
 	.scale = scale,
 	.shift = shift,

@@ -7,6 +7,8 @@
 #include <string.h>
 
 #include "engine/kernels/blas.h"
+#include "engine/kernels/loops.h"
+#include "engine/kernels/onednn/onednn.h"
 #include "engine/kernels/row_loops.h"
 #include "engine/ops/attention.h"
 
@@ -23,7 +25,15 @@ struct block {
 	int64_t q_row, y_row; /* elements to the next row */
 	int64_t lo, hi;	      /* keys that any row sees */
 	float *score;	      /* n rows of n_kv */
+	loop_run *add;	      /* of floats */
 };
+
+static void multiply(const struct blas_product *p, const float *a,
+		     const float *b, float *c)
+{
+	if (!onednn_product_f32(p, a, b, c))
+		blas_product_f32(p, a, b, c);
+}
 
 static int64_t rows_of_group(const struct attention *a)
 {
@@ -107,7 +117,7 @@ static void make_scores(const struct attention *a, const struct block *k,
 		};
 
 		if (keys.n > 0)
-			blas_product_f32(
+			multiply(
 			    &product, q,
 			    (const float *)call->in[part ? ATTENTION_K
 							 : ATTENTION_PAST_KEY] +
@@ -141,12 +151,11 @@ static void make_values(const struct attention *a, const struct block *k,
 
 		if (keys.n <= 0)
 			continue;
-		blas_product_f32(
-		    &product, k->score + keys.first,
-		    (const float *)call
-			    ->in[part ? ATTENTION_V : ATTENTION_PAST_VALUE] +
-			attention_at(step, k->b, k->kv_h, keys.at),
-		    y);
+		multiply(&product, k->score + keys.first,
+			 (const float *)call->in[part ? ATTENTION_V
+						      : ATTENTION_PAST_VALUE] +
+			     attention_at(step, k->b, k->kv_h, keys.at),
+			 y);
 		beta = 1;
 	}
 }
@@ -176,16 +185,33 @@ static void show(const struct attention *a, const struct block *k,
 	}
 }
 
+/* add_mask() of floats that lie side by side. */
+static bool add_floats(loop_run *add, const float *m,
+		       const struct attention_window *w, float *row)
+{
+	const void *const in[] = { row + w->lo, m + w->lo };
+	static const int step[] = { 1, 1 };
+	int64_t j = w->lo;
+
+	while (j < w->hi && !(m[j] > -INFINITY))
+		j++;
+	(void)add(w->hi - w->lo, in, step, row + w->lo, NULL);
+	return j < w->hi;
+}
+
 /* Adds mask elements lo .. hi - 1 to a row; false when all of them are
  * -infinity. */
-static bool add_mask(const struct attention *a, const struct kernel_call *call,
-		     int64_t at, const struct attention_window *w, float *row)
+static bool add_mask(const struct attention *a, const struct block *k,
+		     const struct kernel_call *call, int64_t at,
+		     const struct attention_window *w, float *row)
 {
 	const enum dtype elem = call->query->in[ATTENTION_MASK].type.elem;
 	const void *mask = call->in[ATTENTION_MASK];
 	const int64_t step = a->mask[3];
 	bool any = false;
 
+	if (elem == DTYPE_F32 && step == 1)
+		return add_floats(k->add, (const float *)mask + at, w, row);
 	if (elem == DTYPE_F32) {
 		const float *m = (const float *)mask + at;
 
@@ -237,7 +263,7 @@ static void mask_rows(const struct attention *a, const struct block *k,
 		*w = attention_window(a, i, length);
 		fill(row, k->lo, w->lo, -INFINITY);
 		fill(row, w->hi > k->lo ? w->hi : k->lo, k->hi, -INFINITY);
-		if (a->has_mask && !add_mask(a, call, at, w, row))
+		if (a->has_mask && !add_mask(a, k, call, at, w, row))
 			w->lo = w->hi = k->lo;
 	}
 }
@@ -311,6 +337,8 @@ static void blocks_run(const struct kernel_call *call, unsigned slice,
 	const struct attention a = attention_of(call->query);
 	int64_t first, last;
 
+	loop_run *const add = loop_find("Add")->run[DTYPE_F32];
+
 	attention_present(&a, call, slice);
 	kernel_slice(count_groups(&a) * blocks_of_group(&a), call->n_slices,
 		     slice, &first, &last);
@@ -318,6 +346,7 @@ static void blocks_run(const struct kernel_call *call, unsigned slice,
 		struct block k = block_at(&a, at);
 
 		k.score = scratch;
+		k.add = add;
 		run_block(&a, &k, call);
 	}
 }

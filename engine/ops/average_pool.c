@@ -23,14 +23,6 @@ enum { LANES = 8, MAX_SLICES = 16, SLICE_ELEMENTS = 1 << 14 };
 #define NAME(x) x##_f64
 #include "engine/ops/average_pool_typed.h"
 
-static struct shape told_shape(const struct pool_attrs *attrs)
-{
-	struct shape x = { .rank = (unsigned)attrs->shape.n };
-
-	memcpy(x.dim, attrs->shape.v, x.rank * sizeof(x.dim[0]));
-	return x;
-}
-
 /* infer() has seen it pass */
 static void query_window(const struct kernel_query *query,
 			 const struct shape *x, struct window *ret)
@@ -109,7 +101,7 @@ static void grad_run(const struct kernel_call *call, unsigned slice,
 		     void *scratch)
 {
 	const struct pool_attrs *attrs = call->query->attrs;
-	const struct shape x = told_shape(attrs);
+	const struct shape x = shape_of(attrs->shape.v, attrs->shape.n);
 	double *share = scratch, *sum;
 	struct window win;
 	int64_t first, last;
@@ -197,7 +189,7 @@ static void grad_rows_run(const struct kernel_call *call, unsigned slice,
 			  void *scratch)
 {
 	const struct pool_attrs *attrs = call->query->attrs;
-	const struct shape x = told_shape(attrs);
+	const struct shape x = shape_of(attrs->shape.v, attrs->shape.n);
 	double *share = scratch;
 	struct window win;
 	int64_t first, last;
@@ -329,7 +321,7 @@ static enum err_code grad_infer(struct infer *infer, struct err *err)
 			       "attribute 'shape': expected 3 to %d extents, "
 			       "got %zu",
 			       2 + WINDOW_DIMS, attrs->shape.n);
-	x = told_shape(attrs);
+	x = shape_of(attrs->shape.v, attrs->shape.n);
 	rc = shape_check(&x, "attribute 'shape'", err);
 	if (!rc)
 		rc = window_init(&attrs->window, &attrs->window.kernel_shape,

@@ -130,7 +130,7 @@ static enum err_code unblock_infer(struct infer *infer, struct err *err)
 				  "input 'X': expected rank 3 or more, got "
 				  "rank %u",
 				  x->rank);
-	if (attrs->channels < 0 ||
+	if (attrs->channels < 0 || x->dim[x->rank - 1] < 1 ||
 	    blocked_count(attrs->channels, x->dim[x->rank - 1]) != x->dim[1])
 		return err_set(err, ERR_INVALID,
 			       "attribute 'channels': expected what %lld "

@@ -91,15 +91,6 @@ enum err_code conv_init(const struct conv_attrs *attrs, const struct shape *x,
 	return rc;
 }
 
-/* the shape of x that ConvGradData is told */
-static struct shape told_shape(const struct conv_attrs *attrs)
-{
-	struct shape x = { .rank = (unsigned)attrs->shape.n };
-
-	memcpy(x.dim, attrs->shape.v, x.rank * sizeof(x.dim[0]));
-	return x;
-}
-
 void conv_lay_down(struct window *w)
 {
 	int64_t *const list[] = { w->in,       w->out,	 w->kernel, w->stride,
@@ -134,7 +125,7 @@ void conv_query(const struct kernel_query *query, struct conv *ret)
 			rc = conv_init(&back.attrs, &back.y, second, first, ret,
 				       NULL);
 	} else if (!strcmp(query->op->name, "ConvGradData")) {
-		x = told_shape(attrs);
+		x = shape_of(attrs->shape.v, attrs->shape.n);
 		rc = conv_init(attrs, &x, second, first, ret, NULL);
 	} else {
 		rc = conv_init(attrs, second, NULL, first, ret, NULL);
@@ -248,7 +239,7 @@ static enum err_code grad_data_infer(struct infer *infer, struct err *err)
 			       "attribute 'shape': expected 3 to %d extents, "
 			       "got %zu",
 			       2 + WINDOW_DIMS, attrs->shape.n);
-	x = told_shape(attrs);
+	x = shape_of(attrs->shape.v, attrs->shape.n);
 	rc = shape_check(&x, "attribute 'shape'", err);
 	if (!rc)
 		rc = conv_init(attrs, &x, &infer->in[1].shape,
@@ -354,13 +345,10 @@ static const struct kernel grad_weights_plain = {
 	.run = grad_weights_run,
 };
 static const struct kernel *const conv_kernels[] = {
-	&conv_onednn_winograd,
-	&conv_onednn_product,
-	&conv_onednn_plain,
-	&conv_onednn,
-	&conv_blas,
-	&forward_plain,
-	NULL,
+	&conv_taps,	      &conv_onednn_winograd,
+	&conv_onednn_product, &conv_onednn_plain,
+	&conv_onednn,	      &conv_blas,
+	&forward_plain,	      NULL,
 };
 static const struct kernel *const grad_data_kernels[] = {
 	&conv_grad_data_onednn_winograd, &conv_grad_data_onednn_plain,
@@ -446,6 +434,26 @@ static const struct op_case conv_cases[] = {
 	{ .name = "dilation",
 	  .graph = "y = Conv<dilations=[2,2], pads=[2,2,2,2]>(x:float[2,3,8,8], "
 		   "w:float[4,3,3,3])" },
+	{ .name = "few out of long rows",
+	  .graph = "y = Conv(x:float[2,5,9,86], w:float[3,5,3,3], b:float[3])" },
+	{ .name = "few out of long rows, padding above, stride",
+	  .graph = "y = Conv<strides=[2,1], pads=[2,0,3,0]>(x:float[1,3,11,90], "
+		   "w:float[2,3,5,7])" },
+	{ .name = "one out of long rows, dilation",
+	  .graph = "y = Conv<dilations=[2,3], pads=[2,0,1,0]>(x:float[1,2,8,99], "
+		   "w:float[1,2,3,4], b:float[1])" },
+	{ .name = "one out of long rows",
+	  .graph = "y = Conv<pads=[5,0,5,0]>(x:float[1,2,7,133], "
+		   "w:float[1,2,11,3], b:float[1])" },
+	{ .name = "two out of long rows, padding",
+	  .graph = "y = Conv<pads=[1,2,1,3]>(x:float[2,3,5,93], w:float[2,3,3,6], b:float[2])" },
+	{ .name = "three out of long rows, all padding",
+	  .graph = "y = Conv<pads=[0,4,0,4], dilations=[1,2]>(x:float[1,2,6,65], "
+		   "w:float[3,2,3,5])" },
+	{ .name = "seven out of long rows",
+	  .graph = "y = Conv(x:float[1,3,4,81], w:float[7,3,3,3], b:float[7])" },
+	{ .name = "eight out of a very long row",
+	  .graph = "y = Conv(x:float[2,3,1047], w:float[8,3,9], b:float[8])" },
 	{ .name = "groups",
 	  .graph = "y = Conv<group=2>(x:float[2,4,6,6], w:float[6,2,3,3], b:float[6])" },
 	{ .name = "a group a channel",

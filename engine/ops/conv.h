@@ -66,8 +66,10 @@ void conv_query(const struct kernel_query *query, struct conv *ret);
 void conv_lay_down(struct window *w);
 /** Multiplications and additions. */
 double conv_flops(const struct conv *conv);
+/** Whether conv_taps beats all others on this CPU. */
+bool conv_taps_suits(const struct conv *conv);
 
-extern const struct kernel conv_blas, conv_grad_data_plain, conv_grad_data_blas,
-    conv_grad_weights_blas;
+extern const struct kernel conv_blas, conv_taps, conv_grad_data_plain,
+    conv_grad_data_blas, conv_grad_weights_blas;
 
 #endif

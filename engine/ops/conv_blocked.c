@@ -53,7 +53,7 @@ static enum err_code plain_x(const struct conv_blocked_attrs *attrs,
 			       (long long)attrs->conv.group);
 	channels = w->dim[1] * attrs->conv.group;
 	*ret = blocked_plain(x, channels);
-	if (x->dim[x->rank - 1] == attrs->lanes &&
+	if (attrs->lanes > 0 && x->dim[x->rank - 1] == attrs->lanes &&
 	    x->dim[1] == blocked_count(channels, attrs->lanes))
 		return ERR_NONE;
 	return infer_fail(err,
@@ -344,6 +344,12 @@ static const struct op_case cases[] = {
 		   "(x:float[1,1,5,5,8], w:float[8,8,1,1])" },
 	{ .name = "medium", .graph = CONV "pads=[1,1,1,1], activation=\"Relu\">"
 		   "(x:float[3,4,21,19,8], w:float[32,32,3,3], b:float[32])" },
+	{ .name = "five taps of a few channels",
+	  .graph = CONV "pads=[2,2,2,2], activation=\"HardSwish\">"
+		   "(x:float[2,1,6,14,8], w:float[16,5,5,5], b:float[16], z:float[2,2,6,14,8])" },
+	{ .name = "uneven padding, stride",
+	  .graph = CONV "pads=[1,3,0,1], strides=[1,2]>"
+		   "(x:float[1,2,7,16,8], w:float[8,11,3,5])" },
 	{ .name = "wide lanes",
 	  .graph = "y = predictd.ConvBlocked<lanes=16, pads=[1,1,1,1], activation=\"Relu\">"
 		   "(x:float[1,2,9,10,16], w:float[32,32,3,3], b:float[32])" },

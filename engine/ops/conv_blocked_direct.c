@@ -4,6 +4,9 @@
  * (engine/kernels/blocked_loops.h): for what the library does not offer, such
  * as dilations that reach far into the padding. Weights are known and packed.
  *
+ * Rows that a few zeros make long enough are copied with those, so that all
+ * their pixels read the same taps; others are cut where the taps change.
+ *
  * Work is cut into strips: a pair of blocks out (of a channel a group: one
  * block) of one row of one image. Sums do not depend on the cut.
  */
@@ -14,7 +17,7 @@
 #include "engine/ops/blocked.h"
 #include "engine/pack.h"
 
-enum { MAX_SLICES = 64, STRIP = 96 };
+enum { MAX_SLICES = 64, STRIP = 96, COPY_BYTES = 1 << 18 };
 
 #define FLOPS_PER_US_A_LANE 8e3
 #define SLICE_US 20.0
@@ -23,6 +26,7 @@ struct direct {
 	struct conv_blocked g;
 	const struct blocked_loops *loops;
 	bool is_deep;	 /* a channel a group */
+	int64_t padded;	 /* pixels of a copied row; 0: none is copied */
 	int64_t n_pairs; /* of one image: of blocks out, or blocks */
 	int64_t group_pairs, group_blocks; /* of one group, in and out */
 	int64_t pair_floats;		   /* of packed weights */
@@ -146,6 +150,21 @@ static enum err_code copy_bias(const struct kernel_query *query,
 	return ERR_NONE;
 }
 
+/* What a row of outputs reads, padding and all. */
+static int64_t padded_width(const struct direct *d)
+{
+	const struct window *w = &d->g.conv.window;
+	const int64_t width = (w->out[2] - 1) * w->stride[2] +
+			      (w->kernel[2] - 1) * w->dilation[2] + 1;
+	const int64_t bytes = d->group_blocks * w->kernel[1] * width *
+			      d->g.lanes * (int64_t)sizeof(float);
+
+	if (d->is_deep || (!w->begin[2] && width <= w->in[2]) ||
+	    2 * width > 3 * w->in[2] || bytes > COPY_BYTES)
+		return 0;
+	return width;
+}
+
 static void measure(struct direct *d)
 {
 	const struct conv *conv = &d->g.conv;
@@ -156,6 +175,7 @@ static void measure(struct direct *d)
 	d->group_pairs = blocked_count(conv->m, 2 * lanes);
 	d->n_pairs = conv->group * d->group_pairs;
 	d->pair_floats = d->group_blocks * n_taps * lanes * 2 * lanes;
+	d->padded = padded_width(d);
 	if (!d->is_deep)
 		return;
 	d->n_pairs = d->g.out_blocks;
@@ -210,6 +230,11 @@ static enum err_code prepare(const struct kernel_query *query,
 	n = n > query->want_slices ? query->want_slices : n;
 	n = n > MAX_SLICES ? MAX_SLICES : n;
 	ret->n_slices = n < 1 ? 1 : (unsigned)n;
+	ret->scratch_bytes =
+	    (size_t)(d->group_blocks * d->g.conv.window.kernel[1] * d->padded *
+		     d->g.lanes) *
+	    sizeof(float);
+	ret->pack_bytes = pack_size(d->w);
 	ret->state = d;
 	return ERR_NONE;
 }
@@ -238,6 +263,7 @@ static struct conv_run run_of(const struct direct *d,
 		.tap_step = w->dilation[2] * lanes,
 		.pixel_step = w->stride[2] * lanes,
 		.n_blocks = d->group_blocks,
+		.n_last = g->conv.c - (d->group_blocks - 1) * lanes,
 		.w_block_step = w->n_taps * lanes * 2 * lanes,
 		.w_row_step =
 		    w->kernel[2] * lanes * (d->is_deep ? 1 : 2 * lanes),
@@ -264,8 +290,65 @@ static void finish_run(const struct direct *d, const struct conv_run *run)
 	}
 }
 
+/* The rows that a strip reads, each between zeros; x: where the first lies. */
+static void copy_rows(const struct direct *d, const float *x, float *to,
+		      struct conv_run *run)
+{
+	const struct window *w = &d->g.conv.window;
+	const int64_t lanes = d->g.lanes, left = w->begin[2] * lanes;
+	const int64_t width = d->padded * lanes;
+	const int64_t room = width - left, in = w->in[2] * lanes;
+	const int64_t n = in < room ? in : room;
+
+	run->x = to;
+	for (int64_t i = 0; i < run->n_blocks * run->n_rows; i++) {
+		const float *from = x + i / run->n_rows * run->block_step +
+				    i % run->n_rows * run->row_step;
+
+		memset(to, 0, (size_t)left * sizeof(*to));
+		memcpy(to + left, from, (size_t)n * sizeof(*to));
+		memset(to + left + n, 0,
+		       (size_t)(width - left - n) * sizeof(*to));
+		to += width;
+	}
+	run->row_step = width;
+	run->block_step = run->n_rows * width;
+}
+
+static void finish_strip(const struct direct *d, const struct conv_run *run)
+{
+	if (d->is_deep)
+		d->loops->deep(run);
+	else
+		d->loops->dense(run);
+	if (d->follow.finish)
+		finish_run(d, run);
+}
+
+/* All pixels of a row at once, from copied rows. x: of the image. */
+static void run_padded(const struct direct *d, const float *x,
+		       const struct strip *at, float *scratch,
+		       struct conv_run *run)
+{
+	const struct window *w = &d->g.conv.window;
+	const int64_t top = at->row * w->stride[1] - w->begin[1];
+	const int64_t lanes = d->g.lanes, out = at->row * w->out[2] * lanes;
+	int64_t lo, hi;
+
+	blocked_taps(w, 1, top, &lo, &hi);
+	run->n_rows = hi - lo;
+	run->n_taps = w->kernel[2];
+	run->n_pixels = w->out[2];
+	run->w += lo * run->w_row_step;
+	run->y += out;
+	run->z = run->z ? run->z + out : NULL;
+	copy_rows(d, x + (top + lo * w->dilation[1]) * w->in[2] * lanes,
+		  scratch, run);
+	finish_strip(d, run);
+}
+
 static void run_strip(const struct direct *d, const struct kernel_call *call,
-		      const struct strip *at)
+		      const struct strip *at, float *scratch)
 {
 	const struct conv_blocked *g = &d->g;
 	const struct window *w = &g->conv.window;
@@ -277,16 +360,19 @@ static void run_strip(const struct direct *d, const struct kernel_call *call,
 	const int64_t in = d->is_deep ? block : group * d->group_blocks;
 	const float *x = (const float *)call->in[0] +
 			 (at->image * g->in_blocks + in) * w->n_in * lanes;
-	const float *weights =
-	    (const float *)pack_bytes(d->w) + at->pair * d->pair_floats;
 	const bool is_flat = is_pointwise(&g->conv);
 	const int64_t top = is_flat ? 0 : at->row * w->stride[1] - w->begin[1];
-	const struct conv_run whole = run_of(d, call, at, block);
+	struct conv_run whole = run_of(d, call, at, block);
 	int64_t first = is_flat ? at->row * STRIP : 0;
 	int64_t end = is_flat ? first + STRIP : w->out[2];
 	const int64_t out = is_flat ? 0 : at->row * w->out[2];
 	int64_t row_lo, row_hi, lo, hi, n;
 
+	whole.w = (const float *)pack_bytes(d->w) + at->pair * d->pair_floats;
+	if (d->padded) {
+		run_padded(d, x, at, scratch, &whole);
+		return;
+	}
 	if (is_flat && end > w->n_out)
 		end = w->n_out;
 	blocked_taps(w, 1, top, &row_lo, &row_hi);
@@ -306,17 +392,12 @@ static void run_strip(const struct direct *d, const struct kernel_call *call,
 		run.x = x + ((top + row_lo * w->dilation[1]) * w->in[2] + left +
 			     lo * w->dilation[2]) *
 				lanes;
-		run.w = weights + row_lo * run.w_row_step +
-			lo * lanes * (d->is_deep ? 1 : 2 * lanes);
+		run.w += row_lo * run.w_row_step +
+			 lo * lanes * (d->is_deep ? 1 : 2 * lanes);
 		run.y += (out + first) * lanes;
 		run.z = run.z ? run.z + (out + first) * lanes : NULL;
 		run.n_pixels = n;
-		if (d->is_deep)
-			d->loops->deep(&run);
-		else
-			d->loops->dense(&run);
-		if (d->follow.finish)
-			finish_run(d, &run);
+		finish_strip(d, &run);
 	}
 }
 
@@ -326,7 +407,6 @@ static void run(const struct kernel_call *call, unsigned slice, void *scratch)
 	const int64_t n_rows = strips_of(&d->g.conv);
 	int64_t first, last;
 
-	(void)scratch;
 	kernel_slice(d->g.conv.batch * d->n_pairs * n_rows, call->n_slices,
 		     slice, &first, &last);
 	for (; first < last; first++) {
@@ -336,7 +416,7 @@ static void run(const struct kernel_call *call, unsigned slice, void *scratch)
 			.row = first % n_rows,
 		};
 
-		run_strip(d, call, &at);
+		run_strip(d, call, &at, scratch);
 	}
 }
 

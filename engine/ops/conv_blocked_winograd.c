@@ -2,8 +2,8 @@
 /** @file
  * Convolution of blocked values by Winograd's method
  * (engine/kernels/winograd.h): windows of 3 x 3 with stride 1 whose weights are
- * known, where that is predicted to be faster than the direct way. Not for
- * NUMERICS_STRICT: sums are other sums.
+ * known, where that is predicted to be faster than the direct way. A shortcut:
+ * sums are other sums.
  */
 #include <math.h>
 #include <string.h>
@@ -71,9 +71,9 @@ static bool fits(const struct kernel_query *query)
 	struct conv_blocked g;
 	struct winograd plan;
 
-	return query->numerics != NUMERICS_STRICT &&
-	       plan_of(query, &g, &plan, 1) && winograd_is_fast(&plan) &&
-	       winograd_cost(&plan) < kernel_cost(&conv_blocked_onednn, query);
+	return plan_of(query, &g, &plan, 1) && winograd_is_fast(&plan) &&
+	       (query->any || winograd_cost(&plan) <
+				  kernel_cost(&conv_blocked_onednn, query));
 }
 
 static double cost(const struct kernel_query *query)
@@ -168,6 +168,7 @@ static enum err_code prepare(const struct kernel_query *query,
 		goto out;
 	ret->scratch_bytes = winograd_scratch(&state->plan);
 	ret->n_slices = state->plan.tile_parts * state->plan.group_parts;
+	ret->pack_bytes = pack_size(state->u);
 	ret->state = state;
 	state = NULL; /* handed over */
 out:
@@ -189,7 +190,7 @@ static void run(const struct kernel_call *call, unsigned slice, void *scratch)
 
 const struct kernel conv_blocked_winograd = {
 	.name = "conv_blocked.winograd",
-	.flags = KERNEL_SLICE_FREE,
+	.flags = KERNEL_SLICE_FREE | KERNEL_SHORTCUT,
 	.fits = fits,
 	.cost = cost,
 	.prepare = prepare,

@@ -1,37 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /** @file
- * ConvInteger and QLinearConv: convolutions of bytes, as int32 or quantized
- * again.
- *
- *   Y = conv(x - zero of x, w - zero of w)
- *   y = saturate(round((Y + B) x_scale w_scale / y_scale) + zero of y)
- * What w has may be one for each channel out; padding is the zero point of x.
- * Each group of each image is a product: w's rows by columns of x's windows.
+ * ConvInteger and QLinearConv: the rows, and what their kernels share.
+ * conv_integer.h has the formulas.
  */
+#include "engine/ops/conv_integer.h"
+
 #include <string.h>
 
-#include "engine/ops/conv.h"
-#include "engine/ops/int_product.h"
 #include "engine/ops/quantize.h"
-
-enum { COLUMNS_MAX = 256, PLANE_MAX = 1024 };
-
-/* Zero points and scales; n: how many there are */
-struct factor {
-	enum dtype elem;
-	const void *data;
-	int64_t n;
-};
-
-struct conv_job {
-	struct conv g;
-	enum dtype x_elem, w_elem, y_elem;
-	const void *x, *w;
-	const int32_t *bias;
-	void *y;
-	int32_t x_zero;
-	struct factor w_zero, x_scale, w_scale, y_scale, y_zero;
-};
 
 /* Where the operands of each row stand; 0: it has none (input 0 is x). */
 struct places {
@@ -51,17 +27,17 @@ static bool has(const struct fact *in, unsigned n_in, unsigned i)
 	return i > 0 && i < n_in && in[i].type.elem != DTYPE_NONE;
 }
 
-static struct factor factor_of(const struct kernel_call *call, unsigned i)
+static struct byte_factor factor_of(const struct kernel_call *call, unsigned i)
 {
 	const struct kernel_query *q = call->query;
 
 	if (!has(q->in, q->n_in, i))
-		return (struct factor){ DTYPE_F32, NULL, 1 };
-	return (struct factor){ q->in[i].type.elem, call->in[i],
-				shape_count(&q->in[i].shape) };
+		return (struct byte_factor){ DTYPE_F32, NULL, 1 };
+	return (struct byte_factor){ q->in[i].type.elem, call->in[i],
+				     shape_count(&q->in[i].shape) };
 }
 
-static void find_conv(const struct kernel_query *q, struct conv *ret)
+void byte_conv_query(const struct kernel_query *q, struct conv *ret)
 {
 	const struct shape *w = &q->in[places_of(q->op)->w].shape;
 	const enum err_code rc =
@@ -70,13 +46,13 @@ static void find_conv(const struct kernel_query *q, struct conv *ret)
 	(void)rc; /* infer() has seen it pass */
 }
 
-static void conv_job_init(const struct kernel_call *call, struct conv_job *ret)
+void byte_conv_init(const struct kernel_call *call, struct byte_conv *ret)
 {
 	const struct kernel_query *q = call->query;
 	const struct places *at = places_of(q->op);
-	const struct factor x_zero = factor_of(call, at->x_zero);
+	const struct byte_factor x_zero = factor_of(call, at->x_zero);
 
-	*ret = (struct conv_job){
+	*ret = (struct byte_conv){
 		.x_elem = q->in[0].type.elem,
 		.w_elem = q->in[at->w].type.elem,
 		.y_elem = q->out[0].type.elem,
@@ -91,220 +67,7 @@ static void conv_job_init(const struct kernel_call *call, struct conv_job *ret)
 		.y_scale = factor_of(call, at->y_scale),
 		.y_zero = factor_of(call, at->y_zero),
 	};
-	find_conv(q, &ret->g);
-}
-
-/* batch: group number of all images */
-static void load_w(const void *ctx, const struct int_tile *tile, float *to)
-{
-	const struct conv_job *c = ctx;
-	const int64_t depth = c->g.c * c->g.window.n_taps;
-	const int64_t first = tile->batch % c->g.group * c->g.m + tile->row;
-
-	for (int64_t i = 0; i < tile->n_rows; i++) {
-		const int64_t m = first + i;
-
-		int_load(c->w_elem, c->w, m * depth + tile->k, tile->n_k,
-			 quantized_at(c->w_zero.elem, c->w_zero.data,
-				      m % c->w_zero.n),
-			 to + i * tile->n_k);
-	}
-}
-
-/* One channel of x: where it begins, and as floats where it is small enough. */
-struct channel {
-	int64_t number, at;
-	bool is_loaded;
-	float plane[PLANE_MAX];
-};
-
-static void load_channel(const struct conv_job *c, int64_t number,
-			 struct channel *ret)
-{
-	const int64_t n = c->g.window.n_in;
-
-	ret->number = number;
-	ret->at = number * n;
-	ret->is_loaded = n <= PLANE_MAX;
-	if (ret->is_loaded)
-		int_load(c->x_elem, c->x, ret->at, n, c->x_zero, ret->plane);
-}
-
-/* n outputs, the first of which has its source at `in` in the channel. */
-static void load_run(const struct conv_job *c, const struct channel *channel,
-		     int64_t in, int64_t n, float *to)
-{
-	const int64_t stride = c->g.window.stride[2];
-
-	if (channel->is_loaded && stride == 1)
-		memcpy(to, channel->plane + in, (size_t)n * sizeof(*to));
-	else if (channel->is_loaded)
-		for (int64_t o = 0; o < n; o++)
-			to[o] = channel->plane[in + o * stride];
-	else if (stride == 1)
-		int_load(c->x_elem, c->x, channel->at + in, n, c->x_zero, to);
-	else
-		for (int64_t o = 0; o < n; o++)
-			int_load(c->x_elem, c->x, channel->at + in + o * stride,
-				 1, c->x_zero, to + o);
-}
-
-/* One row of the columns: one tap of the channel, for the tile's outputs, of
- * which row number r is at depth d and height h. */
-static void load_tap(const struct conv_job *c, const struct int_tile *tile,
-		     const struct channel *channel, int64_t tap_number,
-		     float *to)
-{
-	const struct window *win = &c->g.window;
-	const int64_t width = win->out[2], end = tile->col + tile->n_cols;
-	int64_t r = tile->col / width, d = r / win->out[1];
-	int64_t h = r % win->out[1];
-	struct window_tap tap;
-
-	window_tap(win, tap_number, &tap);
-	memset(to, 0, (size_t)tile->n_cols * sizeof(*to));
-	for (; r * width < end; r++, h++) {
-		const int64_t row = r * width;
-		int64_t first = row + tap.lo[2], last = row + tap.hi[2], in;
-
-		if (h == win->out[1]) {
-			h = 0;
-			d++;
-		}
-		in = ((d * win->stride[0] + tap.first[0]) * win->in[1] +
-		      h * win->stride[1] + tap.first[1]) *
-			 win->in[2] +
-		     tap.first[2];
-		first = first > tile->col ? first : tile->col;
-		last = last < end ? last : end;
-		if (d >= tap.lo[0] && d < tap.hi[0] && h >= tap.lo[1] &&
-		    h < tap.hi[1] && first < last)
-			load_run(c, channel,
-				 in + (first - row) * win->stride[2],
-				 last - first, to + first - tile->col);
-	}
-}
-
-static void load_x(const void *ctx, const struct int_tile *tile, float *to)
-{
-	const struct conv_job *c = ctx;
-	const int64_t n_taps = c->g.window.n_taps;
-	struct channel channel = { .number = -1 };
-
-	for (int64_t l = 0; l < tile->n_k; l++) {
-		const int64_t k = tile->k + l;
-		const int64_t number = tile->batch * c->g.c + k / n_taps;
-
-		if (number != channel.number)
-			load_channel(c, number, &channel);
-		load_tap(c, tile, &channel, k % n_taps, to + l * tile->n_cols);
-	}
-}
-
-static int64_t out_at(const struct conv_job *c, const struct int_tile *tile,
-		      int64_t i)
-{
-	return (tile->batch * c->g.m + tile->row + i) * c->g.window.n_out +
-	       tile->col;
-}
-
-static void store_integers(const void *ctx, const struct int_tile *tile,
-			   const int32_t *sum)
-{
-	const struct conv_job *c = ctx;
-
-	for (int64_t i = 0; i < tile->n_rows; i++)
-		memcpy((int32_t *)c->y + out_at(c, tile, i),
-		       sum + i * tile->n_cols,
-		       (size_t)tile->n_cols * sizeof(*sum));
-}
-
-static void store_quantized(const void *ctx, const struct int_tile *tile,
-			    const int32_t *sum)
-{
-	const struct conv_job *c = ctx;
-	const float x = scale_at(c->x_scale.elem, c->x_scale.data, 0);
-	const float y = scale_at(c->y_scale.elem, c->y_scale.data, 0);
-	const int32_t zero = quantized_at(c->y_zero.elem, c->y_zero.data, 0);
-	int32_t with_bias[COLUMNS_MAX];
-	float scale[COLUMNS_MAX];
-
-	for (int64_t i = 0; i < tile->n_rows; i++) {
-		const int64_t m =
-		    tile->batch % c->g.group * c->g.m + tile->row + i;
-		const uint32_t bias = c->bias ? (uint32_t)c->bias[m] : 0;
-		const float w = scale_at(c->w_scale.elem, c->w_scale.data,
-					 m % c->w_scale.n);
-
-		for (int64_t j = 0; j < tile->n_cols; j++) {
-			with_bias[j] =
-			    (int32_t)((uint32_t)sum[i * tile->n_cols + j] +
-				      bias);
-			scale[j] = x * w / y;
-		}
-		requantize(with_bias, scale, tile->n_cols, zero, c->y_elem,
-			   (char *)c->y + out_at(c, tile, i));
-	}
-}
-
-static struct int_job job_of(const struct conv_job *c, const struct op *op)
-{
-	return (struct int_job){
-		.n_batch = c->g.batch * c->g.group,
-		.m = c->g.m,
-		.n = c->g.window.n_out,
-		.k = c->g.c * c->g.window.n_taps,
-		.ctx = c,
-		.load_a = load_w,
-		.load_b = load_x,
-		.store =
-		    places_of(op)->y_scale ? store_quantized : store_integers,
-	};
-}
-
-static double conv_cost(const struct kernel_query *query)
-{
-	struct conv_job c;
-	struct int_job job;
-
-	find_conv(query, &c.g);
-	job = job_of(&c, query->op);
-	return int_job_cost(&job);
-}
-
-static enum err_code fast_prepare(const struct kernel_query *query,
-				  struct kernel_setup *ret, struct err *err)
-{
-	struct conv_job c;
-	struct int_job job;
-
-	(void)err;
-	find_conv(query, &c.g);
-	job = job_of(&c, query->op);
-	int_job_setup(&job, query->want_slices, ret);
-	return ERR_NONE;
-}
-
-static void fast_run(const struct kernel_call *call, unsigned slice,
-		     void *scratch)
-{
-	struct conv_job c;
-	struct int_job job;
-
-	conv_job_init(call, &c);
-	job = job_of(&c, call->query->op);
-	int_job_run(&job, call->n_slices, slice, scratch, false);
-}
-
-static void plain_run(const struct kernel_call *call, unsigned slice,
-		      void *scratch)
-{
-	struct conv_job c;
-	struct int_job job;
-
-	conv_job_init(call, &c);
-	job = job_of(&c, call->query->op);
-	int_job_run(&job, 1, slice, scratch, true);
+	byte_conv_query(q, &ret->g);
 }
 
 /* ---- shapes -------------------------------------------------------------- */
@@ -371,22 +134,9 @@ static enum err_code conv_integer_infer(struct infer *infer, struct err *err)
 
 /* ---- rows ---------------------------------------------------------------- */
 
-static const struct kernel fast = {
-	.name = "conv_integer.blas",
-	.flags = KERNEL_QUICK | KERNEL_SLICE_FREE,
-	.cost = conv_cost,
-	.prepare = fast_prepare,
-	.run = fast_run,
+static const struct kernel *const conv_integer_kernels[] = {
+	&conv_integer_bytes, &conv_integer_plain, NULL
 };
-static const struct kernel plain = {
-	.name = "conv_integer.plain",
-	.flags = KERNEL_QUICK,
-	.cost = conv_cost,
-	.prepare = int_job_plain_prepare,
-	.run = plain_run,
-};
-static const struct kernel *const conv_integer_kernels[] = { &fast, &plain,
-							     NULL };
 
 /* clang-format off */
 static const struct port integer_in[] = {
@@ -430,6 +180,19 @@ static const struct op_case integer_cases[] = {
 		   "z:uint8[]={1})" },
 	{ .name = "deep",
 	  .graph = "y = ConvInteger(x:uint8[1,100,5,5], w:int8[130,100,3,3], z:uint8[]={1})" },
+	{ .name = "strides and dilations, wide windows",
+	  .graph = "y = ConvInteger<strides=[2,3], dilations=[3,2], pads=[4,3,5,2]>(x:uint8[2,3,19,70], "
+		   "w:uint8[7,3,3,4], z:uint8[]={2}, v:uint8[7])" },
+	{ .name = "strides over three axes",
+	  .graph = "y = ConvInteger<strides=[2,1,2], pads=[1,1,1,1,1,1]>(x:int8[1,2,5,6,9], "
+		   "w:int8[3,2,3,2,3], z:int8[]={-1})" },
+	{ .name = "a stride wider than the window",
+	  .graph = "y = ConvInteger<strides=[3,2]>(x:uint8[1,5,10,11], w:int8[4,5,1,1])" },
+	{ .name = "each channel by itself",
+	  .graph = "y = ConvInteger<group=6, pads=[1,1,1,1]>(x:uint8[2,6,5,9], w:int8[6,1,3,3], "
+		   "z:uint8[]={1})" },
+	{ .name = "padding alone", .graph = "y = ConvInteger<pads=[3,3,3,3]>(x:uint8[1,1,2,2], "
+		   "w:int8[1,1,2,2], z:uint8[]={3})" },
 	{ .name = "no images", .graph = "y = ConvInteger(x:uint8[0,2,5,6], w:int8[3,2,2,2])" },
 	{ .name = "channels differ",
 	  .graph = "y = ConvInteger(x:uint8[1,3,5,6], w:int8[3,2,2,2])", .want = ERR_SHAPE },

@@ -1,46 +1,37 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /** @file
- * MatMulInteger and QLinearMatMul: products of bytes, as int32 or quantized
- * again.
- *
- *   Y = (A - zero of A) (B - zero of B)
- *   y = saturate(round(Y a_scale b_scale / y_scale) + zero of y)
- * Zero points and scales are one for all, one for each row of A (and of y) or
- * one for each column of B. float8 operands of QLinearMatMul are multiplied as
- * floats.
+ * MatMulInteger, QLinearMatMul and MatMulIntegerToFloat: the rows, and what
+ * their kernels share. matmul_integer.h has the formulas. float8 operands of
+ * QLinearMatMul are multiplied as floats.
  */
+#include "engine/ops/matmul_integer.h"
+
 #include <string.h>
 
-#include "engine/ops/int_product.h"
-#include "engine/ops/product.h"
 #include "engine/ops/quantize.h"
 
-enum { COLUMNS_MAX = 256, ROUTE_ALL = 3 };
-
-/* One operand: elements, zero points and scales. */
-struct operand {
-	enum dtype elem, scale_elem;
-	const void *data, *zero, *scale;
-	int64_t n_zero, n_scale;
+static const struct byte_places integer_places = { .b = 1,
+						   .a_zero = 2,
+						   .b_zero = 3 };
+static const struct byte_places qlinear_places = {
+	.b = 3,
+	.a_zero = 2,
+	.b_zero = 5,
+	.a_scale = 1,
+	.b_scale = 4,
+	.y_scale = 6,
+	.y_zero = 7,
+};
+static const struct byte_places float_places = {
+	.b = 1, .a_zero = 4, .b_zero = 5, .a_scale = 2, .b_scale = 3, .bias = 6
 };
 
-struct matmul {
-	void *out;
-	struct product p;
-	struct operand a, b, y;
-};
-
-/* Where the operands of each row stand; 0: it has none (input 0 is A). */
-struct places {
-	unsigned b, a_zero, b_zero, a_scale, b_scale, y_scale, y_zero;
-};
-static const struct places integer_places = { 1, 2, 3, 0, 0, 0, 0 };
-static const struct places qlinear_places = { 3, 2, 5, 1, 4, 6, 7 };
-
-static const struct places *places_of(const struct op *op)
+const struct byte_places *byte_places_of(const struct op *op)
 {
-	return strcmp(op->name, "MatMulInteger") ? &qlinear_places
-						 : &integer_places;
+	if (!strcmp(op->name, "MatMulInteger"))
+		return &integer_places;
+	return strcmp(op->name, "QLinearMatMul") ? &float_places
+						 : &qlinear_places;
 }
 
 static bool has(const struct fact *in, unsigned n_in, unsigned i)
@@ -48,10 +39,9 @@ static bool has(const struct fact *in, unsigned n_in, unsigned i)
 	return i > 0 && i < n_in && in[i].type.elem != DTYPE_NONE;
 }
 
-/* The product of A and B alone. */
-static void find_product(const struct kernel_query *q, struct product *ret)
+void byte_matmul_product(const struct kernel_query *q, struct product *ret)
 {
-	const struct fact in[2] = { q->in[0], q->in[places_of(q->op)->b] };
+	const struct fact in[2] = { q->in[0], q->in[byte_places_of(q->op)->b] };
 	const struct op bare = { .name = "MatMulInteger" };
 	struct kernel_query query = *q;
 
@@ -71,16 +61,17 @@ static const void *data_of(const struct kernel_call *call, unsigned i)
 	return has(call->query->in, call->query->n_in, i) ? call->in[i] : NULL;
 }
 
-static void matmul_init(const struct kernel_call *call, struct matmul *ret)
+void byte_matmul_init(const struct kernel_call *call, struct byte_matmul *ret)
 {
 	const struct kernel_query *q = call->query;
-	const struct places *at = places_of(q->op);
+	const struct byte_places *at = byte_places_of(q->op);
 	const enum dtype scale =
 	    at->a_scale ? q->in[at->a_scale].type.elem : DTYPE_F32;
 
 	ret->out = call->out[0];
-	find_product(q, &ret->p);
-	ret->a = (struct operand){
+	ret->bias = data_of(call, at->bias);
+	byte_matmul_product(q, &ret->p);
+	ret->a = (struct byte_operand){
 		q->in[0].type.elem,
 		scale,
 		call->in[0],
@@ -89,7 +80,7 @@ static void matmul_init(const struct kernel_call *call, struct matmul *ret)
 		count(q, at->a_zero),
 		count(q, at->a_scale),
 	};
-	ret->b = (struct operand){
+	ret->b = (struct byte_operand){
 		q->in[at->b].type.elem,
 		scale,
 		call->in[at->b],
@@ -98,7 +89,7 @@ static void matmul_init(const struct kernel_call *call, struct matmul *ret)
 		count(q, at->b_zero),
 		count(q, at->b_scale),
 	};
-	ret->y = (struct operand){
+	ret->y = (struct byte_operand){
 		q->out[0].type.elem,
 		scale,
 		call->out[0],
@@ -109,8 +100,8 @@ static void matmul_init(const struct kernel_call *call, struct matmul *ret)
 	};
 }
 
-/* Row of A as zero points count them: those of all batches. */
-static int64_t row_of(const struct matmul *mm, int64_t batch, int64_t row)
+int64_t byte_matmul_row(const struct byte_matmul *mm, int64_t batch,
+			int64_t row)
 {
 	int64_t at_a, at_b;
 
@@ -118,7 +109,8 @@ static int64_t row_of(const struct matmul *mm, int64_t batch, int64_t row)
 	return (mm->p.k ? at_a / mm->p.k : batch * mm->p.m) + row;
 }
 
-static int64_t column_of(const struct matmul *mm, int64_t batch, int64_t col)
+int64_t byte_matmul_column(const struct byte_matmul *mm, int64_t batch,
+			   int64_t col)
 {
 	int64_t at_a, at_b;
 
@@ -126,61 +118,11 @@ static int64_t column_of(const struct matmul *mm, int64_t batch, int64_t col)
 	return (mm->p.k ? at_b / mm->p.k : 0) + col;
 }
 
-static void load_a(const void *ctx, const struct int_tile *tile, float *to)
+float byte_matmul_scale(const struct byte_matmul *mm, int64_t batch,
+			int64_t row, int64_t col)
 {
-	const struct matmul *mm = ctx;
-	int64_t at_a, at_b;
-
-	product_batch(&mm->p, tile->batch, &at_a, &at_b);
-	for (int64_t i = 0; i < tile->n_rows; i++) {
-		const int64_t row = tile->row + i;
-		const int64_t zero =
-		    row_of(mm, tile->batch, row) % mm->a.n_zero;
-
-		int_load(mm->a.elem, mm->a.data, at_a + row * mm->p.k + tile->k,
-			 tile->n_k, quantized_at(mm->a.elem, mm->a.zero, zero),
-			 to + i * tile->n_k);
-	}
-}
-
-static void load_b(const void *ctx, const struct int_tile *tile, float *to)
-{
-	const struct matmul *mm = ctx;
-	int32_t zero[COLUMNS_MAX];
-	int64_t at_a, at_b;
-
-	product_batch(&mm->p, tile->batch, &at_a, &at_b);
-	for (int64_t j = 0; j < tile->n_cols; j++) {
-		const int64_t col =
-		    column_of(mm, tile->batch, tile->col + j) % mm->b.n_zero;
-
-		zero[j] = quantized_at(mm->b.elem, mm->b.zero, col);
-	}
-	for (int64_t l = 0; l < tile->n_k; l++)
-		int_load_by(mm->b.elem, mm->b.data,
-			    at_b + (tile->k + l) * mm->p.n + tile->col,
-			    tile->n_cols, zero, to + l * tile->n_cols);
-}
-
-static void store_integers(const void *ctx, const struct int_tile *tile,
-			   const int32_t *sum)
-{
-	const struct matmul *mm = ctx;
-	int32_t *y = mm->out;
-
-	for (int64_t i = 0; i < tile->n_rows; i++)
-		memcpy(y + (tile->batch * mm->p.m + tile->row + i) * mm->p.n +
-			   tile->col,
-		       sum + i * tile->n_cols,
-		       (size_t)tile->n_cols * sizeof(*sum));
-}
-
-/* a_scale b_scale / y_scale at one element */
-static float scale_of(const struct matmul *mm, int64_t batch, int64_t row,
-		      int64_t col)
-{
-	const int64_t i = row_of(mm, batch, row);
-	const int64_t j = column_of(mm, batch, col);
+	const int64_t i = byte_matmul_row(mm, batch, row);
+	const int64_t j = byte_matmul_column(mm, batch, col);
 	const float a =
 	    scale_at(mm->a.scale_elem, mm->a.scale, i % mm->a.n_scale);
 	const float b =
@@ -191,94 +133,10 @@ static float scale_of(const struct matmul *mm, int64_t batch, int64_t row,
 	return a * b / y;
 }
 
-static void store_quantized(const void *ctx, const struct int_tile *tile,
-			    const int32_t *sum)
-{
-	const struct matmul *mm = ctx;
-	float scale[COLUMNS_MAX];
-
-	for (int64_t i = 0; i < tile->n_rows; i++) {
-		const int64_t row = tile->row + i;
-		const int64_t at =
-		    (tile->batch * mm->p.m + row) * mm->p.n + tile->col;
-		const int64_t zero =
-		    (tile->batch * mm->p.m + row) % mm->y.n_zero;
-		const bool again = i == 0 || mm->a.n_scale * mm->y.n_scale > 1;
-
-		for (int64_t j = 0; again && j < tile->n_cols; j++)
-			scale[j] =
-			    j && mm->b.n_scale == 1
-				? scale[0]
-				: scale_of(mm, tile->batch, row, tile->col + j);
-		requantize(sum + i * tile->n_cols, scale, tile->n_cols,
-			   quantized_at(mm->y.elem, mm->y.zero, zero),
-			   mm->y.elem, (char *)mm->out + at);
-	}
-}
-
-static struct int_job job_of(const struct matmul *mm, const struct op *op)
-{
-	return (struct int_job){
-		.n_batch = mm->p.n_batch,
-		.m = mm->p.m,
-		.n = mm->p.n,
-		.k = mm->p.k,
-		.ctx = mm,
-		.load_a = load_a,
-		.load_b = load_b,
-		.store =
-		    places_of(op)->y_scale ? store_quantized : store_integers,
-	};
-}
-
-static double matmul_cost(const struct kernel_query *query)
-{
-	struct matmul mm;
-	struct int_job job;
-
-	find_product(query, &mm.p);
-	job = job_of(&mm, query->op);
-	return int_job_cost(&job);
-}
-
-static enum err_code fast_prepare(const struct kernel_query *query,
-				  struct kernel_setup *ret, struct err *err)
-{
-	struct matmul mm;
-	struct int_job job;
-
-	(void)err;
-	find_product(query, &mm.p);
-	job = job_of(&mm, query->op);
-	int_job_setup(&job, query->want_slices, ret);
-	return ERR_NONE;
-}
-
-static void fast_run(const struct kernel_call *call, unsigned slice,
-		     void *scratch)
-{
-	struct matmul mm;
-	struct int_job job;
-
-	matmul_init(call, &mm);
-	job = job_of(&mm, call->query->op);
-	int_job_run(&job, call->n_slices, slice, scratch, false);
-}
-
-static void plain_run(const struct kernel_call *call, unsigned slice,
-		      void *scratch)
-{
-	struct matmul mm;
-	struct int_job job;
-
-	matmul_init(call, &mm);
-	job = job_of(&mm, call->query->op);
-	int_job_run(&job, 1, slice, scratch, true);
-}
-
 /* ---- float8 -------------------------------------------------------------- */
 
-static double float8_sum(const struct matmul *mm, int64_t at_a, int64_t at_b)
+static double float8_sum(const struct byte_matmul *mm, int64_t at_a,
+			 int64_t at_b)
 {
 	double sum = 0;
 
@@ -294,12 +152,12 @@ static void float8_run(const struct kernel_call *call, unsigned slice,
 		       void *scratch)
 {
 	const int64_t n = shape_count(&call->query->out[0].shape);
-	struct matmul mm;
+	struct byte_matmul mm;
 	int64_t at_a, at_b;
 
 	(void)slice;
 	(void)scratch;
-	matmul_init(call, &mm);
+	byte_matmul_init(call, &mm);
 	for (int64_t e = 0; e < n; e++) {
 		const int64_t col = e % mm.p.n, row = e / mm.p.n % mm.p.m;
 		const int64_t batch = e / mm.p.n / mm.p.m;
@@ -308,7 +166,7 @@ static void float8_run(const struct kernel_call *call, unsigned slice,
 
 		product_batch(&mm.p, batch, &at_a, &at_b);
 		sum = float8_sum(&mm, at_a + row * mm.p.k, at_b + col);
-		y = (float)sum * scale_of(&mm, batch, row, col);
+		y = (float)sum * byte_matmul_scale(&mm, batch, row, col);
 		if (dtype_is_integer(mm.y.elem))
 			quantized_put(
 			    mm.y.elem, call->out[0], e,
@@ -321,23 +179,19 @@ static void float8_run(const struct kernel_call *call, unsigned slice,
 	}
 }
 
-static bool are_bytes(const struct kernel_query *query)
+bool byte_matmul_is_whole(const struct kernel_query *query)
 {
-	const enum dtype elem[ROUTE_ALL] = {
-		query->in[0].type.elem,
-		query->in[places_of(query->op)->b].type.elem,
-		query->out[0].type.elem,
-	};
+	const enum dtype a = query->in[0].type.elem;
+	const enum dtype b = query->in[byte_places_of(query->op)->b].type.elem;
+	const enum dtype y = query->out[0].type.elem;
 
-	for (unsigned i = 0; i < ROUTE_ALL; i++)
-		if (!dtype_is_integer(elem[i]))
-			return false;
-	return true;
+	return dtype_is_integer(a) && dtype_is_integer(b) &&
+	       (dtype_is_integer(y) || y == DTYPE_F32);
 }
 
-static bool are_not_bytes(const struct kernel_query *query)
+static bool has_float8(const struct kernel_query *query)
 {
-	return !are_bytes(query);
+	return !byte_matmul_is_whole(query);
 }
 
 /* ---- shapes -------------------------------------------------------------- */
@@ -371,8 +225,24 @@ static enum err_code check_factor(const struct infer *infer, unsigned i,
 			  shape_text(s, text[1], sizeof(text[1])));
 }
 
+static enum err_code check_bias(const struct infer *infer,
+				const struct byte_places *at, struct err *err)
+{
+	const struct shape *b = &infer->in[at->b].shape;
+	const int64_t n = b->rank > 1 ? b->dim[b->rank - 1] : 1;
+
+	if (!has(infer->in, infer->n_in, at->bias) ||
+	    (infer->in[at->bias].shape.rank == 1 &&
+	     infer->in[at->bias].shape.dim[0] == n))
+		return ERR_NONE;
+	return infer_fail(err,
+			  "input 'bias': expected [%lld], one for each column",
+			  (long long)n);
+}
+
 static enum err_code check_factors(const struct infer *infer,
-				   const struct places *at, struct err *err)
+				   const struct byte_places *at,
+				   struct err *err)
 {
 	const struct shape *a = &infer->in[0].shape;
 	const struct shape *b = &infer->in[at->b].shape;
@@ -381,19 +251,21 @@ static enum err_code check_factors(const struct infer *infer,
 
 	if (!rc)
 		rc = check_factor(infer, at->b_zero, b, false, err);
-	if (!rc && at->y_scale)
+	if (!rc)
 		rc = check_factor(infer, at->a_scale, a, true, err);
-	if (!rc && at->y_scale)
+	if (!rc)
 		rc = check_factor(infer, at->b_scale, b, false, err);
-	if (!rc && at->y_scale)
+	if (!rc)
 		rc = check_factor(infer, at->y_scale, y, true, err);
-	if (!rc && at->y_scale)
+	if (!rc)
 		rc = check_factor(infer, at->y_zero, y, true, err);
+	if (!rc)
+		rc = check_bias(infer, at, err);
 	return rc;
 }
 
-static enum err_code infer_places(struct infer *infer, const struct places *at,
-				  struct err *err)
+static enum err_code infer_places(struct infer *infer,
+				  const struct byte_places *at, struct err *err)
 {
 	const struct fact in[2] = { infer->in[0], infer->in[at->b] };
 	struct infer bare = *infer;
@@ -415,34 +287,27 @@ static enum err_code qlinear_infer(struct infer *infer, struct err *err)
 	return infer_places(infer, &qlinear_places, err);
 }
 
+static enum err_code float_infer(struct infer *infer, struct err *err)
+{
+	return infer_places(infer, &float_places, err);
+}
+
 /* ---- rows ---------------------------------------------------------------- */
 
-static const struct kernel fast = {
-	.name = "matmul_integer.blas",
-	.flags = KERNEL_QUICK | KERNEL_SLICE_FREE,
-	.fits = are_bytes,
-	.cost = matmul_cost,
-	.prepare = fast_prepare,
-	.run = fast_run,
-};
-static const struct kernel plain = {
-	.name = "matmul_integer.plain",
-	.flags = KERNEL_QUICK,
-	.fits = are_bytes,
-	.cost = matmul_cost,
-	.prepare = int_job_plain_prepare,
-	.run = plain_run,
-};
 static const struct kernel float8 = {
 	.name = "matmul_integer.float8",
 	.flags = KERNEL_QUICK,
-	.fits = are_not_bytes,
-	.cost = matmul_cost,
+	.fits = has_float8,
 	.run = float8_run,
 };
-static const struct kernel *const integer_kernels[] = { &fast, &plain, NULL };
-static const struct kernel *const qlinear_kernels[] = { &fast, &float8, &plain,
+static const struct kernel *const integer_kernels[] = { &matmul_integer_packed,
+							&matmul_integer_bytes,
+							&matmul_integer_plain,
 							NULL };
+static const struct kernel *const qlinear_kernels[] = {
+	&matmul_integer_packed, &matmul_integer_bytes, &float8,
+	&matmul_integer_plain, NULL
+};
 
 /* clang-format off */
 #define QUANTIZED "int8,uint8,float8e4m3fn,float8e4m3fnuz,float8e5m2,float8e5m2fnuz"
@@ -465,6 +330,17 @@ static const struct port qlinear_in[] = {
 	{ "y_zero_point", "T3:" QUANTIZED, 0 },
 	{ 0 },
 };
+static const struct port float_in[] = {
+	{ "A", "T1:int8,uint8", 0 },
+	{ "B", "T2:int8,uint8", 0 },
+	{ "a_scale", "TS:float", 0 },
+	{ "b_scale", "TS", 0 },
+	{ "a_zero_point", "T1", PORT_OPTIONAL },
+	{ "b_zero_point", "T2", PORT_OPTIONAL },
+	{ "bias", "TS", PORT_OPTIONAL },
+	{ 0 },
+};
+static const struct port float_out[] = { { "Y", "TS", 0 }, { 0 } };
 static const struct port qlinear_out[] = { { "y", "T3", 0 }, { 0 } };
 
 static const struct op_case integer_cases[] = {
@@ -492,6 +368,17 @@ static const struct op_case integer_cases[] = {
 	{ .name = "a row", .graph = "y = MatMulInteger(a:uint8[1,70], b:int8[70,131])" },
 	{ .name = "no inner extent", .graph = "y = MatMulInteger(a:uint8[3,0], b:int8[0,2])" },
 	{ .name = "no rows", .graph = "y = MatMulInteger(a:uint8[0,3], b:int8[3,2])" },
+	{ .name = "constant weights",
+	  .graph = "w = Cast<to=3>(Sub(Mod(Reshape(Range(0, 8515, 1), s:int64[2]={65,131}), 251), "
+		   "120)); y = MatMulInteger(a:uint8[13,65], w, z:uint8[13], v:int8[131])" },
+	{ .name = "constant weights, rows of batches",
+	  .graph = "w = Cast<to=2>(Mod(Reshape(Range(0, 455, 1), s:int64[2]={65,7}), 251)); "
+		   "y = MatMulInteger(a:uint8[3,5,65], w, z:uint8[]={7}, v:uint8[]={128})" },
+	{ .name = "constant weights, a vector",
+	  .graph = "w = Cast<to=3>(Sub(Reshape(Range(0, 130, 1), s:int64[2]={65,2}), 65)); "
+		   "y = MatMulInteger(a:int8[65], w, z:int8[]={-7})" },
+	{ .name = "a column",
+	  .graph = "y = MatMulInteger(a:uint8[300,70], b:int8[70,1], z:uint8[]={9})" },
 	{ .name = "inner extents differ",
 	  .graph = "y = MatMulInteger(a:uint8[3,5], b:int8[4,2])", .want = ERR_SHAPE },
 	{ .name = "too many zero points",
@@ -500,7 +387,36 @@ static const struct op_case integer_cases[] = {
 	  .graph = "y = MatMulInteger(a:uint8[3,5], b:int8[5,2], z:int8[])", .want = ERR_INVALID },
 	{ 0 },
 };
+static const struct op_case float_cases[] = {
+	{ .name = "no more than the scales",
+	  .graph = "y = predictd.MatMulIntegerToFloat(a:uint8[3,5], b:int8[5,7], s:float[]={0.5}, "
+		   "t:float[]={0.3})" },
+	{ .name = "everything by column",
+	  .graph = "y = predictd.MatMulIntegerToFloat(a:uint8[9,5], b:uint8[5,70], s:float[]={0.5}, "
+		   "t:float[70], z:uint8[]={3}, w:uint8[70], c:float[70])" },
+	{ .name = "rows of batches",
+	  .graph = "y = predictd.MatMulIntegerToFloat(a:int8[2,7,5], b:int8[5,3], s:float[2,7,1], "
+		   "t:float[3], z:int8[2,7,1], w:int8[]={2}, c:float[3])" },
+	{ .name = "constant weights",
+	  .graph = "w = Cast<to=3>(Sub(Mod(Reshape(Range(0, 8515, 1), s:int64[2]={65,131}), 251), "
+		   "120)); y = predictd.MatMulIntegerToFloat(a:uint8[2,7,65], w, r:float[]={0.1}, "
+		   "t:float[131], z:uint8[]={7}, , c:float[131])" },
+	{ .name = "nothing",
+	  .graph = "y = predictd.MatMulIntegerToFloat(a:uint8[0,5], b:int8[5,7], s:float[], "
+		   "t:float[])" },
+	{ .name = "bias of another size",
+	  .graph = "y = predictd.MatMulIntegerToFloat(a:uint8[3,5], b:int8[5,7], s:float[], "
+		   "t:float[], , , c:float[5])", .want = ERR_SHAPE },
+	{ .name = "scales of another size",
+	  .graph = "y = predictd.MatMulIntegerToFloat(a:uint8[3,5], b:int8[5,7], s:float[], "
+		   "t:float[5])", .want = ERR_SHAPE },
+	{ 0 },
+};
 static const struct op_case qlinear_cases[] = {
+	{ .name = "constant weights",
+	  .graph = "w = Cast<to=3>(Sub(Mod(Reshape(Range(0, 520, 1), d:int64[2]={40,13}), 251), "
+		   "120)); y = QLinearMatMul(a:uint8[7,40], s:float[]={0.5}, z:uint8[]={1}, w, "
+		   "t:float[13], k:int8[13], u:float[]={7}, v:uint8[]={100})" },
 	{ .name = "uint8",
 	  .graph = "y = QLinearMatMul(a:uint8[3,5], s:float[]={0.5}, z:uint8[]={1}, b:int8[5,7], "
 		   "t:float[]={0.3}, w:int8[]={2}, u:float[]={0.7}, v:uint8[]={100})" },
@@ -555,4 +471,19 @@ const struct op op_qlinear_matmul = {
 	.infer = qlinear_infer,
 	.kernels = qlinear_kernels,
 	.cases = qlinear_cases,
+};
+
+extern const struct op op_matmul_integer_to_float;
+const struct op op_matmul_integer_to_float = {
+	.domain = "predictd",
+	.name = "MatMulIntegerToFloat",
+	.help =
+	    "Matrix product of bytes less their zero points, scaled to floats.",
+	.since = 1,
+	.flags = OP_ANY_TYPE | OP_NO_GRADIENT,
+	.in = float_in,
+	.out = float_out,
+	.infer = float_infer,
+	.kernels = integer_kernels,
+	.cases = float_cases,
 };

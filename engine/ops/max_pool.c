@@ -11,6 +11,7 @@
 #include "engine/kernel.h"
 #include "engine/kernels/onednn/onednn.h"
 #include "engine/kernels/planes.h"
+#include "engine/kernels/row_loops.h"
 #include "engine/ops/pool.h"
 
 enum { MAX_SLICES = 16, SLICE_ELEMENTS = 1 << 14 };
@@ -150,14 +151,6 @@ static void global_run(const struct kernel_call *call, unsigned slice,
 	}
 }
 
-static struct shape told_shape(const struct pool_attrs *attrs)
-{
-	struct shape x = { .rank = (unsigned)attrs->shape.n };
-
-	memcpy(x.dim, attrs->shape.v, x.rank * sizeof(x.dim[0]));
-	return x;
-}
-
 /* Where window o of plane i has its largest, as a place in the plane; -1:
  * nowhere, or no place of it (a fault). */
 static int64_t place_of(const struct kernel_call *call,
@@ -206,7 +199,8 @@ static void grad_plane_f64(const struct kernel_call *call,
 static void grad_run(const struct kernel_call *call, unsigned slice,
 		     void *scratch)
 {
-	const struct shape x = told_shape(call->query->attrs);
+	const struct pool_attrs *attrs = call->query->attrs;
+	const struct shape x = shape_of(attrs->shape.v, attrs->shape.n);
 	const size_t size = dtype_info(call->query->in[0].type.elem)->size;
 	struct window win;
 	int64_t first, last;
@@ -314,7 +308,7 @@ static enum err_code grad_infer(struct infer *infer, struct err *err)
 			       "attribute 'shape': expected 3 to %d extents, "
 			       "got %zu",
 			       2 + WINDOW_DIMS, attrs->shape.n);
-	x = told_shape(attrs);
+	x = shape_of(attrs->shape.v, attrs->shape.n);
 	rc = shape_check(&x, "attribute 'shape'", err);
 	if (!rc)
 		rc = window_init(&attrs->window, &attrs->window.kernel_shape,
@@ -389,6 +383,42 @@ static const struct kernel max_kernel = {
 	.prepare = max_prepare,
 	.run = max_run,
 };
+/* Rows of floats, which is what planes are to this operator. */
+static void global_rows_run(const struct kernel_call *call, unsigned slice,
+			    void *scratch)
+{
+	const struct shape *x = &call->query->in[0].shape;
+	const int64_t n = shape_range(x, 2, x->rank);
+	const float *from = call->in[0];
+	float *to = call->out[0];
+	int64_t first, last;
+
+	(void)scratch;
+	kernel_slice(shape_range(x, 0, 2), call->n_slices, slice, &first,
+		     &last);
+	for (int64_t i = first; i < last; i++)
+		to[i] = row_loops()->largest_or_nan(from + i * n, n);
+}
+
+static double global_rows_cost(const struct kernel_query *query)
+{
+	return 0.1 + (double)shape_count(&query->in[0].shape) * 1e-4;
+}
+
+static bool global_rows_fits(const struct kernel_query *query)
+{
+	return query->in[0].type.elem == DTYPE_F32 &&
+	       shape_count(&query->in[0].shape) > 0;
+}
+
+static const struct kernel global_rows = {
+	.name = "global_max_pool.rows",
+	.flags = KERNEL_QUICK | KERNEL_SLICE_FREE,
+	.fits = global_rows_fits,
+	.cost = global_rows_cost,
+	.prepare = prepare,
+	.run = global_rows_run,
+};
 static const struct kernel global_kernel = {
 	.name = "global_max_pool.plain",
 	.flags = KERNEL_QUICK | KERNEL_SLICE_FREE,
@@ -407,7 +437,8 @@ static const struct kernel grad_kernel = {
 static const struct kernel *const max_kernels[] = {
 	&max_pool_planes, &max_pool_windows, &max_pool_onednn, &max_kernel, NULL
 };
-static const struct kernel *const global_kernels[] = { &global_kernel, NULL };
+static const struct kernel *const global_kernels[] = { &global_rows,
+						       &global_kernel, NULL };
 static const struct kernel *const grad_kernels[] = { &grad_kernel, NULL };
 
 static const struct port max_in[] = {

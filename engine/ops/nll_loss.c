@@ -73,14 +73,6 @@ static enum reduction find_reduction(const char *name)
 	return (enum reduction)i;
 }
 
-static struct shape told_shape(const struct nll_attrs *attrs)
-{
-	struct shape x = { .rank = (unsigned)attrs->shape.n };
-
-	memcpy(x.dim, attrs->shape.v, x.rank * sizeof(x.dim[0]));
-	return x;
-}
-
 static struct nll query_rows(const struct kernel_query *query,
 			     const struct shape *x)
 {
@@ -116,7 +108,8 @@ static void forward_run(const struct kernel_call *call, unsigned slice,
 static void backward_run(const struct kernel_call *call, unsigned slice,
 			 void *scratch)
 {
-	const struct shape x = told_shape(call->query->attrs);
+	const struct nll_attrs *attrs = call->query->attrs;
+	const struct shape x = shape_of(attrs->shape.v, attrs->shape.n);
 	const struct nll g = query_rows(call->query, &x);
 
 	(void)slice;
@@ -198,7 +191,7 @@ static enum err_code backward_infer(struct infer *infer, struct err *err)
 			       "attribute 'shape': expected at most %d extents,"
 			       " got %zu",
 			       SHAPE_MAX_RANK, attrs->shape.n);
-	x = told_shape(attrs);
+	x = shape_of(attrs->shape.v, attrs->shape.n);
 	rc = shape_check(&x, "attribute 'shape'", err);
 	if (!rc)
 		rc = check_inputs(infer, &x, &loss, err);

@@ -112,6 +112,7 @@ static enum err_code panels_prepare(const struct kernel_query *query,
 	rc = pack(query, &p, &packed, err);
 	if (rc)
 		return rc;
+	ret->pack_bytes = pack_size(packed);
 	ret->state = packed;
 	n = p.n * p.k * (int64_t)sizeof(float) / SLICE_BYTES;
 	if (n > n_panels(&p))

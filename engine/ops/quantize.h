@@ -51,9 +51,5 @@ int32_t quantized_at(enum dtype dtype, const void *data, int64_t i);
 float scale_at(enum dtype dtype, const void *data, int64_t i);
 /** Writes an integer of at most 16 bits as element i. */
 void quantized_put(enum dtype dtype, void *data, int64_t i, int32_t value);
-/** n sums times their scales, rounded, shifted by zero and saturated, to bytes
- * of type uint8 or int8 (or to 16 bits) at out. */
-void requantize(const int32_t *sum, const float *scale, int64_t n, int32_t zero,
-		enum dtype to, void *out);
 
 #endif

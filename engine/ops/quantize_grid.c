@@ -180,28 +180,3 @@ void quantized_put(enum dtype dtype, void *data, int64_t i, int32_t value)
 	else
 		((uint16_t *)data)[i] = (uint16_t)value;
 }
-
-/* Beyond 2^20 all types are saturated, and below it adding 1.5 * 2^23 rounds
- * to nearest even. */
-void requantize(const int32_t *sum, const float *scale, int64_t n, int32_t zero,
-		enum dtype to, void *out)
-{
-	const float rounder = 12582912.0f, far = 1048576.0f;
-	const bool is_byte = dtype_info(to)->size == 1;
-	int32_t low = 0, high = 0;
-
-	(void)quantized_range(to, &low, &high);
-	for (int64_t i = 0; i < n; i++) {
-		const float q = (float)sum[i] * scale[i];
-		const float above = q > -far ? q : -far;
-		const float in = above < far ? above : far;
-		const int32_t whole = (int32_t)((in + rounder) - rounder);
-		const int32_t all = whole + zero;
-		const int32_t y = all < low ? low : all > high ? high : all;
-
-		if (is_byte)
-			((uint8_t *)out)[i] = (uint8_t)y;
-		else
-			((uint16_t *)out)[i] = (uint16_t)y;
-	}
-}

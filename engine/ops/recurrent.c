@@ -4,30 +4,38 @@
  */
 #include "engine/ops/recurrent.h"
 
-static enum err_code recurrent_infer(const char *op, struct infer *infer,
-				     struct err *err)
+enum err_code recurrent_shapes(const struct recurrent *r, struct infer *infer,
+			       struct err *err)
 {
-	struct recurrent r;
-	enum err_code rc =
-	    recurrent_init(op, infer->attrs, infer->in, infer->n_in, &r, err);
+	const int64_t d = r->n_directions, b = r->n_batch;
+	const int64_t t = r->n_steps, h = r->n_hidden;
+	enum err_code rc = ERR_NONE;
 
 	for (unsigned i = 0; i < infer->n_out && !rc; i++) {
-		const int64_t d = r.n_directions, b = r.n_batch;
-		const int64_t t = r.n_steps, h = r.n_hidden;
 		struct shape *y = &infer->out[i].shape;
 
-		if (i == 0 && r.batch_first)
+		if (i == 0 && r->batch_first)
 			*y = (struct shape){ 4, { b, t, d, h } };
 		else if (i == 0)
 			*y = (struct shape){ 4, { t, d, b, h } };
 		else
 			*y = (struct shape){ 3,
-					     { r.batch_first ? b : d,
-					       r.batch_first ? d : b, h } };
+					     { r->batch_first ? b : d,
+					       r->batch_first ? d : b, h } };
 		infer->out[i].has_shape = true;
 		rc = shape_check(y, i ? "output 'Y_h'" : "output 'Y'", err);
 	}
 	return rc;
+}
+
+static enum err_code recurrent_infer(const char *op, struct infer *infer,
+				     struct err *err)
+{
+	struct recurrent r;
+	const enum err_code rc =
+	    recurrent_init(op, infer->attrs, infer->in, infer->n_in, &r, err);
+
+	return rc ? rc : recurrent_shapes(&r, infer, err);
 }
 
 static enum err_code rnn_infer(struct infer *infer, struct err *err)

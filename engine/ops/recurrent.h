@@ -18,6 +18,9 @@
 
 #include "engine/kernel.h"
 
+struct byte_weights;
+struct packed;
+
 struct recurrent_attrs {
 	struct attr_floats alpha, beta;
 	struct attr_strings activations;
@@ -35,7 +38,12 @@ enum recurrent_input {
 	RECURRENT_LENGTHS,
 	RECURRENT_H0,
 	RECURRENT_C0,
-	RECURRENT_P
+	RECURRENT_P,
+	/* of LSTMWeights */
+	RECURRENT_W_SCALE,
+	RECURRENT_W_ZERO,
+	RECURRENT_R_SCALE,
+	RECURRENT_R_ZERO
 };
 /* inputs of the gradient, after those of the layer, and its results */
 enum recurrent_back_input {
@@ -87,6 +95,31 @@ MUST_USE enum err_code recurrent_init(const char *op,
 				      const struct recurrent_attrs *attrs,
 				      const struct fact *in, unsigned n_in,
 				      struct recurrent *ret, struct err *err);
+
+/** Shapes of all outputs. */
+MUST_USE enum err_code recurrent_shapes(const struct recurrent *r,
+					struct infer *infer, struct err *err);
+
+/** How a slice is run. */
+struct recurrent_way {
+	bool fast;
+	const struct packed *packed; /**< panels, of recurrent_run.c, or NULL */
+	/** Weights are not the node's W and R: these floats of all directions,
+	 * or bytes of the slice's direction, whose products need `rows`. */
+	bool is_stored;
+	const float *w_floats, *u_floats;
+	const struct byte_weights *w, *u;
+	void *rows;
+};
+
+/** Parts of the batch: there are as many slices a direction, and slice
+ * i / parts is direction i. */
+unsigned recurrent_parts(const struct recurrent *r);
+/** Bytes of a slice's scratch, for elements of `size` bytes. */
+size_t recurrent_scratch(const struct recurrent *r, size_t size);
+void recurrent_run_slice(const struct kernel_call *call,
+			 const struct recurrent *r, unsigned slice,
+			 const struct recurrent_way *way, void *scratch);
 
 extern const struct kernel recurrent_panels, recurrent_blas, recurrent_plain;
 extern const struct kernel recurrent_grad_blas, recurrent_grad_plain;

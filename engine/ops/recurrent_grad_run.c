@@ -39,15 +39,17 @@ static int64_t peep_at(const struct recurrent_job *job, int64_t row)
 
 #include "engine/ops/recurrent_grad_typed.h"
 
-static void back_of(const struct kernel_call *call, unsigned slice, bool fast,
-		    struct back_job *back)
+static void back_of(const struct kernel_call *call, unsigned slice,
+		    const struct recurrent_way *way, struct back_job *back)
 {
 	const struct kernel_query *q = call->query;
 	const void *more[RECURRENT_DC - RECURRENT_P] = { NULL };
+	struct recurrent r;
 	unsigned n;
 
 	memset(back, 0, sizeof(*back));
-	recurrent_job_init(call, slice, fast, &back->job);
+	recurrent_of(q, &r);
+	recurrent_job_init(call, &r, slice, way, &back->job);
 	for (unsigned i = RECURRENT_Y; i <= RECURRENT_DC && i < q->n_in; i++)
 		if (q->in[i].type.elem != DTYPE_NONE)
 			more[i - RECURRENT_Y] = call->in[i];
@@ -70,9 +72,10 @@ static void back_of(const struct kernel_call *call, unsigned slice, bool fast,
 static void run_slice(const struct kernel_call *call, unsigned slice,
 		      void *scratch, bool fast)
 {
+	const struct recurrent_way way = { .fast = fast };
 	struct back_job back;
 
-	back_of(call, slice, fast, &back);
+	back_of(call, slice, &way, &back);
 	if (back.job.n_rows == 0)
 		return;
 	if (call->query->in[0].type.elem == DTYPE_F32)

@@ -99,8 +99,12 @@ static void NAME(load_gates)(struct NAME(back) * b)
 	const int64_t chunk = recurrent_chunk_steps(b->rows), n = b->n;
 	const bool is_gru = b->r->kind == RECURRENT_GRU;
 	const struct recurrent_extents e = { b->r->n_steps * b->rows,
-					     is_gru ? 2 * n : b->width, n,
-					     b->width, NULL };
+					     is_gru ? 2 * n : b->width,
+					     n,
+					     b->width,
+					     NULL,
+					     NULL,
+					     false };
 	const int64_t bytes = n * (int64_t)sizeof(T);
 
 	for (int64_t s = 0; s < b->r->n_steps; s += chunk) {
@@ -124,7 +128,7 @@ static void NAME(load_gates)(struct NAME(back) * b)
 					  recurrent_time(job, row, s - 1)),
 			       (size_t)bytes);
 	}
-	NAME(add_product)(job->fast, &e, b->prev, b->pass.u, b->gate);
+	NAME(add_product)(job, &e, b->prev, b->pass.u, b->gate);
 }
 
 static void NAME(lstm_there)(struct NAME(back) * b, int64_t i)
@@ -162,8 +166,11 @@ static void NAME(gru_there)(struct NAME(back) * b)
 	const bool is_late = b->r->linear_before_reset;
 	const T *u = b->pass.u + 2 * n * n;
 	const T *late = b->pass.bias ? b->pass.bias + b->width + 2 * n : NULL;
-	const struct recurrent_extents whole = { m, n, n, n, NULL };
-	const struct recurrent_extents added = { m, n, n, b->width, NULL };
+	const struct recurrent_extents whole = {
+		m, n, n, n, NULL, NULL, false
+	};
+	const struct recurrent_extents added = { m,    n,    n,	   b->width,
+						 NULL, NULL, false };
 
 	for (int64_t i = 0; i < m; i++) {
 		T *gate = b->gate + i * b->width;
@@ -176,10 +183,9 @@ static void NAME(gru_there)(struct NAME(back) * b)
 				    : gate[n + j] * b->prev[i * n + j];
 	}
 	if (is_late)
-		NAME(add_product)(job->fast, &whole, b->prev, u, b->spare);
+		NAME(add_product)(job, &whole, b->prev, u, b->spare);
 	else
-		NAME(add_product)
-	(job->fast, &added, b->spare, u, b->gate + 2 * n);
+		NAME(add_product)(job, &added, b->spare, u, b->gate + 2 * n);
 	for (int64_t i = 0; i < m; i++) {
 		T *gate = b->gate + i * b->width;
 
@@ -286,8 +292,11 @@ static void NAME(gru_hand_on)(struct NAME(back) * b, int64_t step)
 	const bool fast = b->job->job.fast, is_late = b->r->linear_before_reset;
 	const int64_t n = b->n, rows = b->rows, first = step * rows;
 	const T *u = b->pass.u + 2 * n * n;
-	const struct recurrent_extents one = { rows, n, n, n, NULL };
-	const struct recurrent_extents two = { rows, n, 2 * n, n, NULL };
+	const struct recurrent_extents one = {
+		rows, n, n, n, NULL, NULL, false
+	};
+	const struct recurrent_extents two = { rows, n,	   2 * n, n,
+					       NULL, NULL, false };
 	T *d = b->slope + first * b->width;
 
 	if (is_late) {
@@ -314,7 +323,8 @@ static void NAME(step_back)(struct NAME(back) * b, int64_t step)
 {
 	const struct recurrent_job *job = &b->job->job;
 	const int64_t n = b->n;
-	const struct recurrent_extents e = { b->rows, n, b->width, n, NULL };
+	const struct recurrent_extents e = { b->rows, n,    b->width, n,
+					     NULL,    NULL, false };
 	T *peep = b->job->out[BACK_PEEP];
 
 	for (int64_t i = 0; i < b->rows; i++) {

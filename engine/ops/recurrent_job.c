@@ -46,7 +46,7 @@ int64_t recurrent_part_rows(const struct recurrent *r)
 	return (r->n_batch + n - 1) / n;
 }
 
-static void recurrent_find_loops(struct recurrent_job *job)
+static void find_loops(struct recurrent_job *job)
 {
 	for (unsigned i = 0; i < RECURRENT_BENDS; i++) {
 		const struct bend *bend = &job->bend[i];
@@ -61,24 +61,38 @@ static void recurrent_find_loops(struct recurrent_job *job)
 	}
 }
 
-void recurrent_job_init(const struct kernel_call *call, unsigned slice,
-			bool fast, struct recurrent_job *job)
+static void load_operands(const struct kernel_call *call,
+			  const struct recurrent_way *way,
+			  struct recurrent_job *job)
 {
 	const struct kernel_query *q = call->query;
-	unsigned n_parts;
+
+	for (unsigned i = 0; i <= RECURRENT_P && i < q->n_in; i++)
+		job->in[i] =
+		    q->in[i].type.elem == DTYPE_NONE ? NULL : call->in[i];
+	for (unsigned i = 0; i < 3 && i < q->n_out; i++)
+		job->out[i] = call->out[i];
+	if (!way->is_stored)
+		return;
+	job->in[RECURRENT_W] = way->w_floats;
+	job->in[RECURRENT_R] = way->u_floats;
+}
+
+void recurrent_job_init(const struct kernel_call *call,
+			const struct recurrent *r, unsigned slice,
+			const struct recurrent_way *way,
+			struct recurrent_job *job)
+{
+	const unsigned n_parts = recurrent_parts(r);
 	int64_t last;
 
-	*job = (struct recurrent_job){ .fast = fast };
-	recurrent_of(q, &job->r);
-	n_parts = recurrent_parts(&job->r);
+	*job = (struct recurrent_job){ .r = *r, .fast = way->fast, .way = way };
 	job->direction = slice / n_parts;
 	job->is_reverse = job->r.is_reverse[job->direction];
 	kernel_slice(job->r.n_batch, n_parts, slice % n_parts, &job->row,
 		     &last);
 	job->n_rows = last - job->row;
-	for (unsigned i = 0; i <= RECURRENT_P && i < q->n_in; i++)
-		job->in[i] =
-		    q->in[i].type.elem == DTYPE_NONE ? NULL : call->in[i];
+	load_operands(call, way, job);
 	job->bend = job->r.bend[job->direction];
-	recurrent_find_loops(job);
+	find_loops(job);
 }

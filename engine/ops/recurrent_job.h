@@ -32,6 +32,7 @@ struct recurrent_job {
 	struct recurrent r;
 	/* packs_u: into the scratch; is_usual: sigmoid and tanh, no more */
 	bool fast, is_reverse, packs_u, is_usual;
+	const struct recurrent_way *way;
 	int64_t direction, row, n_rows;
 	const void *w_panels, *u_panels; /* of this direction; NULL: none */
 	const void *in[RECURRENT_P + 1];
@@ -42,7 +43,9 @@ struct recurrent_job {
 
 struct recurrent_extents {
 	int64_t m, n, k, ldc;
-	const void *panels; /* b packed; NULL: it is not */
+	const void *panels;		  /* b packed; NULL: it is not */
+	const struct byte_weights *bytes; /* b stored as bytes, or NULL */
+	bool from_end;			  /* the last panel first */
 };
 
 /* A length that cannot be is 0; the run says so. */
@@ -112,11 +115,12 @@ float recurrent_dot_f32(bool fast, const float *a, const float *b, int64_t n);
 double recurrent_dot_f64(bool fast, const double *a, const double *b,
 			 int64_t n);
 void recurrent_of(const struct kernel_query *q, struct recurrent *ret);
-unsigned recurrent_parts(const struct recurrent *r);
 /** The most rows that a slice has. */
 int64_t recurrent_part_rows(const struct recurrent *r);
 /** Everything but panels; in and out as the call has them. */
-void recurrent_job_init(const struct kernel_call *call, unsigned slice,
-			bool fast, struct recurrent_job *job);
+void recurrent_job_init(const struct kernel_call *call,
+			const struct recurrent *r, unsigned slice,
+			const struct recurrent_way *way,
+			struct recurrent_job *job);
 
 #endif

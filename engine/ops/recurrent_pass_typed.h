@@ -14,8 +14,9 @@ struct NAME(pass) {
 };
 
 /* to[m, n] += a[m, k] b[n, k]^T */
-static void NAME(add_product)(bool fast, const struct recurrent_extents *e,
-			      const T *a, const T *b, T *to)
+static void NAME(add_product)(const struct recurrent_job *job,
+			      const struct recurrent_extents *e, const T *a,
+			      const T *b, T *to)
 {
 	const struct blas_product p = {
 		.m = e->m,
@@ -32,19 +33,21 @@ static void NAME(add_product)(bool fast, const struct recurrent_extents *e,
 	if (!e->m || !e->n || !e->k)
 		return;
 #ifdef PACKS
+	if (NAME(add_bytes)(job, e, a, to))
+		return;
 	if (e->panels && e->m <= PANEL_ROWS) {
 		NAME(add_panels)(e, a, to);
 		return;
 	}
 #endif
-	if (fast && e->m > FEW_ROWS) {
+	if (job->fast && e->m > FEW_ROWS) {
 		BLAS(p)(&p, a, b, to);
 		return;
 	}
 	for (int64_t j = 0; j < e->n; j++)
 		for (int64_t i = 0; i < e->m; i++)
 			to[i * e->ldc + j] += NAME(recurrent_dot)(
-			    fast, a + i * e->k, b + j * e->k, e->k);
+			    job->fast, a + i * e->k, b + j * e->k, e->k);
 }
 
 static void NAME(bend)(const struct recurrent_job *job, unsigned i, int64_t n,
@@ -88,8 +91,10 @@ static void NAME(load_steps)(const struct NAME(pass) * p, int64_t first,
 {
 	const struct recurrent_job *job = p->job;
 	const int64_t width = p->r->n_gates * p->r->n_hidden;
-	const struct recurrent_extents e = { n * job->n_rows, width, p->r->n_in,
-					     width, p->w_panels };
+	const struct recurrent_extents e = {
+		n * job->n_rows, width,	      p->r->n_in, width,
+		p->w_panels,	 job->way->w, false
+	};
 
 	for (int64_t j = 0; j < width && e.m > 0; j++)
 		p->pre[j] = NAME(bias_at)(p, j);
@@ -107,7 +112,7 @@ static void NAME(load_steps)(const struct NAME(pass) * p, int64_t first,
 			memcpy(to, p->x + recurrent_x_at(p->r, row, t),
 			       (size_t)p->r->n_in * sizeof(T));
 	}
-	NAME(add_product)(job->fast, &e, p->xs, p->w, p->pre);
+	NAME(add_product)(job, &e, p->xs, p->w, p->pre);
 }
 
 /* The states of the pass's rows: read from data (NULL: zeros), or written. */
@@ -142,13 +147,14 @@ static void NAME(pass_start)(struct NAME(pass) * p,
 	const struct recurrent *r = &job->r;
 	const int64_t width = r->n_gates * r->n_hidden, d = job->direction;
 	const T *bias = job->in[RECURRENT_B], *peep = job->in[RECURRENT_P];
+	const T *w = job->in[RECURRENT_W], *u = job->in[RECURRENT_R];
 
 	*p = (struct NAME(pass)){
 		.r = r,
 		.job = job,
 		.x = job->in[RECURRENT_X],
-		.w = (const T *)job->in[RECURRENT_W] + d * width * r->n_in,
-		.u = (const T *)job->in[RECURRENT_R] + d * width * r->n_hidden,
+		.w = w ? w + d * width * r->n_in : NULL,
+		.u = u ? u + d * width * r->n_hidden : NULL,
 		.bias = bias ? bias + d * 2 * width : NULL,
 		.peep = peep ? peep + d * 3 * r->n_hidden : NULL,
 	};

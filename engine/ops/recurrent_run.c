@@ -5,6 +5,7 @@
 
 #include "base/mem.h"
 #include "engine/kernels/blas.h"
+#include "engine/ops/byte_weights.h"
 #include "engine/ops/recurrent_job.h"
 #include "engine/pack.h"
 
@@ -61,11 +62,14 @@ static void add_panels_f32(const struct recurrent_extents *e, const float *a,
 			   float *to)
 {
 	const int64_t k_n_step[3] = { e->k, ROW_PANEL, ROW_PANEL };
+	const int64_t n_panels = (e->n + ROW_PANEL - 1) / ROW_PANEL;
 	const struct row_loops *rows = row_loops();
 	const float *panels = e->panels;
 	float sum[ROW_PANEL];
 
-	for (int64_t j = 0; j < e->n; j += ROW_PANEL) {
+	for (int64_t p = 0; p < n_panels; p++) {
+		const int64_t j =
+		    (e->from_end ? n_panels - 1 - p : p) * ROW_PANEL;
 		const int64_t left = e->n - j;
 
 		for (int64_t i = 0; i < e->m; i++) {
@@ -76,6 +80,18 @@ static void add_panels_f32(const struct recurrent_extents *e, const float *a,
 				      to + i * e->ldc + j);
 		}
 	}
+}
+
+/* The same with b stored as bytes; false: it is not. */
+static bool add_bytes_f32(const struct recurrent_job *job,
+			  const struct recurrent_extents *e, const float *a,
+			  float *to)
+{
+	const int64_t all[] = { 0, byte_panels(e->n) };
+
+	if (e->bytes)
+		byte_weights_add(e->bytes, e->m, a, to, all, job->way->rows);
+	return e->bytes != NULL;
 }
 
 /* The usual cell in one sweep; false: it is not the usual one. */
@@ -139,11 +155,9 @@ static bool packs_u(const struct kernel_query *q, const struct recurrent *r)
 }
 
 static void find_panels(const struct kernel_call *call,
-			struct recurrent_job *job)
+			const struct packed *packed, struct recurrent_job *job)
 {
-	const struct packed *packed = call->state;
-
-	job->packs_u = !packed && packs_u(call->query, &job->r);
+	job->packs_u = !packed && !job->way->u && packs_u(call->query, &job->r);
 	if (packed && packed->w)
 		job->w_panels = (const float *)pack_bytes(packed->w) +
 				job->direction * packed->w_step;
@@ -152,23 +166,21 @@ static void find_panels(const struct kernel_call *call,
 				job->direction * packed->u_step;
 }
 
-static void run_slice(const struct kernel_call *call, unsigned slice,
-		      void *scratch, bool fast)
+void recurrent_run_slice(const struct kernel_call *call,
+			 const struct recurrent *r, unsigned slice,
+			 const struct recurrent_way *way, void *scratch)
 {
-	const struct kernel_query *q = call->query;
 	struct recurrent_job job;
 
-	recurrent_job_init(call, slice, fast, &job);
-	for (unsigned i = 0; i < 3 && i < q->n_out; i++)
-		job.out[i] = call->out[i];
+	recurrent_job_init(call, r, slice, way, &job);
 	if (slice == 0)
 		check_lengths(call, &job);
 	if (job.n_rows == 0 || job.r.n_hidden == 0)
 		return;
 	job.is_usual = is_usual_lstm(&job);
-	if (fast)
-		find_panels(call, &job);
-	if (q->in[0].type.elem == DTYPE_F32)
+	if (way->fast)
+		find_panels(call, way->packed, &job);
+	if (call->query->in[0].type.elem == DTYPE_F32)
 		run_f32(&job, scratch);
 	else
 		run_f64(&job, scratch);
@@ -177,31 +189,41 @@ static void run_slice(const struct kernel_call *call, unsigned slice,
 static void blas_run(const struct kernel_call *call, unsigned slice,
 		     void *scratch)
 {
-	run_slice(call, slice, scratch, true);
+	const struct recurrent_way way = { .fast = true,
+					   .packed = call->state };
+	struct recurrent r;
+
+	recurrent_of(call->query, &r);
+	recurrent_run_slice(call, &r, slice, &way, scratch);
 }
 
 /* All slices, one after the other. */
 static void plain_run(const struct kernel_call *call, unsigned slice,
 		      void *scratch)
 {
+	const struct recurrent_way way = { .fast = false };
 	struct recurrent r;
 
 	recurrent_of(call->query, &r);
 	for (slice = 0; slice < r.n_directions * recurrent_parts(&r); slice++)
-		run_slice(call, slice, scratch, false);
+		recurrent_run_slice(call, &r, slice, &way, scratch);
 }
 
-/* What pass_init() cuts up; parts of fewer rows may take more steps at once. */
-static size_t scratch_of(const struct kernel_query *q,
-			 const struct recurrent *r, bool packs)
+/* Parts of fewer rows may take more steps at once. */
+size_t recurrent_scratch(const struct recurrent *r, size_t size)
 {
 	const size_t rows = (size_t)recurrent_part_rows(r);
 	const size_t most = rows < CHUNK_ROWS ? CHUNK_ROWS : rows;
 	const size_t hidden = (size_t)r->n_hidden;
-	const size_t size = dtype_info(q->in[0].type.elem)->size;
 
 	return size * (most * ((size_t)r->n_in + (size_t)r->n_gates * hidden) +
-		       3 * rows * hidden) +
+		       3 * rows * hidden);
+}
+
+static size_t scratch_of(const struct kernel_query *q,
+			 const struct recurrent *r, bool packs)
+{
+	return recurrent_scratch(r, dtype_info(q->in[0].type.elem)->size) +
 	       (packs ? sizeof(float) * (size_t)u_panels_size(r) : 0);
 }
 
@@ -310,6 +332,7 @@ static enum err_code pack_constants(const struct kernel_query *q,
 		packed_finish(packed);
 		return rc;
 	}
+	ret->pack_bytes = pack_size(packed->w) + pack_size(packed->u);
 	ret->state = packed;
 	return ERR_NONE;
 }

@@ -34,19 +34,21 @@ static void NAME(lstm_row)(const struct NAME(pass) * p, T *a, T *h, T *c)
 
 /* z and r of all rows; then what n gets from h: in spare the product that the
  * reset gate multiplies, or r h, whose product is added. */
-static void NAME(gru_gates)(const struct NAME(pass) * p, T *a)
+static void NAME(gru_gates)(const struct NAME(pass) * p, bool from_end, T *a)
 {
 	const int64_t n = p->r->n_hidden, width = 3 * n;
 	const int64_t rows = p->job->n_rows;
 	const T *late = p->bias ? p->bias + width + 2 * n : NULL;
 	const T *u = p->u + 2 * n * n, *panels = p->u_panels;
 	const T *u_panels = panels ? panels + panel_size(2 * n, n) : NULL;
-	const struct recurrent_extents gates = { rows, 2 * n, n, width,
-						 panels };
-	const struct recurrent_extents whole = { rows, n, n, n, u_panels };
-	const struct recurrent_extents added = { rows, n, n, width, u_panels };
+	const struct recurrent_extents gates = { rows,	 2 * n, n,	 width,
+						 panels, NULL,	from_end };
+	const struct recurrent_extents whole = { rows,	   n,	 n,	  n,
+						 u_panels, NULL, from_end };
+	const struct recurrent_extents added = { rows,	   n,	 n,	  width,
+						 u_panels, NULL, from_end };
 
-	NAME(add_product)(p->job->fast, &gates, p->h, p->u, a);
+	NAME(add_product)(p->job, &gates, p->h, p->u, a);
 	for (int64_t i = 0; i < rows; i++) {
 		const T *reset = a + i * width + n, *h = p->h + i * n;
 
@@ -58,10 +60,10 @@ static void NAME(gru_gates)(const struct NAME(pass) * p, T *a)
 						  : reset[j] * h[j];
 	}
 	if (!p->r->linear_before_reset) {
-		NAME(add_product)(p->job->fast, &added, p->spare, u, a + 2 * n);
+		NAME(add_product)(p->job, &added, p->spare, u, a + 2 * n);
 		return;
 	}
-	NAME(add_product)(p->job->fast, &whole, p->h, u, p->spare);
+	NAME(add_product)(p->job, &whole, p->h, u, p->spare);
 	for (int64_t i = 0; i < rows; i++) {
 		const T *reset = a + i * width + n;
 		T *next = a + i * width + 2 * n;
@@ -81,16 +83,21 @@ static void NAME(gru_row)(const struct NAME(pass) * p, T *a, T *h)
 		h[j] = (1 - a[j]) * next[j] + a[j] * h[j];
 }
 
+/* Every other step meets the weights that the step before it left in the
+ * nearest cache first. */
 static void NAME(step)(const struct NAME(pass) * p, int64_t step, T *a)
 {
 	const int64_t n = p->r->n_hidden, width = p->r->n_gates * n;
-	const struct recurrent_extents e = { p->job->n_rows, width, n, width,
-					     p->u_panels };
+	const bool from_end = step % 2;
+	const struct recurrent_extents e = {
+		p->job->n_rows, width,		n,	 width,
+		p->u_panels,	p->job->way->u, from_end
+	};
 
 	if (p->r->kind == RECURRENT_GRU)
-		NAME(gru_gates)(p, a);
+		NAME(gru_gates)(p, from_end, a);
 	else
-		NAME(add_product)(p->job->fast, &e, p->h, p->u, a);
+		NAME(add_product)(p->job, &e, p->h, p->u, a);
 	for (int64_t i = 0; i < p->job->n_rows; i++) {
 		const int64_t row = p->job->row + i;
 		const int64_t t = recurrent_time(p->job, row, step);

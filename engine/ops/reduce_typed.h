@@ -163,17 +163,29 @@ static void NAME(walk)(const struct reduce *r, enum reduce_map map, const T *x,
 		NAME(join)(map, acc);
 }
 
+/* Of integers what lies outside is the nearest, and NaN is 0, as in Cast. */
+static T NAME(of_double)(double v)
+{
+	if (IS_NAN(v))
+		return (T)v;
+	if (v >= (double)HIGHEST)
+		return (T)HIGHEST;
+	if (v <= (double)LOWEST)
+		return (T)LOWEST;
+	return isnan(v) ? 0 : (T)v;
+}
+
 static T NAME(finish)(const struct reduce *r, ACC acc, double shift)
 {
 	switch (r->rule->end) {
 	case END_MEAN:
 		if (!r->count)
-			return (T)((double)acc / (double)r->count);
+			return NAME(of_double)((double)acc / (double)r->count);
 		return (T)((WIDE)acc / (WIDE)r->count);
 	case END_SQRT:
-		return (T)sqrt((double)(WIDE)acc);
+		return NAME(of_double)(sqrt((double)(WIDE)acc));
 	case END_LOG:
-		return (T)(log((double)(WIDE)acc) + shift);
+		return NAME(of_double)(log((double)(WIDE)acc) + shift);
 	default:
 		return (T)acc;
 	}

@@ -108,6 +108,9 @@ static const struct rewrite gelu_erfs[] = {
 static const struct rewrite gelu_tanhs[] = {
 	GELU(BENT("Pow(x:float, 3.0)"), TO_GELU_TANH),
 	GELU(BENT("Mul(Mul(x:float, x), x)"), TO_GELU_TANH),
+	GELU("Tanh(Mul(Add(Mul(Mul(Mul(x:float, 0.044715), x), x), x), "
+	     "0.79788456))",
+	     TO_GELU_TANH),
 	GELU("Tanh(Mul(Mul(x:float, 0.79788456), "
 	     "Add(Mul(Mul(x, 0.044715), x), 1.0)))",
 	     TO_GELU_TANH),

@@ -165,6 +165,16 @@ bool affine_of_arithmetic(struct edit *edit, const struct graph_node *node,
 	return affine_check(ret);
 }
 
+int32_t affine_constant(struct edit *edit, enum dtype dtype,
+			const struct shape *shape, const double *number)
+{
+	const struct tensor_view to = make_tensor(edit, dtype, shape);
+
+	for (int64_t i = 0; i < shape_count(shape) && to.data; i++)
+		set_number(&to, i, number[i]);
+	return add_constant(edit, &to);
+}
+
 /* --- what is scaled --- */
 
 static bool is_bias(const struct product_node *p)

@@ -44,6 +44,11 @@ bool affine_of_batch_norm(struct edit *edit, const struct graph_node *node,
 bool affine_of_arithmetic(struct edit *edit, const struct graph_node *node,
 			  struct affine *ret, struct product_node *product);
 
+/** A constant of those numbers, float or double; VALUE_NONE: the build
+ * has failed. */
+int32_t affine_constant(struct edit *edit, enum dtype dtype,
+			const struct shape *shape, const double *number);
+
 /** The product with other constants, in place of the scaled result; false
  * when its form has no place for a shift. */
 bool affine_fold(struct edit *edit, const struct product_node *product,

@@ -39,6 +39,18 @@ static bool is_thin(const struct blocking *b, const struct graph_node *node)
 	       blocking_fact(b, x)->shape.dim[1] < b->lanes;
 }
 
+/* Few channels out of long rows have loops of their own. */
+static bool is_better_plain(const struct blocking *b,
+			    const struct graph_node *node)
+{
+	const int32_t *in = graph_in(b->graph, node);
+	struct conv conv;
+
+	return !conv_init(node->attrs, &blocking_fact(b, in[0])->shape,
+			  &blocking_fact(b, in[1])->shape, NULL, &conv, NULL) &&
+	       conv_taps_suits(&conv);
+}
+
 bool blocking_conv(struct blocking *b, const struct graph_node *node)
 {
 	const int32_t *in = graph_in(b->graph, node);
@@ -52,7 +64,7 @@ bool blocking_conv(struct blocking *b, const struct graph_node *node)
 		.activation = "",
 	};
 
-	if (!fits(b, node))
+	if (!fits(b, node) || is_better_plain(b, node))
 		return false;
 	if (is_thin(b, node)) {
 		operand[0] = in[0];

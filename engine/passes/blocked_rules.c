@@ -287,7 +287,8 @@ static bool resize(struct blocking *b, const struct graph_node *node)
 	return true;
 }
 
-/* Channels that fill their blocks, but perhaps the last ones. */
+/* Channels that fill their blocks, but perhaps the last ones; or axes of the
+ * plane. */
 static bool concat(struct blocking *b, const struct graph_node *node)
 {
 	const int32_t out = graph_out(b->graph, node)[0];
@@ -302,16 +303,50 @@ static bool concat(struct blocking *b, const struct graph_node *node)
 		const int32_t in = graph_in(b->graph, node)[i];
 
 		if (!blocking_is_image(b, in) ||
-		    (i + 1 < node->n_in && !blocking_is_full(b, in)))
+		    (axis == 1 && i + 1 < node->n_in &&
+		     !blocking_is_full(b, in)))
 			return false;
 		n_twins += b->twin[in] != VALUE_NONE;
 	}
-	if (axis != 1 || 2 * n_twins <= node->n_in)
+	if (axis == 0 || 2 * n_twins <= node->n_in)
 		return false;
 	for (int32_t i = 0; i < node->n_in; i++)
 		operand[i] = blocking_twin(b, graph_in(b->graph, node)[i]);
 	build_row(&b->build, node->op, &axis, operand, (unsigned)node->n_in,
 		  &b->twin[out], 1);
+	return true;
+}
+
+/* Along axes of the plane, which are where they were. */
+static bool slice(struct blocking *b, const struct graph_node *node)
+{
+	const int32_t out = graph_out(b->graph, node)[0];
+	const int32_t list = input(b, node, 3);
+	const struct fact *axes =
+	    list == VALUE_NONE ? NULL : blocking_fact(b, list);
+	int64_t axis[SHAPE_MAX_RANK];
+	int32_t operand[5];
+	int64_t n;
+
+	if (!has_twin(b, node) || !axes || !axes->value ||
+	    axes->type.elem != DTYPE_I64)
+		return false;
+	n = shape_count(&axes->shape);
+	for (int64_t i = 0; i < n; i++) {
+		axis[i] = ((const int64_t *)axes->value)[i];
+		axis[i] += axis[i] < 0 ? blocking_fact(b, out)->shape.rank : 0;
+		if (axis[i] < 2)
+			return false;
+	}
+	for (int32_t i = 0; i < 5; i++) {
+		operand[i] = input(b, node, i);
+		if (i && i != 3 && operand[i] != VALUE_NONE)
+			b->is_read[operand[i]] = true;
+	}
+	operand[0] = b->twin[graph_in(b->graph, node)[0]];
+	operand[3] = build_ints(&b->build, axis, (size_t)n);
+	build_row(&b->build, node->op, node->attrs, operand, 5, &b->twin[out],
+		  1);
 	return true;
 }
 
@@ -337,6 +372,7 @@ blocking_rule *blocking_rule_of(const struct op *op)
 		{ "Relu", activation },
 		{ "Resize", resize },
 		{ "Sigmoid", activation },
+		{ "Slice", slice },
 		{ "Swish", activation },
 		{ "Tanh", activation },
 	};

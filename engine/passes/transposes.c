@@ -1,14 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /** @file
  * Transposes: two that follow one another become one, also around operators
- * that look at elements alone; swapped matrices become a product of swapped
- * matrices.
+ * that look at elements alone; so do those of all operands of one; swapped
+ * matrices become a product of swapped matrices.
  */
+#include <string.h>
+
 #include "engine/attr.h"
 #include "engine/ops/product.h"
 #include "engine/passes/edit.h"
 
-enum { CHAIN_MAX = 8 };
+enum { CHAIN_MAX = 8, OPERANDS_MAX = 16 };
 
 struct perm {
 	size_t n; /**< 0: it is not known */
@@ -96,6 +98,50 @@ static void join(struct edit *edit, const struct graph_node *node)
 			  &x, 1);
 	edit_forward(edit, graph_out(edit->graph, node)[0],
 		     transpose_twice(edit, node, x, &first, &second));
+}
+
+/* Elements of several operands at the same place. */
+static bool is_fold(const struct graph_node *node)
+{
+	static const char *const names[] = { "Add", "Max", "Min",
+					     "Mul", "Sub", "Sum" };
+
+	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
+		if (edit_is(node, names[i]))
+			return true;
+	return false;
+}
+
+/* Operands that are all transposed alike, for this node alone: it reads them
+ * as they were, and one Transpose follows. Broadcasting does not mind. */
+static void gather(struct edit *edit, const struct graph_node *node)
+{
+	const struct graph_node *at = NULL;
+	int32_t in[OPERANDS_MAX], out;
+	struct perm perm = { 0 };
+	struct attr_ints axes;
+
+	for (int32_t i = 0; i < node->n_in; i++) {
+		struct perm found = { 0 };
+
+		at = edit_own_producer(edit, edit_in(edit, node, i));
+		if (at)
+			found = perm_of(at);
+		if (i == 0)
+			perm = found;
+		if (!at || !found.n || found.n != perm.n ||
+		    memcmp(found.axis, perm.axis,
+			   found.n * sizeof(found.axis[0])) != 0)
+			return;
+		in[i] = edit_in(edit, at, 0);
+	}
+	if (!at)
+		return;
+	axes = (struct attr_ints){ perm.n, perm.axis };
+	build_row(&edit->build, node->op, node->attrs, in, (unsigned)node->n_in,
+		  &out, 1);
+	build_row(&edit->build, at->op, &axes, &out, 1, &out, 1);
+	edit_forward(edit, graph_out(edit->graph, node)[0], out);
 }
 
 /* Swaps the last two axes and nothing else. */
@@ -186,6 +232,8 @@ static void visit(struct edit *edit, const struct graph_node *node)
 {
 	if (edit_is(node, "Transpose"))
 		join(edit, node);
+	else if (node->n_in > 1 && node->n_in <= OPERANDS_MAX && is_fold(node))
+		gather(edit, node);
 	else if (edit_is(node, "MatMul"))
 		swap_matmul(edit, node, false);
 	else if (edit_is(node, "Gemm"))

@@ -108,6 +108,8 @@ static struct draw choose_draw(const struct assembly *assembly,
 	double in = param->fan_in > 0 ? (double)param->fan_in : 1;
 	double out = param->fan_out > 0 ? (double)param->fan_out : 1;
 
+	if (param->std > 0)
+		return (struct draw){ true, param->std };
 	if (!param->is_weight && assembly->init != INIT_DEFAULT &&
 	    assembly->init != INIT_KAIMING_FAN_OUT)
 		return (struct draw){ false, 0 };
@@ -140,6 +142,9 @@ static void draw_values(struct assembly *assembly,
 		rng_fill_normal(rng, 0, n, to);
 	else
 		rng_fill_uniform(rng, 0, n, to);
+	/* what lies outside comes back in from the middle, as in fastai */
+	for (size_t i = 0; i < n && param->std > 0; i++)
+		to[i] = fmodf(to[i], 2);
 	for (size_t i = 0; i < n; i++)
 		to[i] =
 		    draw.is_normal ? to[i] * scale : (2 * to[i] - 1) * scale;

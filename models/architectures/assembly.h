@@ -61,15 +61,28 @@ struct layer_kind {
 			       struct err *err);
 };
 
+/** All input features as values of the graph. */
+struct assembly_inputs {
+	unsigned n;
+	const struct network_port *port; /**< [n] */
+	const int32_t *value;		 /**< [n] */
+};
+
 /** A network by name: a row of architectures.def. */
 struct architecture {
 	const char *name, *help;
 	const struct field *options; /**< begins with INIT_FIELD */
 	size_t size;
-	/** width: numbers a row that the output needs. */
+	/** width: numbers a row that the output needs. One of the two is set:
+	 * the first takes one value of float, into which numbers are joined. */
 	enum err_code (*build)(struct assembly *assembly, const void *options,
 			       int32_t in, int64_t width, int32_t *ret_out,
 			       struct err *err);
+	enum err_code (*build_of_ports)(struct assembly *assembly,
+					const void *options,
+					const struct assembly_inputs *in,
+					int64_t width, int32_t *ret_out,
+					struct err *err);
 };
 
 /** NULL when there is none. */
@@ -116,6 +129,7 @@ struct assembly_param {
 	bool is_weight; /**< drawn by `init`; else a bias, or constant */
 	bool is_constant;
 	float constant;
+	double std; /**< > 0: normal, cut at 2 deviations, whatever `init` */
 	int64_t fan_in, fan_out;
 };
 MUST_USE enum err_code assembly_param(struct assembly *assembly,

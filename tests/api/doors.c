@@ -15,7 +15,7 @@ Test(api_doors, knows_paths_and_methods)
 	struct loopback l;
 
 	loopback_begin(&l);
-	loopback_get(&l, "/");
+	loopback_get(&l, "/nothing");
 	loopback_expect_error(&l, 404, "nothing");
 	loopback_get(&l, "/v2/nothing");
 	loopback_expect_error(&l, 404, "nothing");
@@ -194,6 +194,26 @@ Test(api_doors, keeps_the_old_version_when_a_reload_fails)
 	loopback_post(&l, "/predict/linear/1",
 		      "{\"inputs\":{\"x\":[1,0,0,0]}}");
 	loopback_expect_error(&l, 404, "version 1");
+	loopback_end(&l);
+}
+
+Test(api_doors, tells_of_the_plan_and_loads_anew_when_numerics_change)
+{
+	static const char strict[] = "strict_numerics: true";
+	struct loopback l;
+
+	loopback_begin(&l);
+	loopback_get(&l, "/models/linear");
+	expect_has(&l, "\"plan\":{\"strict_numerics\":false,"
+		       "\"winograd_steps\":0,\"winograd_deviation\":0");
+	cr_expect(strstr(l.body, "\"peak_bytes\":"), "%s", l.body);
+	cr_expect_null(strstr(l.body, "\"peak_bytes\":0"));
+	scratch_file(&l.scratch, "linear/config.yaml", strict,
+		     sizeof(strict) - 1);
+	loopback_post(&l, "/v2/repository/models/linear/load", "{}");
+	cr_assert_eq(l.status, 200, "%s", l.body);
+	loopback_get(&l, "/models/linear");
+	expect_has(&l, "\"plan\":{\"strict_numerics\":true,");
 	loopback_end(&l);
 }
 

@@ -10,6 +10,7 @@
 #include "server/auth.h"
 #include "server/metrics.h"
 #include "server/route.h"
+#include "server/trace.h"
 #include "tests/unit/models/make_onnx.h"
 
 enum { MAX_BODY = 8 << 20, WAIT_S = 20 };
@@ -162,6 +163,7 @@ static void reset(struct loopback *l)
 	request->is_suspended = request->is_counted = false;
 	request->query = l->query;
 	request->headers = l->header;
+	request->served = (struct api_served){ .n_rows = 0 };
 	memset(request->param, 0, sizeof(request->param));
 	arena_reset(request->arena);
 	(void)snprintf(request->id, sizeof(request->id), "test-1");
@@ -280,6 +282,8 @@ static void make_context(struct loopback *l)
 	if (!rc)
 		rc = metrics_create(&context->metrics, &err);
 	if (!rc)
+		rc = trace_create(&context->trace, &err);
+	if (!rc)
 		rc = auth_create(NULL, "", &context->auth, &err);
 	cr_assert_eq(rc, ERR_NONE, "%s", err.msg);
 	limit_init(&context->limit, (size_t)1 << 30);
@@ -321,6 +325,7 @@ void loopback_end(struct loopback *l)
 	run_pool_destroy(l->serving.timer);
 	model_cache_destroy(context->models);
 	metrics_destroy(context->metrics);
+	trace_destroy(context->trace);
 	auth_destroy(context->auth);
 	repository_destroy(l->repository);
 	buf_finish(&l->request.response.body);

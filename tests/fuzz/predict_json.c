@@ -37,7 +37,8 @@ static void round_trip(const struct tensor_view *tensor, struct arena *arena)
 
 	buf_init(&first, (size_t)8 << 20);
 	buf_init(&second, (size_t)8 << 20);
-	if (number_write_nested(&first, tensor, "x", &err) || first.fault)
+	if (number_write_nested(&first, tensor, "x", false, &err) ||
+	    first.fault)
 		goto out;
 	target.count = (size_t)shape_count(&tensor->shape);
 	again.data = arena_aligned(
@@ -47,7 +48,7 @@ static void round_trip(const struct tensor_view *tensor, struct arena *arena)
 	    number_scan(first.data, first.len, &target, &used, &err))
 		goto out;
 	assert(used == first.len);
-	assert(!number_write_nested(&second, &again, "x", &err));
+	assert(!number_write_nested(&second, &again, "x", false, &err));
 	assert(first.len == second.len);
 	assert(memcmp(first.data, second.data, first.len) == 0);
 out:

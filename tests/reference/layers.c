@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /** @file
  * Layers and losses against PyTorch: forward values and every gradient, run
- * node by node (reference kernels, then the fast ones) and through a plan.
+ * node by node (reference kernels, then the fast ones) and through plans: one
+ * of strict numerics, and one that may take shortcuts.
  *
  * A case's operands are named as in the file, inputs and parameters alike.
  */
@@ -236,8 +237,26 @@ static void bench_finish(struct bench *bench)
 	graph_destroy(bench->graph);
 }
 
+/* How a case is run, and how near it must come. */
+struct way {
+	const char *name;
+	double tolerance;
+	enum numerics numerics; /* of a plan */
+	bool reference;		/* kernels of the interpreter */
+};
+static const struct way by_nodes[] = {
+	{ .name = "reference kernels", .tolerance = 1e-5, .reference = true },
+	{ .name = "fast kernels", .tolerance = 1e-5 },
+};
+static const struct way by_plans[] = {
+	{ .name = "strict plan",
+	  .tolerance = 1e-5,
+	  .numerics = NUMERICS_STRICT },
+	{ .name = "plan", .tolerance = 1e-3, .numerics = NUMERICS_REPEATABLE },
+};
+
 /* Output 0 is y, the rest are gradients. */
-static void compare(const struct bench *bench, const char *how, int32_t i,
+static void compare(const struct bench *bench, const struct way *way, int32_t i,
 		    const struct tensor_view *got)
 {
 	const char *layer = bench->layer->name;
@@ -245,23 +264,24 @@ static void compare(const struct bench *bench, const char *how, int32_t i,
 	char what[160];
 
 	if (i == 0) {
-		snprintf(what, sizeof(what), "%s, %s, y", layer, how);
+		snprintf(what, sizeof(what), "%s, %s, y", layer, way->name);
 		want = reference_get(bench->reference, "%s.out.y", layer);
 	} else {
 		const char *name = bench->graph->value[bench->wrt[i - 1]].name;
 
 		snprintf(what, sizeof(what), "%s, %s, gradient of %s", layer,
-			 how, name);
+			 way->name, name);
 		want =
 		    reference_get(bench->reference, "%s.grad.%s", layer, name);
 	}
 	cr_assert(shape_equal(&want->shape, &got->shape), "%s", what);
-	reference_compare(what, want, got->data, 1e-5);
+	reference_compare(what, want, got->data, way->tolerance);
 }
 
-static void run_nodes(const struct bench *bench, bool reference)
+static void run_nodes(const struct bench *bench, const struct way *way)
 {
-	const struct interpreter_options options = { .reference = reference,
+	const struct interpreter_options options = { .reference =
+							 way->reference,
 						     .max_bytes = MAX_BYTES };
 	struct interpreter_result result;
 	struct err err = { .code = ERR_NONE };
@@ -270,8 +290,7 @@ static void run_nodes(const struct bench *bench, bool reference)
 	rc = interpret(bench->graph, bench->data, &options, &result, &err);
 	cr_assert_eq(rc, ERR_NONE, "%s: %s", bench->layer->name, err.msg);
 	for (int32_t i = 0; i < bench->graph->n_output; i++)
-		compare(bench, reference ? "reference kernels" : "fast kernels",
-			i, &result.value[bench->graph->output[i]]);
+		compare(bench, way, i, &result.value[bench->graph->output[i]]);
 	interpreter_result_finish(&result);
 }
 
@@ -287,9 +306,9 @@ static void fill_inputs(const struct bench *bench, struct instance *instance)
 	}
 }
 
-static void run_plan(const struct bench *bench)
+static void run_plan(const struct bench *bench, const struct way *way)
 {
-	const struct plan_options options = { .numerics = NUMERICS_REPEATABLE };
+	const struct plan_options options = { .numerics = way->numerics };
 	struct fact fact[MAX_OPERANDS] = { 0 };
 	const struct signature signature = { (unsigned)bench->graph->n_input,
 					     fact };
@@ -317,7 +336,7 @@ static void run_plan(const struct bench *bench)
 		const struct tensor_view got =
 		    instance_output(instance, (unsigned)i);
 
-		compare(bench, "plan", i, &got);
+		compare(bench, way, i, &got);
 	}
 	instance_destroy(instance);
 	plan_unref(plan);
@@ -342,9 +361,10 @@ Test(layers, agree_with_pytorch, .timeout = 300)
 				       .reference = &reference };
 
 		bench_create(&bench);
-		run_nodes(&bench, true);
-		run_nodes(&bench, false);
-		run_plan(&bench);
+		for (int way = 0; way < 2; way++)
+			run_nodes(&bench, &by_nodes[way]);
+		for (int way = 0; way < 2; way++)
+			run_plan(&bench, &by_plans[way]);
 		bench_finish(&bench);
 	}
 	reference_close(&reference);

@@ -5,14 +5,20 @@
 #include <math.h>
 #include <stdarg.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 enum { NAME_MAX_LEN = 128, FILE_MAX_BYTES = 1 << 24 };
 
-static const char *folder(void)
+/* Another set need not have every file. */
+static const char *folder(const char *name)
 {
 	const char *dir = getenv("PREDICTD_REFERENCE_DIR");
+	char path[4096];
 
-	return dir && dir[0] ? dir : PREDICTD_REFERENCE_DEFAULT;
+	if (!dir || !dir[0])
+		return PREDICTD_REFERENCE_DEFAULT;
+	snprintf(path, sizeof(path), "%s/%s.json", dir, name);
+	return access(path, R_OK) ? PREDICTD_REFERENCE_DEFAULT : dir;
 }
 
 void reference_open_meta(const char *name, struct reference *ret)
@@ -23,7 +29,7 @@ void reference_open_meta(const char *name, struct reference *ret)
 
 	*ret = (struct reference){ .arena = arena_create(FILE_MAX_BYTES) };
 	cr_assert(ret->arena);
-	snprintf(path, sizeof(path), "%s/%s.json", folder(), name);
+	snprintf(path, sizeof(path), "%s/%s.json", folder(name), name);
 	cr_assert_eq(file_map_open(path, &text, &err), ERR_NONE, "%s", err.msg);
 	cr_assert_eq(doc_parse_json((const char *)text.data, text.len, path,
 				    ret->arena, &ret->meta, &err),
@@ -37,7 +43,7 @@ void reference_open(const char *name, struct reference *ret)
 	char path[4096];
 
 	reference_open_meta(name, ret);
-	snprintf(path, sizeof(path), "%s/%s.safetensors", folder(), name);
+	snprintf(path, sizeof(path), "%s/%s.safetensors", folder(name), name);
 	cr_assert_eq(file_map_open(path, &ret->map, &err), ERR_NONE, "%s",
 		     err.msg);
 	cr_assert_eq(safetensors_parse(ret->map.data, ret->map.len, path,

@@ -445,19 +445,25 @@ static void a_dry_run_answers_or_says_why_not(void)
 	const char *crash;
 
 	begin(&b, 1);
-	CHECK(!supervisor_dry_run(b.supervisor, good, strlen(good), arena,
-				  &json, &b.err),
+	CHECK(!supervisor_rehearse(b.supervisor,
+				   &(struct supervisor_rehearsal){
+				       WORKER_DRY_RUN, good, strlen(good) },
+				   arena, &json, &b.err),
 	      "%s", b.err.msg);
 	CHECK(strstr(json, "\"parameters\":12") &&
 		  strstr(json, "\"spec\":{\"name\":\"good\""),
 	      "%s", json);
 	crash = arena_printf(arena, "{\"name\":\"crash\",%s",
 			     strstr(good, "\"data\""));
-	CHECK(supervisor_dry_run(b.supervisor, crash, strlen(crash), arena,
-				 &json, &b.err) == ERR_INTERNAL,
+	CHECK(supervisor_rehearse(b.supervisor,
+				  &(struct supervisor_rehearsal){
+				      WORKER_DRY_RUN, crash, strlen(crash) },
+				  arena, &json, &b.err) == ERR_INTERNAL,
 	      "a crash gave an answer");
-	CHECK(supervisor_dry_run(b.supervisor, "{}", 2, arena, &json, &b.err) ==
-		  ERR_INVALID,
+	CHECK(supervisor_rehearse(
+		  b.supervisor,
+		  &(struct supervisor_rehearsal){ WORKER_DRY_RUN, "{}", 2 },
+		  arena, &json, &b.err) == ERR_INVALID,
 	      "an empty job ran dry");
 	CHECK(!file_list_dir(b.options.jobs_dir, 100, arena, &names, &n,
 			     &b.err) &&

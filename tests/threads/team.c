@@ -286,6 +286,32 @@ static int write_file(const char *dir, const char *name, const char *text)
 	return 0;
 }
 
+/* A helper that sleeps is there for a slice that comes soon after it was woken,
+ * although nobody wakes it for that. */
+static int woken_helpers_come(void)
+{
+	struct work work = { .sleep_ms = 20, .leader = pthread_self() };
+	struct pool *pool;
+	struct team team;
+
+	CHECK(!pool_create(1, &pool, NULL));
+	for (int run = 0; run < 20; run++) {
+		clock_sleep_ms(1);
+		team_borrow(pool, 1, &team);
+		CHECK(team.n == 1);
+		for (int i = 0; i < 3; i++)
+			team_wake(&team);
+		team_run(&team, 2, add_slice, &work);
+		team_return(&team);
+		CHECK(work.count[0] == run + 1 && work.count[1] == run + 1);
+	}
+	CHECK(atomic_load(&work.by_others));
+	team_borrow(NULL, 1, &team);
+	team_wake(&team); /* of nobody */
+	pool_destroy(pool);
+	return 0;
+}
+
 static int quotas_are_rounded_up(void)
 {
 	char root[] = "/tmp/predictd-team-XX"
@@ -331,6 +357,7 @@ int main(void)
 	bad |= a_helper_stopped_before_its_claim_delays_nobody();
 	bad |= a_leader_waits_for_slices_begun();
 	bad |= helpers_flush_denormal_numbers();
+	bad |= woken_helpers_come();
 	bad |= quotas_are_rounded_up();
 	return bad;
 }

@@ -14,61 +14,39 @@
  *   polynomial            r (1 - min(t, n) / n)^power
  */
 #include <math.h>
-#include <stddef.h>
 
-#include "training/schedule.h"
-
-#define AT(member) offsetof(struct schedule_params, member)
-#define POSITIVE(text, of, member, value)                                   \
-	{                                                                   \
-		.name = text, .help = of, .kind = FIELD_DOUBLE,             \
-		.offset = AT(member), .min = 1e-9, .max = 1e9, .def = value \
-	}
-#define NOT_NEGATIVE(text, of, member, value)                            \
-	{                                                                \
-		.name = text, .help = of, .kind = FIELD_DOUBLE,          \
-		.offset = AT(member), .min = 0, .max = 1e9, .def = value \
-	}
-
-static struct schedule_value plain(double rate)
-{
-	return (struct schedule_value){ .rate = rate, .momentum = (double)NAN };
-}
+#include "training/schedules/fields.h"
 
 static struct schedule_value constant_at(const struct schedule_params *p,
-					 double r, double epochs,
+					 double r,
 					 const struct schedule_time *time)
 {
 	(void)p;
-	(void)epochs;
 	(void)time;
-	return plain(r);
+	return schedule_rate(r);
 }
 
 static struct schedule_value step_at(const struct schedule_params *p, double r,
-				     double epochs,
 				     const struct schedule_time *time)
 {
-	(void)epochs;
-	return plain(r * pow(p->gamma, floor(time->epoch / p->step_size)));
+	return schedule_rate(r *
+			     pow(p->gamma, floor(time->epoch / p->step_size)));
 }
 
 static struct schedule_value multistep_at(const struct schedule_params *p,
-					  double r, double epochs,
+					  double r,
 					  const struct schedule_time *time)
 {
-	(void)epochs;
 	for (size_t i = 0; i < p->milestones.n; i++)
 		r *= time->epoch >= p->milestones.v[i] ? p->gamma : 1;
-	return plain(r);
+	return schedule_rate(r);
 }
 
 static struct schedule_value exponential_at(const struct schedule_params *p,
-					    double r, double epochs,
+					    double r,
 					    const struct schedule_time *time)
 {
-	(void)epochs;
-	return plain(r * pow(p->gamma, floor(time->epoch)));
+	return schedule_rate(r * pow(p->gamma, floor(time->epoch)));
 }
 
 static double cosine(double r, double eta_min, double share)
@@ -77,12 +55,12 @@ static double cosine(double r, double eta_min, double share)
 }
 
 static struct schedule_value cosine_at(const struct schedule_params *p,
-				       double r, double epochs,
+				       double r,
 				       const struct schedule_time *time)
 {
-	double t_max = p->t_max > 0 ? p->t_max : epochs;
+	double t_max = p->t_max > 0 ? p->t_max : time->epochs;
 
-	return plain(cosine(r, p->eta_min, time->epoch / t_max));
+	return schedule_rate(cosine(r, p->eta_min, time->epoch / t_max));
 }
 
 /* The epoch of restart n: t_0 (1 + t_mult + ... + t_mult^(n - 1)). */
@@ -92,12 +70,11 @@ static double restart(const struct schedule_params *p, double n)
 }
 
 static struct schedule_value restarts_at(const struct schedule_params *p,
-					 double r, double epochs,
+					 double r,
 					 const struct schedule_time *time)
 {
 	double t = time->epoch, start, period = p->t_0;
 
-	(void)epochs;
 	if (p->t_mult > 1) {
 		double n =
 		    floor(log1p(t / p->t_0 * (p->t_mult - 1)) / log(p->t_mult));
@@ -110,88 +87,88 @@ static struct schedule_value restarts_at(const struct schedule_params *p,
 	} else {
 		start = floor(t / period) * period;
 	}
-	return plain(cosine(r, p->eta_min, (t - start) / period));
+	return schedule_rate(cosine(r, p->eta_min, (t - start) / period));
 }
 
-static double share_of(const struct schedule_params *p, double epochs,
+static double share_of(const struct schedule_params *p,
 		       const struct schedule_time *time)
 {
-	double n = p->total_iters > 0 ? p->total_iters : epochs;
+	double n = p->total_iters > 0 ? p->total_iters : time->epochs;
 
 	return time->epoch < n ? time->epoch / n : 1;
 }
 
 static struct schedule_value linear_at(const struct schedule_params *p,
-				       double r, double epochs,
+				       double r,
 				       const struct schedule_time *time)
 {
-	double share = share_of(p, epochs, time);
+	double share = share_of(p, time);
 
-	return plain(
+	return schedule_rate(
 	    r * (p->start_factor + (p->end_factor - p->start_factor) * share));
 }
 
 static struct schedule_value polynomial_at(const struct schedule_params *p,
-					   double r, double epochs,
+					   double r,
 					   const struct schedule_time *time)
 {
-	return plain(r * pow(1 - share_of(p, epochs, time), p->power));
+	return schedule_rate(r * pow(1 - share_of(p, time), p->power));
 }
 
 /* clang-format off */
-static const struct field constant_fields[] = { { 0 } };
+#define SCHEDULE_POSITIVE(text, of, member, value)                             \
+	SCHEDULE_NUMBER(text, of, member, 1e-9, 1e9, value)
+#define SCHEDULE_FROM_0(text, of, member, value)                               \
+	SCHEDULE_NUMBER(text, of, member, 0, 1e9, value)
+
+static const struct field constant_fields[] = { SCHEDULE_WARMUP };
 static const struct field step_fields[] = {
-	POSITIVE("step_size", "epochs between two cuts", step_size, 30),
-	POSITIVE("gamma", "factor of a cut", gamma, 0.1),
-	{ 0 },
+	SCHEDULE_POSITIVE("step_size", "epochs between two cuts", step_size, 30),
+	SCHEDULE_POSITIVE("gamma", "factor of a cut", gamma, 0.1),
+	SCHEDULE_WARMUP,
 };
 static const struct field multistep_fields[] = {
 	{ .name = "milestones", .help = "epochs of the cuts, rising",
-	  .kind = FIELD_DOUBLES, .offset = AT(milestones),
+	  .kind = FIELD_DOUBLES, .offset = SCHEDULE_AT(milestones),
 	  .flags = FIELD_REQUIRED },
-	POSITIVE("gamma", "factor of a cut", gamma, 0.1),
-	{ 0 },
+	SCHEDULE_POSITIVE("gamma", "factor of a cut", gamma, 0.1),
+	SCHEDULE_WARMUP,
 };
 static const struct field exponential_fields[] = {
-	POSITIVE("gamma", "factor of an epoch", gamma, 0.95),
-	{ 0 },
+	SCHEDULE_POSITIVE("gamma", "factor of an epoch", gamma, 0.95),
+	SCHEDULE_WARMUP,
 };
 static const struct field cosine_fields[] = {
-	NOT_NEGATIVE("t_max", "epochs down to eta_min; 0: all", t_max, 0),
-	NOT_NEGATIVE("eta_min", "the lowest rate", eta_min, 0),
-	{ 0 },
+	SCHEDULE_FROM_0("t_max", "epochs down to eta_min; 0: all", t_max, 0),
+	SCHEDULE_FROM_0("eta_min", "the lowest rate", eta_min, 0),
+	SCHEDULE_WARMUP,
 };
 static const struct field restarts_fields[] = {
-	POSITIVE("t_0", "epochs of the first period", t_0, 1),
+	SCHEDULE_POSITIVE("t_0", "epochs of the first period", t_0, 1),
 	{ .name = "t_mult", .help = "each period is so much longer",
-	  .kind = FIELD_DOUBLE, .offset = AT(t_mult), .min = 1, .max = 1e6,
+	  .kind = FIELD_DOUBLE, .offset = SCHEDULE_AT(t_mult), .min = 1, .max = 1e6,
 	  .def = 1 },
-	NOT_NEGATIVE("eta_min", "the lowest rate", eta_min, 0),
-	{ 0 },
+	SCHEDULE_FROM_0("eta_min", "the lowest rate", eta_min, 0),
+	SCHEDULE_WARMUP,
 };
 static const struct field linear_fields[] = {
-	POSITIVE("start_factor", "of the rate at the start", start_factor, 1. / 3),
-	POSITIVE("end_factor", "of the rate at the end", end_factor, 1),
-	NOT_NEGATIVE("total_iters", "epochs of the change; 0: all", total_iters, 0),
-	{ 0 },
+	SCHEDULE_POSITIVE("start_factor", "of the rate at the start", start_factor, 1. / 3),
+	SCHEDULE_POSITIVE("end_factor", "of the rate at the end", end_factor, 1),
+	SCHEDULE_FROM_0("total_iters", "epochs of the change; 0: all", total_iters, 0),
+	SCHEDULE_WARMUP,
 };
 static const struct field polynomial_fields[] = {
-	NOT_NEGATIVE("total_iters", "epochs down to 0; 0: all", total_iters, 0),
-	POSITIVE("power", "1: straight", power, 1),
-	{ 0 },
+	SCHEDULE_FROM_0("total_iters", "epochs down to 0; 0: all", total_iters, 0),
+	SCHEDULE_POSITIVE("power", "1: straight", power, 1),
+	SCHEDULE_WARMUP,
 };
 
-#define ROW(row, text, table, function)                                        \
-	extern const struct schedule_kind schedule_##row;                      \
-	const struct schedule_kind schedule_##row = {                          \
-		.name = #row, .help = text, .fields = table, .at = function }
-
-ROW(constant, "one rate throughout", constant_fields, constant_at);
-ROW(step, "cut by gamma every step_size epochs", step_fields, step_at);
-ROW(multistep, "cut by gamma at each milestone", multistep_fields, multistep_at);
-ROW(exponential, "cut by gamma every epoch", exponential_fields, exponential_at);
-ROW(cosine, "half a cosine down to eta_min", cosine_fields, cosine_at);
-ROW(cosine_warm_restarts, "cosines that start anew", restarts_fields, restarts_at);
-ROW(linear, "straight from start_factor to end_factor", linear_fields, linear_at);
-ROW(polynomial, "down to 0 by a power", polynomial_fields, polynomial_at);
+SCHEDULE_ROW(constant, "one rate throughout", constant_fields, constant_at);
+SCHEDULE_ROW(step, "cut by gamma every step_size epochs", step_fields, step_at);
+SCHEDULE_ROW(multistep, "cut by gamma at each milestone", multistep_fields, multistep_at);
+SCHEDULE_ROW(exponential, "cut by gamma every epoch", exponential_fields, exponential_at);
+SCHEDULE_ROW(cosine, "half a cosine down to eta_min", cosine_fields, cosine_at);
+SCHEDULE_ROW(cosine_warm_restarts, "cosines that start anew", restarts_fields, restarts_at);
+SCHEDULE_ROW(linear, "straight from start_factor to end_factor", linear_fields, linear_at);
+SCHEDULE_ROW(polynomial, "down to 0 by a power", polynomial_fields, polynomial_at);
 /* clang-format on */

@@ -50,7 +50,7 @@ static int fill_phases(const struct schedule_params *p, double max_lr,
 }
 
 static struct schedule_value one_cycle_at(const struct schedule_params *p,
-					  double base_rate, double epochs,
+					  double base_rate,
 					  const struct schedule_time *time)
 {
 	struct phase phase[3];
@@ -60,7 +60,6 @@ static struct schedule_value one_cycle_at(const struct schedule_params *p,
 	struct schedule_value value = { .momentum = (double)NAN };
 	int i = 0;
 
-	(void)epochs;
 	while (i < n - 1 && time->step > phase[i].end)
 		start = phase[i++].end;
 	/* a job of one or two steps has phases of no length */

@@ -363,7 +363,9 @@ static double cost(const struct kernel_query *query, enum conv_kind kind,
 	}                                                                    \
 	const struct kernel row = {                                          \
 		.name = text,                                                \
-		.flags = (form) == CONV_DIRECT ? KERNEL_SLICE_FREE : 0,      \
+		.flags = (form) == CONV_DIRECT	   ? KERNEL_SLICE_FREE       \
+			 : (form) == CONV_WINOGRAD ? KERNEL_SHORTCUT         \
+						   : 0,                      \
 		.fits = row##_fits,                                          \
 		.cost = row##_cost,                                          \
 		.prepare = row##_prepare,                                    \

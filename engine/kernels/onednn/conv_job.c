@@ -238,17 +238,15 @@ void conv_job(const struct kernel_query *query, enum conv_kind kind,
 	cut_part(ret);
 }
 
-/* Winograd's sums are other sums: not where results must be strict. It is made
- * for windows of 3 x 3, step 1, over blocks of channels; for the weights'
- * gradient it is slower than direct once cut into slices. */
-static bool winograd_fits(const struct kernel_query *query,
-			  const struct conv_job *job)
+/* Winograd's method is made for windows of 3 x 3, step 1, over blocks of
+ * channels; for the weights' gradient it is slower than direct once cut into
+ * slices. */
+static bool winograd_fits(const struct conv_job *job)
 {
 	const struct conv *g = &job->whole;
 	const struct window *w = &g->window;
 
-	if (query->numerics == NUMERICS_STRICT || job->kind == CONV_WEIGHTS ||
-	    g->group > 1 || w->n != 2)
+	if (job->kind == CONV_WEIGHTS || g->group > 1 || w->n != 2)
 		return false;
 	for (int i = 1; i < WINDOW_DIMS; i++)
 		if (w->kernel[i] != 3 || w->stride[i] != 1 ||
@@ -257,13 +255,12 @@ static bool winograd_fits(const struct kernel_query *query,
 	return g->c >= CHANNELS && g->m >= CHANNELS;
 }
 
-static bool form_fits(const struct kernel_query *query,
-		      const struct conv_job *job)
+static bool form_fits(const struct conv_job *job)
 {
 	const struct conv *g = &job->whole;
 
 	if (job->form == CONV_WINOGRAD)
-		return winograd_fits(query, job);
+		return winograd_fits(job);
 	if (job->form == CONV_PRODUCT)
 		return job->kind != CONV_DATA && g->group == 1 &&
 		       !job->has_bias && g->window.n_out <= SMALL_PLANE;
@@ -282,14 +279,16 @@ bool conv_job_is_best(const struct kernel_query *query, enum conv_kind kind,
 	unsigned i = 0;
 
 	conv_job(query, kind, form, &job);
-	if (!form_fits(query, &job))
+	if (!form_fits(&job))
 		return false;
+	if (query->any)
+		return true;
 	us = conv_job_cost(&job);
 	while (order[i] != form)
 		i++;
 	for (i++; i < CONV_N_FORMS; i++) {
 		conv_job(query, kind, order[i], &job);
-		if (form_fits(query, &job) && conv_job_cost(&job) < us)
+		if (form_fits(&job) && conv_job_cost(&job) < us)
 			return false;
 	}
 	return true;

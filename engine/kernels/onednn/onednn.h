@@ -36,4 +36,13 @@ extern const struct kernel conv_blocked_onednn, block_onednn, unblock_onednn;
 const char *onednn_implementation(const struct kernel *kernel,
 				  const void *state);
 
+struct blas_product; /* engine/kernels/blas.h */
+/** The same as blas_product_f32(), by oneDNN; false: it could not. */
+bool onednn_product_f32(const struct blas_product *p, const float *a,
+			const float *b, float *c);
+
+enum { ONEDNN_VERSION_MAX = 64 };
+/** The library and the instructions that it makes code of. */
+const char *onednn_version(char ret_text[ONEDNN_VERSION_MAX]);
+
 #endif

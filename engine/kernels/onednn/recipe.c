@@ -466,6 +466,8 @@ void recipe_share(struct recipe *recipe, const struct kernel_query *query)
 
 void recipe_setup(struct recipe *recipe, struct kernel_setup *ret)
 {
+	for (unsigned i = 0; i < recipe->n_slots; i++)
+		ret->pack_bytes += pack_size(recipe->slot[i].pack);
 	ret->state = recipe;
 	ret->scratch_bytes = recipe->scratch_bytes;
 	ret->n_slices = recipe->n_slices;

@@ -130,6 +130,10 @@ Test(log, knows_its_levels)
 	log_init(LOG_FORMAT_TEXT, LOG_LEVEL_WARNING);
 	cr_assert(log_is_on(LOG_LEVEL_ERROR) && log_is_on(LOG_LEVEL_WARNING));
 	cr_assert(!log_is_on(LOG_LEVEL_INFO));
+	log_set(LOG_LEVEL_DEBUG, true);
+	log_set(LOG_LEVEL_WARNING, false);
+	cr_assert(log_is_on(LOG_LEVEL_DEBUG) && !log_is_on(LOG_LEVEL_INFO));
+	cr_assert(!log_is_on(LOG_LEVEL_WARNING));
 }
 
 Test(log, counts_what_a_limit_held_back)

@@ -143,7 +143,7 @@ Test(dataset, what_is_not_there_is_named)
 		{ "{source: synthetic, formt: idx}", NULL, "format" },
 		{ "{source: 'path:/tmp', format: idxx}", "/tmp", "'idx'" },
 		{ "{source: 'path:/tmp', format: parquet}", "/tmp",
-		  "there are idx" },
+		  "there are csv, idx" },
 		{ "{source: synthetic, split: {type: fixed}}", NULL,
 		  "type random" },
 		{ "{source: synthetic, split: {probabilities: [0.5, 0.1]}}",

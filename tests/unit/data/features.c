@@ -113,6 +113,35 @@ Test(features, a_category_without_labels_learns_them_numbers_in_order_first)
 	text_pipeline_finish(&t);
 }
 
+Test(features, an_input_category_counts_from_what_is_no_label)
+{
+	struct text_pipeline t;
+	struct raw_value seen[] = {
+		text("b"), { .kind = RAW_MISSING }, text("a"), text("b")
+	};
+	const struct raw_value asked[] = {
+		text("a"), text("b"), text("z"), { .kind = RAW_MISSING }
+	};
+	static const int64_t expected[] = { 1, 2, 0, 0 };
+
+	cr_assert_eq(
+	    text_pipeline_init(&t, "input_features: [{name: c, type: category, "
+				   "embedding_size: 7}]\n" LABEL),
+	    ERR_NONE, "%s", t.err.msg);
+	fit(&t, false, seen, 4);
+	cr_assert_eq(pipeline_input_width(t.pipeline, 0), 3);
+	cr_assert_eq(pipeline_input_embedding_size(t.pipeline, 0), 7);
+	for (int i = 0; i < 4; i++) {
+		int64_t index = -1;
+
+		cr_assert_eq(pipeline_encode_input(t.pipeline, 0, &asked[i],
+						   &index, &t.err),
+			     ERR_NONE, "%s", t.err.msg);
+		cr_assert_eq(index, expected[i]);
+	}
+	text_pipeline_finish(&t);
+}
+
 Test(features, a_category_answers_with_label_and_probabilities)
 {
 	struct text_pipeline t;

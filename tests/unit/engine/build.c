@@ -52,6 +52,19 @@ Test(build, the_first_failure_sticks)
 	graph_destroy(f.graph);
 }
 
+Test(build, a_number_is_no_string)
+{
+	struct graph *graph = NULL;
+	struct build build;
+	struct err err = { 0 };
+
+	cr_assert_eq(graph_create(1 << 20, &graph, &err), ERR_NONE);
+	build_init(&build, graph, NULL);
+	cr_assert_eq(build_scalar(&build, DTYPE_STRING, 1), VALUE_NONE);
+	cr_assert_eq(build_check(&build, &err), ERR_INVALID);
+	graph_destroy(graph);
+}
+
 Test(build, nodes_are_named_by_prefix_operator_and_number)
 {
 	struct fixture f = make();

@@ -4,6 +4,7 @@
 #include <criterion/criterion.h>
 
 #include "base/mem.h"
+#include "engine/graph_body.h"
 #include "engine/op.h"
 
 static const struct type float_type = { .elem = DTYPE_F32 };
@@ -97,6 +98,31 @@ Test(graph, counts_of_operands_are_checked)
 	cr_assert_eq(graph_add_node(graph, op_find("", "Add"), "sum", NULL, in,
 				    2, out, 2, &err),
 		     ERR_INVALID);
+	graph_destroy(graph);
+}
+
+Test(graph, a_body_reads_values_that_are_there)
+{
+	struct graph *graph = make_graph(), *body = NULL;
+	struct tensor_view yes = { .dtype = DTYPE_BOOL,
+				   .data = &(bool){ true } };
+	int32_t in[2] = { VALUE_NONE, VALUE_NONE }, out, own;
+	struct err err = { 0 };
+
+	cr_assert_eq(graph_create_body(graph, &body, &err), ERR_NONE);
+	cr_assert_eq(graph_add_input(body, "v0", float_type, &own, &err),
+		     ERR_NONE);
+	cr_assert_eq(graph_add_output(body, own, &err), ERR_NONE);
+	cr_assert_eq(graph_add_constant(graph, "c", &yes, &in[0], &err),
+		     ERR_NONE);
+	cr_assert_eq(graph_add_node(graph, op_find("", "If"), "choice", NULL,
+				    in, 2, &out, 1, &err),
+		     ERR_NONE);
+	cr_assert_eq(
+	    graph_set_bodies(graph, (struct graph *[]){ body, body }, 1, &err),
+	    ERR_INVALID);
+	cr_assert_str_eq(err.msg, "node 'choice' (If): input 1, which its "
+				  "bodies read, is missing");
 	graph_destroy(graph);
 }
 

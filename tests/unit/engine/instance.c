@@ -77,6 +77,48 @@ Test(instance, any_number_of_threads_gives_the_same_bits)
 	mem_free(want);
 }
 
+/* Work for more than FOLLOW_FROM_US and less than TEAM_FROM_US, in parts. */
+static const char small[] =
+    "y = Relu(MatMul(x:float[1,1024], w:float[1024,1024]!))";
+
+Test(instance, small_runs_in_a_row_give_the_bits_of_one_alone)
+{
+	const struct plan_options options = { .threads = 2 };
+	struct pool *pool = NULL;
+	struct tensor_view y;
+	struct bench bench;
+	struct team team;
+	size_t bytes;
+	void *want;
+
+	cr_assert_eq(pool_create(1, &pool, NULL), ERR_NONE);
+	bench_parse(&bench, small);
+	fill_variables(&bench);
+	bench_plan(&bench, &options);
+	cr_assert(plan_report(bench.plan)->cost_us > 30 &&
+		      plan_report(bench.plan)->cost_us < 100,
+		  "%g us", plan_report(bench.plan)->cost_us);
+	cr_assert_gt(plan_step_info(bench.plan, 0).n_slices, 1);
+	bench_fill(&bench, 1);
+	cr_assert_eq(instance_run(bench.instance, NULL, NULL), ERR_NONE);
+	y = instance_output(bench.instance, 0);
+	bytes = tensor_bytes(y.dtype, &y.shape);
+	want = mem_alloc(bytes);
+	cr_assert_not_null(want);
+	memcpy(want, y.data, bytes);
+	for (int run = 0; run < 500; run++) {
+		memset(y.data, 0xFF, bytes);
+		team_borrow(pool, 1, &team);
+		cr_assert_eq(instance_run(bench.instance, &team, NULL),
+			     ERR_NONE);
+		team_return(&team);
+		cr_assert(!memcmp(want, y.data, bytes), "run %d", run);
+	}
+	mem_free(want);
+	bench_finish(&bench);
+	pool_destroy(pool);
+}
+
 Test(instance, random_graphs_give_the_same_bits_with_helpers)
 {
 	struct pool *pool = NULL;

@@ -411,7 +411,7 @@ Test(onednn, keeps_the_number_of_winograds_slices_where_bits_matter)
 	}
 	cr_expect_eq(n[0], n[1]);
 	q.query.numerics = NUMERICS_STRICT;
-	cr_expect_not(conv_onednn_winograd.fits(&q.query));
+	cr_expect_not(kernel_takes(&conv_onednn_winograd, &q.query, false));
 }
 
 static void *run_last_slice(void *answer)

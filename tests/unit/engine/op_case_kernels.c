@@ -308,9 +308,10 @@ static void check_question(struct case_test *test,
 }
 
 /* Facts as a plan would know them: shapes, and values where they were known
- * before the run. False where kernels would not be asked in these types. */
+ * before the run; knows_all: of all inputs but the first, as if they were
+ * constants. False where kernels would not be asked in these types. */
 static bool ask(const struct case_graph *graph, const struct graph_node *node,
-		const struct interpreter_result *result,
+		const struct interpreter_result *result, bool knows_all,
 		struct question *question)
 {
 	const unsigned any = OP_MOVES | OP_ANY_TYPE | OP_VIEW;
@@ -333,7 +334,7 @@ static bool ask(const struct case_graph *graph, const struct graph_node *node,
 		to->has_shape = true;
 		if (is_in)
 			question->data[j] = result->value[value].data;
-		if (is_in && node->op->flags & OP_DYNAMIC)
+		if (is_in && (node->op->flags & OP_DYNAMIC || (knows_all && j)))
 			to->value = result->value[value].data;
 		if (!(node->op->flags & any) &&
 		    dtype_info(to->type.elem)->arith != to->type.elem && is_in)
@@ -364,8 +365,9 @@ static void check_nodes(struct case_test *test, const struct case_graph *graph,
 			continue;
 		found = true;
 		/* what has no kernels is compared by its outputs alone */
-		if (!node->op->evaluate && ask(graph, node, result, question))
-			check_question(test, question);
+		for (int all = 0; all < 2 && !node->op->evaluate; all++)
+			if (ask(graph, node, result, all, question))
+				check_question(test, question);
 	}
 	if (!found)
 		case_fail(test, "its graph does not use the operator");

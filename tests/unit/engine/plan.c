@@ -421,6 +421,25 @@ Test(plan, a_value_in_the_signature_shapes_a_plan)
 	bench_finish(&bench);
 }
 
+Test(plan, tells_what_a_run_takes)
+{
+	static const char text[] = "y = Conv<pads=[1,1,1,1]>"
+				   "(x:float[1,32,9,9], w:float[64,32,3,3])";
+	const size_t values = (size_t)(32 + 64) * 9 * 9 * sizeof(float);
+	const struct plan_report *report;
+	struct bench bench;
+
+	bench_parse(&bench, text);
+	bench_plan_known(&bench, NULL, 1);
+	report = plan_report(bench.plan);
+	/* in whatever form: no smaller than the weights are */
+	cr_expect_geq(report->packs, 64 * 32 * 9 * sizeof(float));
+	cr_expect_geq(report->arena, values);
+	cr_expect_eq(report->peak, report->constants + report->packs +
+				       report->variables + report->arena);
+	bench_finish(&bench);
+}
+
 Test(plan, a_plan_can_be_read)
 {
 	struct bench bench;

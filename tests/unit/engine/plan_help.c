@@ -42,8 +42,39 @@ void bench_plan(struct bench *bench, const struct plan_options *options)
 	cr_assert_eq(rc, ERR_NONE, "%s", bench->err.msg);
 }
 
+static void know(struct bench *bench, unsigned i)
+{
+	struct fact *fact = &bench->input[i];
+	const size_t n = (size_t)shape_count(&fact->shape);
+	float *value = arena_array(bench->known, n, sizeof(*value));
+
+	cr_assert(value && fact->type.elem == DTYPE_F32);
+	for (size_t j = 0; j < n; j++)
+		value[j] = (float)((int)(j * 37 % 101) - 50) / 64;
+	fact->value = value;
+}
+
+void bench_plan_known(struct bench *bench, const struct plan_options *options,
+		      unsigned first)
+{
+	const struct signature signature = {
+		.n = (unsigned)bench->graph->n_input,
+		.input = bench->input,
+	};
+	enum err_code rc;
+
+	bench->known = arena_create((size_t)1 << 26);
+	cr_assert(bench->known);
+	for (unsigned i = first; i < signature.n; i++)
+		know(bench, i);
+	rc = plan_create(bench->graph, &signature, options, &bench->plan,
+			 &bench->err);
+	cr_assert_eq(rc, ERR_NONE, "%s", bench->err.msg);
+}
+
 void bench_finish(struct bench *bench)
 {
+	arena_destroy(bench->known);
 	instance_destroy(bench->instance);
 	plan_unref(bench->plan);
 	graph_destroy(bench->graph);

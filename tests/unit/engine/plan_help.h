@@ -16,6 +16,7 @@ struct bench {
 	struct fact *input;
 	struct plan *plan;
 	struct instance *instance;
+	struct arena *known; /* values of bench_plan_known() */
 	struct err err;
 };
 
@@ -23,6 +24,10 @@ struct bench {
 void bench_parse(struct bench *bench, const char *text);
 /** Plans and makes an instance; asserts, and checks the plan's bytes. */
 void bench_plan(struct bench *bench, const struct plan_options *options);
+/** Plans with every pass, as serving does, and makes no instance. Inputs from
+ * number `first` on have known values: small numbers that differ. */
+void bench_plan_known(struct bench *bench, const struct plan_options *options,
+		      unsigned first);
 void bench_finish(struct bench *bench);
 
 /** Numbers that a seed gives, of the type of each input. */

@@ -145,7 +145,8 @@ static void make_step(struct training *t)
 
 	rc = graph_add_output(t->net.graph, t->net.y, err);
 	if (!rc)
-		rc = train_memory_create(t->net.graph, 0, &t->memory, err);
+		rc = train_memory_create(t->net.graph, 0, false, &t->memory,
+					 err);
 	if (!rc)
 		rc = train_step_build(t->net.graph, t->memory, &options, input,
 				      &t->step, err);

@@ -61,7 +61,8 @@ Test(train_forms, a_layer_without_its_sequence_is_run_once)
 		     "%s", err.msg);
 	leave_out_y(base);
 	cr_assert_eq(facts_type_graph(base, &err), ERR_NONE, "%s", err.msg);
-	cr_assert_eq(train_memory_create(base, 0, &memory, &err), ERR_NONE);
+	cr_assert_eq(train_memory_create(base, 0, false, &memory, &err),
+		     ERR_NONE);
 	input[0] = given[0];
 	input[1] = fact_of(DTYPE_I64, (struct shape){ 1, { 3 } });
 	cr_assert_eq(

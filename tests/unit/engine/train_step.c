@@ -79,8 +79,8 @@ static enum err_code build(struct bench *bench)
 {
 	const struct op *op = op_find("predictd", bench->options.optimizer);
 	enum err_code rc = train_memory_create(
-	    bench->base, optimizer_moments(op, &bench->attrs), &bench->memory,
-	    &bench->err);
+	    bench->base, optimizer_moments(op, &bench->attrs), false,
+	    &bench->memory, &bench->err);
 
 	return rc ? rc
 		  : train_step_build(bench->base, bench->memory,

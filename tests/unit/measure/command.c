@@ -46,7 +46,9 @@ static int run(int argc, const char *const *argv)
 static void save_model(const char *path)
 {
 	static const char text[] = "layers: [{type: linear, out_features: 2}]";
-	const struct network_port in = { "x", DTYPE_F32, { 1, { 4 } } };
+	const struct network_port in = { .name = "x",
+					 .dtype = DTYPE_F32,
+					 .row = { 1, { 4 } } };
 	const struct network_target out = { "y", 2 };
 	struct arena *arena = arena_create(1 << 20);
 	struct network_request request = {

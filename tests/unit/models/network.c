@@ -24,7 +24,9 @@ static void begin(struct fixture *f, struct shape row, int64_t width)
 {
 	memset(f, 0, sizeof(*f));
 	f->arena = arena_create(1 << 20);
-	f->in[0] = (struct network_port){ "image", DTYPE_F32, row };
+	f->in[0] = (struct network_port){ .name = "image",
+					  .dtype = DTYPE_F32,
+					  .row = row };
 	f->out = (struct network_target){ "label", width };
 	f->request = (struct network_request){
 		.in = f->in, .n_in = 1, .out = &f->out, .n_out = 1, .seed = 1
@@ -199,8 +201,12 @@ Test(network, joins_features_that_are_numbers)
 	struct fixture f;
 
 	begin(&f, (struct shape){ 1, { 1 } }, 1);
-	f.in[1] = (struct network_port){ "b", DTYPE_F32, { 1, { 1 } } };
-	f.in[2] = (struct network_port){ "c", DTYPE_F32, { 1, { 1 } } };
+	f.in[1] = (struct network_port){ .name = "b",
+					 .dtype = DTYPE_F32,
+					 .row = { 1, { 1 } } };
+	f.in[2] = (struct network_port){ .name = "c",
+					 .dtype = DTYPE_F32,
+					 .row = { 1, { 1 } } };
 	f.request.n_in = 3;
 	cr_assert_eq(build(&f, "{layers: [{type: linear, out_features: 1}]}"),
 		     ERR_NONE, "%s", f.err.msg);
@@ -211,6 +217,43 @@ Test(network, joins_features_that_are_numbers)
 	cr_assert_eq(build(&f, "{type: mlp}"), ERR_UNSUPPORTED);
 	cr_assert(strstr(f.err.msg, "'b' gives [1,8,8] a row") != NULL, "%s",
 		  f.err.msg);
+	end(&f);
+}
+
+Test(network, tabular_embeds_categories_beside_numbers)
+{
+	struct fixture f;
+	const struct shape *shape;
+
+	begin(&f, (struct shape){ 1, { 1 } }, 2);
+	f.in[1] = (struct network_port){ .name = "b",
+					 .dtype = DTYPE_I64,
+					 .n_indices = 21,
+					 .embedding_size = 10 };
+	f.in[2] = (struct network_port){ .name = "c",
+					 .dtype = DTYPE_I64,
+					 .n_indices = 100 };
+	f.request.n_in = 3;
+	cr_assert_eq(build(&f, "{type: tabular, dropout: 0.1}"), ERR_NONE, "%s",
+		     f.err.msg);
+	shape = &variable(&f, "embeds.0.weight")->view.shape;
+	cr_assert_eq(shape->dim[0], 21);
+	cr_assert_eq(shape->dim[1], 10);
+	/* round(1.6 * 100^0.56) */
+	cr_assert_eq(variable(&f, "embeds.1.weight")->view.shape.dim[1], 21);
+	cr_assert_eq(variable(&f, "bn_cont.weight")->view.shape.dim[0], 1);
+	cr_assert_eq(variable(&f, "layers.0.weight")->view.shape.dim[1], 32);
+	cr_assert_eq(variable(&f, "layers.0.weight")->view.shape.dim[0], 200);
+	cr_assert_eq(variable(&f, "layers.8.weight")->view.shape.dim[0], 2);
+	cr_assert_eq(f.network.signature.input[1].dtype, DTYPE_I64);
+	for (int i = 0; i < 21 * 10; i++)
+		cr_assert_leq(fabsf(values(&f, "embeds.0.weight")[i]), 0.02F);
+	cr_assert_eq(build(&f, "{type: mlp}"), ERR_UNSUPPORTED);
+	cr_assert(strstr(f.err.msg, "'tabular' takes categories"), "%s",
+		  f.err.msg);
+	f.in[2].row = (struct shape){ 1, { 7 } };
+	cr_assert_eq(build(&f, "{type: tabular}"), ERR_UNSUPPORTED);
+	cr_assert(strstr(f.err.msg, "'c' is neither"), "%s", f.err.msg);
 	end(&f);
 }
 

@@ -74,7 +74,9 @@ static void begin_empty(struct fixture *f)
 	memset(f, 0, sizeof(*f));
 	scratch_begin(&f->scratch);
 	f->arena = arena_create(1 << 20);
-	f->in = (struct network_port){ "image", DTYPE_F32, { 3, { 2, 4, 4 } } };
+	f->in = (struct network_port){ .name = "image",
+				       .dtype = DTYPE_F32,
+				       .row = { 3, { 2, 4, 4 } } };
 	f->out = (struct network_target){ "label", WIDTH };
 	f->roots[0] = f->scratch.path;
 	f->places = (struct network_places){ f->scratch.path, f->roots, 1 };

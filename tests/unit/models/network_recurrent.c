@@ -22,7 +22,11 @@ static const struct variable *variable(const struct graph *graph,
 
 Test(network, recurrent_layers_lie_on_each_other_in_both_directions)
 {
-	const struct network_port in = { "x", DTYPE_F32, { 3, { 1, 4, 7 } } };
+	const struct network_port in = {
+		.name = "x",
+		.dtype = DTYPE_F32,
+		.row = { 3, { 1, 4, 7 } },
+	};
 	const struct network_target out = { "label", 6 };
 	struct network_request request = {
 		.in = &in, .n_in = 1, .out = &out, .n_out = 1, .seed = 1

@@ -63,6 +63,7 @@ Test(model_config, refuses_what_it_does_not_know)
 		"max_batch_size: 65",  "max_queue_delay_us: -1",
 		"version_policy: all", "version_policy: {newest: 1}",
 		"passes: [-deadcode]", "passes: {dead_code: off}",
+		"strict_numerics: 1",
 	};
 	struct arena *arena = arena_create(1 << 20);
 	struct model_config config;
@@ -73,6 +74,20 @@ Test(model_config, refuses_what_it_does_not_know)
 			     "%s", texts[i]);
 		cr_assert(strstr(err.msg, "model 'm'"), "%s", err.msg);
 	}
+	arena_destroy(arena);
+}
+
+Test(model_config, asks_for_strict_numerics)
+{
+	struct arena *arena = arena_create(1 << 20);
+	struct model_config config;
+	struct err err;
+
+	cr_assert_eq(read("max_batch_size: 8", &config, arena, &err), ERR_NONE);
+	cr_expect_not(config.strict_numerics);
+	cr_assert_eq(read("strict_numerics: true", &config, arena, &err),
+		     ERR_NONE, "%s", err.msg);
+	cr_expect(config.strict_numerics);
 	arena_destroy(arena);
 }
 

@@ -216,6 +216,14 @@ Test(number_scan, reads_halves_bools_and_strings)
 	cr_assert_eq(memcmp(strings[1].bytes, "a\n\xc3\xbc\xf0\x9f\x98\x80", 8),
 		     0);
 	cr_assert_eq(strings[2].len, 2);
+	cr_assert_eq(scan("[{\"b64\":\"AP8=\"}, { \"b64\" : \"\" },"
+			  "{\"b64\":\"\\/w==\"}]",
+			  DTYPE_STRING, 3, strings, &err),
+		     ERR_NONE, "%s", err.msg);
+	cr_assert_eq(strings[0].len, 2);
+	cr_assert_eq(memcmp(strings[0].bytes, "\0\xff", 2), 0);
+	cr_assert_eq(strings[1].len, 0);
+	cr_assert_eq(strings[2].len, 1);
 }
 
 static const struct refused {
@@ -264,6 +272,12 @@ static const struct refused {
 	{ "[\"\\ud800\"]", DTYPE_STRING, 1, ERR_INVALID, "escape" },
 	{ "[\"\\udc00\"]", DTYPE_STRING, 1, ERR_INVALID, "escape" },
 	{ "[\"\\u12\"]", DTYPE_STRING, 1, ERR_INVALID, "escape" },
+	{ "[{\"b64\":\"A\"}]", DTYPE_STRING, 1, ERR_INVALID, "base64" },
+	{ "[{\"b64\":\"AP8=\"]", DTYPE_STRING, 1, ERR_INVALID, "b64" },
+	{ "[{\"b64\":\"AP8=", DTYPE_STRING, 1, ERR_INVALID, "does not end" },
+	{ "[{\"b64\":1}]", DTYPE_STRING, 1, ERR_INVALID, "b64" },
+	{ "[{\"b32\":\"AP8=\"}]", DTYPE_STRING, 1, ERR_INVALID, "b64" },
+	{ "[{\"b64\":\"AP8=\"}]", DTYPE_F32, 1, ERR_INVALID, "not a number" },
 };
 
 Test(number_scan, refuses_what_is_not_the_array_it_was_told)

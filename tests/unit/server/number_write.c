@@ -23,7 +23,8 @@ static void check(struct tensor_view tensor, const char *flat,
 	cr_assert_eq(number_write_flat(&buf, &tensor, "y", &err), ERR_NONE);
 	cr_assert_str_eq(buf.data, flat);
 	buf_reset(&buf);
-	cr_assert_eq(number_write_nested(&buf, &tensor, "y", &err), ERR_NONE);
+	cr_assert_eq(number_write_nested(&buf, &tensor, "y", false, &err),
+		     ERR_NONE);
 	cr_assert_str_eq(buf.data, nested);
 	buf_finish(&buf);
 }
@@ -76,5 +77,23 @@ Test(number_write, refuses_strings_that_json_cannot_hold)
 	cr_assert_eq(number_write_flat(&buf, &tensor, "output 'y'", &err),
 		     ERR_INVALID);
 	cr_assert(strstr(err.msg, "output 'y'"));
+	buf_finish(&buf);
+}
+
+Test(number_write, writes_bytes_as_base64_in_nested_arrays)
+{
+	struct str strings[] = { { "\xff\xfe", 2 }, { "a", 1 } };
+	struct tensor_view tensor = view(DTYPE_STRING, strings, 1, 2, 0);
+	struct buf buf;
+	struct err err;
+
+	buf_init(&buf, 1 << 20);
+	cr_assert_eq(number_write_nested(&buf, &tensor, "y", false, &err),
+		     ERR_NONE);
+	cr_assert_str_eq(buf.data, "[{\"b64\":\"//4=\"},\"a\"]");
+	buf_reset(&buf);
+	cr_assert_eq(number_write_nested(&buf, &tensor, "y", true, &err),
+		     ERR_NONE);
+	cr_assert_str_eq(buf.data, "[{\"b64\":\"//4=\"},{\"b64\":\"YQ==\"}]");
 	buf_finish(&buf);
 }

@@ -56,12 +56,13 @@ Test(job_spec, a_short_job_has_the_defaults_of_the_page)
 	cr_expect_eq(spec.trainer.max_time, 0);
 	cr_expect_eq(spec.trainer.batch_size, 64);
 	cr_expect_eq(spec.trainer.eval_batch_size, 64);
-	cr_expect_eq(spec.trainer.learning_rate, 1e-3);
+	cr_expect_eq(spec.phases.n, 1);
+	cr_expect_eq(rates_base(&spec.phases.phase[0].rates), 1e-3);
 	cr_expect_eq(spec.trainer.seed, 42);
 	cr_expect_eq(spec.trainer.mode, MODE_MIN);
 	cr_expect_str_eq(spec.trainer.monitor, "valid_loss");
 	cr_expect_str_eq(spec.optimizer.kind->name, "adam");
-	cr_expect_str_eq(spec.schedule.kind->name, "constant");
+	cr_expect_str_eq(spec.phases.phase[0].schedule.kind->name, "constant");
 	cr_expect_str_eq(spec.loss.kind->name, "cross_entropy");
 	cr_expect_eq(spec.loss.params.ignore_index, -100);
 	cr_expect_eq(spec.clipping.max_norm, 0);
@@ -108,13 +109,12 @@ Test(job_spec, every_key_lands_in_its_member)
 	cr_expect_eq(spec.trainer.max_time, 5400);
 	cr_expect_eq(spec.trainer.batch_size, 9);
 	cr_expect_eq(spec.trainer.eval_batch_size, 11);
-	cr_expect_eq(spec.trainer.learning_rate, 0.5);
+	cr_expect_eq(rates_base(&spec.phases.phase[0].rates), 0.5);
 	cr_expect_eq(spec.trainer.mode, MODE_MAX);
 	cr_expect_eq(spec.trainer.seed, 5);
 	cr_expect_not(spec.trainer.deterministic);
-	cr_expect_eq(spec.schedule.params.step_size, 3);
-	cr_expect_eq(spec.schedule.base_rate, 0.5);
-	cr_expect_eq(spec.schedule.epochs, 7);
+	cr_expect_eq(spec.phases.phase[0].schedule.params.step_size, 3);
+	cr_expect_eq(spec.phases.phase[0].schedule.base_rate, 0.5);
 	cr_expect(spec.optimizer.attrs.nesterov);
 	cr_expect_eq(spec.optimizer.params.exclude.n, 2);
 	cr_expect_eq(spec.clipping.max_norm, 2);
@@ -196,6 +196,12 @@ static const char *const jobs[] = {
 		   " milestones: [1, 2.5]}, optimizer: {type: rmsprop,"
 		   " centered: true}, mode: max, monitor: train_r2}\n"
 		   "resources: {memory_limit: 1GiB}\n",
+	WHOLE "trainer: {freeze: body, averaging: {type: ema, decay: 0.5},"
+	      " on_nan: {action: rollback}, gradient_accumulation_steps: 4,"
+	      " learning_rate: {to: 0.1}}\n",
+	WHOLE "trainer: {optimizer: {type: lamb}, learning_rate: [0.1, 1],"
+	      " phases: [{epochs: 1, freeze: ['^a', 'b$']}, {epochs: 2,"
+	      " learning_rate: auto, learning_rate_scheduler: {type: wsd}}]}\n",
 };
 
 Test(job_spec, what_is_resolved_reads_back_to_the_same)
@@ -272,6 +278,12 @@ static const struct {
 	{ WHOLE "trainer: {epochs: many}\n", "trainer.epochs: expected" },
 	{ WHOLE "trainer: {batch_size: 0}\n",
 	  "trainer.batch_size: expected a whole number from 1 to 65536" },
+	{ WHOLE "trainer: {phases: []}\n", "trainer.phases: expected a list" },
+	{ WHOLE "trainer: {phases: [{freeze: body}]}\n",
+	  "trainer.phases[0]: 'epochs' is missing" },
+	{ WHOLE "trainer: {phases: [{epochs: 1}, {epochs: 1, freeze: '('}]}\n",
+	  "freeze" },
+	{ WHOLE "trainer: {freeze: -1}\n", "trainer.freeze: expected 0" },
 	{ WHOLE "trainer: {learning_rate: 0}\n",
 	  "trainer.learning_rate: expected a number above 0, got 0" },
 	{ WHOLE "trainer: {learning_rate: -1}\n",
@@ -337,7 +349,8 @@ static const struct {
 	{ WHOLE "publish: {model: m, when: valid_loss ~ 1}\n",
 	  "publish.when: expected one of >= <= == != > <" },
 	{ "data: {source: nowhere}\n" INPUT OUTPUT MODEL,
-	  "data.source: expected path:FOLDER or synthetic, got 'nowhere'" },
+	  "data.source: expected path:FOLDER, path:FILE or synthetic, got "
+	  "'nowhere'" },
 	{ "data: {source: synthetic, split: {probabilities: [0.5, "
 	  "0.6]}}\n" INPUT OUTPUT MODEL,
 	  "data.split.probabilities: expected 2 or 3 shares that sum to 1" },

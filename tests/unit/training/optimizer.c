@@ -75,6 +75,17 @@ Test(optimizer, what_is_written_reads_back)
 		"{type: rmsprop, centered: true, alpha: 0.5}",
 		"{type: adam, amsgrad: true, betas: [0.1, 0.2]}",
 		"{type: adamw, exclude: [bias, norm], eps: 1.0e-5}",
+		"{type: adadelta, rho: 0.8}",
+		"{type: adagrad, lr_decay: 0.1, initial_accumulator_value: 1}",
+		"{type: adamax}",
+		"{type: lamb, l1: 0.1}",
+		"{type: lars, trust_coefficient: 0.01}",
+		"{type: lion}",
+		"{type: nadam, momentum_decay: 0.01, decoupled_weight_decay: "
+		"true}",
+		"{type: radam}",
+		"{type: rprop, etas: [0.4, 1.5]}",
+		"{type: sgd, momentum: 0.9, ewma: true}",
 	};
 
 	for (size_t i = 0; i < sizeof(specs) / sizeof(specs[0]); i++) {
@@ -106,4 +117,66 @@ Test(optimizer, what_is_written_reads_back)
 		buf_finish(&twice);
 		arena_destroy(arena);
 	}
+}
+
+Test(optimizer, defaults_beyond_adam_are_pytorch_s_too)
+{
+	struct arena *arena = arena_create(1 << 20);
+	struct optimizer o;
+	struct optimizer_setting s;
+
+	read_spec("{type: rprop}", &o, arena);
+	s = optimizer_setting_at(&o, 1, (double)NAN);
+	cr_expect(s.etas[0] == 0.5 && s.etas[1] == 1.2);
+	cr_expect(s.sizes[0] == 1e-6 && s.sizes[1] == 50);
+	read_spec("{type: nadam}", &o, arena);
+	s = optimizer_setting_at(&o, 1, (double)NAN);
+	cr_expect(s.momentum_decay == 4e-3 && s.momentum == 0.9);
+	read_spec("{type: lion}", &o, arena);
+	cr_expect(o.attrs.decoupled);
+	cr_expect_eq(optimizer_setting_at(&o, 1, (double)NAN).square, 0.99);
+	read_spec("{type: adadelta}", &o, arena);
+	cr_expect_eq(optimizer_setting_at(&o, 1, (double)NAN).square, 0.9);
+	arena_destroy(arena);
+}
+
+Test(optimizer, what_is_excluded_is_not_pulled_towards_zero)
+{
+	struct arena *arena = arena_create(1 << 20);
+	struct optimizer o;
+	struct optimizer_setting s;
+
+	read_spec("{type: lamb, l1: 0.5}", &o, arena);
+	s = optimizer_setting_at(&o, 1, (double)NAN);
+	cr_expect(s.weight_decay > 0 && s.l1 == 0.5 && !s.is_unscaled);
+	optimizer_setting_exclude(&s);
+	cr_expect(s.weight_decay == 0 && s.l1 == 0 && s.is_unscaled);
+	arena_destroy(arena);
+}
+
+Test(optimizer, what_makes_no_sense_is_refused)
+{
+	static const char *const specs[] = {
+		"{type: sgd, ewma: true}",
+		"{type: sgd, ewma: true, momentum: 0.9, nesterov: true}",
+		"{type: nadam, betas: [0.99999, 0.9]}",
+		"{type: rprop, etas: [0.5]}",
+		"{type: rprop, weight_decay: 0.1}",
+		"{type: adam, rho: 0.1}",
+	};
+	struct arena *arena = arena_create(1 << 20);
+
+	for (size_t i = 0; i < sizeof(specs) / sizeof(specs[0]); i++) {
+		struct err err = { 0 };
+		struct optimizer o;
+		struct doc *map;
+
+		cr_assert_eq(doc_parse_yaml(specs[i], strlen(specs[i]), "o",
+					    arena, &map, &err),
+			     ERR_NONE);
+		cr_expect_eq(optimizer_read(map, &o, arena, &err), ERR_INVALID,
+			     "%s", specs[i]);
+		cr_expect(strstr(err.msg, "trainer.optimizer"), "%s", err.msg);
+	}
+	arena_destroy(arena);
 }

@@ -2,8 +2,11 @@
 #include "tests/unit/training/rig.h"
 
 #include <criterion/criterion.h>
+#include <math.h>
 #include <stdio.h>
+#include <stdlib.h>
 
+#include "base/file.h"
 #include "base/str.h"
 #include "engine/kernels/blas.h"
 
@@ -32,6 +35,15 @@ static void take_checkpoint(void *ctx, int64_t step, const char *name)
 
 	cr_expect(step >= 0 && str_starts_with(name, "ckpt-"));
 	rig->n_checkpoints++;
+}
+
+static void take_rate(void *ctx, const struct lr_curve *curve, double rate)
+{
+	struct rig *rig = ctx;
+
+	cr_expect_gt(curve->n, 0);
+	rig->n_found++;
+	rig->found = rate;
 }
 
 static void take_warning(void *ctx, const char *code, const char *message)
@@ -99,15 +111,10 @@ static void build(struct rig *rig)
 		.n_out = 1,
 		.seed = (uint64_t)rig->spec.trainer.seed,
 	};
-	enum dtype dtype;
-	struct shape row;
 
-	for (unsigned i = 0; i < request.n_in; i++) {
-		in[i].name = pipeline_input_name(rig->pipeline, i);
-		pipeline_input_row(rig->pipeline, i, &in[i].dtype, &in[i].row);
-	}
-	out.name = pipeline_output_name(rig->pipeline, 0);
-	pipeline_target_row(rig->pipeline, 0, &dtype, &row, &out.width);
+	cr_assert_eq(network_ports(rig->pipeline, in, STEPPER_MAX_PORTS, &out,
+				   &rig->err),
+		     ERR_NONE, "%s", rig->err.msg);
 	cr_assert_eq(network_build(&request, &rig->network, &rig->err),
 		     ERR_NONE, "%s", rig->err.msg);
 }
@@ -120,6 +127,7 @@ void rig_begin(struct rig *rig, const char *text, unsigned threads)
 		.step = take_step,
 		.eval = take_eval,
 		.checkpoint = take_checkpoint,
+		.lr_find = take_rate,
 		.warning = take_warning,
 		.poll = give_order,
 	};
@@ -135,7 +143,7 @@ void rig_begin(struct rig *rig, const char *text, unsigned threads)
 		     "%s", rig->err.msg);
 }
 
-void rig_run(struct rig *rig, const char *dir)
+void rig_create(struct rig *rig, const char *dir)
 {
 	const struct trainer_options options = {
 		.spec = &rig->spec,
@@ -151,6 +159,11 @@ void rig_run(struct rig *rig, const char *dir)
 
 	cr_assert_eq(trainer_create(&options, &rig->trainer, &rig->err),
 		     ERR_NONE, "%s", rig->err.msg);
+}
+
+void rig_run(struct rig *rig, const char *dir)
+{
+	rig_create(rig, dir);
 	cr_assert_eq(trainer_run(rig->trainer, &rig->result, &rig->err),
 		     ERR_NONE, "%s", rig->err.msg);
 }
@@ -178,4 +191,79 @@ void rig_weights(const struct rig *rig, struct buf *ret)
 		    tensor_bytes(variable->view.dtype, &variable->view.shape));
 	}
 	cr_assert_eq(buf_check(ret, "weights", NULL), ERR_NONE);
+}
+
+void rig_make_dir(char dir[64])
+{
+	/* memory, where there is such a folder: syncing it costs nothing */
+	(void)snprintf(dir, 64, "/dev/shm/predictd-test-XXXXXX");
+	if (mkdtemp(dir))
+		return;
+	(void)snprintf(dir, 64, "/tmp/predictd-test-XXXXXX");
+	cr_assert(mkdtemp(dir));
+}
+
+void rig_remove_dir(const char *dir)
+{
+	cr_assert_eq(file_remove_tree(dir, NULL), ERR_NONE);
+}
+
+double rig_figure(const struct trainer_eval *eval, const char *name)
+{
+	for (size_t i = 0; eval->name && eval->name[i]; i++) {
+		if (str_equal(eval->name[i], name))
+			return eval->value[i];
+	}
+	return (double)NAN;
+}
+
+bool rig_attempt(const char *text, const char *dir, enum trainer_order order,
+		 int64_t at, struct rig_outcome *ret_outcome)
+{
+	struct rig rig;
+	bool is_over;
+
+	rig_begin(&rig, text, 1);
+	rig.order = order;
+	rig.order_at = at;
+	rig_run(&rig, dir);
+	ret_outcome->result = rig.result;
+	ret_outcome->result.last.name = ret_outcome->result.best.name = NULL;
+	ret_outcome->n_polls = rig.n_polls;
+	rig_weights(&rig, &ret_outcome->weights);
+	is_over = rig.result.reason != STOP_PAUSED &&
+		  rig.result.reason != STOP_INTERRUPTED &&
+		  rig.result.reason != STOP_CANCELLED;
+	rig_end(&rig);
+	if (!is_over)
+		buf_finish(&ret_outcome->weights);
+	return is_over;
+}
+
+bool rig_is_same_eval(const struct trainer_eval *a,
+		      const struct trainer_eval *b)
+{
+	for (size_t i = 0; i < 3 * METRIC_MAX; i++) {
+		if (memcmp(&a->value[i], &b->value[i], sizeof(double)) != 0 &&
+		    !(isnan(a->value[i]) && isnan(b->value[i])))
+			return false;
+	}
+	return a->epoch == b->epoch && a->step == b->step;
+}
+
+void rig_expect_same(const char *text, int64_t at,
+		     const struct rig_outcome *got,
+		     const struct rig_outcome *want)
+{
+	cr_expect_eq(got->result.reason, want->result.reason,
+		     "%s poll %lld: reason %d", text, (long long)at,
+		     (int)got->result.reason);
+	cr_expect(got->weights.len == want->weights.len &&
+		      memcmp(got->weights.data, want->weights.data,
+			     want->weights.len) == 0,
+		  "%s poll %lld: other weights", text, (long long)at);
+	cr_expect(rig_is_same_eval(&got->result.last, &want->result.last),
+		  "%s poll %lld: other figures", text, (long long)at);
+	cr_expect_eq(got->result.best.step, want->result.best.step,
+		     "%s poll %lld: best of another step", text, (long long)at);
 }

@@ -12,6 +12,14 @@
 #include "models/network.h"
 #include "training/trainer.h"
 
+#define NETWORK                                                           \
+	"model: {layers: [{type: conv2d, out_channels: 3, kernel_size:"   \
+	" 3}, {type: batch_norm}, {type: relu}, {type: dropout, p: 0.3}," \
+	" {type: flatten}, {type: linear, out_features: 4}]}\n"
+#define LINEAR                                                            \
+	"model: {layers: [{type: flatten}, {type: linear, out_features: " \
+	"4}]}\n"
+
 struct rig {
 	struct arena *arena;
 	struct job_spec spec;
@@ -27,7 +35,8 @@ struct rig {
 	/* the order given at poll number order_at, from 1; 0: never */
 	enum trainer_order order;
 	int64_t order_at, n_polls;
-	int n_evals, n_checkpoints, n_warnings, n_steps;
+	int n_evals, n_checkpoints, n_warnings, n_steps, n_found;
+	double found;	  /* the last rate that a phase found */
 	char warning[64]; /* code of the last */
 	struct trainer_eval eval[64];
 };
@@ -35,10 +44,35 @@ struct rig {
 /** Everything but the trainer; text as in a job, without data and features:
  * pictures of 6x6 in 4 classes, `rows` of them. */
 void rig_begin(struct rig *rig, const char *text, unsigned threads);
-/** Makes a trainer over dir (NULL: none) and runs it. */
+/** Makes a trainer over dir (NULL: none). */
+void rig_create(struct rig *rig, const char *dir);
+/** The same, and runs it. */
 void rig_run(struct rig *rig, const char *dir);
 void rig_end(struct rig *rig);
 /** Bytes of every variable; before rig_end(). */
 void rig_weights(const struct rig *rig, struct buf *ret);
+
+/** What a run left. */
+struct rig_outcome {
+	struct buf weights;
+	struct trainer_result result;
+	int64_t n_polls;
+};
+
+/** A folder in memory, where there is such a place: syncing costs nothing. */
+void rig_make_dir(char dir[64]);
+void rig_remove_dir(const char *dir);
+/** NaN where there is none of that name. */
+double rig_figure(const struct trainer_eval *eval, const char *name);
+/** One attempt at the job of `dir`; true when it came to its end. Then
+ * weights are the caller's. */
+bool rig_attempt(const char *text, const char *dir, enum trainer_order order,
+		 int64_t at, struct rig_outcome *ret_outcome);
+bool rig_is_same_eval(const struct trainer_eval *a,
+		      const struct trainer_eval *b);
+/** The same end, weights and figures; text and at are for the message. */
+void rig_expect_same(const char *text, int64_t at,
+		     const struct rig_outcome *got,
+		     const struct rig_outcome *want);
 
 #endif

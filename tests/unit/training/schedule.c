@@ -15,15 +15,16 @@ static void read_spec(const char *yaml, struct schedule *ret,
 	cr_assert_eq(
 	    doc_parse_yaml(yaml, strlen(yaml), "schedule", arena, &map, &err),
 	    ERR_NONE, "%s", err.msg);
-	cr_assert_eq(schedule_read(map, 1, 10, ret, arena, &err), ERR_NONE,
-		     "%s", err.msg);
+	cr_assert_eq(schedule_read(map, 1, ret, arena, &err), ERR_NONE, "%s",
+		     err.msg);
 }
 
 static double rate_at(const struct schedule *schedule, double epoch)
 {
 	const struct schedule_time time = { .step = epoch * 4,
 					    .total_steps = 40,
-					    .epoch = epoch };
+					    .epoch = epoch,
+					    .epochs = 10 };
 
 	return schedule_at(schedule, &time).rate;
 }
@@ -35,7 +36,7 @@ Test(schedule, none_is_constant_and_keeps_the_momentum)
 	struct schedule schedule;
 	struct err err;
 
-	cr_assert_eq(schedule_read(NULL, 0.25, 3, &schedule, arena, &err),
+	cr_assert_eq(schedule_read(NULL, 0.25, &schedule, arena, &err),
 		     ERR_NONE);
 	cr_expect_eq(schedule_at(&schedule, &time).rate, 0.25);
 	cr_expect(isnan(schedule_at(&schedule, &time).momentum));
@@ -160,6 +161,77 @@ Test(schedule, every_kind_has_a_name_and_a_help)
 		cr_expect_not_null(schedule_kind_at(n)->name);
 		cr_expect_not_null(schedule_kind_at(n)->help);
 	}
-	cr_expect_eq(n, 9);
+	cr_expect_eq(n, 13);
 	cr_expect_null(schedule_kind_at(n + 100));
+}
+
+Test(schedule, a_warm_up_comes_before_what_is_left_of_the_job)
+{
+	struct arena *arena = arena_create(1 << 20);
+	struct schedule schedule;
+
+	/* 40 steps, 10 epochs; 20 steps of warm-up */
+	read_spec("{type: cosine, warmup_steps: 20}", &schedule, arena);
+	cr_expect_eq(rate_at(&schedule, 0), 0);
+	cr_expect_eq(rate_at(&schedule, 2.5), 0.5);
+	cr_expect_eq(rate_at(&schedule, 5), 1);
+	cr_expect_float_eq(rate_at(&schedule, 7.5), 0.5, 1e-12);
+	cr_expect_float_eq(rate_at(&schedule, 10), 0, 1e-12);
+	read_spec("{type: constant, warmup_fraction: 0.25, "
+		  "warmup_start_factor: 0.5}",
+		  &schedule, arena);
+	cr_expect_eq(rate_at(&schedule, 0), 0.5);
+	cr_expect_eq(rate_at(&schedule, 1.25), 0.75);
+	cr_expect_eq(rate_at(&schedule, 9), 1);
+	/* longer than the job */
+	read_spec("{type: linear, warmup_steps: 80}", &schedule, arena);
+	for (double t = 0; t < 10; t++)
+		cr_expect(rate_at(&schedule, t) >= 0 &&
+			  rate_at(&schedule, t) < 1);
+	arena_destroy(arena);
+}
+
+Test(schedule, both_ways_to_say_a_warm_up_are_refused)
+{
+	static const char yaml[] =
+	    "{type: wsd, warmup_steps: 3, warmup_fraction: 0.1}";
+	struct arena *arena = arena_create(1 << 20);
+	struct err err = { 0 };
+	struct schedule schedule;
+	struct doc *map;
+
+	cr_assert_eq(doc_parse_yaml(yaml, strlen(yaml), "s", arena, &map, &err),
+		     ERR_NONE);
+	cr_expect_eq(schedule_read(map, 1, &schedule, arena, &err),
+		     ERR_INVALID);
+	cr_expect(strstr(err.msg, "one of them"), "%s", err.msg);
+	arena_destroy(arena);
+}
+
+Test(schedule, a_plateau_cuts_the_rate_and_then_waits)
+{
+	struct arena *arena = arena_create(1 << 20);
+	struct schedule schedule;
+	struct schedule_watch watch = { 0 };
+	/* better, then four that are not; cut at the third, one cools down */
+	static const double value[] = { 5, 4, 4, 4, 4, 4, 4, 4, 4, 3 };
+	static const bool cuts[] = { 0, 0, 0, 0, 1, 0, 0, 0, 1, 0 };
+	struct schedule_time time = { .total_steps = 9 };
+
+	read_spec("{type: plateau, factor: 0.5, patience: 2, cooldown: 1, "
+		  "min_lr: 0.3}",
+		  &schedule, arena);
+	for (int i = 0; i < 10; i++)
+		cr_expect_eq(
+		    schedule_observe(&schedule, value[i], false, &watch),
+		    cuts[i], "evaluation %d", i);
+	time.reduction = watch.reduction;
+	cr_expect_eq(watch.reduction, 0.25);
+	cr_expect_eq(schedule_at(&schedule, &time).rate, 0.3);
+	/* figures that are not measured say nothing; nor do other kinds */
+	cr_expect_not(schedule_observe(&schedule, (double)NAN, false, &watch));
+	read_spec("{type: step}", &schedule, arena);
+	for (int i = 0; i < 50; i++)
+		cr_expect_not(schedule_observe(&schedule, 1, true, &watch));
+	arena_destroy(arena);
 }

@@ -11,38 +11,6 @@
 #include "base/str.h"
 #include "tests/unit/training/rig.h"
 
-#define NETWORK                                                           \
-	"model: {layers: [{type: conv2d, out_channels: 3, kernel_size:"   \
-	" 3}, {type: batch_norm}, {type: relu}, {type: dropout, p: 0.3}," \
-	" {type: flatten}, {type: linear, out_features: 4}]}\n"
-#define LINEAR                                                            \
-	"model: {layers: [{type: flatten}, {type: linear, out_features: " \
-	"4}]}\n"
-
-static void make_dir(char dir[64])
-{
-	/* memory, where there is such a folder: syncing it costs nothing */
-	(void)snprintf(dir, 64, "/dev/shm/predictd-test-XXXXXX");
-	if (mkdtemp(dir))
-		return;
-	(void)snprintf(dir, 64, "/tmp/predictd-test-XXXXXX");
-	cr_assert(mkdtemp(dir));
-}
-
-static void remove_dir(const char *dir)
-{
-	cr_assert_eq(file_remove_tree(dir, NULL), ERR_NONE);
-}
-
-static double figure(const struct trainer_eval *eval, const char *name)
-{
-	for (size_t i = 0; eval->name && eval->name[i]; i++) {
-		if (str_equal(eval->name[i], name))
-			return eval->value[i];
-	}
-	return (double)NAN;
-}
-
 Test(trainer, the_loss_falls_and_the_figures_are_told)
 {
 	struct rig rig;
@@ -56,11 +24,11 @@ Test(trainer, the_loss_falls_and_the_figures_are_told)
 	cr_expect_eq(rig.n_evals, 8);
 	cr_expect_eq(rig.eval[7].step, 8 * 5); /* 70 rows: 4 x 16 + 6 */
 	cr_expect_eq(rig.eval[7].epoch, 8);
-	cr_expect_lt(figure(&rig.eval[7], "train_loss"),
-		     0.8 * figure(&rig.eval[0], "train_loss"));
-	cr_expect_gt(figure(&rig.result.last, "valid_accuracy"), 0.5);
-	cr_expect_gt(figure(&rig.result.last, "test_accuracy"), 0.3);
-	cr_expect(isfinite(figure(&rig.result.last, "test_loss")));
+	cr_expect_lt(rig_figure(&rig.eval[7], "train_loss"),
+		     0.8 * rig_figure(&rig.eval[0], "train_loss"));
+	cr_expect_gt(rig_figure(&rig.result.last, "valid_accuracy"), 0.5);
+	cr_expect_gt(rig_figure(&rig.result.last, "test_accuracy"), 0.3);
+	cr_expect(isfinite(rig_figure(&rig.result.last, "test_loss")));
 	cr_expect_geq(rig.n_steps, 8);
 	cr_expect_eq(rig.n_checkpoints, 0);
 	cr_expect_eq(rig.n_warnings, 0);
@@ -81,15 +49,15 @@ Test(trainer, numbers_are_learned_and_measured_in_both_parts)
 	    "trainer: {epochs: 20, learning_rate: 0.03, batch_size: 16}\n",
 	    1);
 	rig_run(&rig, NULL);
-	cr_expect_gt(figure(&rig.result.last, "valid_r2"), 0.1);
-	cr_expect_gt(figure(&rig.eval[19], "train_r2"), 0.5);
-	cr_expect_gt(figure(&rig.result.last, "train_mae"), 0.1);
-	cr_expect_geq(figure(&rig.result.last, "train_rmse"),
-		      figure(&rig.result.last, "train_mae"));
-	cr_expect_float_eq(figure(&rig.result.last, "train_loss"),
-			   figure(&rig.result.last, "train_rmse") *
-			       figure(&rig.result.last, "train_rmse"),
-			   1e-5 * figure(&rig.result.last, "train_loss"));
+	cr_expect_gt(rig_figure(&rig.result.last, "valid_r2"), 0.1);
+	cr_expect_gt(rig_figure(&rig.eval[19], "train_r2"), 0.5);
+	cr_expect_gt(rig_figure(&rig.result.last, "train_mae"), 0.1);
+	cr_expect_geq(rig_figure(&rig.result.last, "train_rmse"),
+		      rig_figure(&rig.result.last, "train_mae"));
+	cr_expect_float_eq(rig_figure(&rig.result.last, "train_loss"),
+			   rig_figure(&rig.result.last, "train_rmse") *
+			       rig_figure(&rig.result.last, "train_rmse"),
+			   1e-5 * rig_figure(&rig.result.last, "train_loss"));
 	rig_end(&rig);
 }
 
@@ -141,90 +109,32 @@ Test(trainer, another_seed_gives_another_run)
 
 /* --- interruptions --- */
 
-/* What a run left. */
-struct outcome {
-	struct buf weights;
-	struct trainer_result result;
-	int64_t n_polls;
-};
-
-/* One attempt at the job of `dir`; true when it came to its end. */
-static bool attempt(const char *text, const char *dir, enum trainer_order order,
-		    int64_t at, struct outcome *ret_outcome)
-{
-	struct rig rig;
-	bool is_over;
-
-	rig_begin(&rig, text, 1);
-	rig.order = order;
-	rig.order_at = at;
-	rig_run(&rig, dir);
-	ret_outcome->result = rig.result;
-	ret_outcome->result.last.name = ret_outcome->result.best.name = NULL;
-	ret_outcome->n_polls = rig.n_polls;
-	rig_weights(&rig, &ret_outcome->weights);
-	is_over = rig.result.reason != STOP_PAUSED &&
-		  rig.result.reason != STOP_INTERRUPTED &&
-		  rig.result.reason != STOP_CANCELLED;
-	rig_end(&rig);
-	if (!is_over)
-		buf_finish(&ret_outcome->weights);
-	return is_over;
-}
-
-static bool is_same_eval(const struct trainer_eval *a,
-			 const struct trainer_eval *b)
-{
-	for (size_t i = 0; i < 3 * METRIC_MAX; i++) {
-		if (memcmp(&a->value[i], &b->value[i], sizeof(double)) != 0 &&
-		    !(isnan(a->value[i]) && isnan(b->value[i])))
-			return false;
-	}
-	return a->epoch == b->epoch && a->step == b->step;
-}
-
-static void expect_same(const char *text, int64_t at, const struct outcome *got,
-			const struct outcome *want)
-{
-	cr_expect_eq(got->result.reason, want->result.reason,
-		     "%s poll %lld: reason %d", text, (long long)at,
-		     (int)got->result.reason);
-	cr_expect(got->weights.len == want->weights.len &&
-		      memcmp(got->weights.data, want->weights.data,
-			     want->weights.len) == 0,
-		  "%s poll %lld: other weights", text, (long long)at);
-	cr_expect(is_same_eval(&got->result.last, &want->result.last),
-		  "%s poll %lld: other figures", text, (long long)at);
-	cr_expect_eq(got->result.best.step, want->result.best.step,
-		     "%s poll %lld: best of another step", text, (long long)at);
-}
-
 /* Breaks the run off at each poll, and then again every few. A cancel saves
  * nothing: it stands for a crash. */
 static void break_everywhere(const char *text, enum trainer_order order)
 {
-	struct outcome want = { 0 };
+	struct rig_outcome want = { 0 };
 	int64_t n;
 
-	cr_assert(attempt(text, NULL, ORDER_NONE, 0, &want));
+	cr_assert(rig_attempt(text, NULL, ORDER_NONE, 0, &want));
 	n = want.n_polls;
 	cr_assert_geq(n, 3);
 	for (int64_t at = 1; at <= n + 1; at++) {
-		struct outcome got = { 0 };
+		struct rig_outcome got = { 0 };
 		char dir[64];
 		int n_attempts = 1;
 
-		make_dir(dir);
-		if (!attempt(text, dir, order, at, &got)) {
+		rig_make_dir(dir);
+		if (!rig_attempt(text, dir, order, at, &got)) {
 			/* a second one, elsewhere */
-			while (!attempt(text, dir, order,
-					n_attempts++ < 3 ? 1 + at % 5 : 0,
-					&got))
+			while (!rig_attempt(text, dir, order,
+					    n_attempts++ < 3 ? 1 + at % 5 : 0,
+					    &got))
 				cr_assert_lt(n_attempts, 6);
 		}
-		expect_same(text, at, &got, &want);
+		rig_expect_same(text, at, &got, &want);
 		buf_finish(&got.weights);
-		remove_dir(dir);
+		rig_remove_dir(dir);
 	}
 	buf_finish(&want.weights);
 }
@@ -253,6 +163,22 @@ static const char *const runs[] = {
 	NETWORK "trainer: {" SMALL
 		", monitor: train_loss, early_stopping: {restore_best: false},"
 		" checkpoint: {every_n_epochs: 2, keep_last: 1}}\n",
+	/* whatever else is state */
+	NETWORK "trainer: {epochs: 2, batch_size: 8,"
+		" gradient_accumulation_steps: 3, averaging: {type: ema, decay:"
+		" 0.9}, checkpoint: {every_n_steps: 2}}\n",
+	NETWORK "trainer: {" SMALL ", averaging: {type: swa, start_epoch: 1},"
+		" evaluate_every_n_steps: 2, learning_rate_scheduler: {type:"
+		" plateau, patience: 0}, checkpoint: {every_n_steps: 3},"
+		" early_stopping: {restore_best: false}}\n",
+	NETWORK
+	"trainer: {batch_size: 16, optimizer: {type: nadam}, phases: ["
+	"{epochs: 1, freeze: body, learning_rate_scheduler: {type:"
+	" fit_one_cycle, pct_start: 0.99}}, {epochs: 2, learning_rate:"
+	" {from: 1.0e-4, to: 0.01}, learning_rate_scheduler: {type:"
+	" one_cycle, div_factor: 5}}], checkpoint: {every_n_steps: 3}}\n",
+	NETWORK "trainer: {epochs: 2, batch_size: 16, learning_rate: auto,"
+		" checkpoint: {every_n_steps: 3}}\n",
 	/* no validation part, and a batch that is larger than the data */
 	"data: {source: synthetic, rows: 20, split: {probabilities: [1,"
 	" 0]}}\n" NETWORK "trainer: {" SMALL "}\n",
@@ -281,16 +207,16 @@ Test(trainer, a_run_that_crashed_anywhere_ends_with_the_same_bits)
 Test(trainer, a_run_that_died_after_its_end_only_ends_again)
 {
 	for (size_t i = 0; i < sizeof(runs) / sizeof(runs[0]); i++) {
-		struct outcome want = { 0 }, again = { 0 };
+		struct rig_outcome want = { 0 }, again = { 0 };
 		char dir[64];
 
-		make_dir(dir);
-		cr_assert(attempt(runs[i], dir, ORDER_NONE, 0, &want));
-		cr_assert(attempt(runs[i], dir, ORDER_NONE, 0, &again));
-		expect_same(runs[i], 0, &again, &want);
+		rig_make_dir(dir);
+		cr_assert(rig_attempt(runs[i], dir, ORDER_NONE, 0, &want));
+		cr_assert(rig_attempt(runs[i], dir, ORDER_NONE, 0, &again));
+		rig_expect_same(runs[i], 0, &again, &want);
 		buf_finish(&want.weights);
 		buf_finish(&again.weights);
-		remove_dir(dir);
+		rig_remove_dir(dir);
 	}
 }
 
@@ -298,14 +224,14 @@ Test(trainer, saves_when_it_is_asked_to_even_during_an_evaluation)
 {
 	static const char text[] =
 	    NETWORK "trainer: {" SMALL ", checkpoint: {every_n_epochs: 0}}\n";
-	struct outcome whole = { 0 };
+	struct rig_outcome whole = { 0 };
 
-	cr_assert(attempt(text, NULL, ORDER_NONE, 0, &whole));
+	cr_assert(rig_attempt(text, NULL, ORDER_NONE, 0, &whole));
 	for (int64_t at = 1; at < whole.n_polls; at++) {
 		struct rig rig;
 		char dir[64];
 
-		make_dir(dir);
+		rig_make_dir(dir);
 		rig_begin(&rig, text, 1);
 		rig.order = ORDER_CHECKPOINT;
 		rig.order_at = at;
@@ -316,7 +242,7 @@ Test(trainer, saves_when_it_is_asked_to_even_during_an_evaluation)
 			cr_expect_eq(rig.n_checkpoints, 1, "poll %lld",
 				     (long long)at);
 		rig_end(&rig);
-		remove_dir(dir);
+		rig_remove_dir(dir);
 	}
 	buf_finish(&whole.weights);
 }
@@ -324,12 +250,12 @@ Test(trainer, saves_when_it_is_asked_to_even_during_an_evaluation)
 Test(trainer, other_data_than_before_is_refused)
 {
 	struct trainer_options options;
-	struct outcome outcome = { 0 };
+	struct rig_outcome outcome = { 0 };
 	struct rig rig;
 	char dir[64];
 
-	make_dir(dir);
-	cr_assert_not(attempt(LINEAR, dir, ORDER_STOP, 3, &outcome));
+	rig_make_dir(dir);
+	cr_assert_not(rig_attempt(LINEAR, dir, ORDER_STOP, 3, &outcome));
 	rig_begin(&rig, "data: {source: synthetic, rows: 101}\n" LINEAR, 1);
 	options = (struct trainer_options){
 		.spec = &rig.spec,
@@ -344,7 +270,7 @@ Test(trainer, other_data_than_before_is_refused)
 	cr_expect(strstr(rig.err.msg, "submit the job again"), "%s",
 		  rig.err.msg);
 	rig_end(&rig);
-	remove_dir(dir);
+	rig_remove_dir(dir);
 }
 
 /* --- ends --- */
@@ -407,8 +333,8 @@ Test(trainer, a_higher_accuracy_is_better)
 		  1);
 	rig_run(&rig, NULL);
 	for (int i = 1; i < rig.n_evals; i++)
-		best = figure(&rig.eval[i], "valid_accuracy") >
-			       figure(&rig.eval[best], "valid_accuracy")
+		best = rig_figure(&rig.eval[i], "valid_accuracy") >
+			       rig_figure(&rig.eval[best], "valid_accuracy")
 			   ? i
 			   : best;
 	cr_expect_eq(rig.result.best.epoch, best + 1);
@@ -448,7 +374,7 @@ Test(trainer, a_cancel_ends_it_at_once_and_saves_nothing)
 	struct rig rig;
 	char dir[64];
 
-	make_dir(dir);
+	rig_make_dir(dir);
 	rig_begin(&rig, NETWORK "trainer: {epochs: 9, batch_size: 16}\n", 1);
 	rig.order = ORDER_CANCEL;
 	rig.order_at = 4;
@@ -457,7 +383,7 @@ Test(trainer, a_cancel_ends_it_at_once_and_saves_nothing)
 	cr_expect_eq(rig.n_polls, 4);
 	cr_expect_eq(rig.n_checkpoints, 0);
 	rig_end(&rig);
-	remove_dir(dir);
+	rig_remove_dir(dir);
 }
 
 /* --- what goes wrong --- */
@@ -483,7 +409,7 @@ Test(trainer, a_run_that_diverges_keeps_its_last_finite_weights)
 		char dir[64];
 		int n_bad = 0;
 
-		make_dir(dir);
+		rig_make_dir(dir);
 		rig_begin(&rig, diverging[i], 1);
 		rig_run(&rig, dir);
 		cr_expect_eq(rig.result.reason, STOP_NAN, "%zu: %d", i,
@@ -499,7 +425,7 @@ Test(trainer, a_run_that_diverges_keeps_its_last_finite_weights)
 		checkpoint_destroy(checkpoint);
 		buf_finish(&bytes);
 		rig_end(&rig);
-		remove_dir(dir);
+		rig_remove_dir(dir);
 	}
 }
 
@@ -535,8 +461,8 @@ Test(trainer, without_validation_rows_the_last_weights_are_kept)
 	cr_expect_eq(rig.result.reason, STOP_COMPLETED);
 	cr_expect_eq(rig.result.best.step, 0);
 	cr_expect_eq(rig.result.last.epoch, 4);
-	cr_expect(isnan(figure(&rig.result.last, "valid_loss")));
-	cr_expect(isfinite(figure(&rig.result.last, "train_loss")));
+	cr_expect(isnan(rig_figure(&rig.result.last, "valid_loss")));
+	cr_expect(isfinite(rig_figure(&rig.result.last, "train_loss")));
 	cr_expect_str_eq(rig.warning, "no_validation");
 	rig_end(&rig);
 }
@@ -557,13 +483,13 @@ Test(trainer, fewer_rows_than_a_batch_are_one_batch)
 
 Test(trainer, timing_a_step_changes_nothing)
 {
-	struct outcome want = { 0 };
+	struct rig_outcome want = { 0 };
 	struct rig rig;
 	struct buf before, after;
 	double seconds = 0;
 
-	cr_assert(attempt(NETWORK "trainer: {epochs: 1}\n", NULL, ORDER_NONE, 0,
-			  &want));
+	cr_assert(rig_attempt(NETWORK "trainer: {epochs: 1}\n", NULL,
+			      ORDER_NONE, 0, &want));
 	buf_finish(&want.weights);
 	rig_begin(&rig, NETWORK "trainer: {epochs: 1}\n", 1);
 	rig_weights(&rig, &before);
@@ -585,7 +511,7 @@ Test(trainer, timing_a_step_changes_nothing)
 	buf_finish(&before);
 	buf_finish(&after);
 	cr_assert_eq(trainer_run(rig.trainer, &rig.result, &rig.err), ERR_NONE);
-	cr_expect(is_same_eval(&rig.result.last, &want.result.last));
+	cr_expect(rig_is_same_eval(&rig.result.last, &want.result.last));
 	rig_end(&rig);
 }
 
@@ -594,7 +520,7 @@ Test(trainer, a_full_disk_is_a_warning)
 	struct rig rig;
 	char dir[64];
 
-	make_dir(dir);
+	rig_make_dir(dir);
 	rig_begin(&rig, NETWORK "trainer: {epochs: 3, batch_size: 16}\n", 1);
 	file_fail_at(5, ENOSPC);
 	rig_run(&rig, dir);
@@ -604,5 +530,5 @@ Test(trainer, a_full_disk_is_a_warning)
 	cr_expect_str_eq(rig.warning, "no_space");
 	cr_expect_eq(rig.n_checkpoints, 2);
 	rig_end(&rig);
-	remove_dir(dir);
+	rig_remove_dir(dir);
 }

@@ -341,7 +341,7 @@ Test(worker, a_dry_run_tells_layers_and_parameters)
 	struct bench *b = bench(SHORT);
 	const struct doc *done, *result, *layer;
 
-	b->options.dry_run = 1;
+	b->options.task = WORKER_DRY_RUN;
 	start(b);
 	done = end_of(b);
 	result = doc_find(done, "result");
@@ -359,6 +359,25 @@ Test(worker, a_dry_run_tells_layers_and_parameters)
 	cr_expect_gt(doc_find(result, "predicted_peak_bytes")->integer, 0);
 	cr_expect_not(has_file(b, "artifacts"));
 	cr_expect_null(find(b, "checkpoint", 0));
+	finish(b);
+}
+
+Test(worker, the_rate_finder_tells_its_curve)
+{
+	struct bench *b = bench(SHORT);
+	const struct doc *done, *result, *suggestions;
+
+	b->options.task = WORKER_LR_FIND;
+	start(b);
+	done = end_of(b);
+	result = doc_find(done, "result");
+	cr_assert(result);
+	cr_expect_gt(doc_find(result, "rate")->n, 50);
+	cr_expect_eq(doc_find(result, "loss")->n, doc_find(result, "rate")->n);
+	suggestions = doc_find(result, "suggestions");
+	cr_expect_gt(doc_find(suggestions, "valley")->number, 1e-7);
+	cr_expect_gt(doc_find(suggestions, "steep")->number, 1e-7);
+	cr_expect_not(has_file(b, "artifacts"));
 	finish(b);
 }
 

@@ -43,3 +43,9 @@ Test(blas, a_part_of_a_matrix_is_written_and_no_more)
 	cr_expect_eq(c[4], 21);
 	cr_expect_eq(c[5], -1);
 }
+
+Test(blas, a_core_named_in_the_environment_is_not_found_wanting)
+{
+	/* tests run with OPENBLAS_CORETYPE set */
+	cr_expect(!blas_better_core(), "%s", blas_better_core());
+}

@@ -150,20 +150,33 @@ Test(convert_loops, a_range_holds_0)
 	}
 }
 
-Test(convert_loops, whole_numbers_are_added_and_wrap)
+Test(convert_loops, whole_numbers_are_scaled)
 {
-	float x[ODD];
-	int32_t sum[ODD];
+	const struct byte_grid grid = { .zero = -3, .low = -128, .high = 127 };
+	float scale[ODD], add[ODD], y[ODD];
+	int32_t x[ODD];
+	uint8_t q[ODD];
 
-	for (int i = 0; i < ODD; i++)
-		x[i] = (float)(i * 65536 - 1000000);
+	for (int i = 0; i < ODD; i++) {
+		x[i] = i * i * i * (i % 2 ? 1 : -1) * (i == 7 ? 60000 : 1);
+		scale[i] = (float)(i % 4 + 1) * 0.125F;
+		add[i] = (float)i;
+	}
 	for (unsigned level = 0; level < loop_levels(); level++) {
+		const struct convert_loops *loops = convert_loops_level(level);
+
+		loops->requantize(x, scale, ODD, &grid, q);
+		for (int i = 0; i < ODD; i++) {
+			const float want = rintf((float)x[i] * scale[i]) - 3;
+
+			cr_expect_eq((int8_t)q[i],
+				     (int)fminf(fmaxf(want, -128), 127));
+		}
+		loops->scale_whole(x, scale, add, ODD, y);
 		for (int i = 0; i < ODD; i++)
-			sum[i] = INT32_MAX - 10;
-		convert_loops_level(level)->add_whole(x, ODD, sum);
+			cr_expect_eq(y[i], (float)x[i] * scale[i] + add[i]);
+		loops->scale_whole(x, scale, NULL, ODD, y);
 		for (int i = 0; i < ODD; i++)
-			cr_expect_eq((uint32_t)sum[i],
-				     (uint32_t)(INT32_MAX - 10) +
-					 (uint32_t)(i * 65536 - 1000000));
+			cr_expect_eq(y[i], (float)x[i] * scale[i]);
 	}
 }

@@ -7,7 +7,6 @@
 
 #include "base/rng.h"
 #include "engine/kernels/loops.h"
-#include "engine/ops/optimizer.h"
 
 enum { MOST = 200 };
 
@@ -59,6 +58,30 @@ Test(row_loops, sums_are_right_for_every_length_and_level)
 	}
 }
 
+Test(row_loops, the_largest_is_no_number_where_one_is_none)
+{
+	float x[MOST];
+
+	draw(x, MOST, 9);
+	for (unsigned level = 0; level < loop_levels(); level++) {
+		const struct row_loops *rows = row_loops_level(level);
+
+		for (int64_t n = 1; n <= MOST; n++) {
+			cr_assert_eq(rows->largest_or_nan(x, n),
+				     rows->largest(x, n));
+			for (int64_t bad = 0; bad < n; bad += n / 3 + 1) {
+				const float kept = x[bad];
+
+				x[bad] = NAN;
+				cr_assert(isnan(rows->largest_or_nan(x, n)),
+					  "%lld of %lld", (long long)bad,
+					  (long long)n);
+				x[bad] = kept;
+			}
+		}
+	}
+}
+
 Test(row_loops, exps_are_written_in_place_and_not_beyond)
 {
 	float x[MOST], y[MOST + 1];
@@ -105,58 +128,6 @@ Test(row_loops, panels_are_products_of_a_row_and_a_matrix)
 			if (level == 0)
 				memcpy(first, sum, sizeof(first));
 			expect_bits("panel", level, n, first, sum);
-		}
-	}
-}
-
-Test(row_loops, updates_have_the_same_bits_at_every_level)
-{
-	enum { N = 77 };
-	const float hyper[OPTIMIZER_HYPER] = { [HYPER_RATE] = 0.1f,
-					       [HYPER_L2] = 0.01f,
-					       [HYPER_KEEP] = 0.999f,
-					       [HYPER_MOMENTUM] = 0.9f,
-					       [HYPER_FRESH] = 0.1f,
-					       [HYPER_SQUARE] = 0.99f,
-					       [HYPER_SQUARE_FRESH] = 0.01f,
-					       [HYPER_EPS] = 1e-8f,
-					       [HYPER_ROOT] = 2,
-					       [HYPER_MAX_VALUE] = 1 };
-	float first[3][4][N];
-
-	for (unsigned level = 0; level < loop_levels(); level++) {
-		const struct row_loops *rows = row_loops_level(level);
-		void (*const rule[3])(struct row_update *) = { rows->sgd,
-							       rows->rmsprop,
-							       rows->adam };
-
-		for (int r = 0; r < 3; r++) {
-			float at[4][N], grad[N], room[N];
-			struct row_update update = {
-				.n = N,
-				.param = at[0],
-				.moment = { at[1], at[2], at[3] },
-				.grad = room,
-				.hyper = hyper,
-				.momentum = true,
-				.nesterov = true,
-				.centered = r == 1,
-				.amsgrad = true,
-			};
-
-			draw(grad, N, 6);
-			draw(at[0], N, 7);
-			for (int i = 0; i < N; i++) {
-				at[1][i] = 2 + grad[i] * grad[i];
-				at[2][i] = 1;
-				at[3][i] = 0.1f;
-			}
-			rows->load_grad(&update, grad, 0.5f);
-			rule[r](&update);
-			if (level == 0)
-				memcpy(first[r], at, sizeof(at));
-			expect_bits("update", level, 4L * N, first[r][0],
-				    at[0]);
 		}
 	}
 }

@@ -116,6 +116,28 @@ static const struct pass_case affines[] = {
 	{ 0 },
 };
 
+static const struct pass_case parts[] = {
+	{ "an image", "batch_norm_parts",
+	  "y = Relu(" BN("x:float[2,4,5,5]") ")",
+	  "y = Relu(Add(Mul(x:float[2,4,5,5], s:float[4,1,1]!), "
+	  "t:float[4,1,1]!))" },
+	{ "a matrix", "batch_norm_parts", "y = " BN("x:float[3,4]"),
+	  "y = Add(Mul(x:float[3,4], s:float[4]!), t:float[4]!)" },
+	{ "a product takes it first", "batch_norm,batch_norm_parts",
+	  "y = " BN("Conv(" IMAGE ", w:float[4,3,3,3]!)"),
+	  "y = Conv(" IMAGE ", w:float[4,3,3,3]!, b:float[4]!)" },
+	{ "statistics that an input gives", "batch_norm_parts",
+	  "y = BatchNormalization(x:float[2,4,5], s:float[4]!, b:float[4]!, "
+	  "m:float[4], v:float[4]={1,2,3,4})",
+	  NULL },
+	{ 0 },
+};
+
+Test(affine, normalizations_that_stand_alone_become_arithmetic)
+{
+	pass_check_all(parts);
+}
+
 Test(affine, batch_norm)
 {
 	pass_check_all(norms);

@@ -72,6 +72,21 @@ static const struct want wants[] = {
 	  "y = Relu(Conv<pads=[1,1,1,1]>(x:float[2,3,9,9], w:#[16,3,3,3], "
 	  "b:#[16]))",
 	  1, 0, 1, 2 },
+	{ "few channels out of long rows stay plain",
+	  "y = Relu(Conv<pads=[1,1,1,1]>(x:float[1,16,5,70], w:#[3,16,3,3], "
+	  "b:#[3]))",
+	  0, 0, 0, 2 },
+	{ "rows between parts of themselves",
+	  "a = Relu(Conv(x:float[1,8,20], w:#[11,8,3]))\n"
+	  "l = Slice(a, s:int64[1]={0}, e:int64[1]={2}, i:int64[1]={2})\n"
+	  "r = Slice(a, t:int64[1]={-3}, f:int64[1]={99}, j:int64[1]={-1}, "
+	  "p:int64[1]={2})\n"
+	  "y = Conv(Concat<axis=-1>(l, a, r), v:#[8,11,3])",
+	  2, 1, 1, 7 },
+	{ "a slice of channels is plain",
+	  "a = Conv(x:float[1,8,20], w:#[16,8,3])\n"
+	  "y = Slice(a, s:int64[2]={0,1}, e:int64[2]={8,9}, i:int64[2]={1,2})",
+	  1, 1, 1, 4 },
 	{ "a residual block",
 	  "a = Relu(Conv<pads=[1,1,1,1]>(x:float[1,16,7,6], w:#[16,16,3,3]))\n"
 	  "y = Relu(Add(Conv<pads=[1,1,1,1]>(a, v:#[16,16,3,3], b:#[16]), a))",

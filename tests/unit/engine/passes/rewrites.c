@@ -89,6 +89,10 @@ static const struct pass_case gelus[] = {
 	  "y = Mul(Mul(0.5, " X "), Add(1, Tanh(Mul(0.7978846, "
 	  "Add(x, Mul(0.044715, Mul(x, Mul(x, x))))))))",
 	  "y = Gelu<approximate=\"tanh\">(" X ")" },
+	{ "tanh by products from a number on", "gelu_tanh",
+	  "y = Mul(" X ", Mul(0.5, Add(1, Tanh(Mul(0.7978846, "
+	  "Add(x, Mul(x, Mul(x, Mul(0.044715, x)))))))))",
+	  "y = Gelu<approximate=\"tanh\">(" X ")" },
 	{ "tanh, fast", "gelu_tanh",
 	  "y = Mul(Mul(0.5, " X "), Add(1, Tanh(Mul(Mul(x, 0.7978846), "
 	  "Add(1, Mul(Mul(0.044715, x), x))))))",

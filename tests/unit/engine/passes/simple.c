@@ -86,6 +86,35 @@ static const struct pass_case identities[] = {
 	{ 0 },
 };
 
+#define STACK(axes, axis)                                                     \
+	"s = Concat<axis=" axis ">(Unsqueeze(x:float[2,3], i:int64[1]={" axes \
+	"}), Unsqueeze(Neg(x), j:int64[1]={" axes "}), "                      \
+	"Unsqueeze(Exp(x), k:int64[1]={" axes "}));"
+static const struct pass_case stacks[] = {
+	{ "the largest of three", "stacks",
+	  STACK("2", "2") "y = ReduceMax<keepdims=0>(s, r:int64[1]={2})",
+	  "y = Max(x:float[2,3], Neg(x), Exp(x))" },
+	{ "axes from the end", "stacks",
+	  STACK("-1", "2") "y = ReduceMin<keepdims=0>(s, r:int64[1]={-1})",
+	  "y = Min(x:float[2,3], Neg(x), Exp(x))" },
+	{ "an axis that stays", "stacks",
+	  STACK("1", "1") "y = ReduceSum(s, r:int64[1]={1})",
+	  "y = Unsqueeze(Sum(x:float[2,3], Neg(x), Exp(x)), r:int64[1]={1})" },
+	{ "another axis", "stacks",
+	  STACK("2", "2") "y = ReduceMin<keepdims=0>(s, r:int64[1]={1})",
+	  NULL },
+	{ "stacked along an axis that was there", "stacks",
+	  STACK("2", "1") "y = ReduceMin<keepdims=0>(s, r:int64[1]={1})",
+	  NULL },
+	{ "two axes", "stacks",
+	  STACK("2", "2") "y = ReduceMin<keepdims=0>(s, r:int64[2]={1,2})",
+	  NULL },
+	{ "a stack that is read again", "stacks",
+	  STACK("2", "2") "y = ReduceMin(s, r:int64[1]={2}); z = Neg(s)",
+	  NULL },
+	{ 0 },
+};
+
 static const struct pass_case commons[] = {
 	{ "equal nodes", "common", "y = Add(Neg(x:float[3]), Neg(x))",
 	  "a = Neg(x:float[3]); y = Add(a, a)" },
@@ -199,6 +228,24 @@ static const struct pass_case transposes[] = {
 	  "y = Gemm<alpha=0.5, transA=1>(Transpose<perm=[1,0]>(a:float[3,4]), "
 	  "b:float[4,5], c:float[5])",
 	  "y = Gemm<alpha=0.5>(a:float[3,4], b:float[4,5], c:float[5])" },
+	{ "around the largest of three", "transposes",
+	  "y = Max(Transpose<perm=[1,0]>(x:float[2,3]), "
+	  "Transpose<perm=[1,0]>(Neg(x)), Transpose<perm=[1,0]>(Exp(x)))",
+	  "y = Transpose<perm=[1,0]>(Max(x:float[2,3], Neg(x), Exp(x)))" },
+	{ "around a difference that broadcasts", "transposes",
+	  "y = Sub(Transpose<perm=[0,2,1]>(x:float[2,3,4]), "
+	  "Transpose<perm=[0,2,1]>(b:float[1,3,1]))",
+	  "y = Transpose<perm=[0,2,1]>(Sub(x:float[2,3,4], b:float[1,3,1]))" },
+	{ "not where orders differ", "transposes",
+	  "y = Add(Transpose<perm=[0,1,2]>(x:float[3,3,3]), "
+	  "Transpose<perm=[0,2,1]>(x))",
+	  NULL },
+	{ "not where one is read elsewhere", "transposes",
+	  "a = Transpose<perm=[1,0]>(x:float[2,3]);"
+	  "y = Add(a, Transpose<perm=[1,0]>(Neg(x))); z = Exp(a)",
+	  NULL },
+	{ "not beside a value as it is", "transposes",
+	  "y = Add(Transpose<perm=[1,0]>(x:float[3,3]), z:float[3,3])", NULL },
 	{ 0 },
 };
 
@@ -321,6 +368,11 @@ Test(passes, common)
 Test(passes, reshapes)
 {
 	pass_check_all(reshapes);
+}
+
+Test(passes, stacks)
+{
+	pass_check_all(stacks);
 }
 
 Test(passes, transposes)

@@ -1,0 +1,269 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/** @file
+ * The rows of optimizer.c, with their cases.
+ */
+#include "engine/ops/optimizer_priv.h"
+
+static const struct port optimizer_in[] = {
+	{ "param", "float", 0 },	  { "m0", "float", PORT_OPTIONAL },
+	{ "m1", "float", PORT_OPTIONAL }, { "m2", "float", PORT_OPTIONAL },
+	{ "grad", "float", 0 },		  { "norm", "float", 0 },
+	{ "hyper", "float", 0 },	  { 0 },
+};
+static const struct port optimizer_out[] = {
+	{ "param_out", "float", 0 },
+	{ "m0_out", "float", PORT_OPTIONAL },
+	{ "m1_out", "float", PORT_OPTIONAL },
+	{ "m2_out", "float", PORT_OPTIONAL },
+	{ 0 },
+};
+
+/* clang-format off */
+#define SEGMENTS \
+	{ .name = "segments", .help = "(first, last + 1, group) triples, rising", \
+	  .offset = offsetof(struct optimizer_attrs, segments), .kind = ATTR_INTS }
+#define FLAG(member, text) \
+	{ .name = #member, .help = text, \
+	  .offset = offsetof(struct optimizer_attrs, member), .kind = ATTR_INT, .max = 1 }
+
+static const struct op_attr adam_attrs[] = {
+	SEGMENTS,
+	FLAG(amsgrad, "1: divides by the largest square average so far"),
+	FLAG(decoupled, "1: weight decay as in AdamW"),
+	{ 0 },
+};
+static const struct op_attr kin_attrs[] = {
+	SEGMENTS,
+	FLAG(decoupled, "1: weight decay as in AdamW"),
+	{ 0 },
+};
+static const struct op_attr rmsprop_attrs[] = {
+	SEGMENTS,
+	FLAG(momentum, "1: with a momentum buffer"),
+	FLAG(centered, "1: subtracts the squared gradient average"),
+	FLAG(decoupled, "1: weight decay shrinks the parameter, not the gradient"),
+	{ 0 },
+};
+static const struct op_attr sgd_attrs[] = {
+	SEGMENTS,
+	FLAG(momentum, "1: with a momentum buffer"),
+	FLAG(nesterov, "1: looks ahead by the momentum"),
+	FLAG(decoupled, "1: weight decay shrinks the parameter, not the gradient"),
+	{ 0 },
+};
+
+/* columns: rate l2 keep mu fresh square sfresh eps root max_norm max_value l1 own */
+#define HYPER_ONE "float[1,16]={0.1, 0.01, 1, 0.9, 0.1, 0.99, 0.01, 1e-8, 2, 0, 0, " \
+		  "0.02, 0.5, 1.2, 0.01, 5}"
+#define HYPER_TWO "float[2,16]={0.1, 0, 0.999, 0.9, 0.1, 0.99, 0.01, 1e-8, 2, 1, 0, 0, " \
+		  "0.5, 1.2, 0.01, 5, " \
+		  "0.2, 0, 1, 0.8, 0.2, 0.98, 0.02, 1e-5, 0, 0, 0.5, 0, 0.3, 1.1, 1, 2}"
+
+static const struct op_case adam_cases[] = {
+	{ .name = "one segment",
+	  .graph = "p, m, v = predictd.Adam<segments=[0,5,0]>(w:float[5], a:float[5], "
+	  "s:float[5]={1,2,3,4,5}, , g:float[5], n:float[]={2}, h:" HYPER_ONE ")" },
+	{ .name = "two groups with a gap",
+	  .graph = "p, m, v = predictd.Adam<segments=[1,4,1, 6,9,0]>(w:float[9], a:float[9], "
+	  "s:float[9]={1,2,3,4,5,4,3,2,1}, , g:float[9], n:float[]={2}, h:" HYPER_TWO ")" },
+	{ .name = "amsgrad",
+	  .graph = "p, m, v, t = predictd.Adam<segments=[0,3,0], "
+		   "amsgrad=1>(w:float[3], a:float[3], "
+	  "s:float[3]={1,2,3}, l:float[3]={3,2,1}, g:float[3], n:float[]={2}, h:" HYPER_ONE ")" },
+	{ .name = "a norm that is not finite",
+	  .graph = "p, m, v = predictd.Adam<segments=[0,5,0]>(w:float[5], a:float[5], "
+	  "s:float[5]={1,2,3,4,5}, , g:float[5], n:float[]={inf}, h:" HYPER_ONE ")" },
+	{ .name = "nothing",
+	  .graph = "p, m, v = predictd.Adam(w:float[0], a:float[0], s:float[0], , g:float[0], "
+	  "n:float[]={2}, h:" HYPER_ONE ")" },
+	{ .name = "a moment is missing",
+	  .graph = "p, m, v = predictd.Adam(w:float[5], a:float[5], , , g:float[5], "
+	  "n:float[]={2}, h:" HYPER_ONE ")", .want = ERR_INVALID },
+	{ .name = "a moment too many",
+	  .graph = "p, m, v = predictd.Adam(w:float[5], a:float[5], b:float[5], c:float[5], "
+	  "g:float[5], n:float[]={2}, h:" HYPER_ONE ")", .want = ERR_INVALID },
+	{ .name = "lengths differ",
+	  .graph = "p, m, v = predictd.Adam(w:float[5], a:float[5], b:float[5], , g:float[4], "
+	  "n:float[]={2}, h:" HYPER_ONE ")", .want = ERR_SHAPE },
+	{ .name = "a segment past the end",
+	  .graph = "p, m, v = predictd.Adam<segments=[0,6,0]>(w:float[5], a:float[5], "
+	  "b:float[5], , g:float[5], n:float[]={2}, h:" HYPER_ONE ")", .want = ERR_INVALID },
+	{ .name = "a group that is not there",
+	  .graph = "p, m, v = predictd.Adam<segments=[0,5,1]>(w:float[5], a:float[5], "
+	  "b:float[5], , g:float[5], n:float[]={2}, h:" HYPER_ONE ")", .want = ERR_INVALID },
+	{ 0 },
+};
+static const struct op_case rmsprop_cases[] = {
+	{ .name = "plain",
+	  .graph = "p, s = predictd.RMSprop<segments=[0,5,0]>(w:float[5], "
+		   "a:float[5]={1,2,3,4,5}, , , "
+	  "g:float[5], n:float[]={2}, h:" HYPER_ONE ")" },
+	{ .name = "momentum",
+	  .graph = "p, s, b = predictd.RMSprop<segments=[0,5,0], momentum=1>(w:float[5], "
+	  "a:float[5]={1,2,3,4,5}, c:float[5], , g:float[5], n:float[]={2}, h:" HYPER_ONE ")" },
+	{ .name = "centered",
+	  .graph = "p, s, b = predictd.RMSprop<segments=[0,3,0], centered=1>(w:float[3], "
+	  "a:float[3]={1,2,3}, c:float[3]={0.1,0.2,0.3}, , "
+	  "g:float[3], n:float[]={2}, h:" HYPER_ONE ")" },
+	{ .name = "both",
+	  .graph = "p, s, b, c = predictd.RMSprop<segments=[0,3,0], momentum=1, "
+		   "centered=1>(w:float[3], "
+	  "a:float[3]={1,2,3}, d:float[3], e:float[3]={0.1,0.2,0.3}, "
+	  "g:float[3], n:float[]={2}, h:" HYPER_ONE ")" },
+	{ .name = "norm is a vector",
+	  .graph = "p, s = predictd.RMSprop(w:float[5], a:float[5], , , "
+	  "g:float[5], n:float[1], h:" HYPER_ONE ")", .want = ERR_SHAPE },
+	{ 0 },
+};
+static const struct op_case sgd_cases[] = {
+	{ .name = "plain",
+	  .graph = "p = predictd.Sgd<segments=[0,5,0]>(w:float[5], , , , "
+	  "g:float[5], n:float[]={2}, h:" HYPER_ONE ")" },
+	{ .name = "momentum",
+	  .graph = "p, b = predictd.Sgd<segments=[0,5,0], momentum=1>(w:float[5], "
+		   "a:float[5], , , "
+	  "g:float[5], n:float[]={2}, h:" HYPER_ONE ")" },
+	{ .name = "nesterov",
+	  .graph = "p, b = predictd.Sgd<segments=[0,2,1, 2,5,0], momentum=1, "
+		   "nesterov=1>(w:float[5], "
+	  "a:float[5], , , g:float[5], n:float[]={2}, h:" HYPER_TWO ")" },
+	{ .name = "more than a block",
+	  .graph = "p, b = predictd.Sgd<segments=[3,1200,0], momentum=1>(w:float[1300], "
+	  "a:float[1300], , , g:float[1300], n:float[]={2}, h:" HYPER_TWO ")" },
+	{ .name = "hyper is too narrow",
+	  .graph = "p = predictd.Sgd(w:float[5], , , , g:float[5], n:float[]={2}, "
+	  "h:float[1,15])", .want = ERR_SHAPE },
+	{ 0 },
+};
+static const struct op_case adadelta_cases[] = {
+	{ .name = "one segment",
+	  .graph = "p, m, v = predictd.Adadelta<segments=[0,5,0]>(w:float[5], "
+	  "a:float[5], s:float[5]={1,2,3,4,5}, , g:float[5], n:float[]={2}, h:" HYPER_ONE ")" },
+	{ .name = "two groups with a gap",
+	  .graph = "p, m, v = predictd.Adadelta<segments=[1,4,1, 6,9,0]>(w:float[9], "
+	  "a:float[9], s:float[9]={1,2,3,4,5,4,3,2,1}, , "
+	  "g:float[9], n:float[]={2}, h:" HYPER_TWO ")" },
+	{ 0 },
+};
+static const struct op_case adagrad_cases[] = {
+	{ .name = "one segment",
+	  .graph = "p, m = predictd.Adagrad<segments=[0,5,0]>(w:float[5], "
+	  "a:float[5]={1,2,3,4,5}, , , g:float[5], n:float[]={2}, h:" HYPER_ONE ")" },
+	{ .name = "two groups with a gap",
+	  .graph = "p, m = predictd.Adagrad<segments=[1,4,1, 6,9,0]>(w:float[9], "
+	  "a:float[9]={1,2,3,4,5,4,3,2,1}, , , g:float[9], n:float[]={2}, h:" HYPER_TWO ")" },
+	{ 0 },
+};
+static const struct op_case adamax_cases[] = {
+	{ .name = "one segment",
+	  .graph = "p, m, v = predictd.Adamax<segments=[0,5,0]>(w:float[5], "
+	  "a:float[5], s:float[5]={1,2,3,4,5}, , g:float[5], n:float[]={2}, h:" HYPER_ONE ")" },
+	{ .name = "two groups with a gap",
+	  .graph = "p, m, v = predictd.Adamax<segments=[1,4,1, 6,9,0]>(w:float[9], "
+	  "a:float[9], s:float[9]={1,2,3,4,5,4,3,2,1}, , "
+	  "g:float[9], n:float[]={2}, h:" HYPER_TWO ")" },
+	{ 0 },
+};
+static const struct op_case lamb_cases[] = {
+	{ .name = "one segment",
+	  .graph = "p, m, v = predictd.Lamb<segments=[0,5,0]>(w:float[5], "
+	  "a:float[5], s:float[5]={1,2,3,4,5}, , g:float[5], n:float[]={2}, h:" HYPER_ONE ")" },
+	{ .name = "two groups with a gap",
+	  .graph = "p, m, v = predictd.Lamb<segments=[1,4,1, 6,9,0]>(w:float[9], "
+	  "a:float[9], s:float[9]={1,2,3,4,5,4,3,2,1}, , "
+	  "g:float[9], n:float[]={2}, h:" HYPER_TWO ")" },
+	{ 0 },
+};
+static const struct op_case lars_cases[] = {
+	{ .name = "one segment",
+	  .graph = "p, m = predictd.Lars<segments=[0,5,0]>(w:float[5], "
+	  "a:float[5]={1,2,3,4,5}, , , g:float[5], n:float[]={2}, h:" HYPER_ONE ")" },
+	{ .name = "two groups with a gap",
+	  .graph = "p, m = predictd.Lars<segments=[1,4,1, 6,9,0]>(w:float[9], "
+	  "a:float[9]={1,2,3,4,5,4,3,2,1}, , , g:float[9], n:float[]={2}, h:" HYPER_TWO ")" },
+	{ 0 },
+};
+static const struct op_case lion_cases[] = {
+	{ .name = "one segment",
+	  .graph = "p, m = predictd.Lion<segments=[0,5,0]>(w:float[5], "
+	  "a:float[5]={1,2,3,4,5}, , , g:float[5], n:float[]={2}, h:" HYPER_ONE ")" },
+	{ .name = "two groups with a gap",
+	  .graph = "p, m = predictd.Lion<segments=[1,4,1, 6,9,0]>(w:float[9], "
+	  "a:float[9]={1,2,3,4,5,4,3,2,1}, , , g:float[9], n:float[]={2}, h:" HYPER_TWO ")" },
+	{ 0 },
+};
+static const struct op_case nadam_cases[] = {
+	{ .name = "one segment",
+	  .graph = "p, m, v = predictd.NAdam<segments=[0,5,0]>(w:float[5], "
+	  "a:float[5], s:float[5]={1,2,3,4,5}, , g:float[5], n:float[]={2}, h:" HYPER_ONE ")" },
+	{ .name = "two groups with a gap",
+	  .graph = "p, m, v = predictd.NAdam<segments=[1,4,1, 6,9,0]>(w:float[9], "
+	  "a:float[9], s:float[9]={1,2,3,4,5,4,3,2,1}, , "
+	  "g:float[9], n:float[]={2}, h:" HYPER_TWO ")" },
+	{ 0 },
+};
+static const struct op_case radam_cases[] = {
+	{ .name = "one segment",
+	  .graph = "p, m, v = predictd.RAdam<segments=[0,5,0]>(w:float[5], "
+	  "a:float[5], s:float[5]={1,2,3,4,5}, , g:float[5], n:float[]={2}, h:" HYPER_ONE ")" },
+	{ .name = "two groups with a gap",
+	  .graph = "p, m, v = predictd.RAdam<segments=[1,4,1, 6,9,0]>(w:float[9], "
+	  "a:float[9], s:float[9]={1,2,3,4,5,4,3,2,1}, , "
+	  "g:float[9], n:float[]={2}, h:" HYPER_TWO ")" },
+	{ 0 },
+};
+static const struct op_case rprop_cases[] = {
+	{ .name = "one segment",
+	  .graph = "p, m, v = predictd.Rprop<segments=[0,5,0]>(w:float[5], "
+	  "a:float[5], s:float[5]={1,2,3,4,5}, , g:float[5], n:float[]={2}, h:" HYPER_ONE ")" },
+	{ .name = "two groups with a gap",
+	  .graph = "p, m, v = predictd.Rprop<segments=[1,4,1, 6,9,0]>(w:float[9], "
+	  "a:float[9], s:float[9]={1,2,3,4,5,4,3,2,1}, , "
+	  "g:float[9], n:float[]={2}, h:" HYPER_TWO ")" },
+	{ 0 },
+};
+/* clang-format on */
+
+#define ROW(row, text, of, table)                                              \
+	extern const struct op op_##row;                                       \
+	static enum err_code row##_infer(struct infer *infer, struct err *err) \
+	{                                                                      \
+		return optimizer_infer(infer, &op_##row, err);                 \
+	}                                                                      \
+	static const struct kernel row##_kernel = {                            \
+		.name = #row ".plain",                                         \
+		.flags =                                                       \
+		    KERNEL_QUICK | KERNEL_SLICE_FREE | KERNEL_IN_PLACE_ALL,    \
+		.cost = optimizer_cost,                                        \
+		.prepare = optimizer_prepare,                                  \
+		.run = optimizer_run,                                          \
+	};                                                                     \
+	static const struct kernel *const row##_kernels[] = { &row##_kernel,   \
+							      NULL };          \
+	const struct op op_##row = {                                           \
+		.domain = "predictd",                                          \
+		.name = text,                                                  \
+		.help = "One step of " of " over a flat arena.",               \
+		.since = 1,                                                    \
+		.flags = OP_NO_GRADIENT,                                       \
+		.in = optimizer_in,                                            \
+		.out = optimizer_out,                                          \
+		.attrs = table,                                                \
+		.attrs_size = sizeof(struct optimizer_attrs),                  \
+		.infer = row##_infer,                                          \
+		.kernels = row##_kernels,                                      \
+		.cases = row##_cases,                                          \
+	}
+
+ROW(adadelta, "Adadelta", "Adadelta", kin_attrs);
+ROW(adagrad, "Adagrad", "Adagrad", kin_attrs);
+ROW(adam, "Adam", "Adam or AdamW", adam_attrs);
+ROW(adamax, "Adamax", "Adamax", kin_attrs);
+ROW(lamb, "Lamb", "Lamb; a segment is one parameter", kin_attrs);
+ROW(lars, "Lars", "Lars; a segment is one parameter", kin_attrs);
+ROW(lion, "Lion", "Lion", kin_attrs);
+ROW(nadam, "NAdam", "Adam with Nesterov's momentum", kin_attrs);
+ROW(radam, "RAdam", "rectified Adam", kin_attrs);
+ROW(rmsprop, "RMSprop", "RMSprop", rmsprop_attrs);
+ROW(rprop, "Rprop", "resilient propagation", kin_attrs);
+ROW(sgd, "Sgd", "gradient descent", sgd_attrs);

@@ -1,0 +1,96 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "server/access_log.h"
+
+#include <inttypes.h>
+
+#include "base/log.h"
+#include "server/route.h"
+
+enum { NUMBER_TEXT = 24, FIELDS_MAX = 24, PATH_SHOWN = 256 };
+
+/* Fields of one line, and the room for their numbers. */
+struct line {
+	struct log_field field[FIELDS_MAX];
+	char text[FIELDS_MAX][NUMBER_TEXT];
+	size_t n;
+};
+
+static void put(struct line *line, const char *key, const char *value)
+{
+	if (value && *value)
+		line->field[line->n++] = (struct log_field){ key, value };
+}
+
+static void put_number(struct line *line, const char *key, int64_t value)
+{
+	char *text = line->text[line->n];
+
+	(void)snprintf(text, NUMBER_TEXT, "%" PRId64, value);
+	put(line, key, text);
+}
+
+static void put_ms(struct line *line, const char *key, int64_t ns)
+{
+	char *text = line->text[line->n];
+
+	(void)snprintf(text, NUMBER_TEXT, "%.3f", (double)ns * 1e-6);
+	put(line, key, text);
+}
+
+/* Our own span in the caller's trace: made from the request's id (FNV-1a), so
+ * that both find each other. */
+static void put_trace(struct line *line, const struct api_request *request)
+{
+	uint64_t hash = 14695981039346656037u;
+	char *text = line->text[line->n];
+
+	if (!*request->trace.trace)
+		return;
+	for (const char *c = request->id; *c; c++)
+		hash = (hash ^ (unsigned char)*c) * 1099511628211u;
+	(void)snprintf(text, NUMBER_TEXT, "%016" PRIx64, hash);
+	put(line, "span_id", text);
+	put(line, "trace_id", request->trace.trace);
+	put(line, "parent_id", request->trace.parent);
+}
+
+static void put_model(struct line *line, const struct api_served *served)
+{
+	if (!served->model)
+		return;
+	put(line, "model", served->model);
+	put(line, "version", served->version);
+	if (!served->n_rows)
+		return;
+	put_number(line, "rows", served->n_rows);
+	put_ms(line, "queue_ms", served->queue_ns);
+	put_ms(line, "run_ms", served->run_ns);
+}
+
+void access_log_write(enum access_log which, const struct api_request *request,
+		      int status, int64_t ns)
+{
+	const struct route *route = request->route;
+	struct line line = { .n = 0 };
+	char path[PATH_SHOWN];
+
+	if (which == ACCESS_OFF || !log_is_on(LOG_LEVEL_INFO) ||
+	    (which == ACCESS_FAILURES && status < 400))
+		return;
+	(void)snprintf(path, sizeof(path), "%s", request->path);
+	put(&line, "method", request->method);
+	put(&line, "path", path);
+	put(&line, "route", route ? route->pattern : "");
+	put_number(&line, "status", status);
+	if (request->code)
+		put(&line, "code", err_wire(request->code));
+	put_ms(&line, "ms", ns);
+	put_number(&line, "bytes_in", (int64_t)request->body_len);
+	put_number(&line, "bytes_out", (int64_t)request->response.body.len);
+	put(&line, "request_id", request->id);
+	put(&line, "peer", request->peer);
+	put(&line, "user_agent", api_header(request, "User-Agent"));
+	put_model(&line, &request->served);
+	put_trace(&line, request);
+	log_event(LOG_LEVEL_INFO, "access", "request", line.field, line.n);
+}

@@ -1,0 +1,85 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "server/float_run_priv.h"
+
+#include "engine/kernels/loops.h"
+#include "server/byte_mask.h"
+
+enum { FRACTION_MAX = 17 };
+
+/* One element of at most 8 digits, or of one before the point and at most 17
+ * behind it, that ends right at `end`. */
+static ALWAYS_INLINE bool take(const char *at, const char *end, uint32_t sign,
+			       uint32_t *ret_bits)
+{
+	uint64_t w = 0;
+	unsigned n, n_more;
+
+	if (at[1] != '.') {
+		n = digits_at(at, &w);
+		return at + n == end && n && !(*at == '0' && n > 1) &&
+		       run_scale(w, 0, sign, ret_bits);
+	}
+	w = (unsigned char)(*at - '0');
+	n = w <= 9 ? digits_at(at + 2, &w) : 0;
+	at += 2 + n;
+	if (n == 8) {
+		n_more = digits_at(at, &w);
+		at += n_more;
+		n += n_more;
+		if (n_more == 8 && at != end) {
+			w = w * 10 + (unsigned char)(*at - '0');
+			if ((unsigned char)(*at++ - '0') > 9)
+				return false;
+			n++;
+		}
+	}
+	return at == end && n && n <= FRACTION_MAX &&
+	       run_scale(w, n, sign, ret_bits);
+}
+
+static const char *run_base(const char *at, const char *end,
+			    const struct float_run *run)
+{
+	size_t i = *run->n;
+
+	while (end - at >= RUN_SLACK && run->count - i >= 64) {
+		const char *block = at;
+		uint64_t commas = byte_mask(at, ',');
+
+		if (!commas)
+			break;
+		for (; commas; commas &= commas - 1) {
+			const char *stop = block + __builtin_ctzll(commas);
+			const char *first = at + (*at == ' ');
+			const uint32_t sign = *first == '-';
+
+			if (!take(first + sign, stop, sign, &run->out[i]))
+				goto out;
+			i++;
+			at = stop + 1;
+		}
+	}
+out:
+	*run->n = i;
+	return at;
+}
+
+#ifdef LOOPS_X86_LEVELS
+float_run_fn float_run_v3, float_run_v4;
+
+float_run_fn *float_run_find_level(unsigned level)
+{
+	return level == 2 ? float_run_v4 : level == 1 ? float_run_v3 : run_base;
+}
+#else
+float_run_fn *float_run_find_level(unsigned level)
+{
+	(void)level;
+	return run_base;
+}
+#endif
+
+float_run_fn *float_run_find(void)
+{
+	return float_run_find_level(loop_levels() - 1);
+}

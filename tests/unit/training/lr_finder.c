@@ -1,0 +1,97 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "training/lr_finder.h"
+
+#include <criterion/criterion.h>
+#include <math.h>
+
+/* A curve whose smoothed losses are given. */
+static void fill(struct lr_curve *curve, size_t n, double (*loss)(double))
+{
+	*curve = (struct lr_curve){ .n = n };
+	for (size_t i = 0; i < n; i++) {
+		curve->rate[i] = lr_find_rate(i);
+		curve->loss[i] = loss(log10(curve->rate[i]));
+	}
+}
+
+/* level, down from 1e-4 to 1e-1, up after 1 */
+static double usual(double x)
+{
+	if (x < -4)
+		return 2;
+	if (x < -1)
+		return 2 - (x + 4) / 2;
+	return x < 0 ? 0.5 : 0.5 + 3 * x;
+}
+
+static double rising(double x)
+{
+	return x;
+}
+
+Test(lr_finder, rates_rise_geometrically)
+{
+	cr_expect_float_eq(lr_find_rate(0), 1e-7, 1e-15);
+	cr_expect_float_eq(lr_find_rate(50), 1e-3, 1e-12);
+	cr_expect_float_eq(lr_find_rate(100), 10, 1e-9);
+}
+
+Test(lr_finder, suggestions_are_where_the_curve_says)
+{
+	struct lr_curve curve;
+	struct lr_suggestions s;
+
+	fill(&curve, 95, usual);
+	s = lr_suggest(&curve);
+	/* the way down ends at point 75 and has 39 points: 36 + 13 + 6 */
+	cr_expect_float_eq(s.valley, lr_find_rate(55), 1e-3 * s.valley);
+	cr_expect(s.steep >= 1e-4 && s.steep < 1e-1, "%g", s.steep);
+	cr_expect_float_eq(s.minimum, lr_find_rate(75) / 10, 1e-9);
+	cr_expect(s.slide > 1e-4 && s.slide <= 1, "%g", s.slide);
+	cr_expect_eq(lr_curve_choose(&curve), s.valley);
+}
+
+Test(lr_finder, a_curve_that_says_nothing_suggests_nothing)
+{
+	struct lr_curve curve;
+
+	fill(&curve, 18, usual);
+	cr_expect(isnan(lr_suggest(&curve).steep));
+	cr_expect_eq(lr_curve_choose(&curve), 0);
+	fill(&curve, 100, rising);
+	cr_expect(isnan(lr_suggest(&curve).valley));
+	cr_expect_gt(lr_curve_choose(&curve), 0);
+}
+
+Test(lr_finder, the_run_ends_at_four_times_the_best_and_at_nan)
+{
+	struct lr_curve curve = { 0 };
+	size_t n = 0;
+
+	while (lr_curve_add(&curve, n < 20 ? 1 : 1000))
+		n++;
+	cr_expect_eq(n, 20);
+	curve = (struct lr_curve){ 0 };
+	cr_expect(lr_curve_add(&curve, 1));
+	cr_expect_not(lr_curve_add(&curve, (double)NAN));
+	cr_expect_eq(curve.n, 1);
+	curve = (struct lr_curve){ 0 };
+	for (n = 1; lr_curve_add(&curve, 1); n++)
+		;
+	cr_expect_eq(n, 100);
+}
+
+/* Gradient descent on a x^2 / 2 from 1: the best rate is 1 / a, and from 2 / a
+ * on it diverges. The grid's step is a fifth. */
+Test(lr_finder, finds_a_good_rate_of_a_parabola)
+{
+	for (double a = 1; a < 300; a *= 3) {
+		struct lr_curve curve = { 0 };
+		double x = 1, best;
+
+		for (size_t i = 0; lr_curve_add(&curve, a * x * x / 2); i++)
+			x -= lr_find_rate(i) * a * x;
+		best = a * lr_suggest(&curve).minimum;
+		cr_expect(best > 1 / (3 * 1.21) && best < 3, "%g: %g", a, best);
+	}
+}

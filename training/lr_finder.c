@@ -1,0 +1,169 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "training/lr_finder.h"
+
+#include <math.h>
+
+#include "base/json_write.h"
+
+/* fastai's smoothing of the loss */
+#define SMOOTHING 0.98
+#define SLIDE_THRESHOLD 0.005
+
+enum { LAST_LEFT_OUT = 5, LEAST = 4, SLIDE_WIDTH = 15 };
+
+double lr_find_rate(size_t i)
+{
+	return LR_FIND_LOW *
+	       pow(LR_FIND_HIGH / LR_FIND_LOW, (double)i / LR_FIND_STEPS);
+}
+
+bool lr_curve_add(struct lr_curve *curve, double loss)
+{
+	double smooth;
+
+	curve->average = SMOOTHING * curve->average + (1 - SMOOTHING) * loss;
+	curve->weight = SMOOTHING * curve->weight + (1 - SMOOTHING);
+	smooth = curve->average / curve->weight;
+	if (!isfinite(smooth))
+		return false;
+	if (curve->n == 0 || smooth < curve->best)
+		curve->best = smooth;
+	curve->rate[curve->n] = lr_find_rate(curve->n);
+	curve->loss[curve->n++] = smooth;
+	return curve->n < LR_FIND_STEPS && smooth <= LR_FIND_STOP * curve->best;
+}
+
+/* The part that is looked at. */
+struct part {
+	size_t n;
+	const double *rate, *loss;
+};
+
+static double steep(const struct part *p)
+{
+	size_t best = 0;
+	double least = INFINITY;
+
+	for (size_t i = 0; i + 1 < p->n; i++) {
+		double slope = (p->loss[i + 1] - p->loss[i]) /
+			       (log(p->rate[i + 1]) - log(p->rate[i]));
+
+		if (slope < least) {
+			least = slope;
+			best = i;
+		}
+	}
+	return p->rate[best];
+}
+
+/* The longest decreasing subsequence: its end and how long it is; then a
+ * third and a sixth into it. */
+static double valley(const struct part *p)
+{
+	size_t length[LR_FIND_STEPS], end = 0;
+	double start, third;
+
+	for (size_t i = 0; i < p->n; i++) {
+		length[i] = 1;
+		for (size_t j = 0; j < i; j++) {
+			if (p->loss[i] < p->loss[j] &&
+			    length[i] < length[j] + 1)
+				length[i] = length[j] + 1;
+		}
+		end = length[i] > length[end] ? i : end;
+	}
+	if (length[end] < 2)
+		return (double)NAN;
+	/* one before the first, so -1 where all of it falls */
+	start = (double)end - (double)length[end];
+	third = ((double)end - start) / 3;
+	return p
+	    ->rate[(size_t)fmax(start + floor(third) + floor(third / 2), 0)];
+}
+
+static double minimum(const struct part *p)
+{
+	size_t best = 0;
+
+	for (size_t i = 1; i < p->n; i++)
+		best = p->loss[i] < p->loss[best] ? i : best;
+	return p->rate[best] / 10;
+}
+
+/* Central differences, one-sided at the ends. */
+static double slope_at(const struct part *p, size_t i)
+{
+	if (i == 0)
+		return p->loss[1] - p->loss[0];
+	if (i + 1 == p->n)
+		return p->loss[i] - p->loss[i - 1];
+	return (p->loss[i + 1] - p->loss[i - 1]) / 2;
+}
+
+/* A window slides from the right until both its ends have the same slope; the
+ * rate is that of its left end before. */
+static double slide(const struct part *p)
+{
+	size_t right = p->n - 1, left;
+	double rate;
+
+	if (p->n <= SLIDE_WIDTH)
+		return (double)NAN;
+	left = right - SLIDE_WIDTH;
+	rate = p->rate[left];
+	while (fabs(slope_at(p, right) - slope_at(p, left)) > SLIDE_THRESHOLD) {
+		rate = p->rate[left];
+		if (left == 0)
+			break;
+		right--;
+		left--;
+	}
+	return rate;
+}
+
+struct lr_suggestions lr_suggest(const struct lr_curve *curve)
+{
+	const double none = (double)NAN;
+	const size_t first = LR_FIND_STEPS / 10;
+	struct part part = { .rate = curve->rate + first,
+			     .loss = curve->loss + first };
+
+	if (curve->n < first + LAST_LEFT_OUT + LEAST)
+		return (struct lr_suggestions){ none, none, none, none };
+	part.n = curve->n - first - LAST_LEFT_OUT;
+	return (struct lr_suggestions){
+		.steep = steep(&part),
+		.valley = valley(&part),
+		.minimum = minimum(&part),
+		.slide = slide(&part),
+	};
+}
+
+double lr_curve_choose(const struct lr_curve *curve)
+{
+	struct lr_suggestions s = lr_suggest(curve);
+
+	if (!isnan(s.valley))
+		return s.valley;
+	return isnan(s.minimum) ? 0 : s.minimum;
+}
+
+void lr_curve_write(const struct lr_curve *curve, struct json_writer *writer)
+{
+	struct lr_suggestions s = lr_suggest(curve);
+
+	json_write_array(writer, "rate");
+	for (size_t i = 0; i < curve->n; i++)
+		json_write_double(writer, NULL, curve->rate[i]);
+	json_write_array_end(writer);
+	json_write_array(writer, "loss");
+	for (size_t i = 0; i < curve->n; i++)
+		json_write_double(writer, NULL, curve->loss[i]);
+	json_write_array_end(writer);
+	json_write_object(writer, "suggestions");
+	json_write_double(writer, "steep", s.steep);
+	json_write_double(writer, "valley", s.valley);
+	json_write_double(writer, "minimum", s.minimum);
+	json_write_double(writer, "slide", s.slide);
+	json_write_object_end(writer);
+}

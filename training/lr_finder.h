@@ -1,0 +1,50 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/** @file
+ * Learning rate finder: the curve of a loss under rising rates, and what it
+ * suggests (Smith 2015; the suggestions are those of fastai's lr_find).
+ *
+ * Rates rise geometrically from LR_FIND_LOW to LR_FIND_HIGH in LR_FIND_STEPS
+ * steps; the smoothed loss that is more than LR_FIND_STOP times the best ends
+ * the run. The first tenth and the last five points are left out of what is
+ * looked at.
+ *
+ * Ownership: plain data. Threads: pure.
+ */
+#ifndef TRAINING_LR_FINDER_H
+#define TRAINING_LR_FINDER_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+struct json_writer;
+
+#define LR_FIND_LOW 1e-7
+#define LR_FIND_HIGH 10.0
+enum { LR_FIND_STEPS = 100, LR_FIND_STOP = 4 };
+
+struct lr_curve {
+	size_t n;
+	double rate[LR_FIND_STEPS], loss[LR_FIND_STEPS]; /**< smoothed */
+	double average, weight, best;			 /**< while it grows */
+};
+
+/** NaN where the curve is too short to say. */
+struct lr_suggestions {
+	double steep;	/**< where the loss falls fastest over log(rate) */
+	double valley;	/**< in the middle of the longest way down */
+	double minimum; /**< a tenth of the rate of the lowest loss */
+	double slide;	/**< before the slope changes, seen from the right */
+};
+
+/** Of step i, from 0. */
+double lr_find_rate(size_t i);
+/** The next point; false when the run should end. */
+bool lr_curve_add(struct lr_curve *curve, double loss);
+struct lr_suggestions lr_suggest(const struct lr_curve *curve);
+/** The members `rate`, `loss` and `suggestions`, into the object that is
+ * open. */
+void lr_curve_write(const struct lr_curve *curve, struct json_writer *writer);
+/** The suggestion that jobs take: valley, else minimum; 0: there is none. */
+double lr_curve_choose(const struct lr_curve *curve);
+
+#endif

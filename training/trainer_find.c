@@ -1,0 +1,159 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/** @file
+ * Trainer: the learning rate finder, and a timed step. Both leave everything
+ * as it was.
+ */
+#include <math.h>
+
+#include "base/clock.h"
+#include "training/trainer_priv.h"
+
+/* Everything that steps change. */
+struct rehearsal {
+	struct weights_snapshot model, moments;
+	struct checkpoint_state state;
+};
+
+static enum err_code begin(struct trainer *trainer, struct rehearsal *ret,
+			   struct err *err)
+{
+	struct rehearsal r = { .state = trainer->state };
+	enum err_code rc;
+
+	rc = weights_snapshot_init(&r.model, &trainer->model, trainer->arena,
+				   err);
+	if (!rc)
+		rc = weights_snapshot_init(&r.moments, &trainer->moments,
+					   trainer->arena, err);
+	if (rc)
+		weights_snapshot_finish(&r.model);
+	else
+		*ret = r;
+	return rc;
+}
+
+static void end(struct trainer *trainer, struct rehearsal *r)
+{
+	weights_snapshot_give(&r->model, &trainer->model);
+	weights_snapshot_give(&r->moments, &trainer->moments);
+	trainer->state = r->state;
+	weights_snapshot_finish(&r->model);
+	weights_snapshot_finish(&r->moments);
+}
+
+/* One step of a whole batch under a rate. */
+static enum err_code step(struct trainer *trainer, const struct batch *batch,
+			  size_t i, double rate, double *ret_loss,
+			  struct err *err)
+{
+	const struct stepper_batch rows = { .n = batch->n,
+					    .input = batch->input,
+					    .target = batch->target[0] };
+	const struct stepper_update update = {
+		.step = i + 1,
+		.draw = i + 1,
+		.share = 1,
+		.rate = rate,
+		.momentum = (double)NAN,
+	};
+	struct stepper_result result;
+	enum err_code rc =
+	    stepper_step(trainer->stepper, &rows, &update, &result, err);
+
+	if (!rc)
+		*ret_loss = isfinite(result.norm) ? result.loss : (double)NAN;
+	return rc;
+}
+
+/* Batches in the order of the first epoch, over and over. */
+static enum err_code start(struct trainer *trainer, struct err *err)
+{
+	const struct trainer_spec *t = &trainer->spec->trainer;
+
+	batch_shuffle(dataset_rows(trainer->options.dataset, PART_TRAIN),
+		      trainer->n_train, (uint64_t)t->seed, 0, trainer->order);
+	return loader_start(trainer->loader, trainer->order, trainer->n_epoch,
+			    0, t->batch_size, err);
+}
+
+static enum err_code take(struct trainer *trainer, struct batch **ret_batch,
+			  struct err *err)
+{
+	enum err_code rc = loader_take(trainer->loader, ret_batch, err);
+
+	if (!rc && !*ret_batch) {
+		rc = start(trainer, err);
+		if (!rc)
+			rc = loader_take(trainer->loader, ret_batch, err);
+	}
+	return rc;
+}
+
+static enum err_code climb(struct trainer *trainer, struct lr_curve *curve,
+			   enum trainer_order *ret_order, struct err *err)
+{
+	enum err_code rc = start(trainer, err);
+	bool goes_on = true;
+
+	for (size_t i = 0; !rc && goes_on; i++) {
+		struct batch *batch;
+		double loss = (double)NAN;
+
+		*ret_order = trainer_poll(trainer);
+		if (*ret_order)
+			break;
+		rc = take(trainer, &batch, err);
+		if (rc)
+			break;
+		rc = step(trainer, batch, i, lr_find_rate(i), &loss, err);
+		loader_give_back(trainer->loader, batch);
+		goes_on = lr_curve_add(curve, loss);
+	}
+	return rc;
+}
+
+enum err_code trainer_find_rate(struct trainer *trainer,
+				struct lr_curve *ret_curve,
+				enum trainer_order *ret_order, struct err *err)
+{
+	struct lr_curve curve = { 0 };
+	struct rehearsal rehearsal;
+	enum err_code rc = begin(trainer, &rehearsal, err);
+
+	*ret_order = ORDER_NONE;
+	if (rc)
+		return rc;
+	rc = climb(trainer, &curve, ret_order, err);
+	end(trainer, &rehearsal);
+	if (!rc)
+		*ret_curve = curve;
+	return rc;
+}
+
+enum err_code trainer_time_step(struct trainer *trainer, int n,
+				double *ret_seconds, struct err *err)
+{
+	struct rehearsal rehearsal;
+	struct batch *batch = NULL;
+	int64_t before = 0;
+	double loss;
+	enum err_code rc = begin(trainer, &rehearsal, err);
+
+	if (rc)
+		return rc;
+	rc = start(trainer, err);
+	if (!rc)
+		rc = loader_take(trainer->loader, &batch, err);
+	for (int i = 0; i <= n && !rc; i++) {
+		if (i == 1) /* the first one plans and warms up */
+			before = clock_monotonic_ns();
+		rc = step(trainer, batch, (size_t)i, 1e-6, &loss, err);
+	}
+	if (!rc)
+		*ret_seconds =
+		    (double)(clock_monotonic_ns() - before) * 1e-9 / n;
+	if (batch)
+		loader_give_back(trainer->loader, batch);
+	end(trainer, &rehearsal);
+	return rc;
+}
