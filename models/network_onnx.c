@@ -8,8 +8,8 @@
  * as they are, and a softmax at the end goes, since losses take logits.
  *
  * replace_head cuts the last layer off and puts a new one there, with dropout:
- * what the layer cut off took is averaged over its spatial axes, then come
- * hidden layers, and a linear one.
+ * what the layer cut off took is averaged over its spatial axes, or keeps them,
+ * then come hidden layers, and a linear one.
  */
 #include "base/str.h"
 #include "models/architectures/layer_options.h"
@@ -37,8 +37,12 @@ static const struct field onnx_fields[] = {
 	{ 0 },
 };
 
+enum pooling { POOLING_AVERAGE, POOLING_NONE };
+static const char *const pooling_names[] = { "average", "none", NULL };
+
 struct head_options {
 	const char *after;
+	int pooling;
 	struct field_ints hidden_sizes;
 	double dropout;
 };
@@ -50,6 +54,12 @@ static const struct field head_fields[] = {
 	  .kind = FIELD_STRING,
 	  .offset = offsetof(struct head_options, after),
 	  .def_text = "auto" },
+	{ .name = "pooling",
+	  .help =
+	      "what becomes of spatial axes: average, or none: all are kept",
+	  .kind = FIELD_ENUM,
+	  .offset = offsetof(struct head_options, pooling),
+	  .names = pooling_names },
 	{ .name = "hidden_sizes",
 	  .help = "widths of hidden layers before the last one",
 	  .kind = FIELD_INTS,
@@ -315,17 +325,18 @@ static enum err_code find_end(const struct tuning *t, int32_t *ret,
 
 /* --- the new head --- */
 
-static enum err_code make_rows_flat(struct assembly *assembly, int32_t *value,
+static enum err_code make_rows_flat(struct tuning *t, int32_t *value,
 				    struct err *err)
 {
 	static const struct no_options none = { 0 };
+	struct assembly *assembly = &t->assembly;
 	const struct shape row = assembly_row(assembly, *value);
 	const struct assembly_call average = {
 		"GlobalAveragePool", { NULL, 0 }, value, 1
 	};
 	enum err_code rc = ERR_NONE;
 
-	if (row.rank > 2)
+	if (row.rank > 2 && t->head.pooling == POOLING_AVERAGE)
 		rc = assembly_node(assembly, &average, value, err);
 	if (!rc && row.rank > 1)
 		rc = assembly_layer(assembly, "flatten", &none, "head", value,
@@ -357,7 +368,7 @@ static enum err_code add_head(struct tuning *t, int32_t *value, struct err *err)
 	static const struct no_options none = { 0 };
 	const struct field_ints *sizes = &t->head.hidden_sizes;
 	unsigned i = 0;
-	enum err_code rc = make_rows_flat(&t->assembly, value, err);
+	enum err_code rc = make_rows_flat(t, value, err);
 
 	for (; i < sizes->n && !rc; i++) {
 		rc = add_linear(t, i, sizes->v[i], value, err);

@@ -214,7 +214,7 @@ Test(network_onnx, a_new_head_takes_what_the_last_layer_took)
 	end(&f);
 }
 
-Test(network_onnx, a_head_averages_what_has_spatial_axes)
+Test(network_onnx, a_head_averages_spatial_axes_or_keeps_them)
 {
 	struct fixture f;
 
@@ -227,6 +227,11 @@ Test(network_onnx, a_head_averages_what_has_spatial_axes)
 		     ERR_NONE, "%s", f.err.msg);
 	cr_expect(has_node(&f, "GlobalAveragePool"));
 	cr_expect_eq(variable(&f, "head.0.weight")->view.shape.dim[1], 3);
+	cr_assert_eq(build(&f, "{onnx: cnn, replace_head: {after: relu, "
+			       "pooling: none}}"),
+		     ERR_NONE, "%s", f.err.msg);
+	cr_expect_not(has_node(&f, "GlobalAveragePool"));
+	cr_expect_eq(variable(&f, "head.0.weight")->view.shape.dim[1], BODY);
 	end(&f);
 }
 
