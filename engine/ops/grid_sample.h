@@ -40,10 +40,10 @@ extern const struct op_attr grid_sample_attrs[];
 MUST_USE enum err_code grid_read(const struct infer *infer, struct grid *ret,
 				 struct err *err);
 /** v: a number of the grid. */
-void grid_axis_taps(const struct grid *grid, int64_t len, double v,
+void grid_axis_taps(const struct grid *g, int64_t len, double v,
 		    struct grid_axis *ret);
 /** slope[t]: of weight t by v. */
-void grid_axis_slopes(const struct grid *grid, int64_t len, double v,
+void grid_axis_slopes(const struct grid *g, int64_t len, double v,
 		      const struct grid_axis *axis,
 		      double slope[GRID_AXIS_TAPS]);
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Kernels of recurrent layers: the same passes with BLAS and fast loops, and
  * plain. A slice is one direction of a part of the batch. */
+#include <assert.h>
 #include <string.h>
 
 #include "base/mem.h"

@@ -48,6 +48,7 @@ static void NAME(gru_gates)(const struct NAME(pass) * p, bool from_end, T *a)
 	const struct recurrent_extents added = { rows,	   n,	 n,	  width,
 						 u_panels, NULL, from_end };
 
+	assert(p->spare); /* pass_init() has cut it */
 	NAME(add_product)(p->job, &gates, p->h, p->u, a);
 	for (int64_t i = 0; i < rows; i++) {
 		const T *reset = a + i * width + n, *h = p->h + i * n;
