@@ -30,6 +30,7 @@
 	X(TOO_LARGE, 413, "too_large")               \
 	X(MEDIA_TYPE, 415, "unsupported_media_type") \
 	X(UNSUPPORTED, 400, "unsupported")           \
+	X(RATE, 429, "rate_limited")                 \
 	X(FORMAT, 500, "corrupt_data")               \
 	X(IO, 500, "io_error")                       \
 	X(INTERNAL, 500, "internal")                 \

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "base/mem.h"
 
+#include <malloc.h>
 #include <stdarg.h>
 #include <stdbool.h>
 #include <stdint.h>
@@ -112,6 +113,11 @@ char *mem_printf(const char *format, ...)
 	(void)vsnprintf(text, (size_t)len + 1, format, args);
 	va_end(args);
 	return text;
+}
+
+void mem_trim(void)
+{
+	(void)malloc_trim(0);
 }
 
 void mem_free(void *block)

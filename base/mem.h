@@ -34,6 +34,9 @@ MUST_USE char *mem_printf(const char *format, ...)
     __attribute__((format(printf, 1, 2)));
 /** NULL is fine. */
 void mem_free(void *block);
+/** Gives back to the system what was freed and is kept for the next one. Takes
+ * milliseconds where there is much of it. */
+void mem_trim(void);
 
 /** The n-th allocation of this thread from now fails, once; 0 disarms. */
 void mem_fail_at(unsigned long n);

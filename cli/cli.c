@@ -123,8 +123,8 @@ static int unknown_command(struct cli *cli, const char *name)
 
 /* --- what commands are given --- */
 
-/* The last word of the first line that is no comment: a file of one token, or
- * of lines "SCOPES TOKEN" as the server reads it. */
+/* The second word of the first line that is no comment, or its only one: a file
+ * of lines "SCOPES TOKEN ..." as the server reads it, or of one token. */
 static enum err_code read_token(struct cli *cli, const char *path,
 				struct err *err)
 {
@@ -136,15 +136,16 @@ static enum err_code read_token(struct cli *cli, const char *path,
 	if (rc)
 		return rc;
 	for (at = text; *at; at += at[strcspn(at, "\n")] == '\n') {
-		size_t n = strcspn(at, "\r\n"), start = n;
+		const char *first = at + strspn(at, " \t");
+		const char *word = first + strcspn(first, " \t\r\n");
+		size_t n;
 
-		while (n && strchr(" \t", at[n - 1]))
-			start = --n;
-		while (start && !strchr(" \t", at[start - 1]))
-			start--;
+		word += strspn(word, " \t");
+		n = strcspn(word, " \t\r\n");
+		if (!n)
+			n = strcspn(word = first, " \t\r\n");
 		if (n && *at != '#') {
-			cli->options.token =
-			    arena_strndup(cli->arena, at + start, n - start);
+			cli->options.token = arena_strndup(cli->arena, word, n);
 			return cli->options.token
 				   ? ERR_NONE
 				   : err_set(err, ERR_NO_MEMORY,

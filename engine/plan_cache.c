@@ -518,6 +518,57 @@ void plan_cache_release(struct plan_cache *cache, struct instance *instance)
 	trim(cache);
 }
 
+/** Copies the signature of entry number i; values point into `values`. False
+ * when there are fewer. */
+static bool copy_signature(struct plan_cache *cache, unsigned i,
+			   struct fact *input, char *values)
+{
+	struct entry *entry;
+
+	(void)pthread_mutex_lock(&cache->lock);
+	entry = cache->first;
+	while (entry && i--)
+		entry = entry->next;
+	if (entry) {
+		memcpy(input, entry->input, cache->n_input * sizeof(*input));
+		memcpy(values, entry->values,
+		       (size_t)cache->n_input * PLAN_CACHE_VALUE_BYTES);
+	}
+	(void)pthread_mutex_unlock(&cache->lock);
+	for (unsigned j = 0; entry && j < cache->n_input; j++)
+		if (input[j].value)
+			input[j].value =
+			    values + (size_t)j * PLAN_CACHE_VALUE_BYTES;
+	return entry != NULL;
+}
+
+unsigned plan_cache_follow(struct plan_cache *cache, struct plan_cache *from)
+{
+	const size_t n = from->n_input;
+	struct fact *input = mem_array(n + 1, sizeof(*input));
+	char *values = mem_array(n + 1, PLAN_CACHE_VALUE_BYTES);
+	struct plan_cache_stats stats;
+	unsigned n_made = 0;
+
+	plan_cache_stats(from, &stats);
+	if (!input || !values || cache->n_input != from->n_input)
+		stats.n_plans = 0;
+	for (size_t i = stats.n_plans; i-- > 0;) {
+		struct signature signature = { (unsigned)n, input };
+		struct instance *instance;
+		struct err err;
+
+		if (!copy_signature(from, (unsigned)i, input, values) ||
+		    plan_cache_acquire(cache, &signature, &instance, &err))
+			continue;
+		plan_cache_release(cache, instance);
+		n_made++;
+	}
+	mem_free(input);
+	mem_free(values);
+	return n_made;
+}
+
 void plan_cache_stats(struct plan_cache *cache, struct plan_cache_stats *ret)
 {
 	(void)pthread_mutex_lock(&cache->lock);

@@ -62,6 +62,12 @@ MUST_USE enum err_code plan_cache_acquire(struct plan_cache *cache,
 					  struct err *err);
 void plan_cache_release(struct plan_cache *cache, struct instance *instance);
 
+/** Makes the plans that `from` has now, each with an idle instance, in the
+ * order in which they were used; what this graph does not allow is left out.
+ * For a graph that takes the place of another, before anybody runs it. Returns
+ * how many there are. */
+unsigned plan_cache_follow(struct plan_cache *cache, struct plan_cache *from);
+
 void plan_cache_stats(struct plan_cache *cache, struct plan_cache_stats *ret);
 
 #endif

@@ -225,6 +225,14 @@ static enum err_code make_server(struct daemon *daemon, struct err *err)
 		.idle_ms = (int64_t)(c->idle_timeout * 1000),
 		.deadline_ms = (int64_t)(c->request_timeout * 1000),
 		.poll_ms = (int64_t)(c->poll_interval * 1000),
+		.quiet_ms = (int64_t)(c->quiet_time * 1000),
+		.memory_budget = (size_t)c->memory_budget,
+		.response_cache = (size_t)c->response_cache,
+		.defaults = { .max_batch_size = c->max_batch_size,
+			      .max_queue_delay_us =
+				  (int64_t)(c->max_queue_delay * 1e6),
+			      .idle_timeout = c->model_idle_timeout,
+			      .load_on_demand = c->load_on_demand },
 		.max_body = (size_t)c->max_body,
 		.max_response = (size_t)c->max_response,
 		.tokens = daemon->tokens,
@@ -369,6 +377,9 @@ static enum err_code hold_default(struct model_cache *models,
 
 	rc = model_cache_set_default(models, version->model, version->version,
 				     NULL);
+	/* one that is parked takes what was chosen when it is loaded */
+	if (!rc && model_cache_is_parked(models, version->model))
+		return ERR_NONE;
 	if (!rc && model_cache_find(models, version->model, version->version,
 				    &model, NULL))
 		return model_cache_load(models, version->model, NULL);

@@ -24,6 +24,8 @@ struct loaded {
 	struct package package;
 	atomic_uint references;
 	struct arena *arena;
+	struct package **member; /* whose constants the graph reads */
+	size_t n_members;
 };
 
 struct package *package_ref(struct package *package)
@@ -34,6 +36,7 @@ struct package *package_ref(struct package *package)
 	return package;
 }
 
+/* NOLINTNEXTLINE(misc-no-recursion): a member has no members */
 void package_unref(struct package *package)
 {
 	struct loaded *loaded = (struct loaded *)package;
@@ -44,6 +47,9 @@ void package_unref(struct package *package)
 	pipeline_destroy(package->pipeline);
 	graph_destroy(package->graph);
 	packs_destroy(package->packs);
+	for (size_t i = 0; i < loaded->n_members; i++)
+		package_unref(loaded->member[i]); /* these have none */
+	mem_free(loaded->member);
 	arena_destroy(loaded->arena);
 	mem_free(loaded);
 }
@@ -70,6 +76,42 @@ static struct loaded *create(const char *name, int64_t version)
 static enum err_code no_memory(const char *name, struct err *err)
 {
 	return err_set(err, ERR_NO_MEMORY, "model '%s': out of memory", name);
+}
+
+enum err_code package_create(const char *name, int64_t version,
+			     struct pack_store *store,
+			     struct package **ret_package,
+			     struct arena **ret_arena, struct err *err)
+{
+	struct loaded *loaded = create(name, version);
+	enum err_code rc;
+
+	if (!loaded)
+		return no_memory(name, err);
+	rc = packs_create(store, &loaded->package.packs, err);
+	if (rc) {
+		package_unref(&loaded->package);
+		return rc;
+	}
+	*ret_package = &loaded->package;
+	*ret_arena = loaded->arena;
+	return ERR_NONE;
+}
+
+enum err_code package_hold(struct package *package, struct package *member,
+			   struct err *err)
+{
+	struct loaded *loaded = (struct loaded *)package;
+	struct package **grown =
+	    mem_resize(loaded->member, loaded->n_members + 1, sizeof(void *));
+
+	if (!grown) {
+		package_unref(member);
+		return no_memory(package->name, err);
+	}
+	loaded->member = grown;
+	loaded->member[loaded->n_members++] = member;
+	return ERR_NONE;
 }
 
 /* --- the graph --- */
@@ -234,7 +276,7 @@ static enum err_code load_pipeline(struct package *package, struct err *err)
 
 /* --- the whole --- */
 
-static void finish(struct package *package)
+void package_finish(struct package *package)
 {
 	package->batches =
 	    package->signature.may_batch && package_check_batch(package);
@@ -263,7 +305,7 @@ static enum err_code load_folder(struct loaded *loaded,
 		return rc;
 	if (manifest.is_there)
 		package->bytes = bytes;
-	finish(package);
+	package_finish(package);
 	return ERR_NONE;
 }
 
@@ -318,7 +360,7 @@ enum err_code package_load_file(const char *path, struct package **ret_package,
 		package_unref(&loaded->package);
 		return rc;
 	}
-	finish(&loaded->package);
+	package_finish(&loaded->package);
 	*ret_package = &loaded->package;
 	return ERR_NONE;
 }

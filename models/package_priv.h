@@ -39,6 +39,19 @@ MUST_USE enum err_code manifest_check_rest(const struct manifest *manifest,
 					   const char *const *done,
 					   size_t *ret_bytes, struct err *err);
 
+/** An empty one, whose graph and signature the caller fills in. ret_arena: its
+ * own, for strings and ports. */
+MUST_USE enum err_code package_create(const char *name, int64_t version,
+				      struct pack_store *store,
+				      struct package **ret_package,
+				      struct arena **ret_arena,
+				      struct err *err);
+/** Takes another package, also on failure, until this one ends. */
+MUST_USE enum err_code package_hold(struct package *package,
+				    struct package *member, struct err *err);
+/** Once graph and signature are there: may it batch? */
+void package_finish(struct package *package);
+
 /** Large constants that passes made are kept in package->packs, those that
  * nobody reads any more end. */
 MUST_USE enum err_code package_settle_constants(struct package *package,

@@ -2,6 +2,7 @@
 #include "models/repository_priv.h"
 
 #include <fcntl.h>
+#include <stdio.h>
 #include <sys/file.h>
 #include <unistd.h>
 
@@ -9,6 +10,7 @@
 #include "base/mem.h"
 #include "base/str.h"
 #include "engine/pack.h"
+#include "models/ensemble.h"
 #include "models/package.h"
 
 enum { CONFIG_MAX = 1 << 20 };
@@ -113,6 +115,20 @@ static enum err_code gather_models(struct repository *repository,
 	return ERR_NONE;
 }
 
+/* One that has no folder of its own is version 1. */
+static enum err_code add_ensemble(struct repository_model *model,
+				  struct arena *arena, struct err *err)
+{
+	if (model->n_versions)
+		return ERR_NONE;
+	model->version = arena_array(arena, 1, sizeof(*model->version));
+	if (!model->version)
+		return repository_no_memory(err);
+	model->version[0] = 1;
+	model->n_versions = 1;
+	return ERR_NONE;
+}
+
 enum err_code repository_list(struct repository *repository,
 			      struct arena *arena,
 			      struct repository_listing *ret, struct err *err)
@@ -131,16 +147,18 @@ enum err_code repository_list(struct repository *repository,
 	for (size_t i = 0; i < n && !rc; i++) {
 		struct repository_model *model = &listing.model[listing.n];
 
-		model->name = arena_strdup(arena, names[i]);
+		*model = (struct repository_model){ .name = arena_strdup(
+							arena, names[i]) };
 		if (!model->name)
 			return repository_no_memory(err);
 		rc = repository_versions(repository, names[i], false, arena,
 					 &model->version, &model->n_versions,
 					 err);
-		if (rc || !model->n_versions)
-			continue;
-		rc = find_config(repository, model, arena, err);
-		listing.n++;
+		if (!rc)
+			rc = find_config(repository, model, arena, err);
+		if (!rc && ensemble_of(model->config))
+			rc = add_ensemble(model, arena, err);
+		listing.n += !rc && model->n_versions;
 	}
 	if (!rc)
 		*ret = listing;
@@ -149,13 +167,11 @@ enum err_code repository_list(struct repository *repository,
 
 /* --- loading --- */
 
-enum err_code repository_load(struct repository *repository, const char *model,
-			      int64_t version, struct package **ret_package,
-			      struct err *err)
+enum err_code repository_highest(struct repository *repository,
+				 const char *model, int64_t *ret_version,
+				 struct err *err)
 {
-	char path[REPOSITORY_PATH_MAX];
-	const struct file_root *root = NULL;
-	struct arena *arena = NULL;
+	struct arena *arena;
 	int64_t *versions = NULL;
 	size_t n = 0;
 	enum err_code rc = repository_check_name(model, err);
@@ -170,21 +186,34 @@ enum err_code repository_load(struct repository *repository, const char *model,
 	if (!rc && !n)
 		rc = err_set(err, ERR_NOT_FOUND,
 			     "there is no model '%s' in the repository", model);
+	if (!rc)
+		*ret_version = versions[n - 1];
+	arena_destroy(arena);
+	return rc;
+}
+
+enum err_code repository_load(struct repository *repository, const char *model,
+			      int64_t version, struct package **ret_package,
+			      struct err *err)
+{
+	char path[REPOSITORY_PATH_MAX];
+	const struct file_root *root = NULL;
+	enum err_code rc = repository_check_name(model, err);
+
 	if (!rc && !version)
-		version = versions[n - 1];
+		rc = repository_highest(repository, model, &version, err);
 	if (!rc)
 		rc = repository_locate(repository, model, version, &root, path,
 				       err);
-	if (!rc)
-		rc = package_load(
-		    &(struct package_source){ .root = root,
-					      .path = path,
-					      .name = model,
-					      .version = version,
-					      .packs = repository->packs },
-		    ret_package, err);
-	arena_destroy(arena);
-	return rc;
+	if (rc)
+		return rc;
+	return package_load(
+	    &(struct package_source){ .root = root,
+				      .path = path,
+				      .name = model,
+				      .version = version,
+				      .packs = repository->packs },
+	    ret_package, err);
 }
 
 /* --- birth and death --- */
@@ -285,6 +314,28 @@ void repository_destroy(struct repository *repository)
 	mem_free(repository->bare_model);
 	pack_store_unref(repository->packs);
 	mem_free(repository);
+}
+
+const char *repository_dir(const struct repository *repository, size_t i)
+{
+	return i < repository->n_roots ? file_root_path(repository->root[i])
+				       : NULL;
+}
+
+bool repository_is_sealed(struct repository *repository, const char *model,
+			  int64_t version)
+{
+	char path[REPOSITORY_PATH_MAX], file[REPOSITORY_PATH_MAX + 32];
+	const struct file_root *root;
+	int fd;
+
+	if (repository_locate(repository, model, version, &root, path, NULL))
+		return false;
+	(void)snprintf(file, sizeof(file), "%s/manifest.json", path);
+	if (file_root_openat(root, file, 0, &fd, NULL))
+		return false;
+	(void)close(fd);
+	return true;
 }
 
 struct pack_store *repository_packs(const struct repository *repository)

@@ -15,6 +15,7 @@
 #ifndef MODELS_REPOSITORY_H
 #define MODELS_REPOSITORY_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -50,6 +51,12 @@ MUST_USE enum err_code
 repository_create(const struct repository_options *options,
 		  struct repository **ret_repository, struct err *err);
 void repository_destroy(struct repository *repository);
+/** Its folders, for who watches them; NULL beyond the last one. */
+const char *repository_dir(const struct repository *repository, size_t i);
+/** A version is sealed when it has a manifest, which comes last: nothing that
+ * is written later belongs to it. */
+bool repository_is_sealed(struct repository *repository, const char *model,
+			  int64_t version);
 struct pack_store;
 /** For its figures. */
 struct pack_store *repository_packs(const struct repository *repository);
@@ -63,6 +70,12 @@ MUST_USE enum err_code repository_load(struct repository *repository,
 				       const char *model, int64_t version,
 				       struct package **ret_package,
 				       struct err *err);
+
+/** The highest version that is complete. */
+MUST_USE enum err_code repository_highest(struct repository *repository,
+					  const char *model,
+					  int64_t *ret_version,
+					  struct err *err);
 
 /** A number that is another one when a file of the version was written, added
  * or removed. */

@@ -6,7 +6,7 @@
 #include "base/log.h"
 #include "server/route.h"
 
-enum { NUMBER_TEXT = 24, FIELDS_MAX = 24, PATH_SHOWN = 256 };
+enum { NUMBER_TEXT = 24, FIELDS_MAX = 24, TEXT_SHOWN = 256 };
 
 /* Fields of one line, and the room for their numbers. */
 struct line {
@@ -67,19 +67,32 @@ static void put_model(struct line *line, const struct api_served *served)
 	put_ms(line, "run_ms", served->run_ns);
 }
 
+/* What the client wrote, which may be any bytes, as ASCII and not without end;
+ * NULL stays NULL. */
+static const char *shown(const char *from, char to[TEXT_SHOWN])
+{
+	size_t n = 0;
+
+	if (!from)
+		return NULL;
+	for (; from[n] && n + 1 < TEXT_SHOWN; n++)
+		to[n] = (char)((unsigned char)from[n] < 0x80 ? from[n] : '?');
+	to[n] = '\0';
+	return to;
+}
+
 void access_log_write(enum access_log which, const struct api_request *request,
 		      int status, int64_t ns)
 {
 	const struct route *route = request->route;
 	struct line line = { .n = 0 };
-	char path[PATH_SHOWN];
+	char path[TEXT_SHOWN], agent[TEXT_SHOWN];
 
 	if (which == ACCESS_OFF || !log_is_on(LOG_LEVEL_INFO) ||
 	    (which == ACCESS_FAILURES && status < 400))
 		return;
-	(void)snprintf(path, sizeof(path), "%s", request->path);
 	put(&line, "method", request->method);
-	put(&line, "path", path);
+	put(&line, "path", shown(request->path, path));
 	put(&line, "route", route ? route->pattern : "");
 	put_number(&line, "status", status);
 	if (request->code)
@@ -89,7 +102,8 @@ void access_log_write(enum access_log which, const struct api_request *request,
 	put_number(&line, "bytes_out", (int64_t)request->response.body.len);
 	put(&line, "request_id", request->id);
 	put(&line, "peer", request->peer);
-	put(&line, "user_agent", api_header(request, "User-Agent"));
+	put(&line, "user_agent",
+	    shown(api_header(request, "User-Agent"), agent));
 	put_model(&line, &request->served);
 	put_trace(&line, request);
 	log_event(LOG_LEVEL_INFO, "access", "request", line.field, line.n);

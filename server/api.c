@@ -73,11 +73,14 @@ void api_answer_header(struct api_request *request, const char *name,
 
 /* Between 1 and 3 seconds, spread by the request's id, so that refused clients
  * do not all come back at once. */
-static const char *retry_after(const struct api_request *request)
+static const char *retry_after(struct api_request *request)
 {
 	static const char *const seconds[] = { "1", "2", "3" };
 	unsigned sum = 0;
 
+	if (request->retry_s)
+		return arena_printf(request->arena, "%lld",
+				    (long long)request->retry_s);
 	for (const char *c = request->id; *c; c++)
 		sum = sum * 31 + (unsigned char)*c;
 	return seconds[sum % 3];
@@ -98,7 +101,7 @@ void api_answer_error(struct api_request *request, const struct err *err)
 	json_write_string(&writer, "code", err_wire(err->code));
 	json_write_string(&writer, "request_id", request->id);
 	json_write_object_end(&writer);
-	if (status == 503)
+	if (status == 503 || status == 429)
 		api_answer_header(request, "Retry-After", retry_after(request));
 	if (status == 401)
 		api_answer_header(request, "WWW-Authenticate",

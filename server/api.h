@@ -89,6 +89,12 @@ struct api_request {
 	int64_t deadline_ns; /**< an answer after it is of no use */
 	atomic_bool is_abandoned; /**< the client is gone */
 
+	const char *demanded; /**< model that was asked for: api_demand.h */
+	unsigned n_demands;
+	bool is_demanding; /**< it is parked */
+	bool is_admitted;  /**< rate and queue were looked at */
+	int64_t retry_s;   /**< when to come again; 0: nothing to say */
+
 	struct api_response response;
 	enum err_code code; /**< of the answer */
 	bool is_suspended;

@@ -4,6 +4,7 @@
 #include "server/api_jobs.h"
 #include "server/metrics.h"
 #include "server/metrics_jobs.h"
+#include "server/metrics_life.h"
 #include "server/metrics_text.h"
 #include "server/model_cache.h"
 #include "server/server_priv.h"
@@ -131,6 +132,26 @@ static double value_output_us(const struct model_row *row)
 	return us(row, PHASE_OUTPUT);
 }
 
+static double value_hits(const struct model_row *row)
+{
+	return get(&row->stats->cache_hit.count);
+}
+
+static double value_misses(const struct model_row *row)
+{
+	return get(&row->stats->cache_miss.count);
+}
+
+static double value_hit_us(const struct model_row *row)
+{
+	return get(&row->stats->cache_hit.ns) / 1000;
+}
+
+static double value_miss_us(const struct model_row *row)
+{
+	return get(&row->stats->cache_miss.ns) / 1000;
+}
+
 static const struct family families[] = {
 	{ "predictd_model_ready", "gauge", "1 where the version answers.",
 	  value_ready },
@@ -168,6 +189,14 @@ static const struct family families[] = {
 	  value_infer_us },
 	{ "nv_inference_compute_output_duration_us", "counter",
 	  "Time of copying outputs.", value_output_us },
+	{ "nv_cache_num_hits_per_model", "counter",
+	  "Answers that were in the cache.", value_hits },
+	{ "nv_cache_num_misses_per_model", "counter", "Answers that were not.",
+	  value_misses },
+	{ "nv_cache_hit_duration_per_model", "counter",
+	  "Time of looks that found one, in microseconds.", value_hit_us },
+	{ "nv_cache_miss_duration_per_model", "counter",
+	  "Time of looks that did not.", value_miss_us },
 };
 
 static void write_families(struct buf *buf, const struct rows *rows)
@@ -332,6 +361,7 @@ enum err_code api_metrics(struct api_request *request, struct err *err)
 		write_families(body, &rows);
 		write_versions(body, listed, n);
 		write_packs(body, context->models);
+		metrics_life_write(context->models, listed, n, body);
 		write_failures(body, &rows);
 		write_histograms(body, &rows);
 		if (context->jobs)

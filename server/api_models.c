@@ -78,6 +78,16 @@ static void write_features(struct json_writer *w,
 	json_write_array_end(w);
 }
 
+/* How the version came to be served. */
+static void write_load(struct json_writer *w, const struct served_model *model)
+{
+	json_write_object(w, "load");
+	json_write_double(w, "prepare_ms", (double)model->load_ns / 1e6);
+	json_write_bool(w, "weights_only", model->is_weights_only);
+	json_write_uint(w, "plans_made_beside", model->n_followed);
+	json_write_object_end(w);
+}
+
 static void write_traffic(struct json_writer *w,
 			  const struct model_stats *stats)
 {
@@ -109,11 +119,18 @@ static void write_version(struct json_writer *w, const struct model_row *row,
 	if (*row->reason)
 		json_write_string(w, "reason", row->reason);
 	json_write_bool(w, "is_default", row->is_default);
+	json_write_array(w, "labels");
+	for (size_t i = 0; i < row->n_labels; i++)
+		json_write_string(w, NULL, row->label[i]);
+	json_write_array_end(w);
+	if (row->is_parked)
+		json_write_bool(w, "is_parked", true);
 	if (package) {
 		json_write_uint(w, "bytes", package->bytes);
 		json_write_int(w, "max_batch_size", row->model->max_batch);
 	}
 	if (package && in_full) {
+		write_load(w, row->model);
 		write_signature(w, "inputs", package->signature.input,
 				package->signature.n_inputs);
 		write_signature(w, "outputs", package->signature.output,

@@ -79,12 +79,12 @@ static void write_id(struct json_writer *w, const struct route *route)
 	char id[ID_MAX];
 	size_t n = 0;
 
-	for (const char *c = route->method; *c; c++)
+	for (const char *c = route->method; *c && n < METHOD_MAX; c++)
 		id[n++] = (char)tolower(*c);
 	for (const char *c = route->pattern; *c && n + 2 < sizeof(id); c++) {
 		if (isalnum((unsigned char)*c))
 			id[n++] = *c;
-		else if (id[n - 1] != '_')
+		else if (n && id[n - 1] != '_')
 			id[n++] = '_';
 	}
 	while (n && id[n - 1] == '_')
@@ -174,7 +174,7 @@ static void write_operation(struct json_writer *w, const struct route *route)
 	json_write_object_end(w);
 }
 
-/* A path once, with all its methods. */
+/* A path once, with all its methods; nothing where its handler has no tag. */
 static void write_paths(struct json_writer *w)
 {
 	const struct route *route, *other;
@@ -185,7 +185,7 @@ static void write_paths(struct json_writer *w)
 
 		while (!str_equal(route_at(first)->pattern, route->pattern))
 			first++;
-		if (first < i)
+		if (first < i || !find_doc(route->handler)->tag)
 			continue;
 		json_write_object(w, route->pattern);
 		for (size_t j = i; (other = route_at(j)); j++)

@@ -3,10 +3,10 @@
 
 #include "base/json_write.h"
 #include "base/str.h"
+#include "server/api_demand.h"
 #include "server/api_handlers.h"
 #include "server/codec_csv.h"
 #include "server/codec_predict.h"
-#include "server/model_cache.h"
 #include "server/server_priv.h"
 
 /* What the body says while it is read. */
@@ -59,7 +59,7 @@ static enum err_code find_model(struct predict *predict, struct err *err)
 		return inference_begin(request, predict->model,
 				       predict->version, &predict->inference,
 				       err);
-	rc = model_cache_find_only(request->context->models, &model, err);
+	rc = api_find_model(request, NULL, NULL, &model, err);
 	return rc ? rc
 		  : inference_begin_with(request, model, &predict->inference,
 					 err);

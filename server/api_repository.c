@@ -90,6 +90,7 @@ static void make_change(struct run_task *task)
 				      offsetof(struct change, task));
 	struct api_request *request = change->request;
 
+	model_cache_stand_back();
 	change->rc = change->make(request->context->models, request->param[0],
 				  &change->err);
 	api_finish(request);

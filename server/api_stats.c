@@ -16,8 +16,8 @@ static void write_time(struct json_writer *w, const char *key,
 		       const struct stat_time *time)
 {
 	json_write_object(w, key);
-	json_write_uint(w, "count", time ? get(&time->count) : 0);
-	json_write_uint(w, "ns", time ? get(&time->ns) : 0);
+	json_write_uint(w, "count", get(&time->count));
+	json_write_uint(w, "ns", get(&time->ns));
 	json_write_object_end(w);
 }
 
@@ -38,8 +38,8 @@ static void write_times(struct json_writer *w, const struct model_stats *stats)
 	json_write_object(w, "inference_stats");
 	for (size_t i = 0; i < sizeof(rows) / sizeof(*rows); i++)
 		write_time(w, rows[i].key, &stats->phase[rows[i].phase]);
-	write_time(w, "cache_hit", NULL);
-	write_time(w, "cache_miss", NULL);
+	write_time(w, "cache_hit", &stats->cache_hit);
+	write_time(w, "cache_miss", &stats->cache_miss);
 	json_write_object_end(w);
 	json_write_object(w, "response_stats");
 	json_write_object_end(w);

@@ -7,6 +7,7 @@
 
 #include "base/json_write.h"
 #include "base/str.h"
+#include "server/api_demand.h"
 #include "server/api_handlers.h"
 #include "server/inference.h"
 #include "server/model_cache.h"
@@ -78,6 +79,16 @@ enum err_code api_tfs_status(struct api_request *request, struct err *err)
 			       "model '%.128s' has no version '%.32s'",
 			       request->param[0], request->param[1]);
 	return ERR_NONE;
+}
+
+/* --- what is not offered --- */
+
+enum err_code api_tfs_examples(struct api_request *request, struct err *err)
+{
+	(void)request;
+	return err_set(err, ERR_NOT_OFFERED,
+		       "classify and regress take tf.Example messages, which "
+		       "are not offered: send rows to :predict");
 }
 
 /* --- metadata --- */
@@ -165,8 +176,8 @@ enum err_code api_tfs_metadata(struct api_request *request, struct err *err)
 {
 	struct served_model *model;
 	struct json_writer w;
-	enum err_code rc = inference_find_model(request, request->param[0],
-						request->param[1], &model, err);
+	enum err_code rc = api_find_model(request, request->param[0],
+					  request->param[1], &model, err);
 
 	if (rc)
 		return rc;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "base/json_write.h"
 #include "base/str.h"
+#include "server/api_demand.h"
 #include "server/api_handlers.h"
 #include "server/codec_v2.h"
 #include "server/inference.h"
@@ -31,8 +32,8 @@ static enum err_code find_model(struct api_request *request,
 				struct served_model **ret_model,
 				struct err *err)
 {
-	return inference_find_model(request, request->param[0],
-				    request->param[1], ret_model, err);
+	return api_find_model(request, request->param[0], request->param[1],
+			      ret_model, err);
 }
 
 enum err_code api_v2_ready(struct api_request *request, struct err *err)
@@ -58,6 +59,8 @@ enum err_code api_v2_server(struct api_request *request, struct err *err)
 		"model_configuration",
 		"model_repository",
 		"parameters",
+		"schedule_policy",
+		"sequence",
 		"statistics",
 		"trace",
 	};
@@ -193,10 +196,14 @@ static void write_config_ports(struct json_writer *w, const char *key,
 static void write_batching(struct json_writer *w,
 			   const struct served_model *model)
 {
+	const struct batcher_options *options = batcher_options(model->batcher);
+
 	if (!model->max_batch)
 		return;
 	json_write_object(w, "dynamic_batching");
 	json_write_array(w, "preferred_batch_size");
+	for (size_t i = 0; i < options->n_preferred; i++)
+		json_write_int(w, NULL, options->preferred[i]);
 	json_write_array_end(w);
 	json_write_int(w, "max_queue_delay_microseconds",
 		       model->max_queue_delay_us);
@@ -230,7 +237,7 @@ static void write_config(struct json_writer *w,
 	json_write_bool(w, "decoupled", false);
 	json_write_object_end(w);
 	json_write_object(w, "response_cache");
-	json_write_bool(w, "enable", false);
+	json_write_bool(w, "enable", model->cache != NULL);
 	json_write_object_end(w);
 	json_write_object_end(w);
 }

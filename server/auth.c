@@ -5,15 +5,19 @@
 
 #include "base/digest.h"
 #include "base/mem.h"
+#include "base/str.h"
+#include "server/rate.h"
 
 enum {
 	TOKENS_MAX = 64,
 	TOKEN_LEN_MIN = 16,
 	TOKEN_LEN_MAX = 512,
-	HEX_LEN = DIGEST_HEX_MAX - 1
+	HEX_LEN = DIGEST_HEX_MAX - 1,
+	RATE_MAX = 1000000000
 };
 
 struct token {
+	struct rate rate;
 	unsigned scopes;
 	char hex[DIGEST_HEX_MAX];
 };
@@ -77,6 +81,39 @@ static bool parse_token(const char *text, size_t len, char hex[DIGEST_HEX_MAX])
 	return true;
 }
 
+/* "rate=10 burst=5", or nothing. */
+static bool parse_rate(const char *text, size_t len, struct rate *rate)
+{
+	double number[2] = { 0 };
+	static const char *const names[] = { "rate=", "burst=" };
+
+	while (len) {
+		const size_t gap = strspn(text, " \t\r");
+		const size_t n = strcspn(text + gap, " \t\r\n");
+		const char *word = text + gap;
+		char value[32];
+		int which = -1;
+
+		if (gap >= len || !n)
+			break;
+		for (int i = 0; i < 2; i++)
+			if (str_starts_with(word, names[i]))
+				which = i;
+		if (which < 0 || n - strlen(names[which]) >= sizeof(value))
+			return false;
+		(void)snprintf(value, sizeof(value), "%.*s",
+			       (int)(n - strlen(names[which])),
+			       word + strlen(names[which]));
+		if (!str_parse_double(value, &number[which]) ||
+		    !(number[which] > 0) || number[which] > RATE_MAX)
+			return false;
+		text += gap + n;
+		len -= gap + n;
+	}
+	rate_init(rate, number[0], number[1]);
+	return true;
+}
+
 static enum err_code add_line(struct auth *auth, const char *line, size_t len,
 			      const char *name, struct err *err)
 {
@@ -101,6 +138,12 @@ static enum err_code add_line(struct auth *auth, const char *line, size_t len,
 		    "%s: token %zu: expected %d to %d characters, or "
 		    "sha256: and 64 hex digits",
 		    name, auth->n + 1, TOKEN_LEN_MIN, TOKEN_LEN_MAX);
+	text += strcspn(text, " \t\r\n");
+	if (!parse_rate(text, len - (size_t)(text - line), &token->rate))
+		return err_set(err, ERR_INVALID,
+			       "%s: token %zu: expected nothing behind it, or "
+			       "rate=N and burst=N",
+			       name, auth->n + 1);
 	auth->n++;
 	return ERR_NONE;
 }
@@ -137,13 +180,15 @@ bool auth_has_tokens(const struct auth *auth)
 	return auth->n > 0;
 }
 
-enum err_code auth_check(const struct auth *auth, const char *authorization,
-			 enum auth_scope scope, struct err *err)
+enum err_code auth_check(struct auth *auth, const char *authorization,
+			 enum auth_scope scope, struct rate **ret_rate,
+			 struct err *err)
 {
 	static const char scheme[] = "Bearer ";
 	char hex[DIGEST_HEX_MAX];
 	unsigned scopes = 0;
 
+	*ret_rate = NULL;
 	if (!auth->n || scope == SCOPE_NONE)
 		return ERR_NONE;
 	if (!authorization ||
@@ -155,8 +200,11 @@ enum err_code auth_check(const struct auth *auth, const char *authorization,
 	digest_sha256(authorization, strlen(authorization), hex);
 	/* all are compared, so that the time does not tell which one fits */
 	for (size_t i = 0; i < auth->n; i++)
-		if (digest_equal(hex, auth->token[i].hex, HEX_LEN))
+		if (digest_equal(hex, auth->token[i].hex, HEX_LEN)) {
 			scopes |= auth->token[i].scopes;
+			if (auth->token[i].rate.gap_ns)
+				*ret_rate = &auth->token[i].rate;
+		}
 	if (!scopes)
 		return err_set(err, ERR_UNAUTHENTICATED,
 			       "the bearer token is not known");

@@ -3,14 +3,15 @@
  * Auth: bearer tokens and what each may do.
  *
  * A token file has a line for each token: its scopes (infer, train, admin,
- * joined by commas) and the token, or "sha256:" and the digest of it in hex.
+ * joined by commas) and the token, or "sha256:" and the digest of it in hex;
+ * then, if it has a rate, "rate=N" requests a second and "burst=N" at once.
  * Empty lines and lines that begin with '#' are skipped. admin includes the
  * others. Tokens are compared by their digests, in constant time.
  *
  * Without tokens every request is allowed: the server only starts so on
  * loopback, or when it is told to be insecure.
  *
- * Ownership: create/destroy. Threads: read only after creation.
+ * Ownership: create/destroy. Threads: read only after creation, but rates.
  * Limits:    64 tokens of 16 to 512 characters.
  */
 #ifndef SERVER_AUTH_H
@@ -29,6 +30,7 @@ enum auth_scope {
 };
 
 struct auth;
+struct rate;
 
 /** text NULL: no tokens. `name` (the file) begins messages. */
 MUST_USE enum err_code auth_create(const char *text, const char *name,
@@ -38,9 +40,9 @@ void auth_destroy(struct auth *auth);
 bool auth_has_tokens(const struct auth *auth);
 /** `authorization` is the header's value, NULL when absent:
  * ERR_UNAUTHENTICATED without a known token, ERR_FORBIDDEN when the token's
- * scopes lack `scope`. */
-MUST_USE enum err_code auth_check(const struct auth *auth,
-				  const char *authorization,
-				  enum auth_scope scope, struct err *err);
+ * scopes lack `scope`. *ret_rate: the token's, NULL without one. */
+MUST_USE enum err_code auth_check(struct auth *auth, const char *authorization,
+				  enum auth_scope scope, struct rate **ret_rate,
+				  struct err *err);
 
 #endif

@@ -2,6 +2,7 @@
 #include "server/batcher_priv.h"
 
 #include "base/clock.h"
+#include "server/batch_pad.h"
 
 /* What a run is made of while it is under way. */
 struct run {
@@ -54,6 +55,10 @@ static enum err_code make_facts(struct run *run, struct err *err)
 		fact->value = call->input[i].data;
 		if (run->padded)
 			fact->shape.dim[0] = run->padded;
+		for (unsigned p = 0; p < run->n_parts && run->options->pad; p++)
+			batch_pad_grow(run->options->pad, i,
+				       &run->parts[p].call->input[i].shape,
+				       &fact->shape);
 	}
 	return ERR_NONE;
 }
@@ -72,6 +77,31 @@ static void fill_padding(const struct run *run, char *data, size_t bytes)
 	}
 }
 
+/* Rows of a part; in a run of longer ones they are filled up at the end. */
+static void copy_part(const struct run *run, unsigned i,
+		      const struct batch_part *part, char *at,
+		      const struct tensor_view *to)
+{
+	const struct tensor_view *from = &part->call->input[i];
+	const size_t width = (size_t)shape_range(&to->shape, 1, to->shape.rank);
+	const size_t n = (size_t)part->n * width, row = row_bytes(from);
+	const char *rows;
+
+	if (!n)
+		return;
+	/* rows without elements have no bytes to point to */
+	rows =
+	    row ? (const char *)from->data + (size_t)part->first * row : NULL;
+	if (row == row_bytes(to)) {
+		memcpy(at, rows, (size_t)part->n * row);
+		return;
+	}
+	batch_pad_fill(run->options->pad, i, to->dtype, at, n);
+	if (row)
+		batch_pad_copy(at, &to->shape, rows, &from->shape,
+			       dtype_info(to->dtype)->size, part->n);
+}
+
 static void copy_input(const struct run *run, unsigned i)
 {
 	struct tensor_view to = instance_input(run->instance, i);
@@ -86,15 +116,8 @@ static void copy_input(const struct run *run, unsigned i)
 		return;
 	}
 	for (unsigned p = 0; p < run->n_parts; p++) {
-		const struct batch_part *part = &run->parts[p];
-		const char *from = part->call->input[i].data;
-		const size_t bytes = row_bytes(&to);
-
-		if (part->n == 0 || bytes == 0)
-			continue;
-		memcpy(at, from + (size_t)part->first * bytes,
-		       (size_t)part->n * bytes);
-		at += (size_t)part->n * bytes;
+		copy_part(run, i, &run->parts[p], at, &to);
+		at += (size_t)run->parts[p].n * row_bytes(&to);
 	}
 	fill_padding(run, to.data, row_bytes(&to));
 }
@@ -111,6 +134,8 @@ static enum err_code make_output(const struct run *run, struct infer_call *call,
 	*to = *from;
 	if (run->padded)
 		to->shape.dim[0] = call->rows;
+	if (run->padded && run->options->pad)
+		batch_pad_crop(run->options->pad, j, call->input, &to->shape);
 	to->data =
 	    arena_aligned(call->arena, tensor_bytes(to->dtype, &to->shape) + 1);
 	if (!to->data)
@@ -137,6 +162,27 @@ static enum err_code copy_strings(struct infer_call *call, struct str *to,
 				       "memory than one request may have");
 	}
 	return ERR_NONE;
+}
+
+/* Rows that a call sees shorter than they are in the run. */
+static bool is_cropped(const struct infer_call *call, unsigned j,
+		       const struct tensor_view *from)
+{
+	const struct shape *shape = &call->output[j].shape;
+
+	return memcmp(shape->dim + 1, from->shape.dim + 1,
+		      (shape->rank - 1) * sizeof(*shape->dim)) != 0;
+}
+
+static void crop_rows(const struct batch_part *part, unsigned j,
+		      const struct tensor_view *from, int64_t first)
+{
+	const struct tensor_view *to = &part->call->output[j];
+
+	batch_pad_copy(
+	    (char *)to->data + (size_t)part->first * row_bytes(to), &to->shape,
+	    (const char *)from->data + (size_t)first * row_bytes(from),
+	    &from->shape, dtype_info(from->dtype)->size, part->n);
 }
 
 /* Which elements of an instance's output become which of a call's. */
@@ -186,7 +232,6 @@ static enum err_code copy_rows(const struct run *run, unsigned j,
 	for (unsigned p = 0; p < run->n_parts && !rc; p++) {
 		const struct batch_part *part = &run->parts[p];
 		struct infer_call *call = part->call;
-
 		const struct piece piece = { .from = from,
 					     .skip = (size_t)row * width,
 					     .at = (size_t)part->first * width,
@@ -196,7 +241,9 @@ static enum err_code copy_rows(const struct run *run, unsigned j,
 		if (call->is_wanted && !call->is_wanted[j])
 			continue;
 		rc = make_output(run, call, j, from, err);
-		if (!rc)
+		if (!rc && is_cropped(call, j, from))
+			crop_rows(part, j, from, row - part->n);
+		else if (!rc)
 			rc = copy_elements(call, j, &piece, err);
 	}
 	return rc;

@@ -7,6 +7,8 @@
 #include "base/clock.h"
 #include "base/mem.h"
 #include "engine/team.h"
+#include "server/batch_queue.h"
+#include "server/batch_tuner.h"
 #include "server/batcher_priv.h"
 
 enum {
@@ -14,48 +16,17 @@ enum {
 	TEAM_NS_MIN = 200000,	 /* shorter runs are faster alone */
 };
 
-/* Calls in a list, oldest first. */
-struct call_list {
-	struct infer_call *first, **end;
-};
-
 struct batcher {
 	atomic_uint refs;
 	struct batcher_options options;
 	pthread_mutex_t lock; /* guards what follows, up to the tasks */
-	struct call_list waiting;
-	unsigned n_waiting, n_active;
-	int64_t rows_waiting;
+	struct batch_queue waiting;
+	struct batch_tuner tuner;
+	unsigned n_active;
 	bool is_closed;
 	struct run_task run, expire; /* each holds a reference when queued */
 	atomic_int_least64_t ns_per_row; /* of late; 0: not known */
 };
-
-static void list_init(struct call_list *list)
-{
-	list->first = NULL;
-	list->end = &list->first;
-}
-
-static void list_put(struct call_list *list, struct infer_call *call)
-{
-	call->next = NULL;
-	*list->end = call;
-	list->end = &call->next;
-}
-
-/* Takes out *link; returns it. */
-static struct infer_call *list_take(struct call_list *list,
-				    struct infer_call **link)
-{
-	struct infer_call *call = *link;
-
-	*link = call->next;
-	if (!call->next)
-		list->end = link;
-	call->next = NULL;
-	return call;
-}
 
 /* --- birth and death --- */
 
@@ -91,7 +62,9 @@ enum err_code batcher_create(const struct batcher_options *options,
 	atomic_init(&batcher->ns_per_row, 0);
 	batcher->options = *options;
 	(void)pthread_mutex_init(&batcher->lock, NULL);
-	list_init(&batcher->waiting);
+	batch_queue_init(&batcher->waiting);
+	batch_tuner_init(&batcher->tuner, options->objective_ns,
+			 options->max_delay_ns, options->max_batch);
 	batcher->run.run = run_task_runs;
 	batcher->expire.run = expire_task_runs;
 	*ret_batcher = batcher;
@@ -222,7 +195,7 @@ static void run_joined(struct batcher *batcher, struct infer_call *first,
 	struct err err;
 	enum err_code rc;
 
-	for (unsigned i = 0; i < n; i++, call = call->next)
+	for (unsigned i = 0; call && i < n; i++, call = call->next)
 		parts[i] = (struct batch_part){ call, 0, call->rows };
 	rc = run_parts(batcher, parts, n, &err);
 	for (call = first; call; call = call->next) {
@@ -235,33 +208,34 @@ static void run_joined(struct batcher *batcher, struct infer_call *first,
 
 /* --- what waits --- */
 
-static bool is_dead(const struct infer_call *call, int64_t now)
+/* Under the lock. */
+static struct batch_rules rules_of(const struct batcher *batcher)
 {
-	return call->deadline_ns <= now ||
-	       (call->is_abandoned &&
-		atomic_load_explicit(call->is_abandoned, memory_order_relaxed));
+	const struct batcher_options *options = &batcher->options;
+
+	return (struct batch_rules){
+		.batches = options->batches,
+		.max_rows = batcher->tuner.max_rows,
+		.window_ns = batcher->tuner.window_ns,
+		.preferred = options->preferred,
+		.n_preferred = options->n_preferred,
+		.pad = options->pad,
+	};
 }
 
-/* Moves what is past its deadline, or whose client is gone, to the end of
- * `dead`, and says when to look again. Under the lock. */
-static int64_t take_dead(struct batcher *batcher, struct call_list *dead)
+static struct batch_start start_of(const struct batcher *batcher)
 {
-	const int64_t now = clock_monotonic_ns();
-	struct infer_call **link = &batcher->waiting.first;
-	int64_t next = CLOCK_FOREVER;
+	const struct batch_rules rules = rules_of(batcher);
 
-	while (*link) {
-		struct infer_call *call = *link;
+	return batch_queue_start(&batcher->waiting, &rules,
+				 clock_monotonic_ns());
+}
 
-		if (!is_dead(call, now)) {
-			if (call->deadline_ns < next)
-				next = call->deadline_ns;
-			link = &call->next;
-			continue;
-		}
-		list_put(dead, list_take(&batcher->waiting, link));
-		batcher->n_waiting--;
-		batcher->rows_waiting -= call->rows;
+/* Says in each of a list of calls why it is not run. */
+static void explain_dead(struct batcher *batcher, struct infer_call *dead,
+			 int64_t now)
+{
+	for (struct infer_call *call = dead; call; call = call->next)
 		call->rc =
 		    call->deadline_ns <= now
 			? err_set(&call->err, ERR_DEADLINE,
@@ -272,7 +246,16 @@ static int64_t take_dead(struct batcher *batcher, struct call_list *dead)
 			: err_set(&call->err, ERR_CANCELLED,
 				  "model '%s': the client is gone",
 				  batcher->options.name);
-	}
+}
+
+/* Takes what is dead and says when to look again. Under the lock. */
+static int64_t take_dead(struct batcher *batcher, struct call_list *dead)
+{
+	const int64_t now = clock_monotonic_ns();
+	const int64_t next =
+	    batch_queue_take_dead(&batcher->waiting, now, dead);
+
+	explain_dead(batcher, dead->first, now);
 	return next;
 }
 
@@ -284,7 +267,7 @@ static void expire_task_runs(struct run_task *task)
 	struct call_list dead;
 	int64_t next;
 
-	list_init(&dead);
+	call_list_init(&dead);
 	(void)pthread_mutex_lock(&batcher->lock);
 	next = take_dead(batcher, &dead);
 	(void)pthread_mutex_unlock(&batcher->lock);
@@ -295,90 +278,82 @@ static void expire_task_runs(struct run_task *task)
 	batcher_unref(batcher);
 }
 
-static bool joins(const struct infer_call *a, const struct infer_call *b)
-{
-	for (unsigned i = 0; i < a->n_inputs; i++) {
-		const struct shape *x = &a->input[i].shape;
-		const struct shape *y = &b->input[i].shape;
-
-		if (x->rank != y->rank ||
-		    memcmp(x->dim + 1, y->dim + 1,
-			   (x->rank - 1) * sizeof(*x->dim)) != 0)
-			return false;
-	}
-	return true;
-}
-
-/* The oldest call and those that fit with it, in a list. Under the lock. */
-static unsigned take_batch(struct batcher *batcher, struct call_list *batch)
-{
-	const struct batcher_options *options = &batcher->options;
-	struct infer_call **link = &batcher->waiting.first, *first = *link;
-	int64_t rows = first->rows;
-	unsigned n = 1;
-
-	list_put(batch, list_take(&batcher->waiting, link));
-	while (*link && options->batches && first->rows &&
-	       rows < options->max_batch) {
-		struct infer_call *call = *link;
-
-		if (!call->rows || rows + call->rows > options->max_batch ||
-		    !joins(first, call)) {
-			link = &call->next;
-			continue;
-		}
-		rows += call->rows;
-		n++;
-		list_put(batch, list_take(&batcher->waiting, link));
-	}
-	batcher->n_waiting -= n;
-	batcher->rows_waiting -= rows;
-	return n;
-}
-
-/* When the next batch may start. Under the lock, with something waiting. */
-static int64_t due_ns(const struct batcher *batcher)
-{
-	const struct batcher_options *options = &batcher->options;
-
-	if (!options->batches || !options->max_delay_ns ||
-	    batcher->rows_waiting >= options->max_batch)
-		return 0;
-	return batcher->waiting.first->queued_ns + options->max_delay_ns;
-}
+/* A batch that was taken to be run. */
+struct batch {
+	struct call_list calls;
+	unsigned n;
+	int64_t rows;
+	enum batch_close why;
+};
 
 /* Takes the next batch if one may start; otherwise none, and *ret_due says
  * when to come again (CLOCK_FOREVER: somebody else will see to it). Under the
  * lock. */
-static unsigned begin_batch(struct batcher *batcher, struct call_list *batch,
-			    int64_t *ret_due)
+static void begin_batch(struct batcher *batcher, struct batch *batch,
+			int64_t *ret_due)
 {
-	unsigned n;
+	const struct batch_rules rules = rules_of(batcher);
+	struct batch_start start;
 
 	*ret_due = CLOCK_FOREVER;
-	if (!batcher->waiting.first ||
+	if (batch_queue_is_empty(&batcher->waiting) ||
 	    batcher->n_active >= batcher->options.n_instances)
-		return 0;
-	*ret_due = due_ns(batcher);
-	if (*ret_due > clock_monotonic_ns())
-		return 0;
-	n = take_batch(batcher, batch);
+		return;
+	start = start_of(batcher);
+	*ret_due = start.due_ns;
+	if (start.due_ns)
+		return;
+	batch->rows = batcher->waiting.rows;
+	batch->n = batch_queue_take(&batcher->waiting, &rules, start.max_rows,
+				    &batch->calls);
+	batch->rows -= batcher->waiting.rows;
+	batch->why = start.why;
 	batcher->n_active++;
-	*ret_due = batcher->waiting.first ? due_ns(batcher) : CLOCK_FOREVER;
-	return n;
+	*ret_due = batch_queue_is_empty(&batcher->waiting)
+		       ? CLOCK_FOREVER
+		       : start_of(batcher).due_ns;
 }
 
-static void end_run(struct batcher *batcher)
+static int64_t oldest_ns(const struct infer_call *call)
 {
+	int64_t oldest = CLOCK_FOREVER;
+
+	for (; call; call = call->next)
+		if (call->queued_ns < oldest)
+			oldest = call->queued_ns;
+	return oldest;
+}
+
+static void end_run(struct batcher *batcher, const struct batch *batch)
+{
+	const int64_t now = clock_monotonic_ns();
 	int64_t due = CLOCK_FOREVER;
 
 	(void)pthread_mutex_lock(&batcher->lock);
 	batcher->n_active--;
-	if (batcher->waiting.first)
-		due = due_ns(batcher);
+	batch_tuner_observe(&batcher->tuner, batch->n, batch->rows,
+			    now - oldest_ns(batch->calls.first), now);
+	if (!batch_queue_is_empty(&batcher->waiting))
+		due = start_of(batcher).due_ns;
 	(void)pthread_mutex_unlock(&batcher->lock);
 	if (due != CLOCK_FOREVER)
 		schedule(batcher, batcher->options.runners, &batcher->run, due);
+}
+
+static void run_batch(struct batcher *batcher, const struct batch *batch)
+{
+	const int64_t now = clock_monotonic_ns();
+	struct model_stats *stats = batcher->options.stats;
+
+	for (struct infer_call *c = batch->calls.first; c; c = c->next)
+		model_stats_queued(stats, now - c->queued_ns);
+	model_stats_closed(stats, batch->why, batch->n);
+	if (batch->n == 1)
+		run_alone(batcher, batch->calls.first);
+	else
+		run_joined(batcher, batch->calls.first, batch->n);
+	end_run(batcher, batch);
+	hand_back(batcher, batch->calls.first);
 }
 
 static void run_task_runs(struct run_task *task)
@@ -386,31 +361,21 @@ static void run_task_runs(struct run_task *task)
 	struct batcher *batcher =
 	    (struct batcher *)(void *)((char *)task -
 				       offsetof(struct batcher, run));
-	struct call_list batch, dead;
-	int64_t due, now;
-	unsigned n;
+	struct batch batch = { .n = 0 };
+	struct call_list dead;
+	int64_t due;
 
-	list_init(&batch);
-	list_init(&dead);
+	call_list_init(&batch.calls);
+	call_list_init(&dead);
 	(void)pthread_mutex_lock(&batcher->lock);
 	(void)take_dead(batcher, &dead);
-	n = begin_batch(batcher, &batch, &due);
+	begin_batch(batcher, &batch, &due);
 	(void)pthread_mutex_unlock(&batcher->lock);
 	if (due != CLOCK_FOREVER)
 		schedule(batcher, batcher->options.runners, &batcher->run, due);
 	hand_back(batcher, dead.first);
-	if (n) {
-		now = clock_monotonic_ns();
-		for (struct infer_call *c = batch.first; c; c = c->next)
-			model_stats_queued(batcher->options.stats,
-					   now - c->queued_ns);
-		if (n == 1)
-			run_alone(batcher, batch.first);
-		else
-			run_joined(batcher, batch.first, n);
-		end_run(batcher);
-		hand_back(batcher, batch.first);
-	}
+	if (batch.n)
+		run_batch(batcher, &batch);
 	batcher_unref(batcher);
 }
 
@@ -429,13 +394,16 @@ static bool may_run_now(struct batcher *batcher, const struct infer_call *call)
 {
 	const int64_t ns = predicted_ns(batcher, call->rows);
 
-	return !batcher->is_closed && !batcher->waiting.first &&
+	return !batcher->is_closed && batch_queue_is_empty(&batcher->waiting) &&
 	       batcher->n_active < batcher->options.n_instances && ns > 0 &&
-	       ns < INLINE_NS_MAX && !batcher->options.max_delay_ns;
+	       ns < INLINE_NS_MAX && !batcher->tuner.window_ns;
 }
 
 bool batcher_run_now(struct batcher *batcher, struct infer_call *call)
 {
+	const struct batch batch = { .calls = { .first = call },
+				     .n = 1,
+				     .why = CLOSE_ALONE };
 	bool may_run;
 
 	prepare(batcher, call);
@@ -446,8 +414,9 @@ bool batcher_run_now(struct batcher *batcher, struct infer_call *call)
 	if (!may_run)
 		return false;
 	model_stats_queued(batcher->options.stats, 0);
+	model_stats_closed(batcher->options.stats, CLOSE_ALONE, 1);
 	run_alone(batcher, call);
-	end_run(batcher);
+	end_run(batcher, &batch);
 	return true;
 }
 
@@ -466,34 +435,81 @@ void batcher_warm(struct batcher *batcher, struct infer_call *call)
 	finish(call, rc, &err);
 }
 
+/* Would it wait beyond its deadline, by how long runs take? Half of that may be
+ * wrong. Under the lock. */
+static bool is_hopeless(struct batcher *batcher, const struct infer_call *call)
+{
+	const struct batcher_options *options = &batcher->options;
+	const int64_t rows = options->batches ? batcher->waiting.rows
+					      : (int64_t)batcher->waiting.n;
+	const int64_t ns =
+	    rows *
+	    atomic_load_explicit(&batcher->ns_per_row, memory_order_relaxed) /
+	    options->n_instances;
+
+	return call->deadline_ns != CLOCK_FOREVER &&
+	       ns / 2 > call->deadline_ns - call->queued_ns;
+}
+
+/* Makes room for a call, or says why there is none. Under the lock;
+ * *ret_displaced: a call that gave way. */
+static enum err_code admit(struct batcher *batcher,
+			   const struct infer_call *call,
+			   struct infer_call **ret_displaced, struct err *err)
+{
+	const struct batcher_options *options = &batcher->options;
+	struct batch_queue *waiting = &batcher->waiting;
+
+	if (batcher->is_closed)
+		return err_set(err, ERR_NOT_READY,
+			       "model '%s' is being stopped", options->name);
+	if (is_hopeless(batcher, call))
+		return err_set(err, ERR_BUSY,
+			       "model '%s': the deadline would pass in the "
+			       "queue, where %u requests wait",
+			       options->name, waiting->n);
+	if (waiting->n < options->max_queued)
+		return ERR_NONE;
+	*ret_displaced = batch_queue_give_way(waiting, call->priority);
+	if (*ret_displaced)
+		return ERR_NONE;
+	return err_set(err, ERR_BUSY, "model '%s': %u requests wait already",
+		       options->name, waiting->n);
+}
+
+static void refuse_displaced(struct batcher *batcher, struct infer_call *call)
+{
+	if (!call)
+		return;
+	call->rc = err_set(&call->err, ERR_BUSY,
+			   "model '%s': the queue is full of requests with a "
+			   "higher priority",
+			   batcher->options.name);
+	hand_back(batcher, call);
+}
+
 enum err_code batcher_submit(struct batcher *batcher, struct infer_call *call,
 			     struct err *err)
 {
 	const struct batcher_options *options = &batcher->options;
 	const int64_t deadline = call->deadline_ns;
-	enum err_code rc = ERR_NONE;
+	struct infer_call *displaced = NULL;
 	int64_t due = CLOCK_FOREVER;
+	enum err_code rc;
 
 	prepare(batcher, call);
 	(void)pthread_mutex_lock(&batcher->lock);
-	if (batcher->is_closed) {
-		rc = err_set(err, ERR_NOT_READY, "model '%s' is being stopped",
-			     options->name);
-	} else if (batcher->n_waiting >= options->max_queued) {
-		rc = err_set(err, ERR_BUSY,
-			     "model '%s': %u requests wait already",
-			     options->name, batcher->n_waiting);
-	} else {
-		list_put(&batcher->waiting, call);
-		batcher->n_waiting++;
-		batcher->rows_waiting += call->rows;
+	rc = admit(batcher, call, &displaced, err);
+	if (!rc) {
+		batch_queue_put(&batcher->waiting, call);
 		atomic_fetch_add_explicit(&options->stats->n_pending, 1,
 					  memory_order_relaxed);
 		if (batcher->n_active < options->n_instances)
-			due = due_ns(batcher);
+			due = start_of(batcher).due_ns;
 		(void)batcher_ref(batcher); /* the call may end before this */
 	}
 	(void)pthread_mutex_unlock(&batcher->lock);
+	refuse_displaced(batcher, displaced);
 	if (rc)
 		return rc;
 	if (due != CLOCK_FOREVER)
@@ -510,10 +526,7 @@ void batcher_close(struct batcher *batcher)
 
 	(void)pthread_mutex_lock(&batcher->lock);
 	batcher->is_closed = true;
-	waiting = batcher->waiting.first;
-	list_init(&batcher->waiting);
-	batcher->n_waiting = 0;
-	batcher->rows_waiting = 0;
+	waiting = batch_queue_take_all(&batcher->waiting);
 	(void)pthread_mutex_unlock(&batcher->lock);
 	for (struct infer_call *call = waiting; call; call = call->next)
 		call->rc = err_set(&call->err, ERR_NOT_READY,
@@ -522,12 +535,36 @@ void batcher_close(struct batcher *batcher)
 	hand_back(batcher, waiting);
 }
 
-unsigned batcher_n_waiting(struct batcher *batcher)
+/* --- looks --- */
+
+bool batcher_is_full(struct batcher *batcher)
 {
-	unsigned n;
+	bool is_full;
 
 	(void)pthread_mutex_lock(&batcher->lock);
-	n = batcher->n_waiting;
+	is_full = batcher->waiting.n >= batcher->options.max_queued;
 	(void)pthread_mutex_unlock(&batcher->lock);
-	return n;
+	return is_full;
+}
+
+void batcher_look(struct batcher *batcher, struct batcher_state *ret_state)
+{
+	(void)pthread_mutex_lock(&batcher->lock);
+	*ret_state = (struct batcher_state){
+		.n_waiting = batcher->waiting.n,
+		.n_active = batcher->n_active,
+		.rows_waiting = batcher->waiting.rows,
+		.window_ns = batcher->tuner.window_ns,
+		.max_rows = batcher->tuner.max_rows,
+		.n_decisions = batcher->tuner.n_decisions,
+		.late_ns = batcher->tuner.late_ns,
+	};
+	(void)pthread_mutex_unlock(&batcher->lock);
+	ret_state->ns_per_row =
+	    atomic_load_explicit(&batcher->ns_per_row, memory_order_relaxed);
+}
+
+const struct batcher_options *batcher_options(const struct batcher *batcher)
+{
+	return &batcher->options;
 }

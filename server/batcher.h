@@ -4,8 +4,10 @@
  *
  * Requests whose shapes agree but for the first dimension are joined into one
  * run, padded to one of a few sizes so that plans are few. A batch closes when
- * it is full, or when an instance is free and its oldest request has waited
- * max_delay. A request of more than max_batch rows runs in several pieces.
+ * it is full or has a preferred size, or when an instance is free and its
+ * oldest request has waited for the window: max_delay, or what the objective
+ * for the latency makes of it (server/batch_tuner.h). Requests of a higher
+ * priority come first. One of more than max_batch rows runs in several pieces.
  * When a joined run meets a bad value, each of its requests runs alone, so
  * that one client's error is not another's. A model that does not batch runs
  * each request as it is.
@@ -17,8 +19,11 @@
  * Ownership: counted; submit takes the call until done(). plans, stats and the
  *            pools outlive every call.
  * Threads:   every function from any thread.
- * Limits:    at most max_queued calls wait (ERR_BUSY); a call that waits
- *            beyond its deadline ends with ERR_DEADLINE.
+ * Limits:    at most max_queued calls wait (ERR_BUSY; a call of a higher
+ *            priority takes the place of the last one); nor does a call that
+ *            would wait beyond its deadline, by how long runs take. One that
+ *            waits beyond it ends with ERR_DEADLINE, one whose client is gone
+ *            with ERR_CANCELLED.
  */
 #ifndef SERVER_BATCHER_H
 #define SERVER_BATCHER_H
@@ -30,6 +35,12 @@
 #include "server/model_stats.h"
 #include "server/run_pool.h"
 
+enum {
+	BATCHER_MAX_BATCH = 64,
+	BATCHER_MIN_QUEUE = 256,
+	BATCHER_PRIORITIES = 8,
+	BATCHER_PREFERRED = 16
+};
 /** When a call's last run began, had its inputs, was done, and had its outputs
  * copied out. */
 enum call_time { CALL_BEGUN, CALL_INPUT, CALL_RAN, CALL_OUTPUT, CALL_TIMES };
@@ -41,6 +52,7 @@ struct infer_call {
 	struct tensor_view *output;	 /**< [n_outputs]; filled, in arena */
 	const bool *is_wanted; /**< [n_outputs]; NULL: all are copied */
 	struct arena *arena;
+	unsigned priority; /**< 0 is first; below BATCHER_PRIORITIES */
 	int64_t deadline_ns;
 	const atomic_bool *is_abandoned; /**< NULL: never */
 	void (*done)(struct infer_call *call);
@@ -67,10 +79,23 @@ struct batcher_options {
 	unsigned max_batch;   /**< rows of one run */
 	unsigned n_instances; /**< runs at the same time */
 	unsigned max_queued;  /**< calls that wait */
-	int64_t max_delay_ns;
+	int64_t max_delay_ns; /**< the window, at first */
+	int64_t objective_ns; /**< of the latency; 0: the window stays */
+	int64_t preferred[BATCHER_PREFERRED]; /**< sizes, ascending */
+	size_t n_preferred;
+	const struct batch_pad *pad; /**< NULL: no input is filled up */
 };
 
-enum { BATCHER_MAX_BATCH = 64, BATCHER_MIN_QUEUE = 256 };
+struct batch_pad;
+
+/** What a batcher is at. */
+struct batcher_state {
+	unsigned n_waiting, n_active;
+	int64_t rows_waiting, window_ns, max_rows;
+	int64_t ns_per_row; /**< of late; 0: not known */
+	uint64_t n_decisions;
+	int64_t late_ns; /**< what 19 of 20 runs stayed below; 0: not known */
+};
 
 struct batcher;
 
@@ -91,7 +116,10 @@ MUST_USE enum err_code batcher_submit(struct batcher *batcher,
 				      struct infer_call *call, struct err *err);
 /** Refuses what comes and ends what waits with ERR_NOT_READY. */
 void batcher_close(struct batcher *batcher);
-/** Calls that wait. */
-unsigned batcher_n_waiting(struct batcher *batcher);
+/** The queue is full: submit would refuse a call of the last priority. For a
+ * request whose body is not read yet. */
+bool batcher_is_full(struct batcher *batcher);
+void batcher_look(struct batcher *batcher, struct batcher_state *ret_state);
+const struct batcher_options *batcher_options(const struct batcher *batcher);
 
 #endif

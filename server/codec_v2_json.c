@@ -335,7 +335,7 @@ static enum err_code read_parameter(struct reader *reader, struct str key,
 			       "parameter '%.*s': names that begin with "
 			       "'triton_' are reserved",
 			       (int)(key.len < 64 ? key.len : 64), key.bytes);
-	return json_pull_value(pull, NULL, err);
+	return inference_take_parameter(reader->inference, key, pull, err);
 }
 
 static enum err_code

@@ -35,6 +35,7 @@ struct http_conn {
 	atomic_int_least64_t since_ns;
 	atomic_size_t n_body;
 	atomic_bool had_request;
+	atomic_int_least64_t send_ms; /* for its answer; -1: without end */
 
 	/* under the lock */
 	bool is_parked;	       /* suspended by us */

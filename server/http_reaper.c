@@ -14,7 +14,6 @@ enum {
 	DRAIN_IDLE_MS = 1000,
 	RATE_AFTER_MS = 5000, /* then a body comes with at least */
 	RATE_BYTES_PER_MS = 1,
-	SEND_BYTES_PER_MS = 16,
 };
 
 static uint64_t bytes_received(int fd)
@@ -68,13 +67,11 @@ static bool is_late_body(struct http_conn *conn, int64_t age)
 
 static bool is_late_send(struct http_conn *conn, int64_t age)
 {
-	const struct api_response *response = &conn->request.response;
+	/* not from the answer, which may be the next request's already */
+	const int64_t send_ms =
+	    atomic_load_explicit(&conn->send_ms, memory_order_relaxed);
 
-	if (response->stream.read)
-		return false;
-	return age > (conn->http->options.body_ms +
-		      (int64_t)response->body.len / SEND_BYTES_PER_MS) *
-			 MS;
+	return send_ms >= 0 && age > send_ms * MS;
 }
 
 static bool is_peer_gone(int fd)

@@ -165,6 +165,16 @@ enum err_code http_read_head(struct http_conn *conn, struct err *err)
 	return rc;
 }
 
+/* Nobody else writes these now, but the reaper reads them. */
+static void unpark(struct http_conn *conn)
+{
+	if (!conn->is_parked && !conn->is_done && !conn->is_woken)
+		return;
+	(void)pthread_mutex_lock(&conn->http->lock);
+	conn->is_parked = conn->is_done = conn->is_woken = false;
+	(void)pthread_mutex_unlock(&conn->http->lock);
+}
+
 /* An empty request in the connection's memory. */
 static void reset(struct http_conn *conn, struct MHD_Connection *mhd,
 		  const char *path, const char *method)
@@ -177,7 +187,7 @@ static void reset(struct http_conn *conn, struct MHD_Connection *mhd,
 	conn->framing = (struct http_framing){ 0 };
 	conn->is_refused = conn->has_body = conn->is_dispatched = false;
 	conn->is_begun = conn->must_close = false;
-	conn->is_parked = conn->is_done = conn->is_woken = false;
+	unpark(conn);
 	atomic_store_explicit(&conn->n_body, 0, memory_order_relaxed);
 	buf_reset(&conn->body);
 	buf_reset(&conn->other);
@@ -198,6 +208,10 @@ static void reset(struct http_conn *conn, struct MHD_Connection *mhd,
 	request->then = NULL;
 	request->state = NULL;
 	request->cleanup = NULL;
+	request->demanded = NULL;
+	request->n_demands = 0;
+	request->is_demanding = request->is_admitted = false;
+	request->retry_s = 0;
 	request->code = ERR_NONE;
 	request->is_suspended = request->is_counted = false;
 	request->start_ns = clock_monotonic_ns();

@@ -4,7 +4,11 @@
 #include "server/compress.h"
 #include "server/http_priv.h"
 
-enum { COMPRESS_MIN = 1024, STREAM_BLOCK = 16 << 10 };
+enum {
+	COMPRESS_MIN = 1024,
+	STREAM_BLOCK = 16 << 10,
+	SEND_BYTES_PER_MS = 16 /* slower clients are cut off */
+};
 
 /* Compresses the body into conn->other where that is wanted and pays; returns
  * the buffer to send. */
@@ -137,6 +141,19 @@ static void check_response(struct http_conn *conn)
 	api_answer_error(&conn->request, &err);
 }
 
+/* How long the client may take to read it. */
+static void set_send_time(struct http_conn *conn)
+{
+	const struct api_response *response = &conn->request.response;
+	const int64_t ms =
+	    response->stream.read
+		? -1
+		: conn->http->options.body_ms +
+		      (int64_t)response->body.len / SEND_BYTES_PER_MS;
+
+	atomic_store_explicit(&conn->send_ms, ms, memory_order_relaxed);
+}
+
 enum MHD_Result http_send(struct http_conn *conn)
 {
 	struct MHD_Response *answer;
@@ -147,6 +164,7 @@ enum MHD_Result http_send(struct http_conn *conn)
 	if (!answer)
 		return MHD_NO;
 	add_headers(conn, answer);
+	set_send_time(conn);
 	http_set_phase(conn, HTTP_SEND);
 	queued = MHD_queue_response(
 	    conn->mhd, (unsigned)conn->request.response.status, answer);

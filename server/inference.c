@@ -3,7 +3,8 @@
 
 #include "base/clock.h"
 #include "base/str.h"
-#include "server/model_cache.h"
+#include "server/api_demand.h"
+#include "server/inference_priv.h"
 #include "server/server_priv.h"
 #include "server/trace.h"
 
@@ -36,6 +37,7 @@ static void cleanup(struct api_request *request)
 {
 	struct inference *inference = request->state;
 
+	inference_leave_sequence(inference, false);
 	if (request->context->access != ACCESS_OFF)
 		note_served(inference);
 	trace_request(request->context->trace, inference);
@@ -44,38 +46,12 @@ static void cleanup(struct api_request *request)
 	served_model_unref(inference->model);
 }
 
-static enum err_code parse_version(const char *name, const char *text,
-				   int64_t *ret_version, struct err *err)
-{
-	*ret_version = 0;
-	if (!text || (str_parse_int64(text, ret_version) && *ret_version > 0))
-		return ERR_NONE;
-	return err_set(err, ERR_NOT_FOUND,
-		       "model '%.128s' has no version '%.32s': versions are "
-		       "integers from 1 up",
-		       name, text);
-}
-
-enum err_code inference_find_model(struct api_request *request,
-				   const char *name, const char *version,
-				   struct served_model **ret_model,
-				   struct err *err)
-{
-	int64_t number;
-	enum err_code rc = parse_version(name, version, &number, err);
-
-	return rc ? rc
-		  : model_cache_find(request->context->models, name, number,
-				     ret_model, err);
-}
-
 enum err_code inference_begin(struct api_request *request, const char *name,
 			      const char *version,
 			      struct inference **ret_inference, struct err *err)
 {
 	struct served_model *model;
-	enum err_code rc =
-	    inference_find_model(request, name, version, &model, err);
+	enum err_code rc = api_find_model(request, name, version, &model, err);
 
 	return rc ? rc
 		  : inference_begin_with(request, model, ret_inference, err);
@@ -120,7 +96,7 @@ enum err_code inference_begin_with(struct api_request *request,
 	if (!alloc_tensors(inference, request->arena))
 		return no_memory(err);
 	*ret_inference = inference;
-	return ERR_NONE;
+	return api_admit(request, model->package->name, model->version, err);
 }
 
 static bool is_named(const struct signature_port *port, struct str name)
@@ -231,6 +207,7 @@ enum err_code inference_want_all(struct inference *inference, bool is_binary,
 	const struct model_signature *signature = inference->signature;
 	enum err_code rc = ERR_NONE;
 
+	inference->wants_all = true;
 	for (unsigned i = 0; i < signature->n_outputs && !rc; i++) {
 		const char *name = signature->output[i].name;
 
@@ -262,9 +239,18 @@ static enum err_code check_complete(const struct inference *inference,
 	return signature_bind(signature, shapes, err);
 }
 
+static void end_run(struct inference *inference)
+{
+	inference_leave_sequence(inference, true);
+	inference_keep_answer(inference);
+}
+
 static void done(struct infer_call *call)
 {
-	api_finish(call->data);
+	struct api_request *request = call->data;
+
+	end_run(request->state);
+	api_finish(request);
 }
 
 enum err_code inference_run(struct inference *inference, api_handler *answer,
@@ -272,8 +258,10 @@ enum err_code inference_run(struct inference *inference, api_handler *answer,
 {
 	struct api_request *request = inference->request;
 	struct infer_call *call = &inference->call;
-	enum err_code rc = check_complete(inference, err);
+	enum err_code rc = inference_enter_sequence(inference, err);
 
+	if (!rc)
+		rc = check_complete(inference, err);
 	if (rc)
 		return rc;
 	call->n_inputs = inference->signature->n_inputs;
@@ -282,12 +270,19 @@ enum err_code inference_run(struct inference *inference, api_handler *answer,
 	call->output = inference->output;
 	call->is_wanted = inference->is_wanted;
 	call->arena = request->arena;
+	call->priority = model_config_priority(
+	    inference->model->priority_levels,
+	    inference->model->default_priority, inference->priority);
 	call->deadline_ns = request->deadline_ns;
 	call->is_abandoned = &request->is_abandoned;
 	call->done = done;
 	call->data = request;
-	if (batcher_run_now(inference->model->batcher, call))
+	if (inference_find_answer(inference))
 		return answer(request, err);
+	if (batcher_run_now(inference->model->batcher, call)) {
+		end_run(inference);
+		return answer(request, err);
+	}
 	api_suspend(request, answer);
 	return batcher_submit(inference->model->batcher, call, err);
 }

@@ -13,6 +13,7 @@
 #ifndef SERVER_INFERENCE_H
 #define SERVER_INFERENCE_H
 
+#include "base/fingerprint.h"
 #include "server/api.h"
 #include "server/served_model.h"
 
@@ -25,6 +26,8 @@ struct inference_output {
 	uint64_t n_classes; /**< 0: the tensor itself */
 };
 
+struct sequence;
+
 struct inference {
 	struct api_request *request;
 	struct served_model *model;
@@ -36,18 +39,18 @@ struct inference {
 	struct inference_output
 	    *wanted; /**< [n_wanted], in the client's order */
 	unsigned n_wanted;
-	struct str id; /**< bytes NULL: none given */
+	struct str id;		/**< bytes NULL: none given */
+	uint64_t priority;	/**< as the client says; 0: nothing */
+	struct str sequence_id; /**< bytes NULL: of no sequence */
+	bool is_sequence_start, is_sequence_end;
+	bool wants_all;		   /**< nothing in particular was asked for */
+	struct sequence *sequence; /**< while it is under way */
+	struct fingerprint answer_key; /**< in the cache of answers */
+	bool has_key;
 	struct infer_call call;
 };
 
-/** A version of a model by its number as text; NULL is the default one. The
- * caller unrefs the model. */
-MUST_USE enum err_code inference_find_model(struct api_request *request,
-					    const char *name,
-					    const char *version,
-					    struct served_model **ret_model,
-					    struct err *err);
-/** Finds the model; version NULL is the default one. request->state is the
+/** Finds the model (server/api_demand.h). request->state is the
  * inference from then on. */
 MUST_USE enum err_code inference_begin(struct api_request *request,
 				       const char *name, const char *version,
@@ -81,6 +84,14 @@ MUST_USE enum err_code inference_want(struct inference *inference,
 /** All outputs, when none was asked for. */
 MUST_USE enum err_code inference_want_all(struct inference *inference,
 					  bool is_binary, struct err *err);
+
+struct json_pull;
+/** A parameter of the request that says how it is run (priority, sequence_id,
+ * sequence_start, sequence_end); others are passed over. */
+MUST_USE enum err_code inference_take_parameter(struct inference *inference,
+						struct str key,
+						struct json_pull *pull,
+						struct err *err);
 
 /** Runs it; `answer` then writes the answer, now or later. */
 MUST_USE enum err_code inference_run(struct inference *inference,

@@ -1,14 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "server/metrics.h"
 
-#include <dirent.h>
-#include <sys/resource.h>
-#include <unistd.h>
-
 #include "base/buf.h"
 #include "base/clock.h"
-#include "base/file.h"
 #include "base/mem.h"
+#include "server/metrics_machine.h"
 #include "server/metrics_text.h"
 #include "server/route.h"
 
@@ -27,7 +23,7 @@ struct route_metrics {
 struct metrics {
 	atomic_int_least64_t in_flight, connections;
 	atomic_uint_least64_t shed[SHED_COUNT];
-	int64_t start_ms;
+	struct metrics_machine machine;
 	size_t n;
 	struct route_metrics route[]; /* the last one: paths without a route */
 };
@@ -41,7 +37,7 @@ enum err_code metrics_create(struct metrics **ret_metrics, struct err *err)
 	if (!metrics)
 		return err_set(err, ERR_NO_MEMORY, "metrics: out of memory");
 	metrics->n = n;
-	metrics->start_ms = clock_realtime_ms();
+	metrics->machine.start_ms = clock_realtime_ms();
 	for (size_t i = 0; i < n; i++)
 		histogram_init(&metrics->route[i].duration,
 			       &histogram_request_times);
@@ -221,82 +217,11 @@ static void write_gauges(const struct metrics *metrics, struct buf *buf)
 	    "version=\"" PREDICTD_VERSION "\",compiler=\"" __VERSION__ "\"", 1);
 }
 
-static double resident_bytes(void)
-{
-	unsigned long long pages = 0;
-	char *text, *at;
-	size_t len;
-
-	if (file_read_all("/proc/self/statm", 4096, &text, &len, NULL))
-		return 0;
-	at = strchr(text, ' ');
-	if (at)
-		pages = strtoull(at, NULL, 10);
-	mem_free(text);
-	return (double)pages * (double)sysconf(_SC_PAGESIZE);
-}
-
-/* Entries of a folder of /proc, but for "." and "..". */
-static double count_entries(const char *path)
-{
-
-	DIR *dir = opendir(path);
-	double n = -2;
-
-	if (!dir)
-		return 0;
-	while (readdir(dir)) /* NOLINT: the stream is this call's own */
-		n++;
-	(void)closedir(dir);
-	return n;
-}
-
-static double n_threads(void)
-{
-	return count_entries("/proc/self/task");
-}
-
-static double open_fds(void)
-{
-	return count_entries("/proc/self/fd") - 1; /* the folder's own */
-}
-
-static void write_process(const struct metrics *metrics, struct buf *buf)
-{
-	struct rusage usage = { 0 };
-	struct rlimit fds = { 0 };
-	double cpu;
-
-	(void)getrusage(RUSAGE_SELF, &usage);
-	(void)getrlimit(RLIMIT_NOFILE, &fds);
-	cpu = (double)(usage.ru_utime.tv_sec + usage.ru_stime.tv_sec) +
-	      (double)(usage.ru_utime.tv_usec + usage.ru_stime.tv_usec) * 1e-6;
-	metrics_text_family(buf, "process_cpu_seconds_total", "counter",
-			    "Time on a processor, user and system.");
-	metrics_text_sample(buf, "process_cpu_seconds_total", "", cpu);
-	metrics_text_family(buf, "process_resident_memory_bytes", "gauge",
-			    "Memory that is resident.");
-	metrics_text_sample(buf, "process_resident_memory_bytes", "",
-			    resident_bytes());
-	metrics_text_family(buf, "process_threads", "gauge", "Threads.");
-	metrics_text_sample(buf, "process_threads", "", n_threads());
-	metrics_text_family(buf, "process_open_fds", "gauge",
-			    "Open file descriptors.");
-	metrics_text_sample(buf, "process_open_fds", "", open_fds());
-	metrics_text_family(buf, "process_max_fds", "gauge",
-			    "Largest number of open file descriptors.");
-	metrics_text_sample(buf, "process_max_fds", "", (double)fds.rlim_cur);
-	metrics_text_family(buf, "process_start_time_seconds", "gauge",
-			    "When the process started, since 1970.");
-	metrics_text_sample(buf, "process_start_time_seconds", "",
-			    (double)metrics->start_ms / 1000);
-}
-
-void metrics_write(const struct metrics *metrics, struct buf *buf)
+void metrics_write(struct metrics *metrics, struct buf *buf)
 {
 	write_requests(metrics, buf);
 	write_durations(metrics, buf);
 	write_bytes(metrics, buf);
 	write_gauges(metrics, buf);
-	write_process(metrics, buf);
+	metrics_machine_write(&metrics->machine, buf);
 }

@@ -43,6 +43,6 @@ void metrics_connections(struct metrics *metrics, int change);
 int64_t metrics_in_flight(const struct metrics *metrics);
 
 /** The families above and those of the process. */
-void metrics_write(const struct metrics *metrics, struct buf *buf);
+void metrics_write(struct metrics *metrics, struct buf *buf);
 
 #endif

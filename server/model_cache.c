@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "server/model_cache.h"
 
+#include "base/clock.h"
 #include "base/mem.h"
 #include "base/str.h"
 #include "engine/pack.h"
 #include "server/model_cache_priv.h"
+#include "server/model_watch.h"
 
 enum { LISTING_BYTES_MAX = 64 << 20 };
 
@@ -13,20 +15,22 @@ enum err_code model_cache_create(const struct model_cache_options *options,
 				 struct err *err)
 {
 	struct model_cache *cache = mem_zero(sizeof(*cache));
-	pthread_condattr_t attr;
+	enum err_code rc;
 
 	if (!cache)
 		return err_set(err, ERR_NO_MEMORY, "model cache: no memory");
 	cache->options = *options;
+	if (!cache->options.defaults.max_batch_size)
+		cache->options.defaults.max_batch_size = BATCHER_MAX_BATCH;
+	histogram_init(&cache->swaps, &histogram_run_times);
 	(void)pthread_mutex_init(&cache->loading, NULL);
 	(void)pthread_mutex_init(&cache->lock, NULL);
-	(void)pthread_mutex_init(&cache->poll_lock, NULL);
-	(void)pthread_condattr_init(&attr);
-	(void)pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
-	(void)pthread_cond_init(&cache->poll_wake, &attr);
-	(void)pthread_condattr_destroy(&attr);
-	*ret_cache = cache;
-	return ERR_NONE;
+	rc = model_watch_create(&cache->watch, err);
+	if (rc)
+		model_cache_destroy(cache);
+	else
+		*ret_cache = cache;
+	return rc;
 }
 
 void model_cache_destroy(struct model_cache *cache)
@@ -37,8 +41,7 @@ void model_cache_destroy(struct model_cache *cache)
 	for (size_t i = 0; i < cache->n; i++)
 		model_entry_destroy(cache->entry[i]);
 	mem_free(cache->entry);
-	(void)pthread_cond_destroy(&cache->poll_wake);
-	(void)pthread_mutex_destroy(&cache->poll_lock);
+	model_watch_destroy(cache->watch);
 	(void)pthread_mutex_destroy(&cache->lock);
 	(void)pthread_mutex_destroy(&cache->loading);
 	mem_free(cache);
@@ -46,11 +49,9 @@ void model_cache_destroy(struct model_cache *cache)
 
 enum err_code model_cache_start(struct model_cache *cache, struct err *err)
 {
-	if (cache->options.poll_ms <= 0)
-		return ERR_NONE;
 	if (pthread_create(&cache->poller, NULL, model_poll_run, cache) != 0)
 		return err_set(err, ERR_NO_MEMORY,
-			       "cannot start the thread that polls the "
+			       "cannot start the thread that watches the "
 			       "repository");
 	cache->is_polling = true;
 	return ERR_NONE;
@@ -60,10 +61,7 @@ static void stop_polling(struct model_cache *cache)
 {
 	if (!cache->is_polling)
 		return;
-	(void)pthread_mutex_lock(&cache->poll_lock);
-	cache->must_stop = true;
-	(void)pthread_cond_signal(&cache->poll_wake);
-	(void)pthread_mutex_unlock(&cache->poll_lock);
+	model_watch_stop(cache->watch);
 	(void)pthread_join(cache->poller, NULL);
 	cache->is_polling = false;
 }
@@ -119,7 +117,7 @@ enum err_code model_cache_load_all(struct model_cache *cache, struct err *err)
 
 		for (size_t i = 0; i < listing.n; i++)
 			(void)!model_load_listed(cache, &listing.model[i],
-						 &why);
+						 false, &why);
 		arena_destroy(arena);
 	}
 	(void)pthread_mutex_unlock(&cache->loading);
@@ -140,10 +138,12 @@ static void set_held(struct model_cache *cache, const char *name, bool is_held)
 	entry = model_table_find(cache, name);
 	if (entry)
 		entry->is_held = is_held;
+	if (entry && is_held)
+		entry->is_parked = false;
 	(void)pthread_mutex_unlock(&cache->lock);
 }
 
-enum err_code model_cache_load(struct model_cache *cache, const char *name,
+enum err_code model_load_named(struct model_cache *cache, const char *name,
 			       struct err *err)
 {
 	const struct repository_model *listed = NULL;
@@ -151,28 +151,37 @@ enum err_code model_cache_load(struct model_cache *cache, const char *name,
 	struct arena *arena;
 	enum err_code rc;
 
+	rc = list_repository(cache, &arena, &listing, err);
+	if (rc)
+		return rc;
+	for (size_t i = 0; i < listing.n; i++)
+		if (strcmp(listing.model[i].name, name) == 0)
+			listed = &listing.model[i];
+	if (!listed)
+		rc = err_set(err, ERR_NOT_FOUND,
+			     "model '%.128s' is not in the repository: "
+			     "there is no %.128s/1/model.onnx, nor a "
+			     "higher version",
+			     name, name);
+	else if (!listed->n_versions)
+		rc = err_set(err, ERR_NOT_FOUND,
+			     "model '%s' has no version folder with a "
+			     "model.onnx",
+			     name);
+	else
+		rc = model_load_listed(cache, listed, true, err);
+	arena_destroy(arena);
+	return rc;
+}
+
+enum err_code model_cache_load(struct model_cache *cache, const char *name,
+			       struct err *err)
+{
+	enum err_code rc;
+
 	(void)pthread_mutex_lock(&cache->loading);
 	set_held(cache, name, false);
-	rc = list_repository(cache, &arena, &listing, err);
-	if (!rc) {
-		for (size_t i = 0; i < listing.n; i++)
-			if (strcmp(listing.model[i].name, name) == 0)
-				listed = &listing.model[i];
-		if (!listed)
-			rc = err_set(err, ERR_NOT_FOUND,
-				     "model '%.128s' is not in the repository: "
-				     "there is no %.128s/1/model.onnx, nor a "
-				     "higher version",
-				     name, name);
-		else if (!listed->n_versions)
-			rc = err_set(err, ERR_NOT_FOUND,
-				     "model '%s' has no version folder with a "
-				     "model.onnx",
-				     name);
-		else
-			rc = model_load_listed(cache, listed, err);
-		arena_destroy(arena);
-	}
+	rc = model_load_named(cache, name, err);
 	(void)pthread_mutex_unlock(&cache->loading);
 	return rc;
 }
@@ -188,7 +197,7 @@ enum err_code model_cache_unload(struct model_cache *cache, const char *name,
 	(void)pthread_mutex_unlock(&cache->lock);
 	if (entry) {
 		set_held(cache, name, true);
-		model_unload_entry(cache, entry);
+		model_unload_entry(cache, entry, "unloaded");
 	}
 	(void)pthread_mutex_unlock(&cache->loading);
 	return entry ? ERR_NONE : not_found(name, err);
@@ -260,7 +269,7 @@ static enum err_code find(struct model_cache *cache, const char *name,
 			  int64_t version, struct served_model **ret_model,
 			  struct err *err)
 {
-	const struct model_entry *entry = model_table_find(cache, name);
+	struct model_entry *entry = model_table_find(cache, name);
 	const struct model_slot *slot;
 
 	if (cache->is_stopped)
@@ -274,8 +283,58 @@ static enum err_code find(struct model_cache *cache, const char *name,
 			       name, (long long)version);
 	if (!slot || !slot->model)
 		return not_ready(entry, slot, err);
+	entry->used_ns = clock_monotonic_ns();
 	*ret_model = served_model_ref(slot->model);
 	return ERR_NONE;
+}
+
+/* "stable, canary": for a message; NULL when there are none. */
+static void list_labels(const struct model_entry *entry, char *text, size_t cap)
+{
+	size_t n = 0;
+
+	text[0] = '\0';
+	for (size_t i = 0; i < entry->n_labels && n < cap; i++)
+		n += (size_t)snprintf(text + n, cap - n, "%s%s", i ? ", " : "",
+				      entry->label[i].name);
+}
+
+/* Under the lock. */
+static enum err_code find_label(const struct model_cache *cache,
+				const char *name, const char *text,
+				int64_t *ret_version, struct err *err)
+{
+	const struct model_entry *entry = model_table_find(cache, name);
+	char labels[256];
+
+	if (!entry)
+		return not_found(name, err);
+	for (size_t i = 0; i < entry->n_labels; i++)
+		if (str_equal(entry->label[i].name, text)) {
+			*ret_version = entry->label[i].version;
+			return ERR_NONE;
+		}
+	list_labels(entry, labels, sizeof(labels));
+	return err_set(err, ERR_NOT_FOUND,
+		       "model '%.128s' has no version '%.128s': versions are "
+		       "integers from 1 up%s%s",
+		       name, text, entry->n_labels ? ", or its labels: " : "",
+		       labels);
+}
+
+enum err_code model_cache_version(struct model_cache *cache, const char *name,
+				  const char *text, int64_t *ret_version,
+				  struct err *err)
+{
+	enum err_code rc;
+
+	*ret_version = 0;
+	if (!text || (str_parse_int64(text, ret_version) && *ret_version > 0))
+		return ERR_NONE;
+	(void)pthread_mutex_lock(&cache->lock);
+	rc = find_label(cache, name, text, ret_version, err);
+	(void)pthread_mutex_unlock(&cache->lock);
+	return rc;
 }
 
 enum err_code model_cache_find(struct model_cache *cache, const char *name,
@@ -318,6 +377,22 @@ enum err_code model_cache_find_only(struct model_cache *cache,
 
 /* --- listing --- */
 
+static bool list_row_labels(const struct model_entry *entry, int64_t version,
+			    struct arena *arena, struct model_row *row)
+{
+	row->label =
+	    arena_array(arena, entry->n_labels + 1, sizeof(*row->label));
+	for (size_t i = 0; row->label && i < entry->n_labels; i++) {
+		if (entry->label[i].version != version)
+			continue;
+		row->label[row->n_labels] =
+		    arena_strdup(arena, entry->label[i].name);
+		if (!row->label[row->n_labels++])
+			return false;
+	}
+	return row->label != NULL;
+}
+
 /* Rows of one entry, from rows[*n] on; false when out of memory. */
 static bool list_entry(const struct model_entry *entry, struct arena *arena,
 		       struct model_row *rows, size_t *n)
@@ -344,6 +419,9 @@ static bool list_entry(const struct model_entry *entry, struct arena *arena,
 		row->version = slot->version;
 		row->state = slot->state;
 		row->is_default = slot == chosen;
+		row->is_parked = entry->is_parked;
+		if (!list_row_labels(entry, slot->version, arena, row))
+			return false;
 		row->model = slot->model ? served_model_ref(slot->model) : NULL;
 		row->stats = slot->stats ? model_stats_ref(slot->stats) : NULL;
 		(*n)++;
@@ -397,4 +475,9 @@ void model_cache_list_free(struct model_row *rows, size_t n)
 void model_cache_packs(struct model_cache *cache, struct pack_stats *ret)
 {
 	pack_store_stats(repository_packs(cache->options.repository), ret);
+}
+
+const struct histogram *model_cache_swaps(const struct model_cache *cache)
+{
+	return &cache->swaps;
 }

@@ -11,9 +11,15 @@
  * Without a version a request goes to the default one, which is the highest
  * that is ready unless model_cache_set_default() chose another.
  *
- * The repository is polled: what changed and then stayed the same for a whole
- * poll is loaded, what vanished is unloaded. Models that were unloaded by
- * name stay so until they are loaded by name.
+ * The repository is watched and polled: what changed is loaded once its files
+ * have stayed the same for quiet_ms, or at once where every new version has a
+ * manifest; what vanished is unloaded; what failed is tried again, later each
+ * time. Models that were unloaded by name stay so until they are loaded by
+ * name.
+ *
+ * A model that nobody asks for may be parked: unloaded until somebody does.
+ * That happens after its idle time, and to those not asked for longest when
+ * models take more than the budget, which one load may exceed for a moment.
  *
  * Ownership: create/destroy; models that were found belong to the finder too.
  * Threads:   any. Loads run one after another; finding never waits for them.
@@ -36,8 +42,14 @@ struct model_cache;
 struct model_cache_options {
 	struct repository *repository;
 	struct serving *serving;
-	int64_t poll_ms; /**< 0: never */
+	int64_t poll_ms;  /**< 0: never */
+	int64_t quiet_ms; /**< of files that change; 0: poll_ms */
+	int64_t retry_ms; /**< after the first failure; 0: MODEL_RETRY_MS */
+	size_t budget;	  /**< bytes that models may take; 0: no bound */
+	struct model_defaults defaults;
 };
+
+enum { MODEL_RETRY_MS = 5000, MODEL_RETRY_MAX_MS = 300000 };
 
 /** A version of a model as the index and the metrics see it. */
 struct model_row {
@@ -46,6 +58,9 @@ struct model_row {
 	enum model_state state;
 	const char *reason; /**< "" when there is none */
 	bool is_default;
+	bool is_parked; /**< loaded when somebody asks */
+	const char **label;
+	size_t n_labels;
 	struct served_model *model; /**< NULL unless READY */
 	struct model_stats *stats;  /**< NULL when it never was */
 };
@@ -65,6 +80,9 @@ MUST_USE enum err_code model_cache_start(struct model_cache *cache,
 /** Stops polling, refuses new requests and ends those that wait. */
 void model_cache_stop(struct model_cache *cache);
 
+/** For a thread that does nothing but load: it stands back behind those that
+ * serve, for good. */
+void model_cache_stand_back(void);
 /** Loads what the version policy says, at once. The error is that of the
  * newest version that failed. */
 MUST_USE enum err_code model_cache_load(struct model_cache *cache,
@@ -83,6 +101,19 @@ MUST_USE enum err_code model_cache_find(struct model_cache *cache,
 					const char *name, int64_t version,
 					struct served_model **ret_model,
 					struct err *err);
+/** The number of a version that is given as text: a number, or a label of the
+ * model. NULL is 0. ERR_NOT_FOUND when it is neither. */
+MUST_USE enum err_code model_cache_version(struct model_cache *cache,
+					   const char *name, const char *text,
+					   int64_t *ret_version,
+					   struct err *err);
+/** Counts a request in the rate of a model: 0, or how long to wait, in ns. */
+int64_t model_cache_take_rate(struct model_cache *cache, const char *name);
+/** Is it parked? name NULL: the only model, if there is just one. */
+bool model_cache_is_parked(struct model_cache *cache, const char *name);
+/** Loads a model that is parked; one that is not is fine. name NULL: as
+ * above. */
+void model_cache_demand(struct model_cache *cache, const char *name);
 /** The default version of the only model that is ready. */
 MUST_USE enum err_code model_cache_find_only(struct model_cache *cache,
 					     struct served_model **ret_model,
@@ -94,6 +125,11 @@ MUST_USE enum err_code model_cache_list(struct model_cache *cache,
 					struct model_row **ret_rows,
 					size_t *ret_n, struct err *err);
 void model_cache_list_free(struct model_row *rows, size_t n);
+/** How often a model was parked, and loaded on demand. */
+void model_cache_parking(struct model_cache *cache, uint64_t *ret_parked,
+			 uint64_t *ret_demanded);
+/** How long each swap took, in ns. */
+const struct histogram *model_cache_swaps(const struct model_cache *cache);
 struct pack_stats;
 /** Of all models' constants. */
 void model_cache_packs(struct model_cache *cache, struct pack_stats *ret);

@@ -10,8 +10,12 @@
 #define SERVER_MODEL_CACHE_PRIV_H
 
 #include <pthread.h>
+#include <stdatomic.h>
 
 #include "server/model_cache.h"
+#include "server/rate.h"
+
+struct model_watch;
 
 struct model_slot {
 	int64_t version;
@@ -19,17 +23,28 @@ struct model_slot {
 	char *reason; /* owned; NULL: none */
 	struct served_model *model;
 	struct model_stats *stats;
-	uint64_t stamp; /* of the files that were loaded, or tried last */
+	uint64_t stamp;	     /* of what was loaded, or tried last */
+	uint64_t file_stamp; /* of its files alone */
 };
 
 struct model_entry {
 	char *name;
 	size_t n;
-	struct model_slot *slot; /* by version */
-	int64_t default_version; /* 0: the highest that is ready */
-	bool is_held;		 /* unloaded by name */
-	uint64_t seen_stamp;	 /* of all versions, at the last poll */
-	uint64_t applied_stamp;	 /* at the last load */
+	struct model_slot *slot;   /* by version */
+	int64_t default_version;   /* 0: the highest that is ready */
+	struct model_label *label; /* owned, as its names */
+	size_t n_labels;
+	bool is_held;		/* unloaded by name */
+	bool is_parked;		/* not loaded until somebody asks */
+	uint64_t seen_stamp;	/* of all versions, at the last poll */
+	int64_t seen_ns;	/* when that was seen first */
+	uint64_t applied_stamp; /* at the last load */
+	unsigned n_failures;	/* loads in a row */
+	int64_t retry_ns;	/* when to try again; 0: nothing failed */
+	int64_t idle_ns;	/* 0: stays, whoever asks */
+	int64_t used_ns;	/* when somebody asked last */
+	struct rate rate;
+	size_t bytes; /* when it was loaded last; 0: not known */
 };
 
 struct model_cache {
@@ -39,12 +54,13 @@ struct model_cache {
 	struct model_entry **entry; /* by name */
 	size_t n, cap;
 	bool is_stopped;
+	struct histogram swaps; /* ns that requests could not find a model */
+
+	atomic_uint_least64_t n_parked, n_demanded; /* counters */
 
 	pthread_t poller;
 	bool is_polling;
-	pthread_mutex_t poll_lock; /* guards the next two */
-	pthread_cond_t poll_wake;
-	bool must_stop;
+	struct model_watch *watch;
 };
 
 /** The entry of that name, or NULL. Under the lock. */
@@ -62,15 +78,36 @@ void model_slot_finish(struct model_slot *slot);
 /** Replaces the reason; "" is none. */
 void model_slot_explain(struct model_slot *slot, const char *reason);
 
-/** Loads one model of a listing by its policy. Under `loading`. */
+/** Loads one model of a listing by its policy, or parks it, unless it is wanted
+ * now. Under `loading`. */
 MUST_USE enum err_code model_load_listed(struct model_cache *cache,
 					 const struct repository_model *listed,
-					 struct err *err);
+					 bool is_wanted, struct err *err);
+/** Looks a model up in the repository and loads it. Under `loading`. */
+MUST_USE enum err_code model_load_named(struct model_cache *cache,
+					const char *name, struct err *err);
 /** Every version of a model and the files of each, in one number. */
 uint64_t model_stamp_of(struct repository *repository,
 			const struct repository_model *listed);
-/** Takes every version out. Under `loading`. */
-void model_unload_entry(struct model_cache *cache, struct model_entry *entry);
+/** Takes every version out; their slots say why. Under `loading`. */
+void model_unload_entry(struct model_cache *cache, struct model_entry *entry,
+			const char *why);
+/** Under the lock. */
+bool model_entry_is_loaded(const struct model_entry *entry);
+/** Keeps copies. */
+void model_entry_set_labels(struct model_entry *entry,
+			    const struct model_label *label, size_t n);
+
+/* model_park.c. Under `loading`. */
+/** Unloads what nobody asked for long enough, and then, until the budget is
+ * kept, what was not asked for longest; but never `needed` (may be NULL). */
+void model_park_some(struct model_cache *cache,
+		     const struct model_entry *needed);
+/** Unloads others so that a model of about so many bytes fits. */
+void model_park_for(struct model_cache *cache, const struct model_entry *needed,
+		    size_t bytes);
+/** Memory of all models. */
+size_t model_park_bytes(struct model_cache *cache);
 
 /** The poller's thread. */
 void *model_poll_run(void *arg);

@@ -1,16 +1,28 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include <sys/resource.h>
+#include <unistd.h>
+
+#include "base/buf.h"
 #include "base/clock.h"
+#include "base/json_write.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "base/str.h"
+#include "models/ensemble.h"
 #include "server/model_cache_priv.h"
+
+enum { NICE = 10, CONFIG_BYTES_MAX = 4 << 20 };
 
 /* A load of one model: its slots as they will be. */
 struct load {
 	struct model_cache *cache;
 	struct model_entry *entry;
 	struct model_config config;
-	struct model_slot *slot; /* new ones */
-	size_t n;
+	uint64_t config_stamp;
+	const struct doc *ensemble; /* NULL: a model of its own */
+	struct model_slot *slot;    /* new ones */
+	size_t n, n_loaded;
+	bool is_wanted;	  /* somebody asks for it now */
 	enum err_code rc; /* of the newest version that failed */
 	struct err err;
 };
@@ -20,12 +32,23 @@ static enum err_code no_memory(const char *name, struct err *err)
 	return err_set(err, ERR_NO_MEMORY, "model '%s': out of memory", name);
 }
 
-/* Exchanges the slots of an entry; the old ones are let go outside the lock,
- * as the last user of a model frees it. */
-static void swap_slots(struct model_cache *cache, struct model_entry *entry,
-		       struct model_slot *slots, size_t n)
+static bool holds(const struct model_slot *slots, size_t n,
+		  const struct served_model *model)
 {
+	for (size_t i = 0; i < n; i++)
+		if (slots[i].model == model)
+			return true;
+	return false;
+}
+
+/* Exchanges the slots of an entry, and says how long that took; the old ones
+ * are let go outside the lock, as the last user of a model frees it. */
+static int64_t swap_slots(struct model_cache *cache, struct model_entry *entry,
+			  struct model_slot *slots, size_t n)
+{
+	const int64_t start = clock_monotonic_ns();
 	struct model_slot *old;
+	int64_t ns;
 	size_t n_old;
 
 	(void)pthread_mutex_lock(&cache->lock);
@@ -34,9 +57,16 @@ static void swap_slots(struct model_cache *cache, struct model_entry *entry,
 	entry->slot = slots;
 	entry->n = n;
 	(void)pthread_mutex_unlock(&cache->lock);
-	for (size_t i = 0; i < n_old; i++)
+	ns = clock_monotonic_ns() - start;
+	for (size_t i = 0; i < n_old; i++) {
+		if (!holds(slots, n, old[i].model)) {
+			served_model_retire(old[i].model);
+			old[i].model = NULL;
+		}
 		model_slot_finish(&old[i]);
+	}
 	mem_free(old);
+	return ns;
 }
 
 /* A slot that shares what the old one of that version holds. */
@@ -48,6 +78,7 @@ static struct model_slot share(const struct model_entry *entry, int64_t version)
 	if (!old)
 		return slot;
 	slot.stamp = old->stamp;
+	slot.file_stamp = old->file_stamp;
 	if (old->stats)
 		slot.stats = model_stats_ref(old->stats);
 	if (old->model) {
@@ -57,20 +88,37 @@ static struct model_slot share(const struct model_entry *entry, int64_t version)
 	return slot;
 }
 
+/* The one whose place a new version takes: the newest that serves. */
+static const struct served_model *model_before(const struct load *load)
+{
+	for (size_t i = load->entry->n; i-- > 0;)
+		if (load->entry->slot[i].model)
+			return load->entry->slot[i].model;
+	return NULL;
+}
+
 static enum err_code build(struct load *load, int64_t version,
 			   struct model_stats *stats,
 			   struct served_model **ret_model, struct err *err)
 {
 	const struct model_cache_options *options = &load->cache->options;
+	const struct served_model_source source = {
+		.config = &load->config,
+		.serving = options->serving,
+		.stats = stats,
+		.before = model_before(load),
+	};
 	struct package *package;
 	enum err_code rc;
 
-	rc = repository_load(options->repository, load->entry->name, version,
-			     &package, err);
+	rc = load->ensemble
+		 ? ensemble_load(options->repository, load->entry->name,
+				 load->ensemble, &package, err)
+		 : repository_load(options->repository, load->entry->name,
+				   version, &package, err);
 	if (rc)
 		return rc;
-	return served_model_create(package, &load->config, options->serving,
-				   stats, ret_model, err);
+	return served_model_create(package, &source, ret_model, err);
 }
 
 static void note_failure(struct load *load, struct model_slot *slot,
@@ -93,18 +141,43 @@ static void note_failure(struct load *load, struct model_slot *slot,
 	log_write(LOG_LEVEL_WARNING, "models", "not served: %s", err->msg);
 }
 
-/* A version is loaded anew when its files have changed, or how it is served. */
-static uint64_t mix_config(uint64_t stamp, const struct model_config *config)
+/* FNV-1a, 64 bits */
+static uint64_t mix(uint64_t hash, const void *bytes, size_t n)
 {
-	const int64_t number[] = {
-		config->max_batch_size,	     config->max_queue_delay_us,
-		config->instances,	     config->max_queue_size,
-		(int64_t)config->passes.off, (int64_t)config->passes.on,
-		config->strict_numerics
-	};
+	const unsigned char *byte = bytes;
 
-	for (size_t i = 0; i < sizeof(number) / sizeof(number[0]); i++)
-		stamp = (stamp ^ (uint64_t)number[i]) * 0x100000001b3u;
+	for (size_t i = 0; i < n; i++)
+		hash = (hash ^ byte[i]) * 0x100000001b3u;
+	return hash;
+}
+
+/* Of what config.yaml says; `all` is false where only what a loaded version
+ * depends on counts. */
+static uint64_t stamp_of_config(const struct doc *config, bool all)
+{
+	static const char *const apart[] = { "version_policy", "labels",
+					     "rollout" };
+	uint64_t stamp = 0xcbf29ce484222325u;
+	struct buf text;
+
+	buf_init(&text, CONFIG_BYTES_MAX);
+	for (const struct doc *row = config ? config->first : NULL; row;
+	     row = row->next) {
+		struct json_writer w;
+		bool counts = row->key != NULL;
+
+		for (size_t i = 0; !all && i < sizeof(apart) / sizeof(*apart);
+		     i++)
+			counts = counts && !str_equal(row->key, apart[i]);
+		if (!counts)
+			continue;
+		buf_reset(&text);
+		json_write_init(&w, &text);
+		json_write_doc(&w, NULL, row);
+		stamp = mix(stamp, row->key, strlen(row->key));
+		stamp = mix(stamp, text.data, text.len);
+	}
+	buf_finish(&text);
 	return stamp;
 }
 
@@ -119,9 +192,13 @@ static void load_slot(struct load *load, struct model_slot *slot)
 	struct err err;
 	enum err_code rc;
 
-	rc = repository_stamp(repository, load->entry->name, slot->version,
-			      &stamp, &err);
-	stamp = mix_config(stamp, &load->config);
+	rc = load->ensemble
+		 ? ensemble_stamp(repository, load->ensemble, &stamp, &err)
+		 : repository_stamp(repository, load->entry->name,
+				    slot->version, &stamp, &err);
+	slot->file_stamp = stamp;
+	/* anew when its files have changed, or how it is served */
+	stamp ^= load->config_stamp;
 	if (!rc && slot->model && stamp == slot->stamp && !slot->reason)
 		return;
 	if (!rc)
@@ -137,12 +214,18 @@ static void load_slot(struct load *load, struct model_slot *slot)
 		slot->stats = model_stats_ref(model->stats);
 	slot->state = MODEL_READY;
 	model_slot_explain(slot, "");
+	load->n_loaded++;
 	log_write(LOG_LEVEL_INFO, "models",
-		  "model '%s' version %lld is ready after %lld ms%s%s",
+		  "model '%s' version %lld is ready after %lld ms%s%s%s, %u "
+		  "plans made beside",
 		  load->entry->name, (long long)slot->version,
 		  (long long)(clock_monotonic_ns() - start) / 1000000,
 		  model->max_batch ? ", batching" : "",
-		  load_report_text(&model->report, report));
+		  load_report_text(&model->report, report),
+		  model->is_weights_only ? ", other weights for a graph that "
+					   "is served"
+					 : "",
+		  model->n_followed);
 }
 
 /* The versions to serve (what somebody chose as the default stays, however many
@@ -187,17 +270,25 @@ static enum err_code show_loading(struct load *load, struct err *err)
 	for (size_t i = 0; i < load->n; i++)
 		if (!load->slot[i].model)
 			shown[n++] = share(load->entry, load->slot[i].version);
-	swap_slots(load->cache, load->entry, shown, n);
+	(void)swap_slots(load->cache, load->entry, shown, n);
 	return ERR_NONE;
 }
 
 static void load_slots(struct load *load)
 {
+	int64_t ns;
+
 	for (size_t i = 0; i < load->n; i++)
 		load_slot(load, &load->slot[i]);
-	swap_slots(load->cache, load->entry, load->slot, load->n);
+	ns = swap_slots(load->cache, load->entry, load->slot, load->n);
 	load->slot = NULL;
 	load->n = 0;
+	if (!load->n_loaded)
+		return;
+	histogram_observe(&load->cache->swaps, (uint64_t)ns);
+	log_write(LOG_LEVEL_INFO, "models",
+		  "model '%s': what was loaded took over within %lld ns",
+		  load->entry->name, (long long)ns);
 }
 
 static struct model_entry *add_entry(struct model_cache *cache,
@@ -225,7 +316,7 @@ static enum err_code refuse_all(struct load *load,
 		return rc;
 	for (size_t i = 0; i < load->n; i++)
 		note_failure(load, &load->slot[i], why);
-	swap_slots(load->cache, load->entry, load->slot, load->n);
+	(void)swap_slots(load->cache, load->entry, load->slot, load->n);
 	load->slot = NULL;
 	load->n = 0;
 	*err = *why;
@@ -236,11 +327,65 @@ static enum err_code read_config(struct load *load, struct arena *arena,
 				 const struct repository_model *listed,
 				 struct err *err)
 {
+	int64_t version;
+
 	if (listed->fault)
 		return err_set(err, ERR_INVALID, "model '%s': %s", listed->name,
 			       listed->fault);
-	return model_config_read(listed->config, listed->name, arena,
+	load->ensemble = ensemble_of(listed->config);
+	if (load->ensemble &&
+	    !repository_highest(load->cache->options.repository, listed->name,
+				&version, NULL))
+		return err_set(err, ERR_INVALID,
+			       "model '%s': config.yaml: ensemble: it has "
+			       "version %lld of its own, too",
+			       listed->name, (long long)version);
+	return model_config_read(listed->config, listed->name,
+				 &load->cache->options.defaults, arena,
 				 &load->config, err);
+}
+
+/* What the entry itself needs of the configuration. */
+static void take_settings(struct load *load)
+{
+	struct model_entry *entry = load->entry;
+
+	(void)pthread_mutex_lock(&load->cache->lock);
+	model_entry_set_labels(entry, load->config.label,
+			       load->config.n_labels);
+	rate_set(&entry->rate, load->config.rate_limit,
+		 load->config.rate_burst);
+	entry->idle_ns = (int64_t)(load->config.idle_timeout * 1e9);
+	(void)pthread_mutex_unlock(&load->cache->lock);
+}
+
+/* Whether nobody needs the model now: it was parked, or comes up for the first
+ * time and is to wait, or does not fit. */
+static bool may_park(const struct load *load)
+{
+	const struct model_cache *cache = load->cache;
+
+	if (load->is_wanted || model_entry_is_loaded(load->entry))
+		return false;
+	return load->entry->is_parked || load->config.load_on_demand ||
+	       (cache->options.budget &&
+		model_park_bytes(load->cache) > cache->options.budget);
+}
+
+static void park_slots(struct load *load)
+{
+	for (size_t i = 0; i < load->n; i++) {
+		load->slot[i].state = MODEL_UNAVAILABLE;
+		model_slot_explain(&load->slot[i],
+				   "not loaded yet; the first request loads "
+				   "it");
+	}
+	(void)swap_slots(load->cache, load->entry, load->slot, load->n);
+	load->slot = NULL;
+	load->n = 0;
+	(void)pthread_mutex_lock(&load->cache->lock);
+	load->entry->is_parked = true;
+	(void)pthread_mutex_unlock(&load->cache->lock);
 }
 
 static enum err_code load_with(struct load *load, struct arena *arena,
@@ -250,9 +395,15 @@ static enum err_code load_with(struct load *load, struct arena *arena,
 	struct err why;
 	enum err_code rc;
 
+	load->config_stamp = stamp_of_config(listed->config, false);
 	if (read_config(load, arena, listed, &why))
 		return refuse_all(load, listed, &why, err);
+	take_settings(load);
 	rc = make_slots(load, listed, err);
+	if (!rc && may_park(load)) {
+		park_slots(load);
+		return ERR_NONE;
+	}
 	if (!rc)
 		rc = show_loading(load, err);
 	if (rc)
@@ -266,15 +417,24 @@ static enum err_code load_with(struct load *load, struct arena *arena,
 uint64_t model_stamp_of(struct repository *repository,
 			const struct repository_model *listed)
 {
-	uint64_t stamp = listed->n_versions + 1;
+	uint64_t stamp = stamp_of_config(listed->config, true);
 
+	if (ensemble_of(listed->config)) {
+		uint64_t steps = 1;
+
+		if (ensemble_stamp(repository, ensemble_of(listed->config),
+				   &steps, NULL))
+			steps = 0;
+		return mix(stamp, &steps, sizeof(steps));
+	}
+	stamp = mix(stamp, &listed->n_versions, sizeof(listed->n_versions));
 	for (size_t i = 0; i < listed->n_versions; i++) {
 		uint64_t one = 0;
 
 		if (repository_stamp(repository, listed->name,
 				     listed->version[i], &one, NULL))
 			one = 1;
-		stamp = (stamp ^ one) * 0x100000001b3u;
+		stamp = mix(stamp, &one, sizeof(one));
 	}
 	return stamp;
 }
@@ -288,11 +448,35 @@ static void note_stamp(struct model_cache *cache, struct model_entry *entry,
 	(void)pthread_mutex_unlock(&cache->lock);
 }
 
+/* What failed is tried again, later each time; what was loaded counts as
+ * asked for now. */
+static void note_end(struct model_cache *cache, struct model_entry *entry,
+		     bool has_failed)
+{
+	const int64_t now = clock_monotonic_ns();
+	int64_t ms =
+	    cache->options.retry_ms ? cache->options.retry_ms : MODEL_RETRY_MS;
+
+	(void)pthread_mutex_lock(&cache->lock);
+	if (model_entry_is_loaded(entry)) {
+		entry->is_parked = false;
+		entry->used_ns = now;
+	}
+	for (unsigned i = 0; i < entry->n_failures && ms < MODEL_RETRY_MAX_MS;
+	     i++)
+		ms *= 2;
+	if (ms > MODEL_RETRY_MAX_MS)
+		ms = MODEL_RETRY_MAX_MS;
+	entry->n_failures = has_failed ? entry->n_failures + 1 : 0;
+	entry->retry_ns = has_failed ? now + ms * 1000000 : 0;
+	(void)pthread_mutex_unlock(&cache->lock);
+}
+
 enum err_code model_load_listed(struct model_cache *cache,
 				const struct repository_model *listed,
-				struct err *err)
+				bool is_wanted, struct err *err)
 {
-	struct load load = { .cache = cache };
+	struct load load = { .cache = cache, .is_wanted = is_wanted };
 	struct arena *arena = arena_create(1 << 20);
 	enum err_code rc;
 
@@ -309,10 +493,22 @@ enum err_code model_load_listed(struct model_cache *cache,
 		model_slot_finish(&load.slot[i]);
 	mem_free(load.slot);
 	arena_destroy(arena);
+	/* what came and went is not kept for the next one */
+	mem_trim();
+	note_end(cache, load.entry, rc != ERR_NONE);
+	model_park_some(cache, load.entry);
 	return rc;
 }
 
-void model_unload_entry(struct model_cache *cache, struct model_entry *entry)
+void model_cache_stand_back(void)
+{
+	/* Linux takes a thread's id here; where it does not want to, a load
+	 * takes its full share */
+	(void)setpriority(PRIO_PROCESS, (id_t)gettid(), NICE);
+}
+
+void model_unload_entry(struct model_cache *cache, struct model_entry *entry,
+			const char *why)
 {
 	for (size_t i = 0; i < entry->n; i++) {
 		struct model_slot *slot = &entry->slot[i];
@@ -323,10 +519,10 @@ void model_unload_entry(struct model_cache *cache, struct model_entry *entry)
 		slot->model = NULL;
 		slot->state = MODEL_UNAVAILABLE;
 		slot->stamp = 0;
-		model_slot_explain(slot, "unloaded");
+		model_slot_explain(slot, why);
 		(void)pthread_mutex_unlock(&cache->lock);
-		served_model_unref(model);
+		served_model_retire(model);
 	}
-	log_write(LOG_LEVEL_INFO, "models", "model '%s' is unloaded",
-		  entry->name);
+	mem_trim();
+	log_write(LOG_LEVEL_INFO, "models", "model '%s': %s", entry->name, why);
 }

@@ -64,6 +64,19 @@ void model_stats_run(struct model_stats *stats, unsigned n_requests,
 	histogram_observe(&stats->rows, rows);
 }
 
+void model_stats_closed(struct model_stats *stats, enum batch_close why,
+			unsigned n_requests)
+{
+	add(&stats->n_closed[why], 1);
+	if (n_requests > 1)
+		add(&stats->n_shared, n_requests);
+}
+
+void model_stats_cached(struct model_stats *stats, bool is_hit, int64_t ns)
+{
+	add_time(is_hit ? &stats->cache_hit : &stats->cache_miss, 1, ns);
+}
+
 void model_stats_queued(struct model_stats *stats, int64_t ns)
 {
 	add_time(&stats->phase[PHASE_QUEUE], 1, ns);

@@ -13,6 +13,8 @@
 #ifndef SERVER_MODEL_STATS_H
 #define SERVER_MODEL_STATS_H
 
+#include <stdbool.h>
+
 #include "base/err.h"
 #include "server/histogram.h"
 
@@ -36,6 +38,16 @@ enum fail_reason {
 	FAIL_COUNT
 };
 
+/** Why a run had no more rows. */
+enum batch_close {
+	CLOSE_ALONE,	 /**< on the thread of its request, or not batching */
+	CLOSE_FULL,	 /**< max_batch rows */
+	CLOSE_PREFERRED, /**< a preferred size */
+	CLOSE_DELAY,	 /**< the oldest one had waited for the window */
+	CLOSE_IDLE,	 /**< an instance was free, and nobody else waited */
+	CLOSE_COUNT
+};
+
 struct stat_time {
 	atomic_uint_least64_t count, ns;
 };
@@ -50,7 +62,10 @@ struct model_stats {
 	struct stat_time phase[PHASE_COUNT];
 	atomic_uint_least64_t n_fail[FAIL_COUNT];
 	atomic_uint_least64_t n_inference, n_execution, n_deadline;
-	atomic_int_least64_t n_pending;		/**< requests that wait */
+	struct stat_time cache_hit, cache_miss;
+	atomic_uint_least64_t n_closed[CLOSE_COUNT];
+	atomic_uint_least64_t n_shared; /**< requests of runs of several */
+	atomic_int_least64_t n_pending; /**< requests that wait */
 	atomic_int_least64_t last_inference_ms; /**< since 1970 */
 	struct stat_batch batch[MODEL_STATS_BATCH + 1];
 	struct histogram infer, queue, rows;
@@ -67,6 +82,10 @@ void model_stats_unref(struct model_stats *stats);
 /** One run of `rows` rows for `n_requests` requests; ns by phase. */
 void model_stats_run(struct model_stats *stats, unsigned n_requests,
 		     uint64_t rows, const int64_t ns[PHASE_OUTPUT + 1]);
+void model_stats_closed(struct model_stats *stats, enum batch_close why,
+			unsigned n_requests);
+/** A look at the cache of answers. */
+void model_stats_cached(struct model_stats *stats, bool is_hit, int64_t ns);
 void model_stats_queued(struct model_stats *stats, int64_t ns);
 void model_stats_answered(struct model_stats *stats, enum err_code code,
 			  int64_t ns);

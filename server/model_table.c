@@ -113,10 +113,48 @@ void model_slot_finish(struct model_slot *slot)
 	*slot = (struct model_slot){ 0 };
 }
 
+static void free_labels(struct model_label *label, size_t n)
+{
+	for (size_t i = 0; i < n; i++) {
+		union {
+			const char *name;
+			void *owned; /* by the entry */
+		} at = { label[i].name };
+
+		mem_free(at.owned);
+	}
+	mem_free(label);
+}
+
+void model_entry_set_labels(struct model_entry *entry,
+			    const struct model_label *label, size_t n)
+{
+	struct model_label *copy = mem_array(n + 1, sizeof(*copy));
+	size_t n_copied = 0;
+
+	free_labels(entry->label, entry->n_labels);
+	entry->label = copy;
+	for (size_t i = 0; copy && i < n; i++) {
+		copy[n_copied].name = mem_strdup(label[i].name);
+		copy[n_copied].version = label[i].version;
+		n_copied += copy[n_copied].name != NULL;
+	}
+	entry->n_labels = n_copied;
+}
+
+bool model_entry_is_loaded(const struct model_entry *entry)
+{
+	for (size_t i = 0; i < entry->n; i++)
+		if (entry->slot[i].model)
+			return true;
+	return false;
+}
+
 void model_entry_destroy(struct model_entry *entry)
 {
 	if (!entry)
 		return;
+	free_labels(entry->label, entry->n_labels);
 	for (size_t i = 0; i < entry->n; i++)
 		model_slot_finish(&entry->slot[i]);
 	mem_free(entry->slot);

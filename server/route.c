@@ -2,6 +2,7 @@
 #include "server/route.h"
 
 #include "base/str.h"
+#include "server/api_demand.h"
 #include "server/api_handlers.h"
 
 static const struct route routes[] = {
@@ -121,6 +122,8 @@ void route_dispatch(struct api_request *request)
 	request->is_suspended = false;
 	if (handler(request, &err)) {
 		request->is_suspended = false;
+		if (api_demand(request))
+			return;
 		api_answer_error(request, &err);
 	}
 }

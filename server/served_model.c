@@ -4,9 +4,15 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "engine/graph_alike.h"
+#include "server/batch_pad.h"
 #include "server/limit.h"
+#include "server/response_cache.h"
+#include "server/sequences.h"
 
-enum { WARM_RUNS = 3, PLANS = 64 };
+enum { WARM_RUNS = 3, PLANS = 64, RETIRE_MS = 200 };
+/* Constants that are smaller are not in the packs. */
+enum { SMALL_BYTES = 64 << 10 };
 #define WARM_BYTES_MAX ((size_t)256 << 20)
 
 struct served_model *served_model_ref(struct served_model *model)
@@ -21,10 +27,35 @@ void served_model_unref(struct served_model *model)
 						memory_order_acq_rel) != 1)
 		return;
 	batcher_unref(model->batcher);
+	if (model->cache)
+		response_cache_forget(model->cache, model->number);
+	batch_pad_destroy(model->pad);
+	sequences_unref(model->sequences);
 	plan_cache_destroy(model->plans);
 	package_unref(model->package);
 	model_stats_unref(model->stats);
 	mem_free(model);
+}
+
+size_t served_model_bytes(const struct served_model *model)
+{
+	const size_t small = model->package->bytes;
+	struct plan_cache_stats stats;
+
+	plan_cache_stats(model->plans, &stats);
+	return stats.idle_bytes + stats.lent_bytes +
+	       (small < SMALL_BYTES ? small : SMALL_BYTES);
+}
+
+void served_model_retire(struct served_model *model)
+{
+	for (int i = 0; model && i < RETIRE_MS; i++) {
+		if (atomic_load_explicit(&model->refs, memory_order_acquire) ==
+		    1)
+			break;
+		clock_sleep_ms(1);
+	}
+	served_model_unref(model);
 }
 
 /* --- the first runs --- */
@@ -128,7 +159,10 @@ static enum err_code make_batcher(struct served_model *model,
 		.n_instances = instances < 2 ? 2 : instances,
 		.max_queued = (unsigned)config->max_queue_size,
 		.max_delay_ns = config->max_queue_delay_us * 1000,
+		.objective_ns = config->latency_objective_us * 1000,
+		.n_preferred = config->preferred_batch_sizes.n,
 	};
+	enum err_code rc = ERR_NONE;
 
 	/* one instance more than the budget costs memory only when two
 	 * connections ask at the same moment */
@@ -142,6 +176,16 @@ static enum err_code make_batcher(struct served_model *model,
 	model->max_batch = batches ? options.max_batch : 0;
 	model->n_instances = options.n_instances;
 	model->max_queue_delay_us = config->max_queue_delay_us;
+	model->priority_levels = config->priority_levels;
+	model->default_priority = config->default_priority;
+	for (size_t i = 0; i < options.n_preferred; i++)
+		options.preferred[i] = config->preferred_batch_sizes.v[i];
+	if (batches && config->pad_inputs)
+		rc = batch_pad_create(&model->package->signature,
+				      config->pad_inputs, &model->pad, err);
+	if (rc)
+		return err_prefix(err, "model '%s'", model->package->name);
+	options.pad = model->pad;
 	return batcher_create(&options, &model->batcher, err);
 }
 
@@ -156,10 +200,45 @@ static void end_tuning(struct served_model *model)
 			  "what tuning found is not kept: %s", err.msg);
 }
 
-static enum err_code build(struct served_model *model,
-			   const struct model_config *config,
-			   struct serving *serving, struct err *err)
+/* Sequences go on over versions whose states are of the same kind. */
+static enum err_code make_sequences(struct served_model *model,
+				    const struct served_model_source *source,
+				    struct err *err)
 {
+	const struct package *package = model->package;
+	struct sequences *old =
+	    source->before ? source->before->sequences : NULL;
+	enum err_code rc;
+
+	if (!source->config->sequence)
+		return ERR_NONE;
+	rc = sequences_create(&package->signature, source->config->sequence,
+			      package->name, &model->sequences, err);
+	if (rc)
+		return err_prefix(err, "model '%s'", package->name);
+	if (old && sequences_alike(old, model->sequences)) {
+		sequences_unref(model->sequences);
+		model->sequences = sequences_ref(old);
+	}
+	return ERR_NONE;
+}
+
+static void follow(struct served_model *model,
+		   const struct served_model *before)
+{
+	if (!before)
+		return;
+	model->is_weights_only =
+	    graph_alike(before->package->graph, model->package->graph);
+	model->n_followed = plan_cache_follow(model->plans, before->plans);
+}
+
+static enum err_code build(struct served_model *model,
+			   const struct served_model_source *source,
+			   struct err *err)
+{
+	const struct model_config *config = source->config;
+	struct serving *serving = source->serving;
 	const struct pass_switch passes =
 	    pass_switch_merge(serving->passes, config->passes);
 	const bool is_strict =
@@ -187,6 +266,11 @@ static enum err_code build(struct served_model *model,
 	if (rc)
 		return rc;
 	rc = make_batcher(model, config, serving, err);
+	model->number = 1 + atomic_fetch_add_explicit(&serving->n_models, 1,
+						      memory_order_relaxed);
+	model->cache = config->response_cache ? serving->cache : NULL;
+	if (!rc)
+		rc = make_sequences(model, source, err);
 	if (rc)
 		return rc;
 	arena = arena_create(WARM_BYTES_MAX);
@@ -195,15 +279,17 @@ static enum err_code build(struct served_model *model,
 			       model->package->name);
 	rc = warm(model, arena, err);
 	arena_destroy(arena);
+	if (!rc)
+		follow(model, source->before);
 	end_tuning(model);
 	model->load_ns = clock_monotonic_ns() - start;
 	return rc;
 }
 
-enum err_code
-served_model_create(struct package *package, const struct model_config *config,
-		    struct serving *serving, struct model_stats *stats,
-		    struct served_model **ret_model, struct err *err)
+enum err_code served_model_create(struct package *package,
+				  const struct served_model_source *source,
+				  struct served_model **ret_model,
+				  struct err *err)
 {
 	struct served_model *model = mem_zero(sizeof(*model));
 	enum err_code rc;
@@ -216,8 +302,9 @@ served_model_create(struct package *package, const struct model_config *config,
 	model->package = package;
 	(void)snprintf(model->version, sizeof(model->version), "%lld",
 		       (long long)package->version);
-	model->stats = stats ? model_stats_ref(stats) : model_stats_create();
-	rc = model->stats ? build(model, config, serving, err)
+	model->stats = source->stats ? model_stats_ref(source->stats)
+				     : model_stats_create();
+	rc = model->stats ? build(model, source, err)
 			  : err_set(err, ERR_NO_MEMORY,
 				    "model '%s': out of memory", package->name);
 	if (rc) {

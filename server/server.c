@@ -5,11 +5,13 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "server/access_log.h"
+#include "server/api_demand.h"
 #include "server/auth.h"
 #include "server/http.h"
 #include "server/http_listen.h"
 #include "server/metrics.h"
 #include "server/model_cache.h"
+#include "server/response_cache.h"
 #include "server/route.h"
 #include "server/run_pool.h"
 #include "server/server_priv.h"
@@ -49,6 +51,7 @@ static size_t body_max(const struct api_context *context,
 enum err_code server_begin(struct api_context *context,
 			   struct api_request *request, struct err *err)
 {
+	struct rate *rate;
 	enum err_code rc;
 
 	request->context = context;
@@ -61,7 +64,12 @@ enum err_code server_begin(struct api_context *context,
 		return rc;
 	request->body_max = body_max(context, request->route);
 	rc = auth_check(context->auth, api_header(request, "Authorization"),
-			request->route->scope, err);
+			request->route->scope, &rate, err);
+	if (!rc)
+		rc = api_take_rate(request, rate, "the bearer token", err);
+	if (!rc && request->route->body == BODY_TENSORS && request->param[0])
+		rc = api_admit(request, request->param[0], request->param[1],
+			       err);
 	return rc;
 }
 
@@ -191,6 +199,9 @@ static enum err_code make_parts(struct server *server, struct err *err)
 		.repository = o->repository,
 		.serving = &server->serving,
 		.poll_ms = o->poll_ms,
+		.quiet_ms = o->quiet_ms,
+		.budget = o->memory_budget,
+		.defaults = o->defaults,
 	};
 	enum err_code rc;
 
@@ -208,6 +219,9 @@ static enum err_code make_parts(struct server *server, struct err *err)
 		    auth_create(o->tokens, o->tokens_name, &context->auth, err);
 	if (!rc)
 		rc = check_address(server, err);
+	if (!rc && o->response_cache)
+		rc = response_cache_create(o->response_cache,
+					   &server->serving.cache, err);
 	if (!rc)
 		rc = run_pool_create(o->threads, "run",
 				     &server->serving.runners, err);
@@ -325,6 +339,7 @@ void server_destroy(struct server *server)
 	run_pool_destroy(server->serving.runners);
 	run_pool_destroy(server->serving.timer);
 	model_cache_destroy(server->context.models);
+	response_cache_destroy(server->serving.cache);
 	auth_destroy(server->context.auth);
 	metrics_destroy(server->context.metrics);
 	trace_destroy(server->context.trace);

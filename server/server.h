@@ -23,6 +23,7 @@
 #include "base/err.h"
 #include "engine/passes/pass_switch.h"
 #include "server/access_log.h"
+#include "server/model_config.h"
 
 struct jobs_api;
 struct model_cache;
@@ -38,7 +39,11 @@ struct server_options {
 	unsigned threads;      /**< budget of all runs together */
 	unsigned max_connections;
 	int64_t head_ms, body_ms, idle_ms, deadline_ms;
-	int64_t poll_ms; /**< of the repository; 0: never */
+	int64_t poll_ms;       /**< of the repository; 0: never */
+	int64_t quiet_ms;      /**< of its files; 0: poll_ms */
+	size_t response_cache; /**< bytes; 0: none */
+	size_t memory_budget;  /**< of models; 0: no bound */
+	struct model_defaults defaults;
 	size_t max_body, max_response;
 	const char *tokens; /**< text of the token file; NULL: none */
 	const char *tokens_name;

@@ -337,6 +337,50 @@ void byte_tile(const struct byte_product *p, int64_t row, int64_t n_rows,
 	take_zeros(p, row, n_rows, panel, sum);
 }
 
+/* The bytes, flipped as packing would, and their sum. */
+size_t byte_vector_bytes(const struct byte_form *form)
+{
+	return (size_t)up_to(form->k, LINE) + sizeof(int32_t);
+}
+
+void byte_vector(const struct byte_form *form, const void *b, void *to)
+{
+	const uint8_t flip = shift_of(form) ? 128 : 0;
+	const struct byte_loops *loops = form->loops;
+	const uint8_t *from = b;
+	void *sum = (uint8_t *)to + up_to(form->k, LINE);
+	uint8_t *bytes = to;
+
+	for (int64_t l = 0; l < form->k; l++)
+		bytes[l] = from[l] ^ flip;
+	*(int32_t *)sum = form->a_is_signed ? loops->sum_unsigned(to, form->k)
+					    : loops->sum_signed(to, form->k);
+}
+
+void byte_rows_by_vector(const struct byte_product *p, int64_t row,
+			 int64_t n_rows, int32_t *sum)
+{
+	const struct byte_form *f = &p->form;
+	const void *at = (const uint8_t *)p->packed + up_to(f->k, LINE);
+	const uint32_t column = (uint32_t) * (const int32_t *)at;
+	const int32_t zero = zero_at(p->b_zero, p->n_b_zero, 0) - shift_of(f);
+
+	for (int64_t i = 0; i < n_rows; i++) {
+		const uint8_t *a =
+		    (const uint8_t *)p->a + (row + i) * p->row_step;
+		const uint32_t a_zero =
+		    (uint32_t)zero_at(p->a_zero, p->n_a_zero, row + i);
+		uint32_t all = (uint32_t)f->loops->dot(a, p->packed, f->k,
+						       f->a_is_signed != 0);
+
+		all -= a_zero * column;
+		if (zero)
+			all -= (uint32_t)zero * ((uint32_t)p->row_sum[row + i] -
+						 (uint32_t)f->k * a_zero);
+		sum[i] = (int32_t)all;
+	}
+}
+
 void byte_prefetch(const struct byte_product *p, int64_t panel, int64_t i,
 		   int64_t n)
 {

@@ -43,7 +43,7 @@ struct byte_form {
 	int64_t n_parts; /**< of the depth; 1: it is in one piece */
 	int64_t k;	 /**< of one part */
 	int64_t n;	 /**< columns */
-	int64_t a_is_signed, b_is_signed; /**< int8, else uint8 */
+	int64_t a_is_signed, b_is_signed; /**< 1: int8; 0: uint8 */
 };
 
 /** B as it lies: element (l, j) of part p at
@@ -104,6 +104,14 @@ void byte_column_sums(const struct byte_product *p, int32_t *sum);
 void byte_tile(const struct byte_product *p, int64_t row, int64_t n_rows,
 	       int64_t panel, int32_t sum[BYTE_ROWS_MAX * BYTE_PANEL]);
 
+/** A B of one column, form.n 1 and one part, is read as a vector: of
+ * byte_vector_bytes(), made by byte_vector() of its k bytes. */
+size_t byte_vector_bytes(const struct byte_form *form);
+void byte_vector(const struct byte_form *form, const void *b, void *to);
+/** sum[i] of rows [row, row + n_rows), as byte_tile() has it, where p->packed
+ * is such a vector. */
+void byte_rows_by_vector(const struct byte_product *p, int64_t row,
+			 int64_t n_rows, int32_t *sum);
 /** Has the cache read part i of n of a packed panel; panels behind the last are
  * none. */
 void byte_prefetch(const struct byte_product *p, int64_t panel, int64_t i,

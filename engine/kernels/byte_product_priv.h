@@ -34,8 +34,13 @@ typedef void byte_work_run(const struct byte_work *work);
 typedef void byte_weave_run(const uint8_t *const row[4], int64_t width,
 			    uint32_t flip, uint8_t *to);
 
+/** The sum of k products; of a and b one is signed. */
+typedef int32_t byte_dot_run(const uint8_t *a, const uint8_t *b, int64_t k,
+			     bool a_is_signed);
+
 byte_work_run byte_tile_plain, byte_tile_v3, byte_tile_vnni;
 byte_weave_run byte_weave_plain, byte_weave_v3, byte_weave_vnni;
+byte_dot_run byte_dot_plain, byte_dot_v3, byte_dot_vnni;
 
 /** What zero points take off: sum[i][j] -= a_zero[i] column[j] +
  * b_zero[j] rest[i]. b_zero NULL: 0. */
@@ -50,6 +55,7 @@ struct byte_loops {
 	bool is_fast;
 	byte_work_run *tile;
 	byte_weave_run *weave;
+	byte_dot_run *dot;
 	void (*take_zeros)(const struct byte_zeros *zeros, int32_t *sum);
 	int32_t (*sum_unsigned)(const uint8_t *x, int64_t n);
 	int32_t (*sum_signed)(const int8_t *x, int64_t n);

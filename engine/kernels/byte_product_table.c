@@ -47,6 +47,7 @@ const struct byte_loops BYTE_LOOPS_TABLE = {
 	.is_fast = BYTE_FAST,
 	.tile = BYTE_TILE,
 	.weave = BYTE_WEAVE,
+	.dot = BYTE_DOT,
 	.take_zeros = take_zeros,
 	.sum_unsigned = sum_unsigned,
 	.sum_signed = sum_signed,

@@ -2,6 +2,7 @@
 /* Tiles of byte products by AVX-512 with VNNI: VPDPBUSD adds four products to
  * each int32, and wraps. Sums of a tile stay in registers. */
 #include <immintrin.h>
+#include <stddef.h>
 #include <string.h>
 
 #include "engine/kernels/byte_product_priv.h"
@@ -10,7 +11,9 @@
 
 /* FEW_ROWS: too few sums to keep the multipliers busy; depth is then split in
  * two */
-enum { VECTORS = BYTE_PANEL / BYTE_STRIP, GROUP = 4, LINE = 64, FEW_ROWS = 2 };
+enum { VECTORS = BYTE_PANEL / BYTE_STRIP, FEW_ROWS = 2 };
+#define GROUP ((int64_t)4)
+#define LINE ((ptrdiff_t)64)
 
 /* Known when this is compiled. */
 struct extent {
@@ -164,10 +167,10 @@ INLINE void store_strips(const __m512i four[4], int64_t width, uint8_t *to)
 	if (width > BYTE_STRIP)
 		_mm512_storeu_si512(to + LINE,
 				    _mm512_shuffle_i32x4(a, b, 0xDD));
-	if (width > 2 * BYTE_STRIP)
+	if (width > (int64_t)2 * BYTE_STRIP)
 		_mm512_storeu_si512(to + 2 * LINE,
 				    _mm512_shuffle_i32x4(c, d, 0x88));
-	if (width > 3 * BYTE_STRIP)
+	if (width > (int64_t)3 * BYTE_STRIP)
 		_mm512_storeu_si512(to + 3 * LINE,
 				    _mm512_shuffle_i32x4(c, d, 0xDD));
 }
@@ -195,4 +198,44 @@ void byte_weave_vnni(const uint8_t *const row[4], int64_t width, uint32_t flip,
 	};
 
 	store_strips(four, width, to);
+}
+
+/* n <= LINE bytes, and zeros behind. */
+INLINE __m512i line_at(const uint8_t *x, int64_t n)
+{
+	return _mm512_maskz_loadu_epi8(~0ULL >> (LINE - n), x);
+}
+
+INLINE __m512i dot_line(__m512i acc, __m512i a, __m512i b,
+			const bool a_is_signed)
+{
+	return a_is_signed ? _mm512_dpbusd_epi32(acc, b, a)
+			   : _mm512_dpbusd_epi32(acc, a, b);
+}
+
+INLINE int32_t dot(const uint8_t *a, const uint8_t *b, int64_t k,
+		   const bool a_is_signed)
+{
+	__m512i acc = _mm512_setzero_si512(), more = acc;
+	int64_t l = 0;
+
+	for (; l + 2 * LINE <= k; l += 2 * LINE) {
+		acc = dot_line(acc, _mm512_loadu_si512(a + l),
+			       _mm512_loadu_si512(b + l), a_is_signed);
+		more = dot_line(more, _mm512_loadu_si512(a + l + LINE),
+				_mm512_loadu_si512(b + l + LINE), a_is_signed);
+	}
+	for (; l < k; l += LINE) {
+		const int64_t n = k - l < LINE ? k - l : LINE;
+
+		acc = dot_line(acc, line_at(a + l, n), line_at(b + l, n),
+			       a_is_signed);
+	}
+	return _mm512_reduce_add_epi32(_mm512_add_epi32(acc, more));
+}
+
+int32_t byte_dot_vnni(const uint8_t *a, const uint8_t *b, int64_t k,
+		      bool a_is_signed)
+{
+	return a_is_signed ? dot(a, b, k, true) : dot(a, b, k, false);
 }

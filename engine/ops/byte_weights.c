@@ -11,6 +11,7 @@ enum { LARGEST = 127 * 256, DIGITS = 2, MIDDLE = 128, FEW_ROWS = 8 };
 
 /* Rows of x as bytes: the high ones of a row, then the low ones. */
 struct rows {
+	const struct convert_loops *loops;
 	int64_t n, digits; /* bytes of a number */
 	float factor[BYTE_WEIGHTS_ROWS];
 	int32_t zero[BYTE_WEIGHTS_ROWS];
@@ -32,13 +33,13 @@ struct byte_form byte_weights_form(const struct byte_loops *loops, int64_t k,
 
 size_t byte_weights_scratch(int64_t k)
 {
-	return (size_t)(BYTE_WEIGHTS_ROWS * DIGITS * k);
+	return (size_t)BYTE_WEIGHTS_ROWS * DIGITS * (size_t)k;
 }
 
 static void split_row(const float *x, int64_t k, struct rows *rows, int64_t i,
 		      uint8_t *to)
 {
-	const struct convert_loops *loops = convert_loops();
+	const struct convert_loops *loops = rows->loops;
 	const float reach = loops->reach(x, k);
 	const bool is_fine = reach > LEAST_REACH;
 
@@ -50,7 +51,7 @@ static void split_row(const float *x, int64_t k, struct rows *rows, int64_t i,
 static void narrow_row(const float *x, int64_t k, struct rows *rows, int64_t i,
 		       uint8_t *to)
 {
-	const struct convert_loops *loops = convert_loops();
+	const struct convert_loops *loops = rows->loops;
 	struct byte_grid grid = { .high = UINT8_MAX };
 	float range[2], reach;
 
@@ -97,8 +98,8 @@ static void add_tile(const struct byte_weights *w, const struct rows *rows,
 			.factor = rows->factor[row],
 		};
 
-		convert_loops()->add_scaled(&sums, w->scale + first[1], n,
-					    y + row * w->y_step + first[1]);
+		rows->loops->add_scaled(&sums, w->scale + first[1], n,
+					y + row * w->y_step + first[1]);
 	}
 }
 
@@ -140,7 +141,8 @@ void byte_weights_columns(const struct byte_weights *w, int32_t *column)
 void byte_weights_add(const struct byte_weights *w, int64_t m, const float *x,
 		      float *y, const int64_t first_last[2], void *scratch)
 {
-	struct rows rows = { .digits = w->is_narrow ? 1 : DIGITS };
+	struct rows rows = { .loops = convert_loops(),
+			     .digits = w->is_narrow ? 1 : DIGITS };
 	struct byte_product product = {
 		.form = w->form,
 		.a = scratch,

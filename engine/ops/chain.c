@@ -16,25 +16,22 @@
 
 enum { STRIP = 4096, NAME_CAP = 64 };
 
-/* How an input goes along with input 0. */
+/* How an input goes along with the result. */
 enum walk { WALK_ALONG, WALK_STAYS, WALK_ROWS };
-
-struct input {
-	enum walk walk;
-	struct broadcast broadcast; /* WALK_ROWS */
-};
 
 struct link {
 	loop_run *run;
 	int operand[CHAIN_OPERANDS];
-	int rows; /* the operand that walks by rows; -1: none */
+	unsigned n_rows; /* operands that walk by rows, and which they are */
+	int rows[CHAIN_OPERANDS];
+	struct broadcast broadcast; /* of those */
 	double params[LOOP_MAX_PARAMS];
 };
 
 struct chain {
-	unsigned n_links, n_inputs;
+	unsigned n_links;
 	struct link link[CHAIN_LINKS_MAX];
-	struct input input[CHAIN_INPUTS_MAX];
+	enum walk walk[CHAIN_INPUTS_MAX];
 };
 
 static const struct loop *loop_at(const struct chain_attrs *attrs, size_t i,
@@ -52,36 +49,52 @@ static const struct loop *loop_at(const struct chain_attrs *attrs, size_t i,
 
 /* --- the state --- */
 
-static void input_init(struct input *input, const struct shape *out,
-		       const struct shape *shape)
+static enum walk walk_of(const struct shape *out, const struct shape *shape)
 {
-	input->walk = WALK_ROWS;
 	if (shape_equal(out, shape))
-		input->walk = WALK_ALONG;
-	else if (shape_count(shape) == 1)
-		input->walk = WALK_STAYS;
-	else
-		broadcast_init(&input->broadcast, out, &shape, 1);
+		return WALK_ALONG;
+	return shape_count(shape) == 1 ? WALK_STAYS : WALK_ROWS;
 }
 
-static void link_init(struct link *link, const struct chain *chain,
-		      const struct chain_attrs *attrs, size_t i, bool reference)
+/* The input that an operand is; -1: what the link before gave, or nothing. */
+static int input_of(const struct link *link, int j, bool is_first)
+{
+	if (link->operand[j] == CHAIN_VALUE)
+		return is_first ? 0 : -1;
+	return link->operand[j] == CHAIN_NONE ? -1 : link->operand[j];
+}
+
+static void find_rows(struct link *link, const struct chain *chain,
+		      const struct kernel_query *query, bool is_first)
+{
+	const struct shape *shape[CHAIN_OPERANDS];
+
+	for (int j = 0; j < CHAIN_OPERANDS; j++) {
+		const int from = input_of(link, j, is_first);
+
+		if (from < 0 || chain->walk[from] != WALK_ROWS)
+			continue;
+		shape[link->n_rows] = &query->in[from].shape;
+		link->rows[link->n_rows++] = j;
+	}
+	if (link->n_rows)
+		broadcast_init(&link->broadcast, &query->out[0].shape, shape,
+			       link->n_rows);
+}
+
+static void link_init(struct link *link, const struct chain_attrs *attrs,
+		      size_t i, bool reference)
 {
 	const struct loop *loop = loop_at(attrs, i, reference);
 
 	/* a function, which cppcheck takes for its result */
 	/* cppcheck-suppress assignBoolToPointer */
 	link->run = loop->run[DTYPE_F32];
-	link->rows = -1;
 	for (int j = 0; j < CHAIN_OPERANDS; j++) {
-		const int from =
+		link->operand[j] =
 		    (int)attrs->operands.v[CHAIN_OPERANDS * i + (size_t)j];
-
-		link->operand[j] = from;
 		link->params[j] =
 		    (double)attrs->params.v[LOOP_MAX_PARAMS * i + (size_t)j];
-		if (from >= 0 && chain->input[from].walk == WALK_ROWS)
-			link->rows = j;
 	}
 }
 
@@ -91,13 +104,14 @@ static void chain_init(struct chain *chain, const struct kernel_query *query,
 	const struct chain_attrs *attrs = query->attrs;
 
 	memset(chain, 0, sizeof(*chain));
-	chain->n_inputs = query->n_in;
 	chain->n_links = (unsigned)attrs->ops.n;
 	for (unsigned i = 0; i < query->n_in; i++)
-		input_init(&chain->input[i], &query->out[0].shape,
-			   &query->in[i].shape);
-	for (unsigned i = 0; i < chain->n_links; i++)
-		link_init(&chain->link[i], chain, attrs, i, reference);
+		chain->walk[i] =
+		    walk_of(&query->out[0].shape, &query->in[i].shape);
+	for (unsigned i = 0; i < chain->n_links; i++) {
+		link_init(&chain->link[i], attrs, i, reference);
+		find_rows(&chain->link[i], chain, query, i == 0);
+	}
 }
 
 /* --- a strip --- */
@@ -105,7 +119,7 @@ static void chain_init(struct chain *chain, const struct kernel_query *query,
 struct strip {
 	const struct chain *chain;
 	const struct kernel_call *call;
-	const float *value; /* what the link before gave */
+	bool is_first; /* link: the result so far is input 0 */
 	int64_t at, n;
 };
 
@@ -120,16 +134,15 @@ static const void *operand_at(const struct strip *strip,
 			      const struct link *link, int j, int64_t skip,
 			      int *ret_step)
 {
-	const int from = link->operand[j];
+	const int from = input_of(link, j, strip->is_first);
 	const float *input;
 
 	*ret_step = 1;
-	if (from == CHAIN_NONE)
-		return NULL;
-	if (from == CHAIN_VALUE)
-		return strip->value + skip;
+	if (from < 0)
+		return link->operand[j] == CHAIN_NONE ? NULL
+						      : strip_out(strip) + skip;
 	input = strip->call->in[from];
-	if (strip->chain->input[from].walk == WALK_ALONG)
+	if (strip->chain->walk[from] == WALK_ALONG)
 		return input + strip->at + skip;
 	*ret_step = 0;
 	return input;
@@ -147,9 +160,7 @@ static void run_link(const struct strip *strip, const struct link *link)
 
 static void run_link_by_rows(const struct strip *strip, const struct link *link)
 {
-	const int from = link->operand[link->rows];
-	const struct broadcast *b = &strip->chain->input[from].broadcast;
-	const float *input = strip->call->in[from];
+	const struct broadcast *b = &link->broadcast;
 	struct broadcast_row row;
 
 	broadcast_first(b, strip->at, strip->at + strip->n, &row);
@@ -160,8 +171,12 @@ static void run_link_by_rows(const struct strip *strip, const struct link *link)
 
 		for (int j = 0; j < CHAIN_OPERANDS; j++)
 			in[j] = operand_at(strip, link, j, skip, &step[j]);
-		in[link->rows] = input + row.in[0];
-		step[link->rows] = b->step[0][b->rank - 1] != 0;
+		for (unsigned r = 0; r < link->n_rows; r++) {
+			const int j = link->rows[r];
+
+			in[j] = (const float *)in[j] + row.in[r];
+			step[j] = b->step[r][b->rank - 1] != 0;
+		}
 		(void)link->run(row.n, in, step, strip_out(strip) + skip,
 				link->params);
 	}
@@ -176,17 +191,16 @@ static void run_strips(const struct chain *chain,
 		struct strip strip = {
 			.chain = chain,
 			.call = call,
-			.value = (const float *)call->in[0] + at,
 			.at = at,
 			.n = left < length ? left : length,
 		};
 
 		for (unsigned i = 0; i < chain->n_links; i++) {
-			if (chain->link[i].rows < 0)
-				run_link(&strip, &chain->link[i]);
-			else
+			strip.is_first = i == 0;
+			if (chain->link[i].n_rows)
 				run_link_by_rows(&strip, &chain->link[i]);
-			strip.value = strip_out(&strip);
+			else
+				run_link(&strip, &chain->link[i]);
 		}
 	}
 }
@@ -339,20 +353,9 @@ static enum err_code check_links(const struct infer *infer, struct err *err)
 
 static enum err_code chain_infer(struct infer *infer, struct err *err)
 {
-	const struct shape *x = &infer->in[0].shape;
-	enum err_code rc = check_links(infer, err);
+	const enum err_code rc = check_links(infer, err);
 
-	for (unsigned i = 1; i < infer->n_in && !rc; i++) {
-		struct shape both;
-
-		rc = shape_broadcast(x, &infer->in[i].shape, &both, err);
-		if (!rc && !shape_equal(x, &both))
-			rc = infer_fail(err,
-					"input %u: does not broadcast to input "
-					"'X'",
-					i);
-	}
-	return rc ? rc : infer_same(infer, err);
+	return rc ? rc : infer_broadcast(infer, err);
 }
 
 /* --- the row --- */
@@ -433,8 +436,19 @@ static const struct op_case chain_cases[] = {
 	  .graph = CHAIN("\"Neg\"", "0,-2,-2", "0,0,0") "(x:float[3])",
 	  .want = ERR_INVALID },
 	{ .name = "an input that is larger",
+	  .graph = CHAIN("\"Add\"", "-1,1,-2",
+			 "0,0,0") "(x:float[3], a:float[2,3])" },
+	{ .name = "rows by columns",
+	  .graph = CHAIN("\"Sub\",\"Tanh\"", "-1,1,-2,-1,-2,-2",
+			 "0,0,0,0,0,0") "(x:float[1,41,1,70], "
+					"a:float[2,1,13,70])" },
+	{ .name = "a number by rows",
+	  .graph = CHAIN("\"Sub\",\"Mul\"", "1,-1,-2,-1,2,-2",
+			 "0,0,0,0,0,0") "(x:float[1], a:float[1,70], "
+					"b:float[90,1])" },
+	{ .name = "an input that goes along with none",
 	  .graph =
-	      CHAIN("\"Add\"", "-1,1,-2", "0,0,0") "(x:float[3], a:float[2,3])",
+	      CHAIN("\"Add\"", "-1,1,-2", "0,0,0") "(x:float[3], a:float[2,4])",
 	  .want = ERR_SHAPE },
 	{ 0 },
 };

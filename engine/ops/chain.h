@@ -6,8 +6,8 @@
  * operands[3 l] and on: CHAIN_VALUE is what the link before gave (the first
  * one's is input 0), CHAIN_NONE is left out, and 1 and on are those inputs.
  * Input 0 may be written over by the first link: who reads it later gives it
- * once more. Inputs broadcast to input 0. params[3 l] and on are the loop's
- * numbers.
+ * once more. The result has the shape that all inputs broadcast to. params[3 l]
+ * and on are the loop's numbers.
  *
  * Threads: plain data.
  */

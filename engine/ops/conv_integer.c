@@ -37,11 +37,11 @@ static struct byte_factor factor_of(const struct kernel_call *call, unsigned i)
 				     shape_count(&q->in[i].shape) };
 }
 
-void byte_conv_query(const struct kernel_query *q, struct conv *ret)
+void byte_conv_query(const struct kernel_query *query, struct conv *ret)
 {
-	const struct shape *w = &q->in[places_of(q->op)->w].shape;
+	const struct shape *w = &query->in[places_of(query->op)->w].shape;
 	const enum err_code rc =
-	    conv_init(q->attrs, &q->in[0].shape, w, NULL, ret, NULL);
+	    conv_init(query->attrs, &query->in[0].shape, w, NULL, ret, NULL);
 
 	(void)rc; /* infer() has seen it pass */
 }
@@ -181,8 +181,8 @@ static const struct op_case integer_cases[] = {
 	{ .name = "deep",
 	  .graph = "y = ConvInteger(x:uint8[1,100,5,5], w:int8[130,100,3,3], z:uint8[]={1})" },
 	{ .name = "strides and dilations, wide windows",
-	  .graph = "y = ConvInteger<strides=[2,3], dilations=[3,2], pads=[4,3,5,2]>(x:uint8[2,3,19,70], "
-		   "w:uint8[7,3,3,4], z:uint8[]={2}, v:uint8[7])" },
+	  .graph = "y = ConvInteger<strides=[2,3], dilations=[3,2], pads=[4,3,5,2]>("
+		   "x:uint8[2,3,19,70], w:uint8[7,3,3,4], z:uint8[]={2}, v:uint8[7])" },
 	{ .name = "strides over three axes",
 	  .graph = "y = ConvInteger<strides=[2,1,2], pads=[1,1,1,1,1,1]>(x:int8[1,2,5,6,9], "
 		   "w:int8[3,2,3,2,3], z:int8[]={-1})" },

@@ -10,23 +10,42 @@
 
 #include "engine/kernels/convert_loops.h"
 
+enum { BLOCK = 1 << 16 };
+
+/* Blocks from the last to the first, and then quantize() from the first on:
+ * what one has read last, and what wrote x has written last, is in a cache. */
+static void range_of(const float *x, int64_t n, float range[2])
+{
+	const int64_t n_blocks = (n + BLOCK - 1) / BLOCK;
+
+	range[0] = range[1] = 0;
+	for (int64_t i = n_blocks; i-- > 0;) {
+		const int64_t left = n - i * BLOCK;
+		float part[2];
+
+		convert_loops()->range(x + i * BLOCK,
+				       left < BLOCK ? left : BLOCK, part);
+		range[0] = part[0] < range[0] ? part[0] : range[0];
+		range[1] = part[1] > range[1] ? part[1] : range[1];
+	}
+}
+
 static void dynamic_run(const struct kernel_call *call, unsigned slice,
 			void *scratch)
 {
 	const int64_t n = shape_count(&call->query->in[0].shape);
-	const struct convert_loops *loops = convert_loops();
 	struct byte_grid grid = { .high = UINT8_MAX };
 	float range[2];
 
 	(void)slice;
 	(void)scratch;
-	loops->range(call->in[0], n, range);
+	range_of(call->in[0], n, range);
 	grid.scale = (range[1] - range[0]) / 255.0f;
 	if (!(grid.scale > 0))
 		grid.scale = 1;
 	grid.zero = quantize_one((double)(-range[0] / grid.scale), 0, DTYPE_U8);
 	if (call->out[0])
-		loops->quantize(call->in[0], n, &grid, call->out[0]);
+		convert_loops()->quantize(call->in[0], n, &grid, call->out[0]);
 	if (call->out[1])
 		*(float *)call->out[1] = grid.scale;
 	if (call->out[2])
@@ -59,6 +78,7 @@ static const struct port dynamic_out[] = {
 };
 static const struct op_case dynamic_cases[] = {
 	{ .name = "both signs", .graph = "y, s, z = DynamicQuantizeLinear(x:float[3,70])" },
+	{ .name = "many", .graph = "y, s, z = DynamicQuantizeLinear(x:float[3,70000])" },
 	{ .name = "positive", .graph = "y, s, z = DynamicQuantizeLinear(x:float[4]={1,2.5,3,4})" },
 	{ .name = "negative",
 	  .graph = "y, s, z = DynamicQuantizeLinear(x:float[4]={-1,-2.5,-3,-4})" },

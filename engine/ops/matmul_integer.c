@@ -39,16 +39,17 @@ static bool has(const struct fact *in, unsigned n_in, unsigned i)
 	return i > 0 && i < n_in && in[i].type.elem != DTYPE_NONE;
 }
 
-void byte_matmul_product(const struct kernel_query *q, struct product *ret)
+void byte_matmul_product(const struct kernel_query *query, struct product *ret)
 {
-	const struct fact in[2] = { q->in[0], q->in[byte_places_of(q->op)->b] };
+	const struct fact in[2] = { query->in[0],
+				    query->in[byte_places_of(query->op)->b] };
 	const struct op bare = { .name = "MatMulInteger" };
-	struct kernel_query query = *q;
+	struct kernel_query bare_query = *query;
 
-	query.op = &bare;
-	query.in = in;
-	query.n_in = 2;
-	product_query(&query, ret);
+	bare_query.op = &bare;
+	bare_query.in = in;
+	bare_query.n_in = 2;
+	product_query(&bare_query, ret);
 }
 
 static int64_t count(const struct kernel_query *q, unsigned i)
@@ -300,13 +301,14 @@ static const struct kernel float8 = {
 	.fits = has_float8,
 	.run = float8_run,
 };
-static const struct kernel *const integer_kernels[] = { &matmul_integer_packed,
-							&matmul_integer_bytes,
-							&matmul_integer_plain,
-							NULL };
-static const struct kernel *const qlinear_kernels[] = {
-	&matmul_integer_packed, &matmul_integer_bytes, &float8,
+static const struct kernel *const integer_kernels[] = {
+	&matmul_integer_column, &matmul_integer_packed, &matmul_integer_bytes,
 	&matmul_integer_plain, NULL
+};
+static const struct kernel *const qlinear_kernels[] = {
+	&matmul_integer_column, &matmul_integer_packed,
+	&matmul_integer_bytes,	&float8,
+	&matmul_integer_plain,	NULL
 };
 
 /* clang-format off */
@@ -377,6 +379,13 @@ static const struct op_case integer_cases[] = {
 	{ .name = "constant weights, a vector",
 	  .graph = "w = Cast<to=3>(Sub(Reshape(Range(0, 130, 1), s:int64[2]={65,2}), 65)); "
 		   "y = MatMulInteger(a:int8[65], w, z:int8[]={-7})" },
+	{ .name = "a column of bytes without sign",
+	  .graph = "y = MatMulInteger(a:uint8[2,70,133], b:uint8[133,1], z:uint8[2,70,1], "
+		   "w:uint8[1]={3})" },
+	{ .name = "a column, signed by signed",
+	  .graph = "y = MatMulInteger(a:int8[5,64], b:int8[64], z:int8[]={-3}, w:int8[]={9})" },
+	{ .name = "a column, signed",
+	  .graph = "y = MatMulInteger(a:int8[7,200], b:uint8[200,1], z:int8[7])" },
 	{ .name = "a column",
 	  .graph = "y = MatMulInteger(a:uint8[300,70], b:int8[70,1], z:uint8[]={9})" },
 	{ .name = "inner extents differ",
@@ -392,8 +401,8 @@ static const struct op_case float_cases[] = {
 	  .graph = "y = predictd.MatMulIntegerToFloat(a:uint8[3,5], b:int8[5,7], s:float[]={0.5}, "
 		   "t:float[]={0.3})" },
 	{ .name = "everything by column",
-	  .graph = "y = predictd.MatMulIntegerToFloat(a:uint8[9,5], b:uint8[5,70], s:float[]={0.5}, "
-		   "t:float[70], z:uint8[]={3}, w:uint8[70], c:float[70])" },
+	  .graph = "y = predictd.MatMulIntegerToFloat(a:uint8[9,5], b:uint8[5,70], "
+		   "s:float[]={0.5}, t:float[70], z:uint8[]={3}, w:uint8[70], c:float[70])" },
 	{ .name = "rows of batches",
 	  .graph = "y = predictd.MatMulIntegerToFloat(a:int8[2,7,5], b:int8[5,3], s:float[2,7,1], "
 		   "t:float[3], z:int8[2,7,1], w:int8[]={2}, c:float[3])" },

@@ -53,8 +53,9 @@ float byte_matmul_scale(const struct byte_matmul *mm, int64_t batch,
 /** All bytes, and no float8: what the kernels below take. */
 bool byte_matmul_is_whole(const struct kernel_query *query);
 
-/** B is known and packed once; B is packed in the run; the plain reference. */
-extern const struct kernel matmul_integer_packed, matmul_integer_bytes,
-    matmul_integer_plain;
+/** B has one column; it is known and packed once; it is packed in the run; the
+ * plain reference. */
+extern const struct kernel matmul_integer_column, matmul_integer_packed,
+    matmul_integer_bytes, matmul_integer_plain;
 
 #endif

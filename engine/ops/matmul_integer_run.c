@@ -9,14 +9,15 @@
 #include "engine/ops/quantize.h"
 #include "engine/pack.h"
 
-/* PART_ROWS: rows that a slice takes at once */
-enum { PART_ROWS = 96, WEAVE = 4 };
+/* PART_ROWS, COLUMN_ROWS: rows that a slice takes at once */
+enum { PART_ROWS = 96, COLUMN_ROWS = 64, WEAVE = 4 };
 #define SLICE_US 20.0
 
 /* A slice's work: one product of bytes after the other. */
 struct bytes_job {
 	struct byte_matmul mm;
 	struct byte_product product;
+	const struct convert_loops *loops;
 	bool is_packed, wants_sums;
 	int64_t n_columns; /* that zero points and scales are there for */
 	int32_t *b_zero;   /* scratch: [n_columns] */
@@ -174,7 +175,7 @@ static void store_row(const struct bytes_job *job, const struct part *part,
 	if (mm->y.elem == DTYPE_I32)
 		memcpy((int32_t *)out + at, sum, (size_t)n * sizeof(*sum));
 	else if (mm->y.elem == DTYPE_F32)
-		convert_loops()->scale_whole(
+		job->loops->scale_whole(
 		    sum, scales_of(job, part, row, n, spare),
 		    mm->bias ? mm->bias + first : NULL, n, (float *)out + at);
 	else
@@ -231,7 +232,8 @@ static int64_t factor_columns(const struct product *p, bool is_packed)
 static void run_slice(const struct kernel_call *call, unsigned slice,
 		      void *scratch, const void *packed)
 {
-	struct bytes_job job = { .is_packed = packed != NULL,
+	struct bytes_job job = { .loops = convert_loops(),
+				 .is_packed = packed != NULL,
 				 .b_zero = scratch };
 	int64_t first, last, columns;
 	void *at;
@@ -368,6 +370,109 @@ static bool packed_fits(const struct kernel_query *query)
 	return p.n_batch == 1 && p.k > 0 && p.n > 0;
 }
 
+/* ---- one column ---------------------------------------------------------- */
+
+/* n rows of y, one number each. */
+static void store_column(const struct bytes_job *job, int64_t row,
+			 const int32_t *sum, int64_t n)
+{
+	const struct byte_matmul *mm = &job->mm;
+	float scale[COLUMN_ROWS], add[COLUMN_ROWS];
+	void *out = mm->out;
+
+	for (int64_t i = 0; i < n; i++) {
+		scale[i] = mm->a.n_scale * mm->y.n_scale == 1
+			       ? job->scale[0]
+			       : byte_matmul_scale(mm, 0, row + i, 0);
+		add[i] = mm->bias ? mm->bias[0] : 0;
+	}
+	if (mm->y.elem == DTYPE_I32)
+		memcpy((int32_t *)out + row, sum, (size_t)n * sizeof(*sum));
+	else if (mm->y.elem == DTYPE_F32)
+		job->loops->scale_whole(sum, scale, mm->bias ? add : NULL, n,
+					(float *)out + row);
+	else
+		for (int64_t i = 0; i < n; i++)
+			store_bytes(mm, row + i, sum + i, scale + i, 1,
+				    (uint8_t *)out + row + i);
+}
+
+static void column_part(const struct bytes_job *job, int64_t row,
+			int64_t n_rows)
+{
+	const struct byte_matmul *mm = &job->mm;
+	struct byte_product product = job->product;
+	int32_t zero[COLUMN_ROWS], sum[COLUMN_ROWS], row_sum[COLUMN_ROWS];
+
+	product.a = (const uint8_t *)mm->a.data + row * mm->p.k;
+	product.a_zero = zero;
+	product.n_a_zero = n_rows;
+	for (int64_t i = 0; i < n_rows; i++)
+		zero[i] = quantized_at(mm->a.elem, mm->a.zero,
+				       byte_matmul_row(mm, 0, row + i) %
+					   mm->a.n_zero);
+	if (job->wants_sums) {
+		byte_row_sums(&product, 0, n_rows, row_sum);
+		product.row_sum = row_sum;
+	}
+	byte_rows_by_vector(&product, 0, n_rows, sum);
+	store_column(job, row, sum, n_rows);
+}
+
+static void column_run(const struct kernel_call *call, unsigned slice,
+		       void *scratch)
+{
+	struct bytes_job job = { .loops = convert_loops(), .n_columns = 1 };
+	int64_t first, last;
+	int32_t b_zero;
+	float scale;
+
+	byte_matmul_init(call, &job.mm);
+	job.b_zero = &b_zero;
+	job.scale = &scale;
+	job.product = (struct byte_product){
+		.form = form_of(call->query, &job.mm.p, 1),
+		.row_step = job.mm.p.k,
+		.packed = scratch,
+		.b_zero = &b_zero,
+		.n_b_zero = 1,
+	};
+	load_factors(&job, 0, 0);
+	byte_vector(&job.product.form, job.mm.b.data, scratch);
+	kernel_slice(job.mm.p.m, call->n_slices, slice, &first, &last);
+	for (int64_t i = first; i < last; i += COLUMN_ROWS)
+		column_part(&job, i,
+			    last - i < COLUMN_ROWS ? last - i : COLUMN_ROWS);
+}
+
+static enum err_code column_prepare(const struct kernel_query *query,
+				    struct kernel_setup *ret, struct err *err)
+{
+	const double most = matmul_cost(query) / SLICE_US;
+	int64_t n = query->want_slices;
+	struct byte_form form;
+	struct product p;
+
+	(void)err;
+	byte_matmul_product(query, &p);
+	form = form_of(query, &p, 1);
+	if ((double)n > most)
+		n = (int64_t)most;
+	ret->n_slices = n > 1 ? (unsigned)n : 1;
+	ret->scratch_bytes = byte_vector_bytes(&form);
+	return ERR_NONE;
+}
+
+static bool column_fits(const struct kernel_query *query)
+{
+	struct product p;
+
+	if (!byte_matmul_is_whole(query))
+		return false;
+	byte_matmul_product(query, &p);
+	return p.n == 1 && p.n_batch == 1;
+}
+
 /* ---- the plain one ------------------------------------------------------- */
 
 static int32_t plain_sum(const struct byte_matmul *mm, int64_t batch,
@@ -420,6 +525,14 @@ static void plain_run(const struct kernel_call *call, unsigned slice,
 	}
 }
 
+const struct kernel matmul_integer_column = {
+	.name = "matmul_integer.column",
+	.flags = KERNEL_QUICK | KERNEL_SLICE_FREE,
+	.fits = column_fits,
+	.cost = matmul_cost,
+	.prepare = column_prepare,
+	.run = column_run,
+};
 const struct kernel matmul_integer_packed = {
 	.name = "matmul_integer.packed",
 	.flags = KERNEL_SLICE_FREE,

@@ -483,7 +483,8 @@ static const struct op_case weights_cases[] = {
 		   "y = predictd.MatMulWeights<trans_b=1>(x:float[1,65], w, s:float[131], "
 		   "z:uint8[131])" },
 	{ .name = "no inner extent",
-	  .graph = "y = predictd.MatMulWeights(x:float[3,0], w:int8[0,7], s:float[], , b:float[7])" },
+	  .graph = "y = predictd.MatMulWeights(x:float[3,0], w:int8[0,7], s:float[], , "
+		   "b:float[7])" },
 	{ .name = "no rows",
 	  .graph = "y = predictd.MatMulWeights(x:float[0,5], w:int8[5,7], s:float[])" },
 	{ .name = "zeros", .graph = "y = predictd.MatMulWeights(x:float[1,2]={0,0}, w:int8[2,7], "

@@ -139,6 +139,12 @@ static const struct op_case lstm_cases[] = {
 	  .graph = "y, h, c = LSTM<activations=[\"HardSigmoid\",\"ScaledTanh\",\"affine\"], "
 		   "activation_alpha=[0.3,1.5,0.5], activation_beta=[0.4,0.7,0.1]>(x:float[5,3,4], "
 		   "w:float[1,8,4], r:float[1,8,2])" },
+	{ .name = "eight rows of long inputs, both directions",
+	  .graph = "y, h, c = LSTM<direction=\"bidirectional\">(x:float[18,8,300], "
+		   "w:float[2,68,300], r:float[2,68,17], b:float[2,136])" },
+	{ .name = "five rows of long inputs",
+	  .graph = "y, h, c = LSTM(x:float[3,5,260], w:float[1,280,260], "
+		   "r:float[1,280,70], b:float[1,560])" },
 	{ .name = "large",
 	  .graph = "y, h, c = LSTM(x:float[9,40,33], w:float[1,68,33], r:float[1,68,17], "
 		   "b:float[1,136])" },

@@ -104,10 +104,9 @@ MUST_USE enum err_code recurrent_shapes(const struct recurrent *r,
 struct recurrent_way {
 	bool fast;
 	const struct packed *packed; /**< panels, of recurrent_run.c, or NULL */
-	/** Weights are not the node's W and R: these floats of all directions,
-	 * or bytes of the slice's direction, whose products need `rows`. */
+	/** W and R are bytes: these, of the slice's direction, whose products
+	 * need `rows`. */
 	bool is_stored;
-	const float *w_floats, *u_floats;
 	const struct byte_weights *w, *u;
 	void *rows;
 };

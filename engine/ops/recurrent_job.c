@@ -72,10 +72,8 @@ static void load_operands(const struct kernel_call *call,
 		    q->in[i].type.elem == DTYPE_NONE ? NULL : call->in[i];
 	for (unsigned i = 0; i < 3 && i < q->n_out; i++)
 		job->out[i] = call->out[i];
-	if (!way->is_stored)
-		return;
-	job->in[RECURRENT_W] = way->w_floats;
-	job->in[RECURRENT_R] = way->u_floats;
+	if (way->is_stored)
+		job->in[RECURRENT_W] = job->in[RECURRENT_R] = NULL;
 }
 
 void recurrent_job_init(const struct kernel_call *call,

@@ -14,15 +14,17 @@
 
 /* CHUNK_ROWS: of inputs that are multiplied at once; PART_ROWS: the least part
  * of a batch; FEW_ROWS: up to here a product is read row by row; PANEL_ROWS: or
- * panel by panel; PACK_STEPS: from here on a run packs weights that no plan
- * knows; CLIPPED: the first activations get clipped numbers, but not h of the
- * LSTM's cell, which ONNX Runtime leaves alone, too */
+ * panel by panel, PANEL_DEPTH numbers deep; PACK_STEPS: from here on a run
+ * packs weights that no plan knows; CLIPPED: the first activations get clipped
+ * numbers, but not h of the LSTM's cell, which ONNX Runtime leaves alone, too
+ */
 enum {
-	CHUNK_ROWS = 512,
+	CHUNK_ROWS = 128,
 	PART_ROWS = 16,
 	PARTS_MAX = 8,
 	FEW_ROWS = 2,
 	PANEL_ROWS = 8,
+	PANEL_DEPTH = 256,
 	PACK_STEPS = 16,
 	CLIPPED = 2
 };

@@ -35,7 +35,7 @@ static void NAME(add_product)(const struct recurrent_job *job,
 #ifdef PACKS
 	if (NAME(add_bytes)(job, e, a, to))
 		return;
-	if (e->panels && e->m <= PANEL_ROWS) {
+	if (e->panels) {
 		NAME(add_panels)(e, a, to);
 		return;
 	}
@@ -86,6 +86,36 @@ static T NAME(bias_at)(const struct NAME(pass) * p, int64_t j)
 	return is_late ? p->bias[j] : p->bias[j] + p->bias[n + j];
 }
 
+/* Inputs of n steps lie in x as a product wants them. */
+static bool NAME(is_in_order)(const struct recurrent_job *job)
+{
+	return !job->is_reverse && !job->in[RECURRENT_LENGTHS] &&
+	       job->n_rows == job->r.n_batch &&
+	       (!job->r.batch_first || job->n_rows == 1);
+}
+
+static const T *NAME(gather_steps)(const struct NAME(pass) * p, int64_t first,
+				   int64_t n)
+{
+	const struct recurrent_job *job = p->job;
+
+	if (NAME(is_in_order)(job))
+		return p->x + first * job->n_rows * p->r->n_in;
+	for (int64_t i = 0; i < n * job->n_rows; i++) {
+		const int64_t row = job->row + i % job->n_rows;
+		const int64_t t =
+		    recurrent_time(job, row, first + i / job->n_rows);
+		T *to = p->xs + i * p->r->n_in;
+
+		if (t < 0)
+			memset(to, 0, (size_t)p->r->n_in * sizeof(T));
+		else
+			memcpy(to, p->x + recurrent_x_at(p->r, row, t),
+			       (size_t)p->r->n_in * sizeof(T));
+	}
+	return p->xs;
+}
+
 static void NAME(load_steps)(const struct NAME(pass) * p, int64_t first,
 			     int64_t n)
 {
@@ -100,19 +130,8 @@ static void NAME(load_steps)(const struct NAME(pass) * p, int64_t first,
 		p->pre[j] = NAME(bias_at)(p, j);
 	for (int64_t i = 1; i < e.m; i++)
 		memcpy(p->pre + i * width, p->pre, (size_t)width * sizeof(T));
-	for (int64_t i = 0; i < e.m; i++) {
-		const int64_t row = job->row + i % job->n_rows;
-		const int64_t t =
-		    recurrent_time(job, row, first + i / job->n_rows);
-		T *to = p->xs + i * p->r->n_in;
-
-		if (t < 0)
-			memset(to, 0, (size_t)p->r->n_in * sizeof(T));
-		else
-			memcpy(to, p->x + recurrent_x_at(p->r, row, t),
-			       (size_t)p->r->n_in * sizeof(T));
-	}
-	NAME(add_product)(job, &e, p->xs, p->w, p->pre);
+	NAME(add_product)
+	(job, &e, NAME(gather_steps)(p, first, n), p->w, p->pre);
 }
 
 /* The states of the pass's rows: read from data (NULL: zeros), or written. */

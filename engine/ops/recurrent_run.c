@@ -6,6 +6,7 @@
 
 #include "base/mem.h"
 #include "engine/kernels/blas.h"
+#include "engine/kernels/tap_loops.h"
 #include "engine/ops/byte_weights.h"
 #include "engine/ops/recurrent_job.h"
 #include "engine/pack.h"
@@ -58,20 +59,25 @@ static const float *pack_u_f32(const struct recurrent *r, const float *u,
 	return to;
 }
 
-/* to[m, n] += a[m, k] b[n, k]^T with b in panels */
-static void add_panels_f32(const struct recurrent_extents *e, const float *a,
-			   float *to)
+/* Panel number i in the order in which they are met. */
+static int64_t panel_at(const struct recurrent_extents *e, int64_t i)
+{
+	const int64_t n_panels = (e->n + ROW_PANEL - 1) / ROW_PANEL;
+
+	return (e->from_end ? n_panels - 1 - i : i) * ROW_PANEL;
+}
+
+/* Row by row. */
+static void add_rows_f32(const struct recurrent_extents *e, const float *a,
+			 float *to)
 {
 	const int64_t k_n_step[3] = { e->k, ROW_PANEL, ROW_PANEL };
-	const int64_t n_panels = (e->n + ROW_PANEL - 1) / ROW_PANEL;
 	const struct row_loops *rows = row_loops();
 	const float *panels = e->panels;
 	float sum[ROW_PANEL];
 
-	for (int64_t p = 0; p < n_panels; p++) {
-		const int64_t j =
-		    (e->from_end ? n_panels - 1 - p : p) * ROW_PANEL;
-		const int64_t left = e->n - j;
+	for (int64_t p = 0; p * ROW_PANEL < e->n; p++) {
+		const int64_t j = panel_at(e, p), left = e->n - j;
 
 		for (int64_t i = 0; i < e->m; i++) {
 			rows->panel(a + i * e->k, panels + j * e->k, k_n_step,
@@ -80,6 +86,89 @@ static void add_panels_f32(const struct recurrent_extents *e, const float *a,
 				      left < ROW_PANEL ? left : ROW_PANEL,
 				      to + i * e->ldc + j);
 		}
+	}
+}
+
+/* Numbers side by side that stand in one place of a few rows. */
+static void gather_rows(const float *a, const struct recurrent_extents *e,
+			int64_t n_most, int64_t k, float *to)
+{
+	const int64_t step = e->k;
+
+	/* a count that is known has no loop */
+	for (int64_t l = 0; l < k && e->m == TAP_MOST; l++) {
+		const float *x = a + l;
+		float *y = to + l * TAP_MOST;
+
+		y[0] = x[0];
+		y[1] = x[step];
+		y[2] = x[2 * step];
+		y[3] = x[3 * step];
+		y[4] = x[4 * step];
+		y[5] = x[5 * step];
+		y[6] = x[6 * step];
+		y[7] = x[7 * step];
+	}
+	for (int64_t l = 0; l < k && e->m != TAP_MOST; l++)
+		for (int64_t i = 0; i < e->m; i++)
+			to[l * n_most + i] = a[i * step + l];
+}
+
+/* A few rows against all panels, of numbers first to first + k - 1 of each sum.
+ * Rows are to the loops what channels out are, and columns what pixels are. */
+static void add_part_f32(const struct recurrent_extents *e,
+			 const struct tap_loops *loops, const float *a,
+			 int64_t first, int64_t k, float *to)
+{
+	static const float zeros[TAP_MOST];
+	float rows[TAP_MOST * PANEL_DEPTH], sum[TAP_MOST * ROW_PANEL];
+	struct tap_run run = {
+		.tap_step = ROW_PANEL,
+		.n_channels = 1,
+		.n_rows = 1,
+		.n_taps = k,
+		.w = rows,
+		.bias = zeros,
+		.y = sum,
+		.n_out = e->m,
+		.n_pixels = ROW_PANEL,
+	};
+
+	for (int64_t i = 0; i < e->m; i++)
+		run.out_at[i] = i * ROW_PANEL;
+	gather_rows(a + first, e, loops->n_most, k, rows);
+	for (int64_t p = 0; p * ROW_PANEL < e->n; p++) {
+		const int64_t j = panel_at(e, p), left = e->n - j;
+
+		run.x = (const float *)e->panels + j * e->k + first * ROW_PANEL;
+		loops->run(&run);
+		for (int64_t i = 0; i < e->m; i++)
+			row_loops()->scatter(sum + i * ROW_PANEL, 1,
+					     left < ROW_PANEL ? left
+							      : ROW_PANEL,
+					     to + i * e->ldc + j);
+	}
+}
+
+/* to[m, n] += a[m, k] b[n, k]^T with b in panels */
+static void add_panels_f32(const struct recurrent_extents *e, const float *a,
+			   float *to)
+{
+	const struct tap_loops *loops = tap_loops();
+
+	if (e->m <= FEW_ROWS) {
+		add_rows_f32(e, a, to);
+		return;
+	}
+	for (int64_t i = 0; i < e->m; i += loops->n_most) {
+		struct recurrent_extents part = *e;
+
+		part.m = e->m - i < loops->n_most ? e->m - i : loops->n_most;
+		for (int64_t l = 0; l < e->k; l += PANEL_DEPTH)
+			add_part_f32(&part, loops, a + i * e->k, l,
+				     e->k - l < PANEL_DEPTH ? e->k - l
+							    : PANEL_DEPTH,
+				     to + i * e->ldc);
 	}
 }
 
@@ -314,7 +403,7 @@ static void packed_finish(void *state)
 	mem_free(packed);
 }
 
-/* R, and W where it meets few rows at once. */
+/* R, and W where it is constant, too. */
 static enum err_code pack_constants(const struct kernel_query *q,
 				    struct kernel_setup *ret, struct err *err)
 {
@@ -326,8 +415,7 @@ static enum err_code pack_constants(const struct kernel_query *q,
 		return no_memory(err);
 	recurrent_of(q, &r);
 	rc = pack_r(q, &r, packed, err);
-	if (!rc && q->in[RECURRENT_W].value && r.n_in &&
-	    recurrent_part_rows(&r) * r.n_steps <= PANEL_ROWS)
+	if (!rc && q->in[RECURRENT_W].value && r.n_in)
 		rc = pack_w(q, &r, packed, err);
 	if (rc) {
 		packed_finish(packed);

@@ -130,6 +130,9 @@ static const struct op_attr transpose_attrs[] = {
 static const struct op_case transpose_cases[] = {
 	{ .name = "reversed", .graph = "y = Transpose(x:float[2,3,4])" },
 	{ .name = "matrix", .graph = "y = Transpose(x:float[37,21])" },
+	{ .name = "blocks of a matrix",
+	  .graph = "y = Transpose(x:float[40,68])" },
+	{ .name = "thin", .graph = "y = Transpose(x:int32[3,35])" },
 	{ .name = "last two",
 	  .graph = "y = Transpose<perm=[0,2,1]>(x:float[2,19,5])" },
 	{ .name = "to channels last",

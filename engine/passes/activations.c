@@ -11,6 +11,7 @@
 #define SHIFTED "Add(x:float, 3.0)"
 #define RELU6 "Clip(" SHIFTED ", 0.0, 6.0)"
 #define MIN_MAX "Min(Max(" SHIFTED ", 0.0), 6.0)"
+#define MAX_MIN "Max(Min(" SHIFTED ", 6.0), 0.0)"
 #define MIN_RELU "Min(Relu(" SHIFTED "), 6.0)"
 #define TO_SWISH "y = HardSwish(x)"
 #define TO_SIGMOID "y = HardSigmoid" SIXTH
@@ -21,22 +22,68 @@
 	{                                                                   \
 		.match = "y = Mul(" six ", 0.16666667)", .make = TO_SIGMOID \
 	}
-#define HARD_SWISH(six)                                                 \
-	{ .match = "y = Div(Mul(" six ", x), 6.0)", .make = TO_SWISH }, \
-	{                                                               \
-		.match = "y = Mul(Mul(" six ", x), 0.16666667)",        \
-		.make = TO_SWISH                                        \
+#define HARD_SWISH(six)                                                     \
+	{ .match = "y = Div(Mul(" six ", x), 6.0)", .make = TO_SWISH },     \
+	    { .match = "y = Mul(" six ", Div(x, 6.0))", .make = TO_SWISH }, \
+	    { .match = "y = Mul(" six ", Mul(x, 0.16666667))",              \
+	      .make = TO_SWISH },                                           \
+	{                                                                   \
+		.match = "y = Mul(Mul(" six ", x), 0.16666667)",            \
+		.make = TO_SWISH                                            \
+	}
+
+/* alpha x + beta between 0 and 1, one number each */
+static bool is_number(const struct rewrite_match *match, const char *name)
+{
+	const struct edit *edit = match->edit;
+	const int32_t value = rewrite_value(match, name);
+	const struct tensor_view *view = edit_constant(edit, value);
+	double number;
+
+	return view && shape_count(&view->shape) == 1 &&
+	       edit_keeps_rank(edit, rewrite_value(match, "x"), view) &&
+	       edit_uniform(edit, value, &number);
+}
+
+static bool is_line(const struct rewrite_match *match)
+{
+	return is_number(match, "alpha") && is_number(match, "beta");
+}
+
+static int32_t build_hard_sigmoid(const struct rewrite_match *match)
+{
+	const int32_t x = rewrite_value(match, "x");
+	double line[2]; /* the row has alpha and beta */
+
+	if (!edit_uniform(match->edit, rewrite_value(match, "alpha"),
+			  &line[0]) ||
+	    !edit_uniform(match->edit, rewrite_value(match, "beta"), &line[1]))
+		return VALUE_NONE;
+	return build_node(&match->edit->build, "HardSigmoid", line, &x, 1);
+}
+
+#define LINE "Add(Mul(x:float, alpha:float), beta:float)"
+#define HARD_LINE(text)                                 \
+	{                                               \
+		.match = "y = " text, .guard = is_line, \
+		.build = build_hard_sigmoid             \
 	}
 
 static const struct rewrite hard_sigmoids[] = {
 	HARD_SIGMOID(RELU6),
 	HARD_SIGMOID(MIN_MAX),
+	HARD_SIGMOID(MAX_MIN),
 	HARD_SIGMOID(MIN_RELU),
+	HARD_LINE("Clip(" LINE ", 0.0, 1.0)"),
+	HARD_LINE("Min(Max(" LINE ", 0.0), 1.0)"),
+	HARD_LINE("Max(Min(" LINE ", 1.0), 0.0)"),
+	HARD_LINE("Min(Relu(" LINE "), 1.0)"),
 	{ 0 },
 };
 static const struct rewrite hard_swishes[] = {
 	HARD_SWISH(RELU6),
 	HARD_SWISH(MIN_MAX),
+	HARD_SWISH(MAX_MIN),
 	HARD_SWISH(MIN_RELU),
 	{ .match = "y = Mul(HardSigmoid<alpha=0.16666667, beta=0.5>(x:float), "
 		   "x)",
@@ -60,18 +107,19 @@ static int32_t build_swish(const struct rewrite_match *match)
 
 static bool is_alpha(const struct rewrite_match *match)
 {
-	const struct edit *edit = match->edit;
-	const int32_t value = rewrite_value(match, "alpha");
-	const struct tensor_view *view = edit_constant(edit, value);
-	double alpha;
-
-	return view && shape_count(&view->shape) == 1 &&
-	       edit_keeps_rank(edit, rewrite_value(match, "x"), view) &&
-	       edit_uniform(edit, value, &alpha);
+	return is_number(match, "alpha");
 }
+
+#define ONE_AND_EXP "Add(Exp(Neg(x:float)), 1.0)"
 
 static const struct rewrite swishes[] = {
 	{ .match = "y = Mul(Sigmoid(x:float), x)", .make = "y = Swish(x)" },
+	{ .match = "y = Div(x:float, Add(Exp(Neg(x)), 1.0))",
+	  .make = "y = Swish(x)" },
+	{ .match = "y = Mul(Div(1.0, " ONE_AND_EXP "), x)",
+	  .make = "y = Swish(x)" },
+	{ .match = "y = Mul(Reciprocal(" ONE_AND_EXP "), x)",
+	  .make = "y = Swish(x)" },
 	{ .match = "y = Mul(Sigmoid(Mul(x:float, alpha:float)), x)",
 	  .guard = is_alpha,
 	  .build = build_swish },
@@ -89,6 +137,12 @@ static const struct rewrite mishes[] = {
 
 /* the distribution of x is (1 + f(x)) / 2, multiplied in any order */
 #define GELU(f, to)                                                           \
+	{ .match = "y = Div(Mul(Add(" f ", 1.0), x), 2.0)", .make = to },     \
+	    { .match = "y = Mul(Div(Add(" f ", 1.0), 2.0), x)", .make = to }, \
+	    { .match = "y = Mul(Add(" f ", 1.0), Div(x, 2.0))", .make = to }, \
+	    { .match = "y = Mul(Add(Mul(" f ", 0.5), 0.5), x)", .make = to }, \
+	    GELU_HALF(f, to)
+#define GELU_HALF(f, to)                                                      \
 	{ .match = "y = Mul(Mul(Add(" f ", 1.0), x), 0.5)", .make = to },     \
 	    { .match = "y = Mul(Mul(Add(" f ", 1.0), 0.5), x)", .make = to }, \
 	{                                                                     \
@@ -99,6 +153,13 @@ static const struct rewrite mishes[] = {
 #define TO_GELU_TANH "y = Gelu<approximate=\"tanh\">(x)"
 /* sqrt(2 / pi) (x + 0.044715 x^3) */
 #define BENT(cube) "Tanh(Mul(Add(Mul(" cube ", 0.044715), x), 0.79788456))"
+/* (1 + tanh z) / 2 is the sigmoid of 2 z */
+#define BENT_SIGMOID(cube)                                    \
+	{                                                     \
+		.match = "y = Mul(Sigmoid(Mul(Add(Mul(" cube  \
+			 ", 0.044715), x), 1.59576912)), x)", \
+		.make = TO_GELU_TANH                          \
+	}
 
 static const struct rewrite gelu_erfs[] = {
 	GELU("Erf(Div(x:float, 1.41421356))", TO_GELU),
@@ -108,6 +169,8 @@ static const struct rewrite gelu_erfs[] = {
 static const struct rewrite gelu_tanhs[] = {
 	GELU(BENT("Pow(x:float, 3.0)"), TO_GELU_TANH),
 	GELU(BENT("Mul(Mul(x:float, x), x)"), TO_GELU_TANH),
+	BENT_SIGMOID("Pow(x:float, 3.0)"),
+	BENT_SIGMOID("Mul(Mul(x:float, x), x)"),
 	GELU("Tanh(Mul(Add(Mul(Mul(Mul(x:float, 0.044715), x), x), x), "
 	     "0.79788456))",
 	     TO_GELU_TANH),

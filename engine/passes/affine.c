@@ -121,8 +121,8 @@ static bool lies_on_channels(const struct tensor_view *c,
 	       c->shape.dim[rank - from_end] == product->n;
 }
 
-static void set_arithmetic(const struct graph_node *node, bool is_left,
-			   double c, double *scale, double *shift)
+void affine_arithmetic(const struct graph_node *node, bool is_left, double c,
+		       double *scale, double *shift)
 {
 	*scale = 1;
 	*shift = 0;
@@ -160,8 +160,8 @@ bool affine_of_arithmetic(struct edit *edit, const struct graph_node *node,
 	ret->x = edit_in(edit, node, is_left ? 1 : 0);
 	step = shape_count(&c->shape) > 1;
 	for (int64_t i = 0; i < ret->n; i++)
-		set_arithmetic(node, is_left, number_at(c, i * step),
-			       &ret->scale[i], &ret->shift[i]);
+		affine_arithmetic(node, is_left, number_at(c, i * step),
+				  &ret->scale[i], &ret->shift[i]);
 	return affine_check(ret);
 }
 

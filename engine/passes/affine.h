@@ -44,6 +44,9 @@ bool affine_of_batch_norm(struct edit *edit, const struct graph_node *node,
 bool affine_of_arithmetic(struct edit *edit, const struct graph_node *node,
 			  struct affine *ret, struct product_node *product);
 
+/** What Add, Sub, Mul or Div by c (on the left?) does to the other operand. */
+void affine_arithmetic(const struct graph_node *node, bool is_left, double c,
+		       double *scale, double *shift);
 /** A constant of those numbers, float or double; VALUE_NONE: the build
  * has failed. */
 int32_t affine_constant(struct edit *edit, enum dtype dtype,

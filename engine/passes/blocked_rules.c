@@ -2,6 +2,7 @@
 /** @file
  * The pass `blocked`: what runs on blocked values as it is, or nearly so.
  */
+#include <math.h>
 #include <string.h>
 
 #include "engine/ops/elementwise.h"
@@ -62,6 +63,22 @@ static int32_t channel_twin(struct blocking *b, int32_t value, unsigned rank)
 	return build_node(&b->build, "Block", &attrs, &value, 1);
 }
 
+/* An operator of zero and this number gives zero, as far as is known. */
+static bool number_keeps_zero(const struct blocking *b,
+			      const struct graph_node *node, int32_t value)
+{
+	const struct fact *fact = blocking_fact(b, value);
+	const float *number = fact->value;
+
+	if (!number)
+		return false;
+	if (!strcmp(node->op->name, "Max"))
+		return *number <= 0;
+	if (!strcmp(node->op->name, "Min"))
+		return *number >= 0;
+	return !strcmp(node->op->name, "Mul") && isfinite(*number);
+}
+
 /* Lanes past the channels stay zero. */
 static bool keeps_lanes(const struct blocking *b, const struct graph_node *node,
 			const struct shape *image)
@@ -72,10 +89,11 @@ static bool keeps_lanes(const struct blocking *b, const struct graph_node *node,
 
 	if (blocking_is_full(b, graph_out(b->graph, node)[0]))
 		return true;
-	for (int32_t i = 1; i < node->n_in; i++)
+	for (int32_t i = 0; i < node->n_in && node->n_in > 1; i++)
 		if (in[i] != VALUE_NONE &&
 		    part_of(image, &blocking_fact(b, in[i])->shape) ==
-			PART_SCALAR)
+			PART_SCALAR &&
+		    !number_keeps_zero(b, node, in[i]))
 			return false;
 	if (node->n_in == 1)
 		return node->op->flags & OP_ZERO_STAYS_ZERO;

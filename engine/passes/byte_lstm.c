@@ -75,7 +75,8 @@ static bool find_bytes(const struct edit *edit, const struct graph_node *lstm,
 	in[weights] = edit_in(edit, node, 0);
 	in[scale] = constant_behind(edit, edit_in(edit, node, 1));
 	in[scale + 1] = edit_in(edit, node, 2);
-	if (!w || w->shape.rank != 3 || in[scale] == VALUE_NONE ||
+	if (!w || w->shape.rank != 3 || w->shape.dim[1] > BYTE_WEIGHTS_MAX_K ||
+	    in[scale] == VALUE_NONE ||
 	    edit_elem(edit, in[scale]) != DTYPE_F32 ||
 	    (w->dtype != DTYPE_I8 && w->dtype != DTYPE_U8) ||
 	    !is_factor(edit, in[scale], w->shape.dim[0], w->shape.dim[2]) ||
@@ -101,7 +102,8 @@ static void visit(struct edit *edit, const struct graph_node *node)
 	if (!find_bytes(edit, node, RECURRENT_W, RECURRENT_W_SCALE, in) ||
 	    !find_bytes(edit, node, RECURRENT_R, RECURRENT_R_SCALE, in))
 		return;
-	build_row(&edit->build, op, node->attrs, in, N_IN, out,
+	build_row(&edit->build, op, node->attrs, in,
+		  in[N_IN - 1] == VALUE_NONE ? N_IN - 1 : N_IN, out,
 		  (unsigned)node->n_out);
 	for (int32_t i = 0; i < node->n_out; i++)
 		if (graph_out(edit->graph, node)[i] != VALUE_NONE)

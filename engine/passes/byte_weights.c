@@ -6,7 +6,8 @@
  *
  * The weights are DequantizeLinear(W) or Mul(Cast(W), scale) of a matrix W, or
  * the transpose of that; the product is MatMul or Gemm. A row that is added
- * goes into the product.
+ * goes into the product. Where X is dequantized bytes, too, all is
+ * MatMulIntegerToFloat.
  */
 #include <string.h>
 
@@ -161,6 +162,46 @@ static bool find_stored(struct edit *edit, int32_t value, bool is_transposed,
 	       find_dequantized(edit, node, ret);
 }
 
+/* x is DequantizeLinear of bytes with one scale: those, for a product of bytes
+ * alone. in: A, B, their scales and zero points, a row. */
+static bool find_quantized(const struct edit *edit, int32_t x, int32_t in[7])
+{
+	const struct graph_node *node = edit_producer(edit, x);
+	const struct tensor_view *scale;
+	enum dtype elem;
+
+	if (!edit_is(node, "DequantizeLinear") || int_of(node, "block_size"))
+		return false;
+	elem = edit_elem(edit, edit_in(edit, node, 0));
+	scale = edit_constant(edit, edit_in(edit, node, 1));
+	in[0] = edit_in(edit, node, 0);
+	in[2] = edit_in(edit, node, 1);
+	in[4] = edit_in(edit, node, 2);
+	return (elem == DTYPE_U8 || elem == DTYPE_I8) && scale &&
+	       scale->dtype == DTYPE_F32 && shape_count(&scale->shape) == 1 &&
+	       scale->shape.rank <= 1;
+}
+
+static int32_t build_bytes(struct edit *edit, const struct stored *stored,
+			   int32_t in[7], int32_t bias)
+{
+	const int64_t swapped[2] = { 1, 0 };
+	const struct attr_ints perm = { 2, swapped };
+	unsigned n = 7;
+
+	in[1] = stored->w;
+	/* the row has this one attribute; constants are folded behind this */
+	if (stored->is_transposed)
+		in[1] = build_node(&edit->build, "Transpose", &perm, in + 1, 1);
+	in[3] = stored->scale;
+	in[5] = stored->zero;
+	in[6] = bias;
+	while (in[n - 1] == VALUE_NONE)
+		n--;
+	return build_node(&edit->build, "predictd.MatMulIntegerToFloat", NULL,
+			  in, n);
+}
+
 static int32_t build_product(struct edit *edit, const struct stored *stored,
 			     int32_t x, int32_t bias)
 {
@@ -168,9 +209,15 @@ static int32_t build_product(struct edit *edit, const struct stored *stored,
 			       bias };
 	/* the row has this one attribute */
 	const int64_t trans_b = stored->is_transposed;
+	int32_t bytes[7];
+	unsigned n = 5;
 
+	if (find_quantized(edit, x, bytes))
+		return build_bytes(edit, stored, bytes, bias);
+	while (in[n - 1] == VALUE_NONE)
+		n--;
 	return build_node(&edit->build, "predictd.MatMulWeights", &trans_b, in,
-			  5);
+			  n);
 }
 
 /* What a Gemm or Add adds is one row, of n constants. */

@@ -120,13 +120,13 @@ static void place_node(struct chains *c, int32_t number)
 	*place = (struct place){ .before = -1, .after = -1, .n_links = 1 };
 	if (!is_link(c, node))
 		return;
+	place->is_link = true;
 	place->n_inputs = n_present(c, node);
 	for (int32_t i = 0; i < n_sides; i++) {
 		const int32_t before = link_before(c, node, i);
 		const struct place *last;
 		int n_inputs;
 
-		place->is_link |= is_whole(c, node, i);
 		if (before < 0)
 			continue;
 		last = &c->place[before];
@@ -231,9 +231,8 @@ static enum err_code run(const struct pass_context *context, bool *ret_changed,
 	struct chains c = { .facts = context->facts };
 	enum err_code rc;
 
-	/* the kernel of chains is not QUICK; training keeps its own bits */
-	if (context->options->quick ||
-	    context->options->numerics == NUMERICS_REPEATABLE)
+	/* the kernel of chains is not QUICK; training keeps its own steps */
+	if (context->options->quick || context->graph->n_variable > 0)
 		return ERR_NONE;
 	rc = edit_init(&c.edit, context, err);
 	if (rc)

@@ -236,6 +236,7 @@ static const struct {
 	{ "ConvTranspose", conv },
 	{ "CumSum", same },
 	{ "DequantizeLinear", same },
+	{ "DynamicQuantizeLinear", same },
 	{ "Dropout", same },
 	{ "Expand", expand },
 	{ "Flatten", matrix },
@@ -251,6 +252,9 @@ static const struct {
 	{ "LayerNormalization", same },
 	{ "LogSoftmax", same },
 	{ "MatMul", matmul },
+	{ "MatMulInteger", matmul },
+	{ "MatMulIntegerToFloat", matmul },
+	{ "MatMulWeights", resized },
 	{ "MaxPool", resized },
 	{ "Pad", resized },
 	{ "QuantizeLinear", same },
@@ -273,12 +277,15 @@ static const struct {
 
 static rank_rule find_rule(const struct op *op)
 {
+	const bool is_ours =
+	    !op->domain[0] || strcmp(op->domain, "predictd") == 0;
+
 	if (op->infer == infer_same)
 		return same;
 	if (op->infer == infer_broadcast)
 		return broadcast;
 	for (size_t i = 0; i < sizeof(rules) / sizeof(rules[0]); i++)
-		if (!op->domain[0] && !strcmp(op->name, rules[i].name))
+		if (is_ours && !strcmp(op->name, rules[i].name))
 			return rules[i].rule;
 	return NULL;
 }
@@ -329,8 +336,12 @@ const struct rank *rank_of_values(const struct pass_context *context)
 		for (int32_t j = 0; j < look.node->n_out; j++) {
 			const int32_t out = graph_out(graph, look.node)[j];
 
-			if (out != VALUE_NONE && (!j || is_split))
+			if (out == VALUE_NONE)
+				continue;
+			if (!j || is_split)
 				rank[out] = found;
+			else if (edit_is(look.node, "DynamicQuantizeLinear"))
+				rank[out] = exactly(0);
 		}
 	}
 	return rank;

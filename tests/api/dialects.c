@@ -27,6 +27,8 @@ Test(api_tfs, tells_the_states_of_versions)
 	loopback_expect_error(&l, 404, "version '9'");
 	loopback_get(&l, "/v1/models/nope");
 	loopback_expect_error(&l, 404, "nope");
+	loopback_post(&l, "/v1/models/linear:classify", "{}");
+	loopback_expect_error(&l, 501, ":predict");
 	loopback_end(&l);
 }
 

@@ -181,6 +181,12 @@ Test(api_follow, has_a_line_for_each_request)
 	text = captured(fd);
 	expect_has(text, "\"status\":\"404\",\"code\":\"not_found\"");
 	cr_assert_null(strstr(text, "trace_id"));
+	/* what a client writes need not be text */
+	loopback_header(&l, "User-Agent", "caf\xe9 \"1\"\n{}");
+	loopback_get(&l, "/v2/nothing");
+	expect_has(captured(fd), "\"user_agent\":\"caf? \\\"1\\\"\\n{}\"");
+	loopback_get(&l, "/v2/models/nope");
+	text = captured(fd);
 	cr_assert_null(strstr(text, "linear"));
 	/* failures alone, and nothing */
 	l.context.access = ACCESS_FAILURES;
@@ -219,5 +225,7 @@ Test(api_follow, measures_requests_runs_and_bytes)
 	expect_has(l.body,
 		   "predictd_model_threads{model=\"linear\",version=\"2\"} 2");
 	expect_has(l.body, "process_threads ");
+	expect_has(l.body, "nv_cpu_utilization 0.");
+	expect_has(l.body, "nv_cpu_memory_total_bytes ");
 	loopback_end(&l);
 }

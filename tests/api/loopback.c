@@ -9,6 +9,7 @@
 #include "base/mem.h"
 #include "server/auth.h"
 #include "server/metrics.h"
+#include "server/response_cache.h"
 #include "server/route.h"
 #include "server/trace.h"
 #include "tests/unit/models/make_onnx.h"
@@ -159,6 +160,10 @@ static void reset(struct loopback *l)
 	request->then = NULL;
 	request->state = NULL;
 	request->cleanup = NULL;
+	request->demanded = NULL;
+	request->n_demands = 0;
+	request->is_demanding = request->is_admitted = false;
+	request->retry_s = 0;
 	request->code = ERR_NONE;
 	request->is_suspended = request->is_counted = false;
 	request->query = l->query;
@@ -258,11 +263,10 @@ void loopback_expect_error(const struct loopback *l, int status,
 
 /* --- birth and death --- */
 
-static void make_context(struct loopback *l)
+static void make_context(struct loopback *l, struct model_cache_options models)
 {
 	const char *dirs[] = { l->scratch.path };
 	const struct repository_options repository = { dirs, 1, NULL };
-	struct model_cache_options models = { .serving = &l->serving };
 	struct api_context *context = &l->context;
 	struct err err;
 	enum err_code rc;
@@ -270,6 +274,7 @@ static void make_context(struct loopback *l)
 	rc = repository_create(&repository, &l->repository, &err);
 	cr_assert_eq(rc, ERR_NONE, "%s", err.msg);
 	models.repository = l->repository;
+	models.serving = &l->serving;
 	l->serving.threads = 2;
 	rc = run_pool_create(2, "run", &l->serving.runners, &err);
 	if (!rc)
@@ -277,6 +282,8 @@ static void make_context(struct loopback *l)
 	if (!rc)
 		rc = run_pool_create(1, "background", &context->background,
 				     &err);
+	if (!rc)
+		rc = response_cache_create(1 << 20, &l->serving.cache, &err);
 	if (!rc)
 		rc = model_cache_create(&models, &context->models, &err);
 	if (!rc)
@@ -294,6 +301,14 @@ static void make_context(struct loopback *l)
 
 void loopback_begin(struct loopback *l)
 {
+	const struct model_cache_options models = { 0 };
+
+	loopback_begin_with(l, &models);
+}
+
+void loopback_begin_with(struct loopback *l,
+			 const struct model_cache_options *models)
+{
 	struct err err;
 
 	memset(l, 0, sizeof(*l));
@@ -305,7 +320,7 @@ void loopback_begin(struct loopback *l)
 	loopback_put_linear(l, 1);
 	loopback_put_linear(l, 2);
 	put_others(l);
-	make_context(l);
+	make_context(l, *models);
 	cr_assert_eq(model_cache_load_all(l->context.models, &err), ERR_NONE,
 		     "%s", err.msg);
 	l->request.arena = arena_create((size_t)256 << 20);
@@ -324,6 +339,7 @@ void loopback_end(struct loopback *l)
 	run_pool_destroy(l->serving.runners);
 	run_pool_destroy(l->serving.timer);
 	model_cache_destroy(context->models);
+	response_cache_destroy(l->serving.cache);
 	metrics_destroy(context->metrics);
 	trace_destroy(context->trace);
 	auth_destroy(context->auth);

@@ -44,6 +44,9 @@ struct loopback {
 };
 
 void loopback_begin(struct loopback *l);
+/** repository and serving of the options are filled in. */
+void loopback_begin_with(struct loopback *l,
+			 const struct model_cache_options *models);
 void loopback_end(struct loopback *l);
 /** Adds a header to the next question. */
 void loopback_header(struct loopback *l, const char *name, const char *value);

@@ -2,6 +2,7 @@
 #include <criterion/criterion.h>
 
 #include "base/doc.h"
+#include "server/api_handlers.h"
 #include "server/route.h"
 #include "tests/api/loopback.h"
 
@@ -27,6 +28,8 @@ static const struct doc *operation_of(const struct doc *paths,
 	const struct doc *path = doc_find(paths, route->pattern);
 	char method[8] = "";
 
+	if (!path)
+		return NULL;
 	for (size_t i = 0; route->method[i]; i++)
 		method[i] = (char)(route->method[i] | 0x20);
 	return doc_find(path, method);
@@ -52,6 +55,11 @@ Test(api_pages, describe_every_route_once)
 	schemas = doc_find(doc_find(api, "components"), "schemas");
 	for (size_t i = 0; (route = route_at(i)); i++) {
 		op = operation_of(paths, route);
+		if (route->handler == api_shared_memory ||
+		    route->handler == api_tfs_examples) {
+			cr_assert_null(op, "%s", route->pattern);
+			continue;
+		}
 		cr_assert_not_null(op, "%s %s", route->method, route->pattern);
 		cr_assert_str_neq(doc_find(op, "summary")->text, "?",
 				  "%s %s: api_docs.def has no row for its "

@@ -3,10 +3,14 @@
  * Asks one thing of an HTTP server again and again over kept connections, one
  * thread each, and counts the answers that are not 200.
  *
- *   load PORT PATH BODY-FILE REQUESTS CONNECTIONS
+ *   load PORT PATH BODY-FILE REQUESTS CONNECTIONS [between]
+ *   load PORT PATH BODY-FILE REQUESTS CONNECTIONS overload [RATE]
  *
- * Prints "N answered, N failed, p50 N us, p99 N us"; the status is 0 only where
- * none failed. Loopback only; ends by itself.
+ * REQUESTS may be a time, "5s". Prints "N answered, N failed, p50 N us, p99 N
+ * us"; the status is 0 only where none failed. `between`: connections that are
+ * refused are tried again, as a server that is started anew has none for a
+ * moment; what is cut off fails. `overload`: 503 is an answer of its own; RATE
+ * requests a second are sent, late ones at once. Loopback only; ends by itself.
  */
 #include <arpa/inet.h>
 #include <netinet/in.h>
@@ -23,14 +27,31 @@
 
 #include "base/mem.h"
 
-enum { CONNECTIONS_MAX = 64, BODY_MAX = 1 << 20, ANSWER_MAX = 1 << 16 };
+enum {
+	CONNECTIONS_MAX = 64,
+	BODY_MAX = 1 << 20,
+	ANSWER_MAX = 1 << 17,
+	SAMPLES_MAX = 1 << 17 /* of a connection, where the time is given */
+};
+
+enum verdict { GOOD, REFUSED, FAILED };
+
+/* Times of one kind of answer. */
+struct samples {
+	double *us;
+	size_t n, cap;
+};
 
 struct load {
 	struct sockaddr_in to;
 	const char *request;
-	size_t len, n; /* n: of each connection */
+	size_t len;
+	size_t n; /* of each connection, if until_us is 0 */
+	double until_us;
+	double gap_us; /* between requests of a connection; 0: at once */
+	bool between, overload;
 	pthread_t thread;
-	double *us;
+	struct samples good, refused;
 	size_t n_failed;
 };
 
@@ -77,42 +98,103 @@ static size_t whole_answer(const char *text, size_t len)
 	return (size_t)(end - text) + 4 + strtoul(at + 15, NULL, 10);
 }
 
-static bool ask(const struct load *load, int fd)
+static bool has_close(const char *text)
 {
-	char answer[ANSWER_MAX];
-	size_t len = 0, want = 0;
+	return strstr(text, "onnection: close") != NULL ||
+	       strstr(text, "onnection: Close") != NULL;
+}
 
-	if (send(fd, load->request, load->len, MSG_NOSIGNAL) !=
+/* Closes *fd when the server says so or the connection is of no use. */
+static enum verdict ask(const struct load *load, int *fd)
+{
+	char answer[ANSWER_MAX + 1];
+	size_t len = 0, want = 0;
+	bool must_close;
+
+	if (send(*fd, load->request, load->len, MSG_NOSIGNAL) !=
 	    (ssize_t)load->len)
-		return false;
+		goto cut;
 	while (!want || len < want) {
-		ssize_t n = recv(fd, answer + len, sizeof(answer) - len, 0);
+		ssize_t n = recv(*fd, answer + len, ANSWER_MAX - len, 0);
 
 		if (n <= 0)
-			return false;
+			goto cut;
 		len += (size_t)n;
 		want = whole_answer(answer, len);
-		if (want > sizeof(answer))
-			return false;
+		if (want > ANSWER_MAX)
+			goto cut;
 	}
-	return memcmp(answer, "HTTP/1.1 200", 12) == 0;
+	answer[len] = '\0';
+	must_close = has_close(answer);
+	if (must_close) {
+		(void)close(*fd);
+		*fd = -1;
+	}
+	if (memcmp(answer, "HTTP/1.1 200", 12) == 0)
+		return GOOD;
+	return memcmp(answer, "HTTP/1.1 503", 12) == 0 ? REFUSED : FAILED;
+cut:
+	(void)close(*fd);
+	*fd = -1;
+	return FAILED;
+}
+
+static void take_sample(struct samples *samples, double us)
+{
+	if (samples->n < samples->cap)
+		samples->us[samples->n++] = us;
+}
+
+/* A connection, if need be again and again; -1: none to be had. */
+static int connect_again(const struct load *load)
+{
+	int fd = dial(load);
+
+	while (fd < 0 && load->between && now_us() < load->until_us) {
+		(void)usleep(1000);
+		fd = dial(load);
+	}
+	return fd;
+}
+
+static void wait_until(double us)
+{
+	const double now = now_us();
+
+	if (us > now)
+		(void)usleep((useconds_t)(us - now));
+}
+
+static bool is_over(const struct load *load, size_t i)
+{
+	return load->until_us ? now_us() >= load->until_us : i == load->n;
 }
 
 static void *run(void *arg)
 {
 	struct load *load = arg;
-	int fd = dial(load);
+	double next = now_us();
+	int fd = -1;
 
-	for (size_t i = 0; i < load->n; i++) {
-		const double start = now_us();
+	for (size_t i = 0; !is_over(load, i); i++) {
+		enum verdict verdict = FAILED;
+		double start;
 
-		if (fd < 0 || !ask(load, fd)) {
+		wait_until(load->gap_us ? next : 0);
+		next += load->gap_us;
+		if (fd < 0)
+			fd = connect_again(load);
+		if (fd < 0 && load->between)
+			break; /* the time was up before there was one */
+		start = now_us();
+		if (fd >= 0)
+			verdict = ask(load, &fd);
+		if (verdict == GOOD)
+			take_sample(&load->good, now_us() - start);
+		else if (verdict == REFUSED && load->overload)
+			take_sample(&load->refused, now_us() - start);
+		else
 			load->n_failed++;
-			if (fd >= 0)
-				(void)close(fd);
-			fd = dial(load);
-		}
-		load->us[i] = now_us() - start;
 	}
 	if (fd >= 0)
 		(void)close(fd);
@@ -128,7 +210,7 @@ static int by_time(const void *a, const void *b)
 
 static char *make_request(const char *path, const char *file, size_t *ret_len)
 {
-	FILE *in = fopen(file, "rb");
+	FILE *in = fopen(file, "rbe");
 	char *text = mem_alloc(BODY_MAX + 512), *body = mem_alloc(BODY_MAX);
 	size_t n;
 	int head;
@@ -148,46 +230,112 @@ static char *make_request(const char *path, const char *file, size_t *ret_len)
 	return text;
 }
 
+/* What comes behind the connections. */
+static bool read_mode(struct load *load, int argc, char **argv,
+		      size_t n_connections)
+{
+	if (argc == 6)
+		return true;
+	load->between = strcmp(argv[6], "between") == 0;
+	load->overload = strcmp(argv[6], "overload") == 0;
+	if (argc == 8)
+		load->gap_us =
+		    (double)n_connections * 1e6 / strtod(argv[7], NULL);
+	return load->between || load->overload;
+}
+
+static bool make_samples(struct load *load)
+{
+	const size_t cap = load->until_us ? SAMPLES_MAX : load->n;
+
+	load->good.cap = load->refused.cap = cap;
+	load->good.us = mem_array(cap + 1, sizeof(double));
+	load->refused.us = mem_array(cap + 1, sizeof(double));
+	return load->good.us && load->refused.us;
+}
+
+static bool begin(struct load *load, const struct load *like)
+{
+	*load = *like;
+	return make_samples(load) &&
+	       pthread_create(&load->thread, NULL, run, load) == 0;
+}
+
+/* All of one kind, sorted; frees the parts. */
+static struct samples join(struct load *load, size_t n, bool refused)
+{
+	struct samples all = { 0 };
+
+	for (size_t i = 0; i < n; i++)
+		all.cap += refused ? load[i].refused.n : load[i].good.n;
+	all.us = mem_array(all.cap + 1, sizeof(double));
+	for (size_t i = 0; i < n; i++) {
+		struct samples *part =
+		    refused ? &load[i].refused : &load[i].good;
+
+		for (size_t k = 0; all.us && k < part->n; k++)
+			take_sample(&all, part->us[k]);
+		mem_free(part->us);
+	}
+	if (all.us)
+		qsort(all.us, all.n, sizeof(double), by_time);
+	return all;
+}
+
+static void report(struct load *load, size_t n, double seconds, size_t failed)
+{
+	struct samples good = join(load, n, false);
+	struct samples refused = join(load, n, true);
+
+	if (!load->overload)
+		(void)printf("%zu answered, %zu failed, p50 %.0f us, p99 %.0f "
+			     "us\n",
+			     good.n, failed, good.us[good.n / 2],
+			     good.us[good.n * 99 / 100]);
+	else
+		(void)printf("%zu failed, %.1f good a second, %.1f refused a "
+			     "second, %.0f us p99 of good, %.0f us p99 of "
+			     "refusals\n",
+			     failed, (double)good.n / seconds,
+			     (double)refused.n / seconds,
+			     good.us[good.n * 99 / 100],
+			     refused.us[refused.n * 99 / 100]);
+	mem_free(good.us);
+	mem_free(refused.us);
+}
+
 int main(int argc, char **argv)
 {
-	struct load load[CONNECTIONS_MAX] = { 0 };
-	size_t n, n_connections, len, n_failed = 0;
-	char *request;
-	double *us;
+	struct load load[CONNECTIONS_MAX], like = { 0 };
+	size_t n, n_failed = 0;
+	const double start = now_us();
+	char *request, *unit;
+	double amount;
 
-	if (argc != 6)
+	if (argc < 6 || argc > 8)
 		return 2;
-	n_connections = strtoul(argv[5], NULL, 10);
-	if (n_connections < 1 || n_connections > CONNECTIONS_MAX)
+	n = strtoul(argv[5], NULL, 10);
+	amount = strtod(argv[4], &unit);
+	if (n < 1 || n > CONNECTIONS_MAX || !read_mode(&like, argc, argv, n))
 		return 2;
-	n = strtoul(argv[4], NULL, 10) / n_connections;
-	request = make_request(argv[2], argv[3], &len);
-	us = mem_array(n * n_connections + 1, sizeof(*us));
-	if (!request || !us)
-		return 2;
-	for (size_t i = 0; i < n_connections; i++) {
-		load[i] = (struct load){
-			.to = { .sin_family = AF_INET,
-				.sin_port =
-				    htons((uint16_t)strtoul(argv[1], NULL, 10)),
-				.sin_addr.s_addr = htonl(INADDR_LOOPBACK) },
-			.request = request,
-			.len = len,
-			.n = n,
-			.us = us + i * n,
-		};
-		if (pthread_create(&load[i].thread, NULL, run, &load[i]))
+	if (*unit == 's')
+		like.until_us = start + amount * 1e6;
+	like.n = (size_t)amount / n;
+	like.to = (struct sockaddr_in){
+		.sin_family = AF_INET,
+		.sin_port = htons((uint16_t)strtoul(argv[1], NULL, 10)),
+		.sin_addr.s_addr = htonl(INADDR_LOOPBACK),
+	};
+	request = make_request(argv[2], argv[3], &like.len);
+	like.request = request;
+	for (size_t i = 0; i < n; i++)
+		if (!request || !begin(&load[i], &like))
 			return 2;
-	}
-	for (size_t i = 0; i < n_connections; i++) {
+	for (size_t i = 0; i < n; i++) {
 		(void)pthread_join(load[i].thread, NULL);
 		n_failed += load[i].n_failed;
 	}
-	n *= n_connections;
-	qsort(us, n, sizeof(*us), by_time);
-	(void)printf("%zu answered, %zu failed, p50 %.0f us, p99 %.0f us\n",
-		     n - n_failed, n_failed, us[n / 2], us[n * 99 / 100]);
-	mem_free(us);
+	report(load, n, (now_us() - start) / 1e6, n_failed);
 	mem_free(request);
 	return n_failed > 0;
 }

@@ -51,11 +51,12 @@ static void check_guard(const struct http_pair *headers, size_t n)
 static void check_auth(const char *text)
 {
 	struct auth *auth;
+	struct rate *rate;
 	struct err err;
 
 	if (auth_create(text, "tokens", &auth, &err))
 		return;
-	(void)!auth_check(auth, text, SCOPE_TRAIN, &err);
+	(void)!auth_check(auth, text, SCOPE_TRAIN, &rate, &err);
 	auth_destroy(auth);
 }
 

@@ -6,8 +6,10 @@
 #include <pthread.h>
 
 #include "base/clock.h"
+#include "base/doc.h"
 #include "base/mem.h"
 #include "engine/graph_text.h"
+#include "server/batch_pad.h"
 
 enum { CLIENTS = 8, CALLS = 300, WIDTH = 4, ROWS_MAX = 80 };
 
@@ -26,6 +28,7 @@ struct rig {
 	struct model_stats *stats;
 	struct run_pool *runners, *timer;
 	struct batcher *batcher;
+	struct batch_pad *pad; /* NULL: all rows are as wide */
 	atomic_uint n_running, n_now, n_queued, n_refused, n_dead;
 };
 
@@ -38,7 +41,29 @@ struct client {
 	unsigned n_done;
 };
 
-static void rig_begin(struct rig *rig, int64_t delay_ns, unsigned max_queued)
+/* Rows of x may be of any width: x [n, t] to y [n, t]. */
+static struct batch_pad *make_pad(void)
+{
+	static struct signature_port x = { .name = "x",
+					   .dtype = DTYPE_F32,
+					   .has_rank = true,
+					   .rank = 2,
+					   .dim = { { -1, "n" },
+						    { -1, "t" } } };
+	static const struct model_signature signature = {
+		.input = &x, .output = &x, .n_inputs = 1, .n_outputs = 1
+	};
+	struct doc row = { .kind = DOC_INT, .key = "x", .number = 9 };
+	const struct doc map = { .kind = DOC_MAP, .n = 1, .first = &row };
+	struct batch_pad *pad;
+	struct err err;
+
+	CHECK(!batch_pad_create(&signature, &map, &pad, &err));
+	return pad;
+}
+
+static void rig_begin(struct rig *rig, int64_t delay_ns, unsigned max_queued,
+		      bool pads)
 {
 	const struct plan_cache_options plans = { .max_plans = 64 };
 	struct batcher_options options = { .name = "twice",
@@ -57,6 +82,9 @@ static void rig_begin(struct rig *rig, int64_t delay_ns, unsigned max_queued)
 	CHECK(!plan_cache_create(rig->graph, &plans, &rig->plans, &err));
 	CHECK(!run_pool_create(2, "run", &rig->runners, &err));
 	CHECK(!run_pool_create(1, "timer", &rig->timer, &err));
+	if (pads)
+		rig->pad = make_pad();
+	options.pad = rig->pad;
 	rig->stats = model_stats_create();
 	CHECK(rig->stats);
 	options.plans = rig->plans;
@@ -75,6 +103,7 @@ static void rig_end(struct rig *rig)
 	CHECK(atomic_load(&rig->stats->n_pending) == 0);
 	CHECK(atomic_load(&rig->n_running) == 0);
 	batcher_unref(rig->batcher);
+	batch_pad_destroy(rig->pad);
 	plan_cache_destroy(rig->plans);
 	model_stats_unref(rig->stats);
 	graph_destroy(rig->graph);
@@ -101,12 +130,12 @@ static void wait_done(struct client *client)
 }
 
 static void check_answer(const struct infer_call *call, const float *x,
-			 int64_t rows)
+			 int64_t rows, int64_t width)
 {
 	const struct tensor_view *y = &call->output[0];
 
-	CHECK(y->shape.dim[0] == rows);
-	for (int64_t i = 0; i < rows * WIDTH; i++)
+	CHECK(y->shape.dim[0] == rows && y->shape.dim[1] == width);
+	for (int64_t i = 0; i < rows * width; i++)
 		CHECK(((const float *)y->data)[i] == 2 * x[i]);
 }
 
@@ -117,10 +146,11 @@ static void ask(struct client *client, unsigned i, struct arena *arena)
 	const int64_t rows = (client->number * 7 + i * 3) % 9 == 0
 				 ? ROWS_MAX
 				 : (client->number + i) % 5;
-	float *x = arena_array(arena, (size_t)(rows * WIDTH) + 1, sizeof(*x));
+	const int64_t width = rig->pad ? (client->number + i) % 11 : WIDTH;
+	float *x = arena_array(arena, (size_t)(rows * width) + 1, sizeof(*x));
 	struct tensor_view input = { .data = x,
 				     .dtype = DTYPE_F32,
-				     .shape = { 2, { rows, WIDTH } } };
+				     .shape = { 2, { rows, width } } };
 	struct tensor_view output = { 0 };
 	struct infer_call call = { .n_inputs = 1,
 				   .n_outputs = 1,
@@ -133,7 +163,7 @@ static void ask(struct client *client, unsigned i, struct arena *arena)
 	enum err_code rc;
 
 	call.deadline_ns = i % 50 == 49 ? 1 : clock_deadline_ns(20000);
-	for (int64_t k = 0; k < rows * WIDTH; k++)
+	for (int64_t k = 0; k < rows * width; k++)
 		x[k] = (float)(client->number * 1000 + i) + (float)k;
 	if (i % 3 && batcher_run_now(rig->batcher, &call)) {
 		atomic_fetch_add(&rig->n_now, 1);
@@ -152,7 +182,7 @@ static void ask(struct client *client, unsigned i, struct arena *arena)
 	else
 		CHECK(!call.rc);
 	if (!call.rc)
-		check_answer(&call, x, rows);
+		check_answer(&call, x, rows, width);
 }
 
 static void *run_client(void *arg)
@@ -169,13 +199,13 @@ static void *run_client(void *arg)
 	return NULL;
 }
 
-static void hammer(int64_t delay_ns, unsigned max_queued)
+static void hammer(int64_t delay_ns, unsigned max_queued, bool pads)
 {
 	struct rig rig;
 	struct client client[CLIENTS];
 	pthread_t thread[CLIENTS];
 
-	rig_begin(&rig, delay_ns, max_queued);
+	rig_begin(&rig, delay_ns, max_queued, pads);
 	for (unsigned i = 0; i < CLIENTS; i++) {
 		client[i] = (struct client){ .rig = &rig, .number = i };
 		(void)pthread_mutex_init(&client[i].lock, NULL);
@@ -206,6 +236,7 @@ static void close_while_waiting(void)
 	struct tensor_view input = { .dtype = DTYPE_F32,
 				     .shape = { 2, { 1, WIDTH } } };
 	float x[WIDTH] = { 1, 2, 3, 4 };
+	struct batcher_state state;
 	struct tensor_view output = { 0 };
 	struct infer_call call = { .n_inputs = 1,
 				   .n_outputs = 1,
@@ -222,9 +253,10 @@ static void close_while_waiting(void)
 	input.data = x;
 	(void)pthread_mutex_init(&client.lock, NULL);
 	(void)pthread_cond_init(&client.wake, NULL);
-	rig_begin(&rig, 3600 * (int64_t)1000000000, 16);
+	rig_begin(&rig, 3600 * (int64_t)1000000000, 16, false);
 	CHECK(!batcher_submit(rig.batcher, &call, &err));
-	CHECK(batcher_n_waiting(rig.batcher) == 1);
+	batcher_look(rig.batcher, &state);
+	CHECK(state.n_waiting == 1);
 	batcher_close(rig.batcher);
 	wait_done(&client);
 	CHECK(call.rc == ERR_NOT_READY && client.n_done == 1);
@@ -235,9 +267,10 @@ static void close_while_waiting(void)
 
 int main(void)
 {
-	hammer(0, 64);
-	hammer(200000, 64);
-	hammer(0, 3);
+	hammer(0, 64, false);
+	hammer(200000, 64, false);
+	hammer(0, 3, false);
+	hammer(200000, 64, true);
 	close_while_waiting();
 	return 0;
 }

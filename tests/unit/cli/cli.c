@@ -137,7 +137,8 @@ Test(cli, a_refused_token_has_its_own_status)
 {
 	struct peer peer;
 
-	folder_put("token", "# a comment\n\ninfer,train  0123456789abcdef \n");
+	folder_put("token",
+		   "# a comment\n\ninfer,train  0123456789abcdef rate=5 \n");
 	cr_assert_eq(RUN_WITH(&peer,
 			      "HTTP/1.1 403 No\r\n\r\n{\"error\":\"no\"}",
 			      "jobs", "--token-file", "token"),

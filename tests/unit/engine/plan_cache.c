@@ -267,3 +267,39 @@ Test(plan_cache, running_out_of_memory_is_an_error_at_any_place)
 	cr_assert_eq(stats(&bench).n_idle, 1U);
 	end(&bench);
 }
+
+Test(plan_cache, one_follows_another_with_all_its_plans)
+{
+	struct bench old, new;
+	unsigned n;
+
+	begin(&old, "y = Relu(x:float[1,4])", NULL);
+	begin(&new, "y = Neg(x:float[1,4])", NULL);
+	for (int64_t rows = 1; rows < 4; rows++)
+		plan_cache_release(old.cache, acquire(&old, rows));
+	n = plan_cache_follow(new.cache, old.cache);
+	cr_assert_eq(n, 3U);
+	cr_assert_eq(stats(&new).n_misses, 3U);
+	for (int64_t rows = 1; rows < 4; rows++)
+		plan_cache_release(new.cache, acquire(&new, rows));
+	cr_assert_eq(stats(&new).n_misses, 3U);
+	cr_assert_eq(stats(&new).n_hits, 3U);
+	end(&old);
+	end(&new);
+}
+
+Test(plan_cache, what_the_follower_cannot_plan_is_left_out)
+{
+	struct bench old, new;
+
+	begin(&old, "y = Relu(x:float[1,4])", NULL);
+	begin(&new, "y = Add(x:float[1,4], w:float[2,4])", NULL);
+	plan_cache_release(old.cache, acquire(&old, 1));
+	/* another number of inputs */
+	cr_assert_eq(plan_cache_follow(new.cache, old.cache), 0U);
+	end(&new);
+	begin(&new, "y = MatMul(x:float[1,5], w:float[5,1]={1,1,1,1,1})", NULL);
+	cr_assert_eq(plan_cache_follow(new.cache, old.cache), 0U);
+	end(&new);
+	end(&old);
+}

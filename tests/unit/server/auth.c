@@ -4,17 +4,19 @@
 #include <criterion/criterion.h>
 
 #include "base/digest.h"
+#include "server/rate.h"
 
 static enum err_code check(const char *tokens, const char *header,
 			   enum auth_scope scope)
 {
 	struct auth *auth;
+	struct rate *rate;
 	struct err err;
 	enum err_code rc;
 
 	cr_assert_eq(auth_create(tokens, "tokens", &auth, &err), ERR_NONE, "%s",
 		     err.msg);
-	rc = auth_check(auth, header, scope, &err);
+	rc = auth_check(auth, header, scope, &rate, &err);
 	auth_destroy(auth);
 	return rc;
 }
@@ -77,4 +79,45 @@ Test(auth, refuses_files_that_it_does_not_understand)
 	for (size_t i = 0; i < sizeof(texts) / sizeof(*texts); i++)
 		cr_assert_eq(auth_create(texts[i], "tokens", &auth, &err),
 			     ERR_INVALID, "%s", texts[i]);
+}
+
+Test(auth, tokens_may_have_a_rate)
+{
+	static const char tokens[] =
+	    "infer 0123456789abcdef-slow rate=2 burst=1\n"
+	    "infer 0123456789abcdef-free\n";
+	struct auth *auth;
+	struct rate *rate;
+	struct err err;
+
+	cr_assert_eq(auth_create(tokens, "tokens", &auth, &err), ERR_NONE, "%s",
+		     err.msg);
+	cr_assert_eq(auth_check(auth, "Bearer 0123456789abcdef-slow",
+				SCOPE_INFER, &rate, &err),
+		     ERR_NONE);
+	cr_assert_not_null(rate);
+	cr_assert_eq(rate->gap_ns, 500000000);
+	cr_assert_eq(auth_check(auth, "Bearer 0123456789abcdef-free",
+				SCOPE_INFER, &rate, &err),
+		     ERR_NONE);
+	cr_assert_null(rate);
+	auth_destroy(auth);
+}
+
+Test(auth, refuses_what_is_no_rate)
+{
+	static const char *const ends[] = { "rate=0",  "rate=x",  "rate",
+					    "rate=-1", "limit=3", "rate=1e30" };
+
+	for (size_t i = 0; i < sizeof(ends) / sizeof(*ends); i++) {
+		char text[128];
+		struct auth *auth;
+		struct err err;
+
+		(void)snprintf(text, sizeof(text),
+			       "infer 0123456789abcdef-slow %s\n", ends[i]);
+		cr_assert_eq(auth_create(text, "tokens", &auth, &err),
+			     ERR_INVALID, "%s", ends[i]);
+		cr_assert(strstr(err.msg, "rate=N"), "%s", err.msg);
+	}
 }

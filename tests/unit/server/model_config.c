@@ -14,7 +14,7 @@ static enum err_code read(const char *yaml, struct model_config *ret,
 	cr_assert_eq(
 	    doc_parse_yaml(yaml, strlen(yaml), "config.yaml", arena, &doc, err),
 	    ERR_NONE, "%s", err->msg);
-	return model_config_read(doc, "m", arena, ret, err);
+	return model_config_read(doc, "m", NULL, arena, ret, err);
 }
 
 Test(model_config, serves_the_latest_two_by_default)
@@ -24,7 +24,7 @@ Test(model_config, serves_the_latest_two_by_default)
 	struct model_config config;
 	struct err err;
 
-	cr_assert_eq(model_config_read(NULL, "m", arena, &config, &err),
+	cr_assert_eq(model_config_read(NULL, "m", NULL, arena, &config, &err),
 		     ERR_NONE, "%s", err.msg);
 	cr_assert_eq(config.max_batch_size, 64);
 	cr_assert(!model_config_serves(&config, version, 3, 0));
@@ -59,10 +59,20 @@ Test(model_config, follows_the_version_policy)
 Test(model_config, refuses_what_it_does_not_know)
 {
 	static const char *const texts[] = {
-		"max_batch: 3",	       "max_batch_size: 0",
-		"max_batch_size: 65",  "max_queue_delay_us: -1",
-		"version_policy: all", "version_policy: {newest: 1}",
-		"passes: [-deadcode]", "passes: {dead_code: off}",
+		"max_batch: 3",
+		"max_batch_size: 0",
+		"max_batch_size: 65",
+		"max_queue_delay_us: -1",
+		"version_policy: all",
+		"version_policy: {newest: 1}",
+		"passes: [-deadcode]",
+		"passes: {dead_code: off}",
+		"preferred_batch_sizes: [4, 2]",
+		"max_batch_size: 4\npreferred_batch_sizes: [8]",
+		"preferred_batch_sizes: [0]",
+		"priority_levels: 9",
+		"priority_levels: 2\ndefault_priority: 3",
+		"latency_objective: 5",
 		"strict_numerics: 1",
 	};
 	struct arena *arena = arena_create(1 << 20);
@@ -108,5 +118,26 @@ Test(model_config, switches_passes)
 		cr_assert_neq(config.passes.off, 0, "%s", texts[i]);
 	}
 	cr_assert_eq(config.passes.off, ~(uint64_t)0);
+	arena_destroy(arena);
+}
+
+Test(model_config, gives_priorities_a_level)
+{
+	cr_assert_eq(model_config_priority(0, 0, 3), 0U);
+	cr_assert_eq(model_config_priority(5, 0, 0), 2U);
+	cr_assert_eq(model_config_priority(5, 4, 0), 3U);
+	cr_assert_eq(model_config_priority(5, 4, 1), 0U);
+	cr_assert_eq(model_config_priority(5, 4, UINT64_MAX), 4U);
+}
+
+Test(model_config, names_the_nearest_key)
+{
+	struct arena *arena = arena_create(1 << 20);
+	struct model_config config;
+	struct err err;
+
+	cr_assert_eq(read("prefered_batch_sizes: [4]", &config, arena, &err),
+		     ERR_INVALID);
+	cr_assert(strstr(err.msg, "'preferred_batch_sizes'"), "%s", err.msg);
 	arena_destroy(arena);
 }

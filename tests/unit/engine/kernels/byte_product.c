@@ -203,6 +203,55 @@ Test(byte_product, every_level_gives_exact_sums)
 			check_kinds(shapes[i], level);
 }
 
+/* One column, as a vector. */
+static unsigned wrong_vectors(const struct byte_loops *loops, unsigned kind)
+{
+	unsigned wrong = 0;
+
+	for (int64_t k = 0; k < 200; k += k < 5 ? 1 : 61) {
+		struct trial t = {
+			.m = 5,
+			.n = 1,
+			.k = k,
+			.n_parts = 1,
+			.a_is_signed = kind & 1,
+			.b_is_signed = kind & 2,
+			.a_by_row = kind & 4,
+		};
+		int32_t sum[5];
+		struct byte_product p = {
+			.form = { loops, 1, k, 1, kind & 1, kind >> 1 & 1 },
+			.row_step = k,
+			.n_a_zero = kind & 4 ? 5 : 1,
+			.n_b_zero = 1,
+		};
+
+		trial_init(&t, kind + 3);
+		t.packed = mem_zero(byte_vector_bytes(&p.form));
+		byte_vector(&p.form, t.b, t.packed);
+		p.a = t.a;
+		p.packed = t.packed;
+		p.a_zero = t.a_zero;
+		p.b_zero = t.b_zero;
+		byte_row_sums(&p, 0, t.m, t.row_sum);
+		p.row_sum = t.row_sum;
+		byte_rows_by_vector(&p, 0, t.m, sum);
+		for (int64_t i = 0; i < t.m; i++)
+			wrong += sum[i] != want_at(&t, i, 0);
+		trial_finish(&t);
+	}
+	return wrong;
+}
+
+Test(byte_product, a_column_is_a_vector)
+{
+	for (unsigned level = 0; level < byte_levels(); level++)
+		for (unsigned kind = 0; kind < 8; kind++)
+			cr_expect_eq(
+			    wrong_vectors(byte_loops_level(level), kind), 0,
+			    "kind %u, level %u", kind, level);
+}
+
 /* 40,000 products of 255 and 255 pass 2^31. */
 Test(byte_product, sums_wrap)
 {

@@ -150,6 +150,31 @@ Test(convert_loops, a_range_holds_0)
 	}
 }
 
+/* Halves, what is next to them, and everything in between. */
+Test(convert_loops, quotients_round_as_if_divided)
+{
+	enum { MANY = 1 << 12 };
+	const struct byte_grid grid = { .scale = 0.3F, .zero = 7, .high = 255 };
+	float x[MANY];
+	uint8_t q[MANY];
+
+	for (int i = 0; i < MANY; i++)
+		x[i] = (float)(i - MANY / 4) * 0.5F * (i % 3 ? 0.3F : 0.033F);
+	for (int i = 0; i < MANY; i += 5)
+		x[i] = nextafterf(x[i], i % 2 ? 1e9F : -1e9F);
+	for (unsigned level = 0; level < loop_levels(); level++) {
+		unsigned wrong = 0;
+
+		convert_loops_level(level)->quantize(x, MANY, &grid, q);
+		for (int i = 0; i < MANY; i++) {
+			const float want = rintf(x[i] / 0.3F) + 7;
+
+			wrong += q[i] != (int)fminf(fmaxf(want, 0), 255);
+		}
+		cr_expect_eq(wrong, 0, "level %u: %u", level, wrong);
+	}
+}
+
 Test(convert_loops, whole_numbers_are_scaled)
 {
 	const struct byte_grid grid = { .zero = -3, .low = -128, .high = 127 };

@@ -116,26 +116,54 @@ static const struct pass_case affines[] = {
 	{ 0 },
 };
 
-static const struct pass_case parts[] = {
-	{ "an image", "batch_norm_parts",
-	  "y = Relu(" BN("x:float[2,4,5,5]") ")",
-	  "y = Relu(Add(Mul(x:float[2,4,5,5], s:float[4,1,1]!), "
-	  "t:float[4,1,1]!))" },
-	{ "a matrix", "batch_norm_parts", "y = " BN("x:float[3,4]"),
-	  "y = Add(Mul(x:float[3,4], s:float[4]!), t:float[4]!)" },
-	{ "a product takes it first", "batch_norm,batch_norm_parts",
-	  "y = " BN("Conv(" IMAGE ", w:float[4,3,3,3]!)"),
+static const struct pass_case aheads[] = {
+	{ "scale of a Conv", "affine_ahead",
+	  "y = Conv<pads=[1,1,1,1]>(Mul(" IMAGE ", c:float[3,1,1]!), "
+	  "w:float[4,3,3,3]!)",
+	  "y = Conv<pads=[1,1,1,1]>(" IMAGE ", w:float[4,3,3,3]!)" },
+	{ "scale of a Conv in groups", "affine_ahead",
+	  "y = Conv<group=2>(Div(x:float[2,4,5], c:float[1,4,1]!), "
+	  "w:float[6,2,3]!, b:float[6]!)",
+	  "y = Conv<group=2>(x:float[2,4,5], w:float[6,2,3]!, b:float[6]!)" },
+	{ "mean and deviation of a Conv", "affine_ahead",
+	  "y = Conv(Div(Sub(" IMAGE ", m:float[3,1,1]!), c:float[3,1,1]!), "
+	  "w:float[4,3,3,3]!)",
 	  "y = Conv(" IMAGE ", w:float[4,3,3,3]!, b:float[4]!)" },
-	{ "statistics that an input gives", "batch_norm_parts",
-	  "y = BatchNormalization(x:float[2,4,5], s:float[4]!, b:float[4]!, "
-	  "m:float[4], v:float[4]={1,2,3,4})",
+	{ "shift of a Conv with padding", "affine_ahead",
+	  "y = Conv<pads=[0,1,0,0]>(Sub(" IMAGE ", m:float[3,1,1]!), "
+	  "w:float[4,3,3,3]!)",
+	  NULL },
+	{ "shift and sizes that follow", "affine_ahead",
+	  "y = Conv<auto_pad=\"SAME_UPPER\">(Sub(" IMAGE
+	  ", m:float[3,1,1]!), w:float[4,3,3,3]!)",
+	  NULL },
+	{ "mean and deviation of a Gemm", "affine_ahead",
+	  "y = Gemm<alpha=2, beta=0.5>(Div(Sub(x:float[3,5], m:float[5]!), "
+	  "c:float[1,5]!), w:float[5,4]!, b:float[4]!)",
+	  "y = Gemm<alpha=2>(x:float[3,5], w:float[5,4]!, b:float[4]!)" },
+	{ "a number less a Gemm's input, transposed", "affine_ahead",
+	  "y = Gemm<transB=1>(Sub(1, x:float[3,5]), w:float[4,5]!)",
+	  "y = Gemm<transB=1>(x:float[3,5], w:float[4,5]!, b:float[4]!)" },
+	{ "scale of a MatMul", "affine_ahead",
+	  "y = MatMul(Mul(x:float[2,3,5], c:float[5]!), w:float[5,4]!)",
+	  "y = MatMul(x:float[2,3,5], w:float[5,4]!)" },
+	{ "shift of a MatMul", "affine_ahead",
+	  "y = MatMul(Add(x:float[2,3,5], c:float[5]!), w:float[5,4]!)", NULL },
+	{ "a number a row", "affine_ahead",
+	  "y = MatMul(Mul(x:float[3,5], c:float[3,1]!), w:float[5,4]!)", NULL },
+	{ "what grows", "affine_ahead",
+	  "y = MatMul(Mul(x:float[3,5], c:float[1,1,5]!), w:float[5,4]!)",
+	  NULL },
+	{ "another reader", "affine_ahead",
+	  "a = Mul(x:float[3,5], c:float[5]!); y = MatMul(a, w:float[5,4]!); "
+	  "return a, y",
 	  NULL },
 	{ 0 },
 };
 
-Test(affine, normalizations_that_stand_alone_become_arithmetic)
+Test(affine, goes_into_the_product_behind)
 {
-	pass_check_all(parts);
+	pass_check_all(aheads);
 }
 
 Test(affine, batch_norm)

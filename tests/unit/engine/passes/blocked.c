@@ -83,6 +83,19 @@ static const struct want wants[] = {
 	  "p:int64[1]={2})\n"
 	  "y = Conv(Concat<axis=-1>(l, a, r), v:#[8,11,3])",
 	  2, 1, 1, 7 },
+	{ "numbers that leave zero alone",
+	  "a = Max(Conv(x:float[1,8,9,9], w:#[9,8,3,3]), l:float[1]={-0.5})\n"
+	  "b = Min(h:float[]={0.75}, a)\n"
+	  "y = Conv(Mul(b, s:float[1,1,1,1]={3}), v:#[8,9,1,1])",
+	  2, 1, 1, 5 },
+	{ "a number that moves zero, between parts of blocks",
+	  "a = Max(Conv(x:float[1,8,9,9], w:#[9,8,3,3]), l:float[1]={0.5})\n"
+	  "y = Conv(a, v:#[8,9,1,1])",
+	  2, 2, 2, 7 },
+	{ "a number before the image",
+	  "y = Conv(Sub(m:float[1]={2}, Conv(x:float[1,8,9,9], w:#[9,8,3,3])), "
+	  "v:#[8,9,1,1])",
+	  2, 2, 2, 7 },
 	{ "a slice of channels is plain",
 	  "a = Conv(x:float[1,8,20], w:#[16,8,3])\n"
 	  "y = Slice(a, s:int64[2]={0,1}, e:int64[2]={8,9}, i:int64[2]={1,2})",

@@ -115,6 +115,50 @@ static const struct pass_case stacks[] = {
 	{ 0 },
 };
 
+#define ROW "Conv(x:float[2,3,1,9], w:float[4,3,1,2]={" W24 "})"
+#define W24 "1,2,3,4,5,6,7,8,9,8,7,6,5,4,3,2,1,2,3,4,5,6,7,8"
+static const struct pass_case squeezes[] = {
+	{ "a bias a channel", "squeezes",
+	  "y = Add(Squeeze(" ROW ", i:int64[1]={2}), "
+	  "b:float[1,4,1]={1,2,3,4})",
+	  "y = Squeeze(Add(" ROW ", b:float[1,4,1,1]={1,2,3,4}), "
+	  "i:int64[1]={2})" },
+	{ "a number on the left, an axis from the end", "squeezes",
+	  "y = Sub(7, Squeeze(" ROW ", i:int64[1]={-2}))",
+	  "y = Squeeze(Sub(7, " ROW "), i:int64[1]={-2})" },
+	{ "what stands behind the axis", "squeezes",
+	  "y = Mul(Squeeze(" ROW ", i:int64[1]={2}), "
+	  "s:float[8]={1,2,3,4,5,6,7,8})",
+	  "y = Squeeze(Mul(" ROW ", s:float[8]={1,2,3,4,5,6,7,8}), "
+	  "i:int64[1]={2})" },
+	{ "what stands on both sides of it", "squeezes",
+	  "y = Mul(Squeeze(" ROW ", i:int64[1]={2}), "
+	  "s:float[2,1,8]={1,2,3,4,5,6,7,8,1,2,3,4,5,6,7,8})",
+	  "y = Squeeze(Mul(" ROW ", "
+	  "s:float[2,1,1,8]={1,2,3,4,5,6,7,8,1,2,3,4,5,6,7,8}), "
+	  "i:int64[1]={2})" },
+	{ "an activation", "squeezes",
+	  "y = Relu(Squeeze(" ROW ", i:int64[1]={2}))",
+	  "y = Squeeze(Relu(" ROW "), i:int64[1]={2})" },
+	{ "not the batch", "squeezes",
+	  "y = Relu(Squeeze(Conv(x:float[1,3,9], w:float[4,3,2]={" W24
+	  "}), i:int64[1]={0}))",
+	  NULL },
+	{ "not two axes", "squeezes",
+	  "y = Relu(Squeeze(Conv(x:float[2,3,1,1], w:float[8,3,1,1]={" W24
+	  "}), i:int64[2]={2,3}))",
+	  NULL },
+	{ "not a value that grows", "squeezes",
+	  "y = Add(Squeeze(" ROW ", i:int64[1]={2}), "
+	  "b:float[2,1,1,1]={1,2})",
+	  NULL },
+	{ "not behind another operator", "squeezes",
+	  "y = Relu(Squeeze(MatMul(x:float[2,3,1,4], z:float[2,3,4,5]), "
+	  "i:int64[1]={2}))",
+	  NULL },
+	{ 0 },
+};
+
 static const struct pass_case commons[] = {
 	{ "equal nodes", "common", "y = Add(Neg(x:float[3]), Neg(x))",
 	  "a = Neg(x:float[3]); y = Add(a, a)" },
@@ -345,6 +389,46 @@ static const struct pass_case pads[] = {
 	{ 0 },
 };
 
+#define PADDED(x) "Pad(" x ", p:int64[8]={0,0,1,1,0,0,1,0})"
+#define INFINITE                                               \
+	"Pad(x:float[1,2,7,7], p:int64[8]={0,0,1,1,0,0,1,0}, " \
+	"f:float[]={-inf})"
+#define POOL(pads) "Pool<kernel_shape=[3,3], strides=[2,2]" pads ">"
+
+static const struct pass_case pad_pools[] = {
+	{ "zeros around what is positive", "pad_pool",
+	  "y = Max" POOL("") "(" PADDED("Relu(x:float[1,2,7,7])") ")",
+	  "y = Max" POOL(", pads=[1,1,1,0]") "(Relu(x:float[1,2,7,7]))" },
+	{ "zeros around what is between bounds", "pad_pool",
+	  "y = Max" POOL("") "(" PADDED("Clip(x:float[1,2,7,7], 0, 6)") ")",
+	  "y = Max" POOL(", pads=[1,1,1,0]") "(Clip(x:float[1,2,7,7], 0, 6))" },
+	{ "zeros around anything", "pad_pool",
+	  "y = Max" POOL("") "(" PADDED("x:float[1,2,7,7]") ")", NULL },
+	{ "infinities", "pad_pool", "y = Max" POOL("") "(" INFINITE ")",
+	  "y = Max" POOL(", pads=[1,1,1,0]") "(x:float[1,2,7,7])" },
+	{ "an average", "pad_pool",
+	  "y = Average" POOL("") "(" PADDED("x:float[1,2,7,7]") ")",
+	  "y = Average" POOL(
+	      ", pads=[1,1,1,0], count_include_pad=1") "(x:float[1,2,7,7])" },
+	{ "an average with padding that does not count", "pad_pool",
+	  "y = Average" POOL(", pads=[1,1,1,1]") "(" PADDED(
+	      "x:float[1,2,7,7]") ")",
+	  NULL },
+	{ "padding as wide as the window", "pad_pool",
+	  "y = MaxPool<kernel_shape=[2,2], pads=[1,1,1,1]>(" PADDED(
+	      "Relu(x:float[1,2,7,7])") ")",
+	  NULL },
+	{ "places that are read", "pad_pool",
+	  "y, z = Max" POOL("") "(" PADDED("Relu(x:float[1,2,7,7])") ")",
+	  NULL },
+	{ 0 },
+};
+
+Test(passes, pad_pool)
+{
+	pass_check_all(pad_pools);
+}
+
 Test(passes, dead_code)
 {
 	pass_check_all(dead);
@@ -368,6 +452,11 @@ Test(passes, common)
 Test(passes, reshapes)
 {
 	pass_check_all(reshapes);
+}
+
+Test(passes, squeezes)
+{
+	pass_check_all(squeezes);
 }
 
 Test(passes, stacks)
