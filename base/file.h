@@ -54,6 +54,9 @@ int file_root_fd(const struct file_root *root);
 MUST_USE enum err_code file_root_openat(const struct file_root *root,
 					const char *path, unsigned flags,
 					int *ret_fd, struct err *err);
+/** The part of a path that lies beneath the folder `root`, by their texts;
+ * "." is the folder itself, NULL what lies elsewhere. */
+const char *file_path_below(const char *path, const char *root);
 /** NULL is fine. */
 void file_root_close(struct file_root *root);
 

@@ -40,6 +40,19 @@ enum err_code file_root_open(const char *path, struct file_root **ret_root,
 	return ERR_NONE;
 }
 
+const char *file_path_below(const char *path, const char *root)
+{
+	size_t n = strlen(root);
+
+	while (n > 1 && root[n - 1] == '/')
+		n--;
+	if (strncmp(path, root, n) != 0)
+		return NULL;
+	if (path[n] == '\0')
+		return ".";
+	return path[n] == '/' && path[n + 1] ? path + n + 1 : NULL;
+}
+
 const char *file_root_path(const struct file_root *root)
 {
 	return root->path;

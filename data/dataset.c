@@ -169,20 +169,6 @@ void dataset_spec_write(const struct dataset_spec *spec,
 	json_write_object_end(writer);
 }
 
-/* The part of path beneath root, or NULL. */
-static const char *beneath(const char *path, const char *root)
-{
-	size_t n = strlen(root);
-
-	while (n > 1 && root[n - 1] == '/')
-		n--;
-	if (strncmp(path, root, n) != 0)
-		return NULL;
-	if (path[n] == '\0')
-		return ".";
-	return path[n] == '/' && path[n + 1] ? path + n + 1 : NULL;
-}
-
 static enum err_code open_source(struct dataset *dataset,
 				 const struct dataset_options *options,
 				 struct reader_source *source, struct err *err)
@@ -193,7 +179,7 @@ static enum err_code open_source(struct dataset *dataset,
 
 	source->shown = path;
 	for (size_t i = 0; i < options->n_roots && !source->path; i++) {
-		source->path = beneath(path, options->roots[i]);
+		source->path = file_path_below(path, options->roots[i]);
 		if (!source->path)
 			continue;
 		rc = file_root_open(options->roots[i], &dataset->root, err);

@@ -124,6 +124,31 @@ static enum err_code dropout(struct forms *forms, int32_t number,
 	return build_check(&work->build, err);
 }
 
+/** The way back reads Y: a layer that was asked for its last states alone
+ * gives it, too. */
+static enum err_code recurrent(struct forms *forms, int32_t number,
+			       struct err *err)
+{
+	enum { MAX_IN = 8, MAX_OUT = 3 };
+	struct train_work *work = forms->work;
+	struct graph *graph = work->graph;
+	const struct graph_node node = graph->node[number];
+	int32_t in[MAX_IN], old[MAX_OUT], out[MAX_OUT];
+
+	if (node.n_in > MAX_IN || node.n_out > MAX_OUT ||
+	    graph_out(graph, &node)[0] != VALUE_NONE)
+		return ERR_NONE;
+	memcpy(in, graph_in(graph, &node), (size_t)node.n_in * sizeof(*in));
+	memcpy(old, graph_out(graph, &node), (size_t)node.n_out * sizeof(*old));
+	build_row(&work->build, node.op, node.attrs, in, (unsigned)node.n_in,
+		  out, (unsigned)node.n_out);
+	for (int32_t i = 0; i < node.n_out; i++)
+		if (old[i] != VALUE_NONE)
+			forms->to[old[i]] = out[i];
+	graph->node[number].op = NULL;
+	return build_check(&work->build, err);
+}
+
 static const struct {
 	const char *op;
 	enum err_code (*make)(struct forms *forms, int32_t number,
@@ -131,6 +156,9 @@ static const struct {
 } rules[] = {
 	{ "BatchNormalization", batch_norm },
 	{ "Dropout", dropout },
+	{ "GRU", recurrent },
+	{ "LSTM", recurrent },
+	{ "RNN", recurrent },
 };
 
 static enum err_code make(struct forms *forms, int32_t number, struct err *err)

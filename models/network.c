@@ -4,9 +4,7 @@
 #include "base/str.h"
 #include "data/pipeline.h"
 #include "models/architectures/assembly.h"
-
-#define GRAPH_BYTES_MAX ((size_t)10 << 30)
-#define SCRATCH_BYTES_MAX ((size_t)64 << 20)
+#include "models/network_priv.h"
 
 static const char *const batch_symbol = "batch";
 
@@ -28,7 +26,7 @@ static const char *const architecture_names[] = {
 	NULL,
 };
 
-static enum err_code no_memory(struct err *err)
+enum err_code network_no_memory(struct err *err)
 {
 	return err_set(err, ERR_NO_MEMORY,
 		       "model: out of memory, or the network is too large");
@@ -45,11 +43,13 @@ static enum err_code find_architecture(const struct doc *model,
 
 	if (!model || model->kind != DOC_MAP)
 		return err_set(err, ERR_INVALID,
-			       "model: expected a map with 'type' or 'layers'");
+			       "model: expected a map with 'type', 'layers' or "
+			       "'onnx'");
 	if (!type && !doc_find(model, "layers"))
 		return err_set(err, ERR_INVALID,
-			       "model: 'type' must name a network, or 'layers' "
-			       "list its layers");
+			       "model: 'type' must name a network, 'layers' "
+			       "list its layers, or 'onnx' name a model to "
+			       "train further");
 	if (type && type->kind != DOC_STRING)
 		return err_set(err, ERR_INVALID,
 			       "model: 'type' must be the name of a network");
@@ -79,7 +79,7 @@ static enum err_code read_options(struct assembly *assembly,
 	enum err_code rc;
 
 	if (!options)
-		return no_memory(err);
+		return network_no_memory(err);
 	rc = field_read(architecture->options, model, "model", also, options,
 			assembly->scratch, err);
 	if (rc)
@@ -170,7 +170,7 @@ static enum err_code add_inputs(struct assembly *assembly,
 	enum err_code rc = ERR_NONE;
 
 	if (!value)
-		return no_memory(err);
+		return network_no_memory(err);
 	if (!request->n_in)
 		return err_set(err, ERR_INVALID,
 			       "model: the job has no input features");
@@ -260,10 +260,10 @@ static const char *output_name(const struct network_request *request,
 	return arena_strdup(arena, name);
 }
 
-static enum err_code fill_signature(const struct assembly *assembly,
-				    const struct network_request *request,
-				    int32_t value, struct model_signature *ret,
-				    struct err *err)
+enum err_code network_fill_signature(const struct assembly *assembly,
+				     const struct network_request *request,
+				     int32_t value, struct model_signature *ret,
+				     struct err *err)
 {
 	struct arena *arena = assembly->graph->arena;
 	struct shape row = assembly_row(assembly, value);
@@ -275,7 +275,7 @@ static enum err_code fill_signature(const struct assembly *assembly,
 	s.input = arena_array(arena, request->n_in + 1, sizeof(*s.input));
 	s.output = arena_array(arena, 1, sizeof(*s.output));
 	if (!s.input || !s.output || !name)
-		return no_memory(err);
+		return network_no_memory(err);
 	for (unsigned i = 0; i < request->n_in; i++) {
 		int32_t input = assembly->graph->input[i];
 
@@ -318,8 +318,8 @@ static enum err_code build_network(struct assembly *assembly,
 	if (!rc)
 		rc = graph_add_output(assembly->graph, value, err);
 	if (!rc)
-		rc = fill_signature(assembly, request, value, &ret->signature,
-				    err);
+		rc = network_fill_signature(assembly, request, value,
+					    &ret->signature, err);
 	ret->summary =
 	    (struct network_summary){ assembly->n_layers, assembly->layer,
 				      assembly->n_params };
@@ -362,12 +362,14 @@ enum err_code network_build(const struct network_request *request,
 	struct network network = { 0 };
 	enum err_code rc;
 
-	rc = graph_create(GRAPH_BYTES_MAX, &assembly.graph, err);
+	if (doc_find(request->model, "onnx"))
+		return network_from_onnx(request, ret, err);
+	rc = graph_create(NETWORK_BYTES_MAX, &assembly.graph, err);
 	if (rc)
 		return rc;
-	assembly.scratch = arena_create(SCRATCH_BYTES_MAX);
-	rc =
-	    assembly.scratch ? facts_create_empty(&facts, err) : no_memory(err);
+	assembly.scratch = arena_create(NETWORK_SCRATCH_MAX);
+	rc = assembly.scratch ? facts_create_empty(&facts, err)
+			      : network_no_memory(err);
 	if (rc)
 		goto out;
 	build_init(&assembly.build, assembly.graph, facts);

@@ -2,10 +2,11 @@
 /** @file
  * Network: a job's `model` map as a base graph, ready to train and to export.
  *
- * `type` names a row of architectures/architectures.def, or `layers` lists
- * layers as PyTorch spells them. The graph is in evaluation form, of standard
- * operators, with a symbolic batch; parameters and statistics are variables
- * named as PyTorch names them. Its output has no softmax: losses take logits.
+ * `type` names a row of architectures/architectures.def, `layers` lists layers
+ * as PyTorch spells them, or `onnx` names a model to train further. The graph
+ * is in evaluation form, of standard operators, with a symbolic batch;
+ * parameters and statistics are variables named as PyTorch names them, or as
+ * the file does. Its output has no softmax: losses take logits.
  *
  * Ownership: everything lives in the graph's arena, the values of variables
  *            too; graph_destroy() ends it.
@@ -33,6 +34,13 @@ struct network_target {
 	int64_t width;
 };
 
+/** Where a model to train further may lie. */
+struct network_places {
+	const char *repository; /**< NULL: there is none */
+	const char *const *roots;
+	size_t n_roots;
+};
+
 struct network_request {
 	const struct doc *model; /**< the map `model` of the job */
 	const struct network_port *in;
@@ -40,6 +48,7 @@ struct network_request {
 	const struct network_target *out;
 	unsigned n_out;
 	uint64_t seed;
+	const struct network_places *places; /**< NULL: nowhere */
 	bool dry; /**< only shapes count: values stay 0 */
 };
 

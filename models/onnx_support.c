@@ -144,9 +144,13 @@ static const struct param_row param_rows[] = {
 	{ "MatMul", 3, 0, false },
 	{ "Mul", 3, 0, true },
 	{ "PRelu", 2, 0, false },
+	{ "RMSNormalization", 2, 0, false },
 	{ "RNN", 14, 0, false },
+	{ "Reshape", 1, 0, true },
+	{ "Squeeze", 1, 0, true },
 	{ "Sub", 3, 0, true },
 	{ "Transpose", 1, 0, false },
+	{ "Unsqueeze", 1, 0, true },
 };
 
 static int role_of(const struct onnx_node *node, int32_t i,

@@ -262,9 +262,15 @@ static enum err_code build_network(struct worker *worker, struct err *err)
 {
 	const struct pipeline *p = worker->pipeline;
 	struct network_port in[STEPPER_MAX_PORTS];
+	const struct network_places places = {
+		.repository = worker->options->model_repository,
+		.roots = worker->options->data_roots,
+		.n_roots = worker->options->n_data_roots,
+	};
 	struct network_target out;
 	struct network_request request = {
 		.model = worker->spec.model,
+		.places = &places,
 		.in = in,
 		.out = &out,
 		.n_in = pipeline_n_inputs(p),

@@ -5,7 +5,10 @@
  * first. align_corners: -1 and 1 are the middles of corner elements, else
  * their outer edges.
  */
+#include "base/mem.h"
+#include "engine/autodiff.h"
 #include "engine/ops/move.h"
+#include "engine/ops/reshape.h"
 
 struct affine_attrs {
 	int64_t align_corners;
@@ -101,6 +104,65 @@ static enum err_code affine_prepare(const struct kernel_query *query,
 	return ERR_NONE;
 }
 
+/* (o, 1) for each place o: [places, axes + 1] */
+static int32_t all_places(struct build *build, const struct fact *grid,
+			  bool align)
+{
+	const int64_t r = (int64_t)grid->shape.rank - 2;
+	const int64_t n = shape_range(&grid->shape, 1, grid->shape.rank - 1);
+	struct tensor_view view = { .dtype = DTYPE_F64,
+				    .shape = { 2, { n, r + 1 } } };
+	double *place = mem_array((size_t)(n * (r + 1)) + 1, sizeof(*place));
+	int32_t value;
+
+	if (!place) {
+		if (!build->code)
+			build->code = err_set(&build->err, ERR_NO_MEMORY,
+					      "AffineGrid: out of memory");
+		return VALUE_NONE;
+	}
+	for (int64_t i = 0; i < n; i++) {
+		int64_t rest = i;
+
+		for (int64_t k = 0; k < r; k++) {
+			const int64_t extent = grid->shape.dim[r - k];
+
+			place[i * (r + 1) + k] =
+			    place_of(rest % extent, extent, align);
+			rest /= extent;
+		}
+		place[i * (r + 1) + r] = 1;
+	}
+	view.data = place;
+	value = build_const(build, &view);
+	mem_free(place);
+	return build_2(build, "CastLike", value,
+		       build_scalar(build, grid->type.elem, 0));
+}
+
+/* dtheta[n] = dgrid[n]^T (o, 1) */
+static enum err_code affine_vjp(struct vjp *vjp, struct err *err)
+{
+	const struct affine_attrs *attrs = vjp->attrs;
+	const struct fact grid = *build_fact(vjp->build, vjp->out[0]);
+	const struct shape flat = { 3,
+				    { grid.shape.dim[0],
+				      shape_range(&grid.shape, 1,
+						  grid.shape.rank - 1),
+				      (int64_t)grid.shape.rank - 2 } };
+	const struct build_name in[2] = {
+		{ "G", build_reshape(vjp->build, vjp->grad_out[0], &flat) },
+		{ "O",
+		  all_places(vjp->build, &grid, attrs->align_corners != 0) },
+	};
+	struct build_name out = { "T", VALUE_NONE };
+
+	build_text(vjp->build, "T = predictd.MatMulT<trans_a=1>(G, O)", in, 2,
+		   NULL, &out, 1);
+	vjp->grad_in[0] = out.value;
+	return build_check(vjp->build, err);
+}
+
 static const struct kernel affine_kernel = {
 	.name = "affine_grid.reference",
 	.flags = KERNEL_QUICK | KERNEL_SLICE_FREE,
@@ -162,5 +224,6 @@ const struct op op_affine_grid = {
 	.attrs_size = sizeof(struct affine_attrs),
 	.infer = affine_infer,
 	.kernels = affine_kernels,
+	.vjp = affine_vjp,
 	.cases = affine_cases,
 };

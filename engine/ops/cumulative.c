@@ -3,10 +3,12 @@
  * CumSum and CumProd: y_i = x_0 + ... + x_i along an axis (or the product);
  * `exclusive` leaves out x_i, `reverse` begins at the end.
  *
- *   dx of CumSum is the CumSum of dy in the other direction.
+ *   dx of CumSum is the CumSum of dy in the other direction; that of CumProd
+ *   is a loop of its own, which divides by nothing.
  */
 #include <string.h>
 
+#include "base/str.h"
 #include "engine/autodiff.h"
 #include "engine/ops/move.h"
 
@@ -20,6 +22,7 @@ struct cumulative {
 	bool is_product, is_exclusive, is_reverse;
 };
 
+#define GOES_BACK /* gradients are of floats */
 #define T float
 #define U float
 #define NAME(x) x##_f32
@@ -34,6 +37,7 @@ struct cumulative {
 #undef T
 #undef U
 #undef NAME
+#undef GOES_BACK
 #define U uint64_t
 #define T int32_t
 #define NAME(x) x##_i32
@@ -104,7 +108,7 @@ static bool cumulative_of(const struct kernel_query *q, const void *number,
 		.n = x->dim[at],
 		.inner = shape_range(x, at + 1, x->rank),
 		.last = shape_range(x, 0, at),
-		.is_product = !strcmp(q->op->name, "CumProd"),
+		.is_product = str_starts_with(q->op->name, "CumProd"),
 		.is_exclusive = attrs->exclusive,
 		.is_reverse = attrs->reverse,
 	};
@@ -169,6 +173,77 @@ static enum err_code sum_vjp(struct vjp *vjp, struct err *err)
 	return build_check(vjp->build, err);
 }
 
+/* CumProdGrad: x, axis, dy */
+
+static void product_back_run(const struct kernel_call *call, unsigned slice,
+			     void *scratch)
+{
+	const struct kernel_query *q = call->query;
+	const bool is_float = q->in[0].type.elem == DTYPE_F32;
+	const struct fact *dx = &q->out[0];
+	struct cumulative c;
+
+	(void)slice;
+	(void)scratch;
+	if (!shape_count(&dx->shape))
+		return;
+	if (!cumulative_of(q, call->in[1], &c)) {
+		memset(call->out[0], 0,
+		       tensor_bytes(dx->type.elem, &dx->shape));
+		kernel_fault(call, 0);
+		return;
+	}
+	for (int64_t i = 0; i < c.last * c.inner; i++) {
+		const int64_t at =
+		    (i / c.inner * c.n + (c.is_reverse ? c.n - 1 : 0)) *
+			c.inner +
+		    i % c.inner;
+
+		if (is_float)
+			line_back_f32(&c, (const float *)call->in[0] + at,
+				      (const float *)call->in[2] + at,
+				      (float *)call->out[0] + at);
+		else
+			line_back_f64(&c, (const double *)call->in[0] + at,
+				      (const double *)call->in[2] + at,
+				      (double *)call->out[0] + at);
+	}
+}
+
+static const struct kernel product_back_kernel = {
+	.name = "cum_prod_grad.reference",
+	.flags = KERNEL_QUICK | KERNEL_SLICE_FREE,
+	.cost = move_cost_scattered,
+	.run = product_back_run,
+};
+static const struct kernel *const product_back_kernels[] = {
+	&product_back_kernel, NULL
+};
+
+static enum err_code product_back_infer(struct infer *infer, struct err *err)
+{
+	if (!shape_equal(&infer->in[0].shape, &infer->in[2].shape))
+		return infer_fail(err, "input 'dY': expected the shape of 'x'");
+	return cumulative_infer(infer, err);
+}
+
+static enum err_code product_vjp(struct vjp *vjp, struct err *err)
+{
+	const int32_t in[3] = { vjp->in[0], vjp->in[1], vjp->grad_out[0] };
+
+	vjp->grad_in[0] =
+	    build_node(vjp->build, "CumProdGrad", vjp->attrs, in, 3);
+	return build_check(vjp->build, err);
+}
+
+static const struct port product_back_in[] = {
+	{ "x", "T:floats", 0 },
+	{ "axis", "int32,int64", 0 },
+	{ "dY", "T", 0 },
+	{ 0 },
+};
+static const struct port product_back_out[] = { { "dX", "T", 0 }, { 0 } };
+
 static const struct port cumulative_in[] = {
 	{ "x", "T:arith", 0 },
 	{ "axis", "int32,int64", 0 },
@@ -231,6 +306,15 @@ static const struct op_case product_cases[] = {
 	{ .name = "both",
 	  .graph = "y = CumProd<exclusive=1,reverse=1>(x:uint64[3,4], "
 		   "a:int64[]={0})" },
+	{ .name = "with zeros",
+	  .graph =
+	      "y = CumProd(Mul(x:float[2,5,3], m:float[1,5,1]={1,0,1,0,1}), "
+	      "a:int64[]={1})" },
+	{ .name = "reverse, exclusive, with a zero",
+	  .graph = "y = CumProd<exclusive=1,reverse=1>(Mul(x:float[5,3], "
+		   "m:float[5,1]={1,1,0,1,1}), a:int64[]={0})" },
+	{ .name = "nothing",
+	  .graph = "y = CumProd(x:float[3,0], a:int64[]={1})" },
 	{ .name = "axis out of range",
 	  .graph = "y = CumProd(x:float[3,4], a:int64[]={-3})",
 	  .want = ERR_SHAPE },
@@ -250,7 +334,34 @@ const struct op op_cum_prod = {
 	.attrs_size = sizeof(struct cumulative_attrs),
 	.infer = cumulative_infer,
 	.kernels = cumulative_kernels,
+	.vjp = product_vjp,
 	.cases = product_cases,
+};
+
+static const struct op_case product_back_cases[] = {
+	{ .name = "columns",
+	  .graph = "d = predictd.CumProdGrad(x:float[4,3], a:int64[]={0}, "
+		   "dy:float[4,3])" },
+	{ .name = "other shapes",
+	  .graph = "d = predictd.CumProdGrad(x:float[4,3], a:int64[]={0}, "
+		   "dy:float[4,2])",
+	  .want = ERR_SHAPE },
+	{ 0 },
+};
+
+extern const struct op op_cum_prod_grad;
+const struct op op_cum_prod_grad = {
+	.domain = "predictd",
+	.name = "CumProdGrad",
+	.help = "The gradient of CumProd.",
+	.since = 1,
+	.in = product_back_in,
+	.out = product_back_out,
+	.attrs = cumulative_attrs,
+	.attrs_size = sizeof(struct cumulative_attrs),
+	.infer = product_back_infer,
+	.kernels = product_back_kernels,
+	.cases = product_back_cases,
 };
 
 const struct op op_cum_sum = {

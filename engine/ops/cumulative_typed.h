@@ -40,3 +40,28 @@ static void NAME(blocks)(const struct cumulative *c, const void *from, void *to)
 	for (int64_t o = c->first; o < c->last; o++)
 		NAME(block)(c, x + o * size, y + o * size);
 }
+
+#ifdef GOES_BACK
+/* Line j of a block of CumProd: dx_i is the product before i times what comes
+ * after, s_i = dy_i + x_(i+1) s_(i+1), which needs no division. */
+static void NAME(line_back)(const struct cumulative *c, const T *x, const T *dy,
+			    T *dx)
+{
+	const int64_t step = c->is_reverse ? -c->inner : c->inner;
+	T before = 1, s = 0;
+
+	for (int64_t i = 0; i < c->n; i++) {
+		dx[i * step] = before;
+		before = (T)((U)before * (U)x[i * step]);
+	}
+	for (int64_t i = c->n; i-- > 0;) {
+		if (i + 1 < c->n)
+			s = (T)((U)s * (U)x[(i + 1) * step]);
+		if (!c->is_exclusive)
+			s = (T)((U)s + (U)dy[i * step]);
+		else if (i + 1 < c->n)
+			s = (T)((U)s + (U)dy[(i + 1) * step]);
+		dx[i * step] = (T)((U)dx[i * step] * (U)s);
+	}
+}
+#endif

@@ -11,26 +11,13 @@
 #include <math.h>
 #include <string.h>
 
+#include "engine/autodiff.h"
+#include "engine/ops/grid_sample.h"
 #include "engine/ops/move.h"
 
-enum { GRID_DIMS = 3, GRID_TAPS = 64, FAR = 8 };
+enum { GRID_TAPS = 64, FAR = 8 };
 /* places whose taps are found at once, and those of a slice at least */
 enum { BLOCK_PLACES = 64, SLICE_PLACES = 256 };
-enum grid_mode { GRID_NEAREST, GRID_LINEAR, GRID_CUBIC };
-enum grid_padding { GRID_ZEROS, GRID_BORDER, GRID_REFLECTION };
-
-struct grid_attrs {
-	int64_t align_corners;
-	const char *mode, *padding_mode;
-};
-
-struct grid {
-	enum grid_mode mode;
-	enum grid_padding padding;
-	bool align, narrow; /* narrow: places are float */
-	unsigned rank;
-	int64_t dim[GRID_DIMS], n_in, n_out, n_batch;
-};
 
 /* What one place is made of. */
 struct taps {
@@ -42,13 +29,6 @@ struct taps {
 struct planes {
 	int64_t n, in, out;
 	int64_t n_places;
-};
-
-/* the same on one axis; at -1: nothing is there */
-struct axis_taps {
-	unsigned n;
-	int64_t at[4];
-	double weight[4];
 };
 
 static int64_t to_int(double sum, double low, double high)
@@ -162,8 +142,8 @@ static double cubic(double x)
 	return x < 2 ? ((x - 5) * x + 8) * a * x - 4 * a : 0;
 }
 
-static void axis_taps(const struct grid *g, int64_t len, double v,
-		      struct axis_taps *ret)
+void grid_axis_taps(const struct grid *g, int64_t len, double v,
+		    struct grid_axis *ret)
 {
 	const double x = settle(g, len, place_of(g, len, v));
 	const double base = floor(x);
@@ -183,8 +163,60 @@ static void axis_taps(const struct grid *g, int64_t len, double v,
 	}
 }
 
+/* The slope of settle() at x: where x is held, or mirrored. */
+static double settle_slope(const struct grid *g, int64_t len, double x)
+{
+	const double low = g->align ? 0 : -0.5;
+	const double high = (double)len - (g->align ? 1 : 0.5);
+	double rest;
+
+	if (g->mode == GRID_NEAREST || isnan(x) || fabs(x) > 1e15)
+		return 0;
+	if (x >= low && x <= high)
+		return 1;
+	if (g->padding == GRID_BORDER)
+		return x < 0 || x > (double)len - 1 ? 0 : 1;
+	if (g->padding == GRID_ZEROS)
+		return 1;
+	if (!(high > low))
+		return 0;
+	rest = fmod(fabs(x - low), 2 * (high - low));
+	return (rest <= high - low) == (x > low) ? 1 : -1;
+}
+
+static double cubic_slope(double x)
+{
+	const double a = -0.75, d = fabs(x);
+	const double slope = d <= 1  ? (3 * (a + 2) * d - 2 * (a + 3)) * d
+			     : d < 2 ? ((3 * d - 10) * d + 8) * a
+				     : 0;
+
+	return x < 0 ? -slope : slope;
+}
+
+void grid_axis_slopes(const struct grid *g, int64_t len, double v,
+		      const struct grid_axis *axis,
+		      double slope[GRID_AXIS_TAPS])
+{
+	const double place = place_of(g, len, v), x = settle(g, len, place);
+	const double factor = settle_slope(g, len, place) *
+			      ((double)len - (g->align ? 1 : 0)) / 2;
+	int64_t first = (int64_t)floor(x);
+
+	if (g->mode == GRID_CUBIC)
+		first--;
+	for (unsigned t = 0; t < axis->n; t++) {
+		const double d = x - (double)(first + (int64_t)t);
+
+		slope[t] = g->mode == GRID_CUBIC    ? cubic_slope(d)
+			   : g->mode == GRID_LINEAR ? (d < 0 ? 1 : -1)
+						    : 0;
+		slope[t] = factor == 0 ? 0 : slope[t] * factor;
+	}
+}
+
 /* Multiplies the taps so far by those of one more axis. */
-static void add_axis(struct taps *taps, const struct axis_taps *axis,
+static void add_axis(struct taps *taps, const struct grid_axis *axis,
 		     int64_t len)
 {
 	struct taps old;
@@ -221,9 +253,9 @@ static void find_taps(const struct grid *g, const struct kernel_call *call,
 	for (unsigned k = 0; k < g->rank; k++) {
 		const int64_t i =
 		    (place + 1) * (int64_t)g->rank - 1 - (int64_t)k;
-		struct axis_taps axis;
+		struct grid_axis axis;
 
-		axis_taps(g, g->dim[k], number(call, i), &axis);
+		grid_axis_taps(g, g->dim[k], number(call, i), &axis);
 		add_axis(ret, &axis, g->dim[k]);
 	}
 }
@@ -263,8 +295,8 @@ static enum err_code read_modes(const struct grid_attrs *attrs,
 	return ERR_NONE;
 }
 
-static enum err_code grid_read(const struct infer *infer, struct grid *ret,
-			       struct err *err)
+enum err_code grid_read(const struct infer *infer, struct grid *ret,
+			struct err *err)
 {
 	const struct shape *x = &infer->in[0].shape, *at = &infer->in[1].shape;
 	char text[2][64];
@@ -400,6 +432,15 @@ static double grid_cost(const struct kernel_query *query)
 	       (double)shape_count(&query->in[1].shape) * 0.03;
 }
 
+static enum err_code grid_vjp(struct vjp *vjp, struct err *err)
+{
+	const int32_t in[3] = { vjp->in[0], vjp->in[1], vjp->grad_out[0] };
+
+	build_nodes(vjp->build, "GridSampleGrad", vjp->attrs, in, 3,
+		    vjp->grad_in, 2);
+	return build_check(vjp->build, err);
+}
+
 static const struct kernel grid_kernel = {
 	.name = "grid_sample.reference",
 	.flags = KERNEL_QUICK | KERNEL_SLICE_FREE,
@@ -419,7 +460,7 @@ static const struct port grid_in[] = {
 };
 static const struct port grid_out[] = { { "Y", "T", 0 }, { 0 } };
 
-static const struct op_attr grid_attrs[] = {
+const struct op_attr grid_sample_attrs[] = {
 	{ .name = "align_corners",
 	  .help = "1: -1 and 1 are the middles of corner elements",
 	  .offset = offsetof(struct grid_attrs, align_corners),
@@ -457,6 +498,13 @@ static const struct op_case grid_cases[] = {
 	{ .name = "volume",
 	  .graph = "y = GridSample<padding_mode=\"border\">("
 		   "x:double[1,2,3,4,2], g:double[1,2,3,2,3])" },
+	{ .name = "volume, reflected, corners",
+	  .graph = "y = GridSample<padding_mode=\"reflection\", "
+		   "align_corners=1>(x:double[1,2,3,4,2], "
+		   "Mul(g:double[1,2,3,2,3], 2))" },
+	{ .name = "cubic, border",
+	  .graph = "y = GridSample<mode=\"cubic\", padding_mode=\"border\", "
+		   "align_corners=1>" IMAGE },
 	{ .name = "sequence",
 	  .graph = "y = GridSample(x:float[2,2,9], g:float[2,5,1])" },
 	{ .name = "bytes",
@@ -504,9 +552,10 @@ const struct op op_grid_sample = {
 	.since = 16,
 	.in = grid_in,
 	.out = grid_out,
-	.attrs = grid_attrs,
+	.attrs = grid_sample_attrs,
 	.attrs_size = sizeof(struct grid_attrs),
 	.infer = grid_infer,
 	.kernels = grid_kernels,
+	.vjp = grid_vjp,
 	.cases = grid_cases,
 };

@@ -6,7 +6,9 @@
  */
 #include <string.h>
 
+#include "engine/autodiff.h"
 #include "engine/ops/move.h"
+#include "engine/ops/reshape.h"
 
 struct unpool_attrs {
 	struct attr_ints kernel_shape, strides, pads;
@@ -117,6 +119,31 @@ static void unpool_run(const struct kernel_call *call, unsigned slice,
 	}
 }
 
+/* The elements of dY at the places, which count in the inner shape. */
+static enum err_code unpool_vjp(struct vjp *vjp, struct err *err)
+{
+	struct build *build = vjp->build;
+	const struct fact x = *build_fact(build, vjp->in[0]);
+	const struct infer infer = { .attrs = vjp->attrs, .in = &x };
+	const int64_t zeros[SHAPE_MAX_RANK] = { 0 };
+	struct shape inner, flat = { .rank = 1 };
+	int32_t in[3];
+	enum err_code rc = inner_shape(&infer, &inner, err);
+
+	if (rc)
+		return rc;
+	in[0] = vjp->grad_out[0];
+	if (!shape_equal(&build_fact(build, in[0])->shape, &inner)) {
+		in[1] = build_ints(build, zeros, inner.rank);
+		in[2] = build_ints(build, inner.dim, inner.rank);
+		in[0] = build_node(build, "Slice", NULL, in, 3);
+	}
+	flat.dim[0] = shape_count(&inner);
+	vjp->grad_in[0] = build_2(
+	    build, "Gather", build_reshape(build, in[0], &flat), vjp->in[1]);
+	return build_check(build, err);
+}
+
 static const struct kernel unpool_kernel = {
 	.name = "max_unpool.reference",
 	.flags = KERNEL_QUICK | KERNEL_SLICE_FREE,
@@ -206,5 +233,6 @@ const struct op op_max_unpool = {
 	.attrs_size = sizeof(struct unpool_attrs),
 	.infer = unpool_infer,
 	.kernels = unpool_kernels,
+	.vjp = unpool_vjp,
 	.cases = unpool_cases,
 };

@@ -113,13 +113,13 @@ const struct op_attr recurrent_lstm_attrs[] = {
 	  .offset = MEMBER(input_forget), .kind = ATTR_INT, .max = 1 },
 	{ 0 },
 };
-static const struct op_attr gru_attrs[] = {
+const struct op_attr recurrent_gru_attrs[] = {
 	COMMON_ATTRS,
 	{ .name = "linear_before_reset", .help = "not 0: the reset gate multiplies a product",
 	  .offset = MEMBER(linear_before_reset), .kind = ATTR_INT },
 	{ 0 },
 };
-static const struct op_attr rnn_attrs[] = { COMMON_ATTRS, { 0 } };
+const struct op_attr recurrent_rnn_attrs[] = { COMMON_ATTRS, { 0 } };
 
 static const struct op_case lstm_cases[] = {
 	{ .name = "plain",
@@ -280,10 +280,11 @@ const struct op op_gru = {
 	.since = 14,
 	.in = rnn_in,
 	.out = rnn_out,
-	.attrs = gru_attrs,
+	.attrs = recurrent_gru_attrs,
 	.attrs_size = sizeof(struct recurrent_attrs),
 	.infer = gru_infer,
 	.kernels = recurrent_kernels,
+	.vjp = recurrent_vjp,
 	.cases = gru_cases,
 };
 
@@ -299,6 +300,7 @@ const struct op op_lstm = {
 	.attrs_size = sizeof(struct recurrent_attrs),
 	.infer = lstm_infer,
 	.kernels = recurrent_kernels,
+	.vjp = recurrent_vjp,
 	.cases = lstm_cases,
 };
 
@@ -310,9 +312,10 @@ const struct op op_rnn = {
 	.since = 14,
 	.in = rnn_in,
 	.out = rnn_out,
-	.attrs = rnn_attrs,
+	.attrs = recurrent_rnn_attrs,
 	.attrs_size = sizeof(struct recurrent_attrs),
 	.infer = rnn_infer,
 	.kernels = recurrent_kernels,
+	.vjp = recurrent_vjp,
 	.cases = rnn_cases,
 };

@@ -45,13 +45,37 @@ enum recurrent_input {
 	RECURRENT_R_SCALE,
 	RECURRENT_R_ZERO
 };
+/* inputs of the gradient, after those of the layer, and its results */
+enum recurrent_back_input {
+	RECURRENT_Y = RECURRENT_P + 1,
+	RECURRENT_DY,
+	RECURRENT_DH,
+	RECURRENT_DC
+};
+enum recurrent_back_output { BACK_GATES, BACK_PREV, BACK_DH0, BACK_LAST };
 enum bend_form { BEND_LOOP, BEND_AFFINE, BEND_SCALED_TANH, BEND_THRESHOLD };
 enum { RECURRENT_DIRECTIONS = 2, RECURRENT_BENDS = 3 };
+
+/** How a slope follows from what the activation gave. */
+enum bend_slope {
+	SLOPE_AFFINE,
+	SLOPE_ELU,
+	SLOPE_HARD_SIGMOID,
+	SLOPE_LEAKY_RELU,
+	SLOPE_RELU,
+	SLOPE_SCALED_TANH,
+	SLOPE_SIGMOID,
+	SLOPE_SOFTPLUS,
+	SLOPE_SOFTSIGN,
+	SLOPE_TANH,
+	SLOPE_THRESHOLD
+};
 
 /** An activation: a loop by that name with alpha and beta, but for the forms
  * that no loop has. */
 struct bend {
 	enum bend_form form;
+	enum bend_slope slope;
 	const char *loop;
 	double param[2];
 };
@@ -96,7 +120,13 @@ void recurrent_run_slice(const struct kernel_call *call,
 			 const struct recurrent *r, unsigned slice,
 			 const struct recurrent_way *way, void *scratch);
 
-extern const struct op_attr recurrent_lstm_attrs[];
 extern const struct kernel recurrent_panels, recurrent_blas, recurrent_plain;
+extern const struct kernel recurrent_grad_blas, recurrent_grad_plain;
+extern const struct op_attr recurrent_lstm_attrs[], recurrent_gru_attrs[],
+    recurrent_rnn_attrs[];
+
+struct vjp;
+/** The rule of all three. */
+MUST_USE enum err_code recurrent_vjp(struct vjp *vjp, struct err *err);
 
 #endif

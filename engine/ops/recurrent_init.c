@@ -2,29 +2,31 @@
 #include <string.h>
 #include <strings.h>
 
+#include "base/str.h"
 #include "engine/ops/recurrent.h"
 
 struct known_bend {
 	const char *name; /* of the loop, too */
 	enum bend_form form;
+	enum bend_slope slope;
 	unsigned n_params;
 	double alpha, beta;
 };
 
 /* clang-format off */
 static const struct known_bend known[] = {
-	{ "Affine",          BEND_AFFINE,      2, 1,    0 },
-	{ "Elu",             BEND_LOOP,        1, 1,    0 },
-	{ "HardSigmoid",     BEND_LOOP,        2, 0.2,  0.5 },
-	{ "LeakyRelu",       BEND_LOOP,        1, 0.01, 0 },
-	{ "Relu",            BEND_LOOP,        0, 0,    0 },
-	{ "ScaledTanh",      BEND_SCALED_TANH, 2, 1,    1 },
-	{ "Sigmoid",         BEND_LOOP,        0, 0,    0 },
-	{ "Softplus",        BEND_LOOP,        0, 0,    0 },
-	{ "Softsign",        BEND_LOOP,        0, 0,    0 },
-	{ "Tanh",            BEND_LOOP,        0, 0,    0 },
-	{ "ThresholdedRelu", BEND_THRESHOLD,   1, 1,    0 },
-	{ NULL,              BEND_LOOP,        0, 0,    0 },
+	{ "Affine",          BEND_AFFINE,      SLOPE_AFFINE,       2, 1,    0 },
+	{ "Elu",             BEND_LOOP,        SLOPE_ELU,          1, 1,    0 },
+	{ "HardSigmoid",     BEND_LOOP,        SLOPE_HARD_SIGMOID, 2, 0.2,  0.5 },
+	{ "LeakyRelu",       BEND_LOOP,        SLOPE_LEAKY_RELU,   1, 0.01, 0 },
+	{ "Relu",            BEND_LOOP,        SLOPE_RELU,         0, 0,    0 },
+	{ "ScaledTanh",      BEND_SCALED_TANH, SLOPE_SCALED_TANH,  2, 1,    1 },
+	{ "Sigmoid",         BEND_LOOP,        SLOPE_SIGMOID,      0, 0,    0 },
+	{ "Softplus",        BEND_LOOP,        SLOPE_SOFTPLUS,     0, 0,    0 },
+	{ "Softsign",        BEND_LOOP,        SLOPE_SOFTSIGN,     0, 0,    0 },
+	{ "Tanh",            BEND_LOOP,        SLOPE_TANH,         0, 0,    0 },
+	{ "ThresholdedRelu", BEND_THRESHOLD,   SLOPE_THRESHOLD,    1, 1,    0 },
+	{ NULL,              BEND_LOOP,        SLOPE_AFFINE,       0, 0,    0 },
 };
 /* clang-format on */
 
@@ -48,9 +50,9 @@ static struct bend make_bend(const struct known_bend *from,
 			     const struct recurrent_attrs *attrs,
 			     struct used *used)
 {
-	struct bend bend = { from->form,
-			     from->name,
-			     { from->alpha, from->beta } };
+	struct bend bend = {
+		from->form, from->slope, from->name, { from->alpha, from->beta }
+	};
 
 	if (from->n_params > 0 && used->alpha < attrs->alpha.n)
 		bend.param[0] = (double)attrs->alpha.v[used->alpha++];
@@ -161,11 +163,12 @@ static enum err_code check_inputs(const struct recurrent *r,
 	return rc;
 }
 
+/* Of the layer or of its gradient. */
 static enum recurrent_kind kind_of(const char *op)
 {
-	if (!strcmp(op, "LSTM"))
+	if (str_starts_with(op, "LSTM"))
 		return RECURRENT_LSTM;
-	return strcmp(op, "GRU") ? RECURRENT_RNN : RECURRENT_GRU;
+	return str_starts_with(op, "GRU") ? RECURRENT_GRU : RECURRENT_RNN;
 }
 
 enum err_code recurrent_init(const char *op,

@@ -1,133 +1,21 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Kernels of recurrent layers: the same passes with BLAS and fast loops, and
  * plain. A slice is one direction of a part of the batch. */
+#include <assert.h>
 #include <string.h>
 
 #include "base/mem.h"
 #include "engine/kernels/blas.h"
-#include "engine/kernels/loops.h"
-#include "engine/kernels/row_loops.h"
 #include "engine/kernels/tap_loops.h"
 #include "engine/ops/byte_weights.h"
-#include "engine/ops/recurrent.h"
+#include "engine/ops/recurrent_job.h"
 #include "engine/pack.h"
-
-/* CHUNK_ROWS: of inputs that are multiplied at once; PART_ROWS: the least part
- * of a batch; FEW_ROWS: up to here a product is read row by row; PANEL_ROWS: or
- * panel by panel, PANEL_DEPTH numbers deep; PACK_STEPS: from here on a run
- * packs weights that no plan knows; CLIPPED: the first activations get clipped
- * numbers, but not h of the LSTM's cell, which ONNX Runtime leaves alone, too
- */
-enum {
-	CHUNK_ROWS = 128,
-	PART_ROWS = 16,
-	PARTS_MAX = 8,
-	FEW_ROWS = 2,
-	PANEL_ROWS = 8,
-	PANEL_DEPTH = 256,
-	PACK_STEPS = 16,
-	CLIPPED = 2
-};
-
-/* One pass. Absent operands are NULL. */
-struct job {
-	struct recurrent r;
-	/* packs_u: into the scratch; is_usual: sigmoid and tanh, no more */
-	bool fast, is_reverse, packs_u, is_usual;
-	const struct recurrent_way *way;
-	int64_t direction, row, n_rows;
-	const void *w_panels, *u_panels; /* of this direction; NULL: none */
-	const void *in[RECURRENT_P + 1];
-	void *out[3];
-	const struct bend *bend;
-	const struct loop *loop[RECURRENT_BENDS]; /* NULL: it needs none */
-};
-
-struct extents {
-	int64_t m, n, k, ldc;
-	const void *panels;		  /* b packed; NULL: it is not */
-	const struct byte_weights *bytes; /* b stored as bytes, or NULL */
-	bool from_end;			  /* the last panel first */
-};
 
 /* Constant weights of all directions in panels, by recurrent_blas. */
 struct packed {
 	struct pack *w, *u;	/* NULL: not packed */
 	int64_t w_step, u_step; /* from one direction to the next */
 };
-
-/* A length that cannot be is 0; the run says so. */
-static int64_t length_of(const struct job *job, int64_t row)
-{
-	const int32_t *lengths = job->in[RECURRENT_LENGTHS];
-
-	if (!lengths)
-		return job->r.n_steps;
-	return lengths[row] < 0 || lengths[row] > job->r.n_steps ? 0
-								 : lengths[row];
-}
-
-/* The time that a row's step stands for; -1: its sequence has ended. */
-static int64_t time_of(const struct job *job, int64_t row, int64_t step)
-{
-	const int64_t length = length_of(job, row);
-
-	if (step >= length)
-		return -1;
-	return job->is_reverse ? length - 1 - step : step;
-}
-
-static int64_t x_at(const struct recurrent *r, int64_t row, int64_t t)
-{
-	return (r->batch_first ? row * r->n_steps + t : t * r->n_batch + row) *
-	       r->n_in;
-}
-
-static int64_t y_at(const struct job *job, int64_t row, int64_t t)
-{
-	const struct recurrent *r = &job->r;
-	const int64_t n = r->n_directions;
-	const int64_t at = r->batch_first
-			       ? (row * r->n_steps + t) * n + job->direction
-			       : (t * n + job->direction) * r->n_batch + row;
-
-	return at * r->n_hidden;
-}
-
-static int64_t state_at(const struct job *job, int64_t row)
-{
-	const struct recurrent *r = &job->r;
-
-	return (r->batch_first ? row * r->n_directions + job->direction
-			       : job->direction * r->n_batch + row) *
-	       r->n_hidden;
-}
-
-static int64_t chunk_steps(int64_t n_rows)
-{
-	return n_rows > 0 && n_rows < CHUNK_ROWS ? CHUNK_ROWS / n_rows : 1;
-}
-
-static float dot_f32(bool fast, const float *a, const float *b, int64_t n)
-{
-	double sum = 0;
-
-	if (fast)
-		return row_loops()->dot(a, b, n);
-	for (int64_t i = 0; i < n; i++)
-		sum += (double)a[i] * (double)b[i];
-	return (float)sum;
-}
-
-static double dot_f64(bool fast, const double *a, const double *b, int64_t n)
-{
-	double sum = 0;
-
-	(void)fast;
-	for (int64_t i = 0; i < n; i++)
-		sum += a[i] * b[i];
-	return sum;
-}
 
 /* Weights [n, k] in panels of ROW_PANEL rows, each k times its rows' elements;
  * the last one's missing rows are 0. */
@@ -172,7 +60,7 @@ static const float *pack_u_f32(const struct recurrent *r, const float *u,
 }
 
 /* Panel number i in the order in which they are met. */
-static int64_t panel_at(const struct extents *e, int64_t i)
+static int64_t panel_at(const struct recurrent_extents *e, int64_t i)
 {
 	const int64_t n_panels = (e->n + ROW_PANEL - 1) / ROW_PANEL;
 
@@ -180,7 +68,8 @@ static int64_t panel_at(const struct extents *e, int64_t i)
 }
 
 /* Row by row. */
-static void add_rows_f32(const struct extents *e, const float *a, float *to)
+static void add_rows_f32(const struct recurrent_extents *e, const float *a,
+			 float *to)
 {
 	const int64_t k_n_step[3] = { e->k, ROW_PANEL, ROW_PANEL };
 	const struct row_loops *rows = row_loops();
@@ -201,8 +90,8 @@ static void add_rows_f32(const struct extents *e, const float *a, float *to)
 }
 
 /* Numbers side by side that stand in one place of a few rows. */
-static void gather_rows(const float *a, const struct extents *e, int64_t n_most,
-			int64_t k, float *to)
+static void gather_rows(const float *a, const struct recurrent_extents *e,
+			int64_t n_most, int64_t k, float *to)
 {
 	const int64_t step = e->k;
 
@@ -227,8 +116,9 @@ static void gather_rows(const float *a, const struct extents *e, int64_t n_most,
 
 /* A few rows against all panels, of numbers first to first + k - 1 of each sum.
  * Rows are to the loops what channels out are, and columns what pixels are. */
-static void add_part_f32(const struct extents *e, const struct tap_loops *loops,
-			 const float *a, int64_t first, int64_t k, float *to)
+static void add_part_f32(const struct recurrent_extents *e,
+			 const struct tap_loops *loops, const float *a,
+			 int64_t first, int64_t k, float *to)
 {
 	static const float zeros[TAP_MOST];
 	float rows[TAP_MOST * PANEL_DEPTH], sum[TAP_MOST * ROW_PANEL];
@@ -261,7 +151,8 @@ static void add_part_f32(const struct extents *e, const struct tap_loops *loops,
 }
 
 /* to[m, n] += a[m, k] b[n, k]^T with b in panels */
-static void add_panels_f32(const struct extents *e, const float *a, float *to)
+static void add_panels_f32(const struct recurrent_extents *e, const float *a,
+			   float *to)
 {
 	const struct tap_loops *loops = tap_loops();
 
@@ -270,7 +161,7 @@ static void add_panels_f32(const struct extents *e, const float *a, float *to)
 		return;
 	}
 	for (int64_t i = 0; i < e->m; i += loops->n_most) {
-		struct extents part = *e;
+		struct recurrent_extents part = *e;
 
 		part.m = e->m - i < loops->n_most ? e->m - i : loops->n_most;
 		for (int64_t l = 0; l < e->k; l += PANEL_DEPTH)
@@ -282,8 +173,9 @@ static void add_panels_f32(const struct extents *e, const float *a, float *to)
 }
 
 /* The same with b stored as bytes; false: it is not. */
-static bool add_bytes_f32(const struct job *job, const struct extents *e,
-			  const float *a, float *to)
+static bool add_bytes_f32(const struct recurrent_job *job,
+			  const struct recurrent_extents *e, const float *a,
+			  float *to)
 {
 	const int64_t all[] = { 0, byte_panels(e->n) };
 
@@ -293,8 +185,8 @@ static bool add_bytes_f32(const struct job *job, const struct extents *e,
 }
 
 /* The usual cell in one sweep; false: it is not the usual one. */
-static bool lstm_at_once_f32(const struct job *job, const float *gates,
-			     float *h, float *c)
+static bool lstm_at_once_f32(const struct recurrent_job *job,
+			     const float *gates, float *h, float *c)
 {
 	if (job->is_usual)
 		row_loops()->lstm(gates, job->r.n_hidden, c, h);
@@ -307,53 +199,18 @@ static bool lstm_at_once_f32(const struct job *job, const float *gates,
 #define PACKS
 #define BLAS(x) blas_product_f32
 #define NAME(x) x##_f32
+#include "engine/ops/recurrent_pass_typed.h"
 #include "engine/ops/recurrent_typed.h"
 
 #define T double
 #define ELEM DTYPE_F64
 #define BLAS(x) blas_product_f64
 #define NAME(x) x##_f64
+#include "engine/ops/recurrent_pass_typed.h"
 #include "engine/ops/recurrent_typed.h"
 
-static void recurrent_of(const struct kernel_query *q, struct recurrent *ret)
-{
-	const enum err_code rc =
-	    recurrent_init(q->op->name, q->attrs, q->in, q->n_in, ret, NULL);
-
-	(void)rc; /* infer() has seen it pass */
-}
-
-unsigned recurrent_parts(const struct recurrent *r)
-{
-	const int64_t n = r->n_batch / PART_ROWS;
-
-	return n < 1 ? 1 : n < PARTS_MAX ? (unsigned)n : PARTS_MAX;
-}
-
-/* The most rows that a slice has. */
-static int64_t part_rows(const struct recurrent *r)
-{
-	const int64_t n = recurrent_parts(r);
-
-	return (r->n_batch + n - 1) / n;
-}
-
-static void find_loops(struct job *job)
-{
-	for (unsigned i = 0; i < RECURRENT_BENDS; i++) {
-		const struct bend *bend = &job->bend[i];
-		const char *name =
-		    bend->form == BEND_SCALED_TANH ? "Tanh" : bend->loop;
-
-		if (!name || bend->form == BEND_AFFINE ||
-		    bend->form == BEND_THRESHOLD)
-			continue;
-		job->loop[i] =
-		    job->fast ? loop_find(name) : loop_find_reference(name);
-	}
-}
-
-static void check_lengths(const struct kernel_call *call, const struct job *job)
+static void check_lengths(const struct kernel_call *call,
+			  const struct recurrent_job *job)
 {
 	const int32_t *lengths = job->in[RECURRENT_LENGTHS];
 
@@ -363,7 +220,7 @@ static void check_lengths(const struct kernel_call *call, const struct job *job)
 }
 
 /* Sigmoid, then tanh twice, of an LSTM without peepholes. */
-static bool is_usual_lstm(const struct job *job)
+static bool is_usual_lstm(const struct recurrent_job *job)
 {
 	static const char *const usual[] = { "Sigmoid", "Tanh", "Tanh" };
 
@@ -381,14 +238,14 @@ static bool is_usual_lstm(const struct job *job)
  * must not matter: sums would differ between a plan and the interpreter. */
 static bool packs_u(const struct kernel_query *q, const struct recurrent *r)
 {
-	const int64_t n_rows = part_rows(r);
+	const int64_t n_rows = recurrent_part_rows(r);
 
 	return q->in[0].type.elem == DTYPE_F32 && n_rows > 0 &&
 	       n_rows <= PANEL_ROWS && r->n_steps >= PACK_STEPS;
 }
 
 static void find_panels(const struct kernel_call *call,
-			const struct packed *packed, struct job *job)
+			const struct packed *packed, struct recurrent_job *job)
 {
 	job->packs_u = !packed && !job->way->u && packs_u(call->query, &job->r);
 	if (packed && packed->w)
@@ -399,40 +256,17 @@ static void find_panels(const struct kernel_call *call,
 				job->direction * packed->u_step;
 }
 
-static void load_operands(const struct kernel_call *call,
-			  const struct recurrent_way *way, struct job *job)
-{
-	const struct kernel_query *q = call->query;
-
-	job->in[RECURRENT_X] = call->in[RECURRENT_X];
-	for (unsigned i = 1; i <= RECURRENT_P && i < q->n_in; i++)
-		job->in[i] =
-		    q->in[i].type.elem == DTYPE_NONE ? NULL : call->in[i];
-	for (unsigned i = 0; i < 3 && i < q->n_out; i++)
-		job->out[i] = call->out[i];
-	if (way->is_stored)
-		job->in[RECURRENT_W] = job->in[RECURRENT_R] = NULL;
-}
-
 void recurrent_run_slice(const struct kernel_call *call,
 			 const struct recurrent *r, unsigned slice,
 			 const struct recurrent_way *way, void *scratch)
 {
-	const unsigned n_parts = recurrent_parts(r);
-	struct job job = { .r = *r, .fast = way->fast, .way = way };
-	int64_t last;
+	struct recurrent_job job;
 
-	job.direction = slice / n_parts;
-	job.is_reverse = job.r.is_reverse[job.direction];
-	kernel_slice(job.r.n_batch, n_parts, slice % n_parts, &job.row, &last);
-	job.n_rows = last - job.row;
-	load_operands(call, way, &job);
+	recurrent_job_init(call, r, slice, way, &job);
 	if (slice == 0)
 		check_lengths(call, &job);
 	if (job.n_rows == 0 || job.r.n_hidden == 0)
 		return;
-	job.bend = job.r.bend[job.direction];
-	find_loops(&job);
 	job.is_usual = is_usual_lstm(&job);
 	if (way->fast)
 		find_panels(call, way->packed, &job);
@@ -468,7 +302,7 @@ static void plain_run(const struct kernel_call *call, unsigned slice,
 /* Parts of fewer rows may take more steps at once. */
 size_t recurrent_scratch(const struct recurrent *r, size_t size)
 {
-	const size_t rows = (size_t)part_rows(r);
+	const size_t rows = (size_t)recurrent_part_rows(r);
 	const size_t most = rows < CHUNK_ROWS ? CHUNK_ROWS : rows;
 	const size_t hidden = (size_t)r->n_hidden;
 
@@ -652,7 +486,8 @@ static bool panels_fits(const struct kernel_query *query)
 	    !query->in[RECURRENT_R].value)
 		return false;
 	recurrent_of(query, &r);
-	return r.n_hidden && r.n_batch > 0 && part_rows(&r) <= PANEL_ROWS;
+	return r.n_hidden && r.n_batch > 0 &&
+	       recurrent_part_rows(&r) <= PANEL_ROWS;
 }
 
 const struct kernel recurrent_panels = {

@@ -19,7 +19,8 @@ struct reduce_attrs {
 
 static const struct reduce_rule rules[] = {
 	{ "ReduceL1", MAP_ABS, END_NONE, "dX = Mul(dY, Sign(X))" },
-	{ "ReduceL2", MAP_SQUARE, END_SQRT, "dX = Mul(dY, Div(X, Y))" },
+	{ "ReduceL2", MAP_SQUARE, END_SQRT,
+	  "dX = Mul(dY, Where(Equal(Y, 0), X, Div(X, Y)))" },
 	{ "ReduceLogSum", MAP_SUM, END_LOG, "dX = Div(dY, Exp(Y))" },
 	{ "ReduceLogSumExp", MAP_EXP, END_LOG, "dX = Mul(dY, Exp(Sub(X, Y)))" },
 	{ "ReduceMax", MAP_MAX, END_NONE, NULL },
@@ -243,6 +244,39 @@ static int32_t share(struct vjp *vjp, int32_t y, int32_t dy, uint32_t axes)
 	return build_2(build, "Div", build_2(build, "Mul", mask.value, dy), n);
 }
 
+/* dx is dy times the product of all others, those before it and those behind:
+ * nothing is divided. The axes go to the end and become one. */
+static int32_t product_of_others(struct vjp *vjp, uint32_t axes)
+{
+	struct build *build = vjp->build;
+	const struct shape x = build_fact(build, vjp->in[0])->shape;
+	struct attr_ints there = { x.rank, NULL }, back = { x.rank, NULL };
+	int64_t perm[SHAPE_MAX_RANK], undo[SHAPE_MAX_RANK];
+	struct shape moved = { .rank = x.rank }, lines = { .rank = 2 };
+	struct build_name in = { "X", VALUE_NONE }, out = { "Y", VALUE_NONE };
+	size_t n = 0;
+
+	there.v = perm;
+	back.v = undo;
+	lines.dim[0] = lines.dim[1] = 1;
+	for (unsigned last = 0; last < 2; last++)
+		for (unsigned i = 0; i < x.rank; i++)
+			if ((axes >> i & 1u) == last) {
+				lines.dim[last] *= x.dim[i];
+				moved.dim[n] = x.dim[i];
+				undo[i] = (int64_t)n;
+				perm[n++] = i;
+			}
+	in.value = build_reshape(
+	    build, build_node(build, "Transpose", &there, vjp->in, 1), &lines);
+	build_text(build,
+		   "Y = Mul(CumProd<exclusive=1>(X, a:int64[]={1}), "
+		   "CumProd<exclusive=1, reverse=1>(X, a))",
+		   &in, 1, NULL, &out, 1);
+	out.value = build_reshape(build, out.value, &moved);
+	return build_node(build, "Transpose", &back, &out.value, 1);
+}
+
 static enum err_code reduce_vjp(struct vjp *vjp, struct err *err)
 {
 	const struct reduce_rule *rule = rule_of(vjp->node->op);
@@ -271,6 +305,9 @@ static enum err_code reduce_vjp(struct vjp *vjp, struct err *err)
 	dx.value = dy = spread(vjp, dy, axes);
 	if (rule->map == MAP_MAX || rule->map == MAP_MIN) {
 		dx.value = share(vjp, spread(vjp, vjp->out[0], axes), dy, axes);
+	} else if (rule->map == MAP_PRODUCT) {
+		dx.value =
+		    build_2(build, "Mul", dy, product_of_others(vjp, axes));
 	} else if (rule->grad) {
 		const struct build_name bound[] = {
 			{ "X", vjp->in[0] },
@@ -389,6 +426,10 @@ static const struct op_case reduce_min_cases[] = {
 static const struct op_case reduce_prod_cases[] = {
 	{ .name = "rows",
 	  .graph = "y = ReduceProd(x:float[3,5], a:int64[1]={1})" },
+	{ .name = "middle and first, with zeros",
+	  .graph = "y = ReduceProd<keepdims=0>(Mul(x:float[2,3,2,3], "
+		   "m:float[1,1,2,3]={1,0,2,1,-1,1}), a:int64[2]={0,2})" },
+	{ .name = "all", .graph = "y = ReduceProd(x:float[2,3])" },
 	{ .name = "integers", .graph = "y = ReduceProd(x:int64[3,5])" },
 	{ .name = "empty",
 	  .graph = "y = ReduceProd(x:float[2,0], a:int64[1]={1})" },
@@ -572,6 +613,7 @@ const struct op op_reduce_prod = {
 	.attrs_size = sizeof(struct reduce_attrs),
 	.infer = reduce_infer,
 	.kernels = reduce_kernels,
+	.vjp = reduce_vjp,
 	.cases = reduce_prod_cases,
 };
 

@@ -65,9 +65,9 @@ struct shape assembly_row(const struct assembly *assembly, int32_t value)
 
 /* --- nodes --- */
 
-enum err_code assembly_node(struct assembly *assembly,
-			    const struct assembly_call *call, int32_t *ret_out,
-			    struct err *err)
+enum err_code assembly_nodes(struct assembly *assembly,
+			     const struct assembly_call *call, int32_t *out,
+			     unsigned n, struct err *err)
 {
 	const struct op *row = build_find(call->op);
 	const struct attr_source source = { .ctx = &call->attrs,
@@ -83,9 +83,15 @@ enum err_code assembly_node(struct assembly *assembly,
 			   assembly->graph->arena, &values, err);
 	if (rc)
 		return rc;
-	build_row(&assembly->build, row, values, call->in, call->n_in, ret_out,
-		  1);
+	build_row(&assembly->build, row, values, call->in, call->n_in, out, n);
 	return build_check(&assembly->build, err);
+}
+
+enum err_code assembly_node(struct assembly *assembly,
+			    const struct assembly_call *call, int32_t *ret_out,
+			    struct err *err)
+{
+	return assembly_nodes(assembly, call, ret_out, 1, err);
 }
 
 /* --- parameters --- */

@@ -119,6 +119,11 @@ struct assembly_call {
 MUST_USE enum err_code assembly_node(struct assembly *assembly,
 				     const struct assembly_call *call,
 				     int32_t *ret_out, struct err *err);
+/** Its first n outputs. */
+MUST_USE enum err_code assembly_nodes(struct assembly *assembly,
+				      const struct assembly_call *call,
+				      int32_t *out, unsigned n,
+				      struct err *err);
 
 /** A parameter or statistic as a variable "name.part". */
 struct assembly_param {

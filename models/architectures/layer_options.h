@@ -41,6 +41,13 @@ struct dropout_options {
 	double p;
 };
 
+/** rnn, gru and lstm. */
+struct recurrent_options {
+	int64_t hidden_size, num_layers;
+	bool bidirectional, bias;
+	int output; /**< 0: all steps; 1: the last states */
+};
+
 /** Layers without options. */
 struct no_options {
 	char unused;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /** @file
- * Layers without parameters: activations, dropout, flatten, and residual,
- * which adds what the layers inside it give.
+ * Layers without parameters: activations, dropout, flatten, reshape, and
+ * residual, which adds what the layers inside it give.
  *
  * silu      y = x sigmoid(x)
  * residual  y = x + f(x)
@@ -108,6 +108,47 @@ static const struct field dropout_fields[] = {
 	{ 0 },
 };
 
+/* --- reshape --- */
+
+struct reshape_options {
+	struct field_ints shape;
+};
+
+static const struct field reshape_fields[] = {
+	{ .name = "shape",
+	  .help = "extents of a row; -1: what is left",
+	  .kind = FIELD_INTS,
+	  .offset = offsetof(struct reshape_options, shape),
+	  .flags = FIELD_REQUIRED,
+	  .min = -1,
+	  .max = INT32_MAX },
+	{ 0 },
+};
+
+static enum err_code reshape_build(struct assembly *assembly,
+				   const void *options, const char *name,
+				   int32_t in, int32_t *ret_out,
+				   struct err *err)
+{
+	const struct reshape_options *o = options;
+	int64_t shape[SHAPE_MAX_RANK] = { 0 }; /* 0: the rows, as they are */
+	int32_t target;
+
+	(void)name;
+	if (o->shape.n >= SHAPE_MAX_RANK)
+		return err_set(err, ERR_SHAPE,
+			       "'shape' has %zu extents; a row has at most %d",
+			       o->shape.n, SHAPE_MAX_RANK - 1);
+	for (size_t i = 0; i < o->shape.n; i++) {
+		shape[i + 1] = o->shape.v[i];
+		if (!shape[i + 1])
+			return err_set(err, ERR_SHAPE,
+				       "'shape' has an extent of 0");
+	}
+	target = build_ints(&assembly->build, shape, o->shape.n + 1);
+	return add_node(assembly, "Reshape", in, target, ret_out, err);
+}
+
 /* --- residual --- */
 
 struct residual_options {
@@ -189,7 +230,15 @@ PLAIN(softmax, "exp(x) over its sum, along the last axis");
 PLAIN(tanh, "hyperbolic tangent");
 #undef PLAIN
 
-extern const struct layer_kind layer_dropout, layer_leaky_relu, layer_residual;
+extern const struct layer_kind layer_dropout, layer_leaky_relu, layer_reshape,
+    layer_residual;
+const struct layer_kind layer_reshape = {
+	.name = "reshape",
+	.help = "the numbers of a row under other extents",
+	.fields = reshape_fields,
+	.size = sizeof(struct reshape_options),
+	.build = reshape_build,
+};
 const struct layer_kind layer_dropout = {
 	.name = "dropout",
 	.help = "in training, sets some numbers to 0 and scales the others",

@@ -5,6 +5,7 @@
 
 #include "base/mem.h"
 #include "base/rng.h"
+#include "base/str.h"
 #include "engine/autodiff.h"
 #include "engine/graph_text.h"
 #include "op_case.h"
@@ -83,22 +84,93 @@ static void add_stencil(struct stencils *stencils,
 	stencils->n++;
 }
 
-static void add_case(struct stencils *stencils, const struct op *op,
-		     const struct op_case *row)
+/* A copy of the node's graph with the gradients of all its results. */
+static bool has_gradients(const struct case_graph *graph,
+			  const struct graph_node *node, const int32_t *wrt,
+			  size_t n)
 {
-	struct case_graph *graph = &stencils->graph[stencils->n_graphs];
+	struct graph *copy = NULL;
+	struct facts *facts = NULL;
+	int32_t grad[MAX_OPERANDS];
+	struct build build;
 	struct err err;
+	bool has = !graph_clone(graph->graph, &copy, &err) &&
+		   !facts_create(copy, graph->input, &facts, &err);
 
-	if (row->want != ERR_NONE || stencils->n_graphs == MAX_STENCILS ||
-	    case_graph_create(row->graph, row->kink, graph, &err))
-		return;
-	stencils->n_graphs++;
-	for (int32_t i = 0; i < graph->graph->n_node; i++)
-		if (graph->graph->node[i].op == op)
-			add_stencil(stencils, graph, &graph->graph->node[i]);
+	for (int32_t i = 0; has && i < node->n_out; i++) {
+		const int32_t out = graph_out(graph->graph, node)[i];
+		int32_t loss;
+
+		if (copy->value[out].type.elem != DTYPE_F64)
+			continue;
+		build_init(&build, copy, facts);
+		loss = build_2(&build, "SumTo", out,
+			       build_scalar(&build, DTYPE_F64, 0));
+		has = !build.code &&
+		      !autodiff(&build, loss, VALUE_NONE, wrt, n, grad, &err);
+	}
+	facts_destroy(facts);
+	graph_destroy(copy);
+	return has;
 }
 
-struct stencils *stencils_create(void)
+/* Doubles go in and out, and all have gradients. */
+static bool is_smooth(const struct case_graph *graph,
+		      const struct graph_node *node)
+{
+	const struct graph *g = graph->graph;
+	int32_t wrt[MAX_OPERANDS];
+	size_t n = 0;
+	bool gives = false;
+
+	if (node->op->flags & (OP_NO_GRADIENT | OP_IMPURE) ||
+	    node->n_in > MAX_OPERANDS || node->n_out > MAX_OPERANDS ||
+	    strstr(node->op->name, "Cast") ||
+	    !strcmp(node->op->name, "StopGradient") ||
+	    /* two updates of one place have no gradient by rights */
+	    str_starts_with(node->op->name, "Scatter"))
+		return false;
+	for (int32_t i = 0; i < node->n_in; i++) {
+		const int32_t value = graph_in(g, node)[i];
+
+		if (value == VALUE_NONE)
+			continue;
+		if (g->value[value].type.elem == DTYPE_F32)
+			return false;
+		if (g->value[value].type.elem == DTYPE_F64)
+			wrt[n++] = value;
+	}
+	for (int32_t i = 0; i < node->n_out; i++)
+		gives = gives ||
+			g->value[graph_out(g, node)[i]].type.elem == DTYPE_F64;
+	return gives && n && has_gradients(graph, node, wrt, n);
+}
+
+static void add_case(struct stencils *stencils, const struct op *op,
+		     const struct op_case *row, bool smooth)
+{
+	struct case_graph *graph = &stencils->graph[stencils->n_graphs];
+	char *text = NULL;
+	struct err err;
+
+	if (row->want != ERR_NONE || stencils->n_graphs == MAX_STENCILS)
+		return;
+	if (smooth)
+		text = case_text_in_double(row->graph);
+	if (!case_graph_create(text ? text : row->graph, row->kink, graph,
+			       &err)) {
+		stencils->n_graphs++;
+		for (int32_t i = 0; i < graph->graph->n_node; i++)
+			if (graph->graph->node[i].op == op &&
+			    (!smooth ||
+			     is_smooth(graph, &graph->graph->node[i])))
+				add_stencil(stencils, graph,
+					    &graph->graph->node[i]);
+	}
+	mem_free(text);
+}
+
+static struct stencils *create(bool smooth)
 {
 	struct stencils *stencils = mem_zero(sizeof(*stencils));
 	const struct op *op;
@@ -107,8 +179,18 @@ struct stencils *stencils_create(void)
 	stencils->stencil = mem_array(MAX_STENCILS, sizeof(struct stencil));
 	for (size_t i = 0; (op = op_at(i)); i++)
 		for (const struct op_case *row = op->cases; row->name; row++)
-			add_case(stencils, op, row);
+			add_case(stencils, op, row, smooth);
 	return stencils;
+}
+
+struct stencils *stencils_create(void)
+{
+	return create(false);
+}
+
+struct stencils *stencils_create_smooth(void)
+{
+	return create(true);
 }
 
 void stencils_destroy(struct stencils *stencils)

@@ -16,6 +16,9 @@
 struct stencils;
 
 struct stencils *stencils_create(void);
+/** Nodes in double alone, of rows that have a gradient by each float operand
+ * they are given. */
+struct stencils *stencils_create_smooth(void);
 void stencils_destroy(struct stencils *stencils);
 size_t stencils_count(const struct stencils *stencils);
 

@@ -20,14 +20,15 @@
 #include "base/mem.h"
 #include "base/str.h"
 
-#define JOB                                                                   \
-	"\"data\":{\"source\":\"synthetic\",\"rows\":200},"                   \
-	"\"input_features\":[{\"name\":\"x\",\"type\":\"image\","             \
-	"\"shape\":[1,8,8]}],\"output_features\":[{\"name\":\"y\","           \
-	"\"type\":\"category\",\"num_classes\":4}],"                          \
-	"\"model\":{\"layers\":[{\"type\":\"flatten\"},{\"type\":\"linear\"," \
-	"\"out_features\":16},{\"type\":\"relu\"},{\"type\":\"linear\","      \
-	"\"out_features\":4}]}"
+#define DATA                                                        \
+	"\"data\":{\"source\":\"synthetic\",\"rows\":200},"         \
+	"\"input_features\":[{\"name\":\"x\",\"type\":\"image\","   \
+	"\"shape\":[1,8,8]}],\"output_features\":[{\"name\":\"y\"," \
+	"\"type\":\"category\",\"num_classes\":4}]"
+#define JOB                                                    \
+	DATA ",\"model\":{\"layers\":[{\"type\":\"flatten\"}," \
+	     "{\"type\":\"linear\",\"out_features\":16},"      \
+	     "{\"type\":\"relu\"},{\"type\":\"linear\",\"out_features\":4}]}"
 #define SHORT "{" JOB ",\"trainer\":{\"epochs\":3}}"
 #define LONG                                                        \
 	"{" JOB ",\"trainer\":{\"epochs\":1000000,\"checkpoint\":{" \
@@ -506,4 +507,44 @@ Test(worker, a_model_is_published_once_and_only_when_it_is_good)
 	    strstr(text(find(b, "warning", 0), "message"), "does not hold"));
 	cr_expect_not(has_file(b, "models/m"));
 	finish(b);
+}
+
+/* The same data and epochs go on from published weights. */
+Test(worker, a_published_model_is_trained_further)
+{
+	static const char *const models[] = {
+		"\"model\":{\"layers\":[{\"type\":\"flatten\"},{\"type\":"
+		"\"linear\",\"out_features\":4}]}",
+		"\"model\":{\"onnx\":\"m\"}",
+		"\"model\":{\"onnx\":\"m/"
+		"1\",\"replace_head\":{\"dropout\":0.1}}",
+	};
+	double loss[3];
+	char spec[1024], dir[80] = "";
+
+	for (int i = 0; i < 3; i++) {
+		struct bench *b;
+		const struct doc *metrics;
+
+		(void)snprintf(spec, sizeof(spec),
+			       "{" DATA ",%s,\"trainer\":{\"epochs\":20},"
+			       "\"publish\":{\"model\":\"m\"}}",
+			       models[i]);
+		b = bench(spec);
+		if (!i)
+			(void)snprintf(dir, sizeof(dir), "%s-models", b->dir);
+		cr_assert_eq(file_make_dirs(dir, NULL), ERR_NONE);
+		b->options.model_repository = dir;
+		start(b);
+		metrics = doc_find(doc_find(end_of(b), "result"), "metrics");
+		cr_assert(metrics, "%s", spec);
+		loss[i] = doc_find(metrics, "train_loss")->number;
+		cr_expect_eq(
+		    doc_find(find(b, "published", 0), "version")->integer,
+		    i + 1);
+		finish(b);
+	}
+	cr_expect_lt(loss[1], loss[0] * 0.9);
+	cr_expect_gt(loss[2], loss[1], "a new head begins anew");
+	cr_assert_eq(file_remove_tree(dir, NULL), ERR_NONE);
 }
