@@ -115,6 +115,13 @@ char *mem_printf(const char *format, ...)
 	return text;
 }
 
+void mem_set_regions(unsigned n_threads)
+{
+	/* before there are threads
+	 * NOLINTNEXTLINE(concurrency-mt-unsafe) */
+	(void)mallopt(M_ARENA_MAX, (int)(n_threads < 2 ? 2 : n_threads));
+}
+
 void mem_trim(void)
 {
 	(void)malloc_trim(0);

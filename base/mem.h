@@ -34,6 +34,10 @@ MUST_USE char *mem_printf(const char *format, ...)
     __attribute__((format(printf, 1, 2)));
 /** NULL is fine. */
 void mem_free(void *block);
+/** Before threads start, for a process in which so many work at once: memory
+ * lies in no more regions than that, as what is freed in one is of no use in
+ * others. */
+void mem_set_regions(unsigned n_threads);
 /** Gives back to the system what was freed and is kept for the next one. Takes
  * milliseconds where there is much of it. */
 void mem_trim(void);

@@ -61,16 +61,33 @@ static unsigned count_outputs(const struct op *op)
 	return n;
 }
 
+static enum err_code add_text(struct train_work *work,
+			      const struct train_loss *loss, struct err *err)
+{
+	const struct build_name bound[] = {
+		{ "x", work->graph->output[0] },
+		{ "t", work->target },
+		{ "a", build_scalar(&work->build, DTYPE_F32, loss->a) },
+	};
+	struct build_name want = { "loss", VALUE_NONE };
+
+	build_text(&work->build, loss->text, bound, 3, NULL, &want, 1);
+	work->loss = want.value;
+	return build_check(&work->build, err);
+}
+
 /** The loss of output 0; more than its first result is there for gradients. */
 static enum err_code add_loss(struct train_work *work,
 			      const struct train_loss *loss, struct err *err)
 {
 	enum { MAX_OUT = 4 };
-	const struct op *op = op_find("predictd", loss->op);
+	const struct op *op = loss->text ? NULL : op_find("predictd", loss->op);
 	int32_t in[3] = { work->graph->output[0], work->target, VALUE_NONE };
 	int32_t out[MAX_OUT];
 	unsigned n_in = 2;
 
+	if (loss->text)
+		return add_text(work, loss, err);
 	if (!op || count_outputs(op) > MAX_OUT)
 		return err_set(err, ERR_INVALID, "'%s' is no loss", loss->op);
 	if (loss->weight.value) {

@@ -44,6 +44,10 @@ struct train_memory {
 
 struct train_loss {
 	const char *op; /**< "SoftmaxCrossEntropy", "MeanSquaredError" */
+	/** In place of op: statements of graph text that make `loss` of x (the
+	 * output), t (the target) and the number a. */
+	const char *text;
+	double a;
 	const void *attrs;
 	struct type target; /**< type of the target input */
 	struct fact

@@ -190,6 +190,7 @@ static enum err_code make_ground(struct daemon *daemon, struct err *err)
 
 	daemon->threads =
 	    config->threads ? (unsigned)config->threads : pool_cpus();
+	mem_set_regions(daemon->threads);
 	rc = paths_init(config, daemon->arena, &daemon->paths, err);
 	if (!rc)
 		rc = lock_state(daemon, err);

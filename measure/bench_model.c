@@ -77,6 +77,8 @@ static enum err_code print(struct bench *bench, struct err *err)
 	json_write_double(&w, "p99_us", s.p99_us);
 	json_write_uint(&w, "peak_rss_bytes", bench->peak);
 	json_write_uint(&w, "runs", bench->samples.n);
+	if (bench->options.precision != PRECISION_FP32)
+		trial_write_precision(&bench->trial, &w);
 	json_write_object_end(&w);
 	rc = buf_check(&buf, "the result", err);
 	if (!rc)

@@ -18,9 +18,9 @@
 #include "base/str.h"
 #include "measure/command.h"
 #include "measure/compare.h"
-#include "measure/tensor_file.h"
 #include "measure/trial.h"
 #include "measure/value_test.h"
+#include "models/tensor_file.h"
 
 enum { DEPTH_MAX = 16, ENTRIES_MAX = 1 << 16, PLACES_MAX = 64 };
 #define ARENA_MAX ((size_t)2 << 30)
@@ -65,7 +65,7 @@ static enum err_code read_inputs(const char *dir, struct trial *trial,
 	for (unsigned i = 0; i < s->n_inputs && !rc; i++) {
 		const struct tensor_name name = { NULL, "input", i };
 
-		rc = tensor_file_read(dir, &name, arena, &input[i], err);
+		rc = tensor_file_read(NULL, dir, &name, arena, &input[i], err);
 		if (!rc)
 			restore_bfloat16(&input[i], s->input[i].dtype);
 	}
@@ -95,7 +95,7 @@ static enum err_code check_outputs(const char *dir, struct trial *trial,
 
 		if (is_keys(dir, s->output[i].name, i))
 			continue;
-		rc = tensor_file_read(dir, &name, arena, &want, err);
+		rc = tensor_file_read(NULL, dir, &name, arena, &want, err);
 		if (rc)
 			return rc;
 		restore_bfloat16(&want, got.dtype);

@@ -5,8 +5,8 @@
 #include "base/arena.h"
 #include "base/file.h"
 #include "measure/command.h"
-#include "measure/tensor_file.h"
 #include "measure/trial.h"
+#include "models/tensor_file.h"
 
 #define INPUTS_MAX ((size_t)8 << 30)
 
@@ -24,7 +24,7 @@ static enum err_code read_inputs(const char *dir,
 			.place = i,
 		};
 
-		rc = tensor_file_read(dir, &name, arena, &input[i], err);
+		rc = tensor_file_read(NULL, dir, &name, arena, &input[i], err);
 	}
 	return rc;
 }

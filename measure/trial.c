@@ -1,11 +1,19 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "measure/trial.h"
 
+#include <stdio.h>
+
+#include "base/arena.h"
 #include "base/args.h"
+#include "base/buf.h"
+#include "base/json_write.h"
 #include "base/mem.h"
 #include "base/str.h"
 #include "engine/kernels/blas.h"
 #include "engine/plan_cache.h"
+#include "models/calibration.h"
+
+#define ROWS_BYTES_MAX ((size_t)4 << 30)
 
 enum err_code trial_init(struct err *err)
 {
@@ -23,6 +31,17 @@ static enum err_code check_ports(const struct package *package, struct err *err)
 	return ERR_NONE;
 }
 
+static enum err_code read_precision(const struct args *args,
+				    struct trial_options *ret, struct err *err)
+{
+	const char *path = args_text(args, "calibration", "");
+	enum err_code rc = precision_parse(args_text(args, "precision", "fp32"),
+					   &ret->precision, err);
+
+	ret->calibration = *path ? path : NULL;
+	return rc ? err_prefix(err, "--precision") : ERR_NONE;
+}
+
 enum err_code trial_read_flags(const struct args *args,
 			       struct trial_options *ret, struct err *err)
 {
@@ -32,6 +51,9 @@ enum err_code trial_read_flags(const struct args *args,
 
 	if (rc)
 		return err_prefix(err, "--passes");
+	rc = read_precision(args, ret, err);
+	if (rc)
+		return rc;
 	ret->strict_numerics = args_has(args, "strict-numerics");
 	ret->tuning_file = args_text(args, "tuning-file", NULL);
 	ret->tunes = ret->tunes || ret->tuning_file;
@@ -57,6 +79,60 @@ static enum err_code make_tuner(struct trial *trial, const char *file,
 	return rc;
 }
 
+void trial_write_precision(const struct trial *trial, struct json_writer *w)
+{
+	const struct precision_report *report = &trial->package->precision;
+
+	json_write_string(w, "precision", precision_name(report->precision));
+	json_write_uint(w, "layers", report->n_layers);
+	json_write_uint(w, "narrow_layers", report->n_narrow);
+	json_write_uint(w, "calibration_rows", report->n_rows);
+	json_write_bool(w, "calibration_random",
+			!trial->package->is_calibrated);
+	json_write_double(w, "deviation", report->deviation);
+	json_write_double(w, "largest_output", report->largest);
+}
+
+/* To the person: how far it is from fp32. */
+static void tell(const struct package *package)
+{
+	struct buf buf;
+
+	buf_init(&buf, 1024);
+	precision_print(&package->precision, &buf);
+	if (!package->is_calibrated)
+		buf_printf(&buf, "; the rows are random: --calibration PATH "
+				 "gives real ones");
+	if (!buf_check(&buf, "the report", NULL))
+		(void)fprintf(stderr, "%s\n", buf.data);
+	buf_finish(&buf);
+}
+
+static enum err_code narrow(struct trial *trial,
+			    const struct trial_options *options,
+			    const struct plan_options *plan, struct err *err)
+{
+	struct package_precision wish = { .precision = options->precision,
+					  .plan = *plan };
+	struct calibration rows;
+	struct arena *arena = NULL;
+	enum err_code rc = ERR_NONE;
+
+	if (options->calibration) {
+		arena = arena_create(ROWS_BYTES_MAX);
+		rc = arena ? calibration_read(NULL, options->calibration,
+					      trial->package, arena, &rows, err)
+			   : err_set(err, ERR_NO_MEMORY, "out of memory");
+		wish.calibration = &rows;
+	}
+	if (!rc)
+		rc = package_narrow(trial->package, &wish, err);
+	arena_destroy(arena);
+	if (!rc && options->precision != PRECISION_FP32)
+		tell(trial->package);
+	return rc;
+}
+
 enum err_code trial_open(const char *path, const struct trial_options *options,
 			 struct trial *ret_trial, struct err *err)
 {
@@ -75,13 +151,16 @@ enum err_code trial_open(const char *path, const struct trial_options *options,
 		rc = check_ports(trial.package, err);
 	if (!rc)
 		rc = package_prepare(trial.package, options->passes, err);
+	if (!rc) {
+		plans.plan.packs = trial.package->packs;
+		rc = narrow(&trial, options, &plans.plan, err);
+	}
 	if (!rc)
 		rc = pool_create(options->threads - 1, &trial.pool, err);
 	if (!rc && options->tunes)
 		rc = make_tuner(&trial, options->tuning_file, err);
 	if (!rc) {
 		plans.plan.tuner = trial.tuner;
-		plans.plan.packs = trial.package->packs;
 		rc = plan_cache_create(trial.package->graph, &plans,
 				       &trial.plans, err);
 	}

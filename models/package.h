@@ -16,8 +16,10 @@
 #define MODELS_PACKAGE_H
 
 #include "engine/passes/pass_switch.h"
+#include "engine/precision/precision.h"
 #include "models/signature.h"
 
+struct calibration; /* models/calibration.h */
 struct doc;
 struct file_root;
 struct pack_store; /* engine/pack.h */
@@ -45,6 +47,8 @@ struct package {
 	const struct doc *about;   /**< model.yaml, or NULL */
 	size_t bytes;		   /**< of its files */
 	bool batches;		   /**< may_batch, and the check agreed */
+	struct precision_report precision;
+	bool is_calibrated; /**< by rows that somebody gave */
 };
 
 MUST_USE enum err_code package_load(const struct package_source *source,
@@ -59,6 +63,17 @@ MUST_USE enum err_code package_load_file(const char *path,
 MUST_USE enum err_code package_prepare(struct package *package,
 				       struct pass_switch passes,
 				       struct err *err);
+/** What a model is to be computed in, and what is known of its inputs. */
+struct package_precision {
+	enum precision precision;
+	const struct calibration *calibration; /**< NULL: random rows */
+	struct plan_options plan; /**< of the plans that will serve */
+};
+/** Then this, where precision is not fp32: engine/precision/precision.h.
+ * The report is left in package->precision. */
+MUST_USE enum err_code package_narrow(struct package *package,
+				      const struct package_precision *wish,
+				      struct err *err);
 struct package *package_ref(struct package *package);
 void package_unref(struct package *package);
 

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "base/arena.h"
-#include "base/rng.h"
 #include "engine/instance.h"
 #include "engine/interpreter.h"
 #include "models/package_priv.h"
@@ -36,44 +35,6 @@ struct outputs {
 
 /* --- inputs --- */
 
-static bool set_shape(const struct signature_port *port, int64_t rows,
-		      int64_t open, struct shape *ret)
-{
-	size_t bytes;
-
-	ret->rank = port->rank;
-	for (unsigned d = 0; d < port->rank; d++)
-		ret->dim[d] =
-		    port->dim[d].extent < 0 ? open : port->dim[d].extent;
-	ret->dim[0] = rows;
-	return !tensor_bytes_checked(port->dtype, ret->rank, ret->dim,
-				     port->name, &bytes, NULL);
-}
-
-static void fill_random(struct tensor_view *view, unsigned stream)
-{
-	const struct rng rng = { .seed = 1, .stream = stream };
-	int64_t n = shape_count(&view->shape);
-	size_t size = dtype_info(view->dtype)->size;
-	bool is_float = dtype_is_float(view->dtype);
-
-	if (view->dtype == DTYPE_STRING)
-		for (int64_t i = 0; i < n; i++)
-			((struct str *)view->data)[i].bytes = "";
-	if (view->dtype == DTYPE_STRING ||
-	    dtype_info(view->dtype)->arith == DTYPE_NONE)
-		return;
-	for (int64_t i = 0; i < n; i++) {
-		/* integers are indexes more often than not: 0 and 1 are
-		 * within every table */
-		float x = is_float ? rng_uniform(rng, (uint64_t)i)
-				   : (float)(rng_u32(rng, (uint64_t)i) & 1);
-
-		dtype_convert(DTYPE_F32, &x, view->dtype,
-			      (char *)view->data + (size_t)i * size, 1, true);
-	}
-}
-
 static bool make_rows(struct check *check, int64_t open)
 {
 	for (unsigned i = 0; i < check->signature->n_inputs; i++) {
@@ -81,13 +42,13 @@ static bool make_rows(struct check *check, int64_t open)
 		struct tensor_view *view = &check->rows[i];
 
 		*view = (struct tensor_view){ .dtype = port->dtype };
-		if (!set_shape(port, ROWS, open, &view->shape))
+		if (!package_input_shape(port, ROWS, open, &view->shape))
 			return false;
 		view->data = arena_aligned(
 		    check->arena, tensor_bytes(view->dtype, &view->shape) + 1);
 		if (!view->data)
 			return false;
-		fill_random(view, i);
+		package_fill_random(view, i, false);
 	}
 	return true;
 }
@@ -336,8 +297,8 @@ static bool rows_are_apart(const struct check *check, int64_t open)
 		for (unsigned i = 0; i < signature->n_inputs; i++) {
 			input[i].type.elem = signature->input[i].dtype;
 			input[i].has_shape = true;
-			if (!set_shape(&signature->input[i], rows, open,
-				       &input[i].shape))
+			if (!package_input_shape(&signature->input[i], rows,
+						 open, &input[i].shape))
 				return false;
 		}
 		if (!package_rows_are_apart(check->graph, input))

@@ -62,6 +62,15 @@ MUST_USE enum err_code package_settle_constants(struct package *package,
 bool package_rows_are_apart(const struct graph *graph,
 			    const struct fact *input);
 
+/** The shape of an input with so many rows, and `open` for its other open
+ * extents. False: no tensor has it. */
+bool package_input_shape(const struct signature_port *port, int64_t rows,
+			 int64_t open, struct shape *ret);
+/** Random elements, the same for the same stream: floats from 0 to 1, or
+ * normal (mean 0, deviation 1); integers 0 and 1; empty texts. */
+void package_fill_random(struct tensor_view *view, unsigned stream,
+			 bool is_normal);
+
 /** Do two rows together give what each gives alone? False also when no run is
  * possible. */
 bool package_check_batch(const struct package *package);

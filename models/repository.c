@@ -10,6 +10,7 @@
 #include "base/mem.h"
 #include "base/str.h"
 #include "engine/pack.h"
+#include "models/calibration.h"
 #include "models/ensemble.h"
 #include "models/package.h"
 
@@ -214,6 +215,26 @@ enum err_code repository_load(struct repository *repository, const char *model,
 				      .version = version,
 				      .packs = repository->packs },
 	    ret_package, err);
+}
+
+enum err_code repository_calibration(struct repository *repository,
+				     const char *path,
+				     const struct package *package,
+				     struct arena *arena,
+				     struct calibration *ret, struct err *err)
+{
+	const struct file_root *root = NULL;
+	char version[REPOSITORY_PATH_MAX], at[PATH_MAX];
+	enum err_code rc = repository_locate(
+	    repository, package->name, package->version, &root, version, err);
+
+	if (!rc)
+		rc = repository_beside(version, path, at, err);
+	if (rc)
+		return err_prefix(err, "model '%s': calibration",
+				  package->name);
+	rc = calibration_read(root, at, package, arena, ret, err);
+	return rc ? err_prefix(err, "model '%s'", package->name) : ERR_NONE;
 }
 
 /* --- birth and death --- */

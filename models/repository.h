@@ -83,6 +83,18 @@ MUST_USE enum err_code repository_stamp(struct repository *repository,
 					const char *model, int64_t version,
 					uint64_t *ret_stamp, struct err *err);
 
+struct calibration;
+/** Rows of calibration (models/calibration.h) at DIR/MODEL/path, for a package
+ * that was loaded from here. */
+MUST_USE enum err_code
+repository_calibration(struct repository *repository, const char *path,
+		       const struct package *package, struct arena *arena,
+		       struct calibration *ret, struct err *err);
+/** A number that is another one when they were written, or lie elsewhere. */
+uint64_t repository_calibration_stamp(struct repository *repository,
+				      const char *model, int64_t version,
+				      const char *path);
+
 /** One file of a version to publish. */
 struct repository_file {
 	const char *name; /**< no '/' */

@@ -7,6 +7,7 @@
 #ifndef MODELS_REPOSITORY_PRIV_H
 #define MODELS_REPOSITORY_PRIV_H
 
+#include <limits.h>
 #include <pthread.h>
 #include <stdbool.h>
 
@@ -45,6 +46,10 @@ MUST_USE enum err_code repository_locate(struct repository *repository,
 					 const struct file_root **ret_root,
 					 char path[REPOSITORY_PATH_MAX],
 					 struct err *err);
+/** The path of what lies beside a model's versions, one of which is at `at`.
+ * ERR_INVALID: the name would lead elsewhere. */
+MUST_USE enum err_code repository_beside(const char *at, const char *name,
+					 char path[PATH_MAX], struct err *err);
 /** Names in a folder beneath a root that pass `keep`, sorted. */
 MUST_USE enum err_code
 repository_scan(const struct file_root *root, const char *path,

@@ -197,6 +197,34 @@ enum err_code repository_locate(struct repository *repository,
 		       model, (long long)version);
 }
 
+/* A name or a path, but none that climbs. */
+static bool stays_beneath(const char *path)
+{
+	for (const char *part = path; part;) {
+		const size_t len = strcspn(part, "/");
+
+		if (!len || (len == 2 && !strncmp(part, "..", 2)))
+			return false;
+		part = part[len] ? part + len + 1 : NULL;
+	}
+	return true;
+}
+
+enum err_code repository_beside(const char *at, const char *name,
+				char path[PATH_MAX], struct err *err)
+{
+	const char *slash = strrchr(at, '/');
+
+	if (!stays_beneath(name) ||
+	    snprintf(path, PATH_MAX, "%.*s%s",
+		     slash ? (int)(slash + 1 - at) : 0, at, name) >= PATH_MAX)
+		return err_set(err, ERR_INVALID,
+			       "'%.100s': expected a path beneath the model's "
+			       "folder",
+			       name);
+	return ERR_NONE;
+}
+
 /* --- versions --- */
 
 struct versions {

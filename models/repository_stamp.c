@@ -41,6 +41,50 @@ static uint64_t stamp_of(int dir_fd, const char *const *names, size_t n)
 	return hash;
 }
 
+/* Of a folder and what is in it, or of a file. */
+static uint64_t stamp_at(const struct file_root *root, const char *path,
+			 struct arena *arena)
+{
+	const char **names;
+	uint64_t stamp = 0;
+	struct stat st;
+	size_t n;
+	int fd;
+
+	if (!repository_scan(root, path, keep_file, arena, &names, &n, NULL) &&
+	    !file_root_openat(root, path, FILE_FOLDER, &fd, NULL)) {
+		stamp = stamp_of(fd, names, n);
+		(void)close(fd);
+		return stamp;
+	}
+	if (file_root_openat(root, path, 0, &fd, NULL))
+		return 0;
+	if (!fstat(fd, &st)) {
+		stamp = mix(1, &st.st_ino, sizeof(st.st_ino));
+		stamp = mix(stamp, &st.st_size, sizeof(st.st_size));
+		stamp = mix(stamp, &st.st_mtim, sizeof(st.st_mtim));
+	}
+	(void)close(fd);
+	return stamp;
+}
+
+uint64_t repository_calibration_stamp(struct repository *repository,
+				      const char *model, int64_t version,
+				      const char *path)
+{
+	struct arena *arena = arena_create(NAMES_BYTES_MAX);
+	const struct file_root *root;
+	char in[REPOSITORY_PATH_MAX], at[PATH_MAX];
+	uint64_t stamp = 0;
+
+	if (arena &&
+	    !repository_locate(repository, model, version, &root, in, NULL) &&
+	    !repository_beside(in, path, at, NULL))
+		stamp = mix(stamp_at(root, at, arena), path, strlen(path));
+	arena_destroy(arena);
+	return stamp;
+}
+
 enum err_code repository_stamp(struct repository *repository, const char *model,
 			       int64_t version, uint64_t *ret_stamp,
 			       struct err *err)

@@ -70,6 +70,11 @@ static double value_instances(const struct model_row *row)
 	return (double)stats.idle_bytes + (double)stats.lent_bytes;
 }
 
+static double value_deviation(const struct model_row *row)
+{
+	return row->model ? row->model->package->precision.deviation : 0;
+}
+
 /* Of one run of one row; 0 where the load could not plan it. */
 static double value_peak(const struct model_row *row)
 {
@@ -163,6 +168,9 @@ static const struct family families[] = {
 	  "Constants of the version, which others may share.", value_weights },
 	{ "predictd_model_instances_bytes", "gauge",
 	  "Memory of the version's runs.", value_instances },
+	{ "predictd_model_deviation", "gauge",
+	  "Largest difference of outputs from fp32, seen at load.",
+	  value_deviation },
 	{ "predictd_model_peak_bytes", "gauge",
 	  "Memory of one run of one row, constants included.", value_peak },
 	{ "predictd_model_threads", "gauge",
@@ -310,6 +318,18 @@ static void write_histograms(struct buf *buf, const struct rows *rows)
 	}
 }
 
+/* In milliseconds, as Triton has it: here a request has one response. */
+static void write_first_response(struct buf *buf, const struct rows *rows)
+{
+	static const char name[] = "nv_inference_first_response_histogram_ms";
+
+	metrics_text_family(buf, name, "histogram",
+			    "Time of requests until their answer.");
+	for (size_t i = 0; i < rows->n; i++)
+		metrics_text_histogram_in(buf, name, rows->labels[i],
+					  &rows->row[i].stats->request, 1e-6);
+}
+
 /* Versions that have counters, with their labels. */
 static enum err_code make_rows(struct arena *arena, struct model_row *rows,
 			       size_t n, struct rows *ret, struct err *err)
@@ -364,6 +384,7 @@ enum err_code api_metrics(struct api_request *request, struct err *err)
 		metrics_life_write(context->models, listed, n, body);
 		write_failures(body, &rows);
 		write_histograms(body, &rows);
+		write_first_response(body, &rows);
 		if (context->jobs)
 			metrics_jobs_write(context->jobs->store, request->arena,
 					   body);

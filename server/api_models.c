@@ -106,6 +106,29 @@ static void write_traffic(struct json_writer *w,
 	json_write_object_end(w);
 }
 
+static void write_precision(struct json_writer *w,
+			    const struct package *package)
+{
+	const struct precision_report *report = &package->precision;
+
+	json_write_object(w, "precision");
+	json_write_string(w, "name", precision_name(report->precision));
+	if (report->precision != PRECISION_FP32) {
+		json_write_string(w, "arithmetic",
+				  report->is_narrow
+				      ? precision_name(report->precision)
+				      : precision_name(PRECISION_FP32));
+		json_write_uint(w, "layers", report->n_layers);
+		json_write_uint(w, "narrow_layers", report->n_narrow);
+		json_write_string(w, "rows",
+				  package->is_calibrated ? "given" : "random");
+		json_write_uint(w, "n_rows", report->n_rows);
+		json_write_double(w, "deviation", report->deviation);
+		json_write_double(w, "largest_output", report->largest);
+	}
+	json_write_object_end(w);
+}
+
 static void write_version(struct json_writer *w, const struct model_row *row,
 			  bool in_full)
 {
@@ -137,6 +160,7 @@ static void write_version(struct json_writer *w, const struct model_row *row,
 				package->signature.n_outputs);
 		write_features(w, package->pipeline);
 		write_about(w, package->about);
+		write_precision(w, package);
 		write_notes(w, &package->signature);
 		load_report_write(&row->model->report, w);
 	}

@@ -210,6 +210,30 @@ static void write_batching(struct json_writer *w,
 	json_write_object_end(w);
 }
 
+static void write_parameter(struct json_writer *w, const char *name,
+			    const char *value)
+{
+	json_write_object(w, name);
+	json_write_string(w, "string_value", value);
+	json_write_object_end(w);
+}
+
+/* As Triton has what only its backend knows. */
+static void write_parameters(struct json_writer *w,
+			     const struct precision_report *report)
+{
+	char number[32];
+
+	json_write_object(w, "parameters");
+	write_parameter(w, "precision", precision_name(report->precision));
+	if (report->n_rows) {
+		(void)snprintf(number, sizeof(number), "%.6g",
+			       report->deviation);
+		write_parameter(w, "precision_deviation", number);
+	}
+	json_write_object_end(w);
+}
+
 static void write_config(struct json_writer *w,
 			 const struct served_model *model)
 {
@@ -233,6 +257,7 @@ static void write_config(struct json_writer *w,
 	json_write_object_end(w);
 	json_write_array_end(w);
 	write_batching(w, model);
+	write_parameters(w, &model->package->precision);
 	json_write_object(w, "model_transaction_policy");
 	json_write_bool(w, "decoupled", false);
 	json_write_object_end(w);

@@ -73,13 +73,21 @@ void metrics_text_histogram(struct buf *buf, const char *name,
 			    const char *labels,
 			    const struct histogram *histogram)
 {
+	metrics_text_histogram_in(buf, name, labels, histogram,
+				  histogram->bounds->unit);
+}
+
+void metrics_text_histogram_in(struct buf *buf, const char *name,
+			       const char *labels,
+			       const struct histogram *histogram, double unit)
+{
 	const struct histogram_bounds *bounds = histogram->bounds;
 	uint64_t count = 0;
 
 	for (unsigned i = 0; i < bounds->n; i++) {
 		char le[DECIMAL_TEXT_MAX];
-		const size_t n = decimal_write_double(
-		    le, (double)bounds->le[i] * bounds->unit);
+		const size_t n =
+		    decimal_write_double(le, (double)bounds->le[i] * unit);
 
 		count += atomic_load_explicit(&histogram->bucket[i],
 					      memory_order_relaxed);
@@ -91,7 +99,7 @@ void metrics_text_histogram(struct buf *buf, const char *name,
 	put_name(buf, name, "_sum", labels);
 	put_double(buf, (double)atomic_load_explicit(&histogram->sum,
 						     memory_order_relaxed) *
-			    bounds->unit);
+			    unit);
 	buf_putc(buf, '\n');
 	put_name(buf, name, "_count", labels);
 	put_uint(buf, count);

@@ -26,6 +26,10 @@ void metrics_text_count(struct buf *buf, const char *name, const char *labels,
 void metrics_text_histogram(struct buf *buf, const char *name,
 			    const char *labels,
 			    const struct histogram *histogram);
+/** The same with 1 of what was observed being worth `unit`. */
+void metrics_text_histogram_in(struct buf *buf, const char *name,
+			       const char *labels,
+			       const struct histogram *histogram, double unit);
 /** The value of a label: backslash, quote and newline escaped; cut to cap. */
 const char *metrics_text_label(const char *value, char *to, size_t cap);
 

@@ -9,6 +9,7 @@ struct file {
 	struct model_config config;
 	const struct doc *policy, *labels;
 	struct field_strings passes;
+	const char *precision;
 };
 
 enum { UNSAID = -1, LABEL_MAX = 128 };
@@ -104,6 +105,15 @@ static const struct field file_fields[] = {
 	  .help = "graph passes that are off (-NAME) or on again (NAME)",
 	  .kind = FIELD_STRINGS,
 	  .offset = offsetof(struct file, passes) },
+	{ .name = "precision",
+	  .help = "fp32, bf16 or int8",
+	  .kind = FIELD_STRING,
+	  .offset = offsetof(struct file, precision),
+	  .def_text = "fp32" },
+	{ .name = "calibration",
+	  .help = "rows for int8: a folder of tensors, or one file",
+	  .kind = FIELD_STRING,
+	  .offset = offsetof(struct file, config.calibration) },
 	{ .name = "strict_numerics",
 	  .help = "no convolution by Winograd's method",
 	  .kind = FIELD_BOOL,
@@ -246,6 +256,9 @@ enum err_code model_config_read(const struct doc *doc, const char *name,
 	for (size_t i = 0; i < file.passes.n && !rc; i++)
 		rc = pass_switch_parse(file.passes.v[i], &file.config.passes,
 				       err);
+	if (!rc)
+		rc = precision_parse(file.precision, &file.config.precision,
+				     err);
 	if (!rc)
 		rc = read_labels(file.labels, arena, &file.config, err);
 	complete(&file.config, defaults);

@@ -22,6 +22,8 @@
  *	version_policy:          # which versions are served
  *	  latest: 2              # or specific: [1, 3], or all: true
  *	passes: [-gelu_erf]      # graph passes off: engine/passes/
+ *	precision: int8          # or bf16, fp32: engine/precision/
+ *	calibration: rows.npy    # beneath DIR/MODEL: models/calibration.h
  *	strict_numerics: true    # no convolution by Winograd's method
  *
  * Ownership: plain data; lists live in the arena.
@@ -33,7 +35,9 @@
 #include "base/arena.h"
 #include "base/field.h"
 #include "engine/passes/pass_switch.h"
+#include "engine/precision/precision.h"
 
+struct calibration;
 struct doc;
 
 /** A name for a version. */
@@ -64,7 +68,11 @@ struct model_config {
 	bool all;
 	struct field_ints specific;
 	struct pass_switch passes; /**< over those of the process */
-	bool strict_numerics;	   /**< or the process says so */
+	enum precision precision;
+	const char *calibration; /**< a path; NULL: none is named */
+	/** Read from there, by who loads; NULL: random ones. */
+	const struct calibration *rows;
+	bool strict_numerics; /**< or the process says so */
 };
 
 /** doc NULL: the defaults (defaults NULL: those above). `name` of the model

@@ -8,10 +8,12 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/str.h"
+#include "models/calibration.h"
 #include "models/ensemble.h"
 #include "server/model_cache_priv.h"
 
 enum { NICE = 10, CONFIG_BYTES_MAX = 4 << 20 };
+#define ROWS_BYTES_MAX ((size_t)4 << 30)
 
 /* A load of one model: its slots as they will be. */
 struct load {
@@ -102,13 +104,16 @@ static enum err_code build(struct load *load, int64_t version,
 			   struct served_model **ret_model, struct err *err)
 {
 	const struct model_cache_options *options = &load->cache->options;
+	struct model_config config = load->config;
 	const struct served_model_source source = {
-		.config = &load->config,
+		.config = &config,
 		.serving = options->serving,
 		.stats = stats,
 		.before = model_before(load),
 	};
+	struct calibration rows;
 	struct package *package;
+	struct arena *arena = NULL;
 	enum err_code rc;
 
 	rc = load->ensemble
@@ -118,7 +123,42 @@ static enum err_code build(struct load *load, int64_t version,
 				   version, &package, err);
 	if (rc)
 		return rc;
-	return served_model_create(package, &source, ret_model, err);
+	if (config.calibration && config.precision != PRECISION_FP32) {
+		arena = arena_create(ROWS_BYTES_MAX);
+		rc = arena ? repository_calibration(options->repository,
+						    config.calibration, package,
+						    arena, &rows, err)
+			   : no_memory(load->entry->name, err);
+		config.rows = &rows;
+	}
+	if (rc)
+		package_unref(package);
+	else
+		rc = served_model_create(package, &source, ret_model, err);
+	arena_destroy(arena);
+	return rc;
+}
+
+/* What became of it below fp32, and what would make it better. */
+static void tell_precision(const struct package *package)
+{
+	const struct precision_report *report = &package->precision;
+	struct buf buf;
+
+	if (report->precision == PRECISION_FP32)
+		return;
+	buf_init(&buf, 1024);
+	precision_print(report, &buf);
+	if (!buf_check(&buf, "a report", NULL))
+		log_write(LOG_LEVEL_INFO, "models",
+			  "model '%s' version %lld: %s", package->name,
+			  (long long)package->version, buf.data);
+	buf_finish(&buf);
+	if (report->precision == PRECISION_INT8 && !package->is_calibrated)
+		log_write(LOG_LEVEL_WARNING, "models",
+			  "model '%s' version %lld: calibrated on random rows; "
+			  "name real ones in config.yaml: calibration",
+			  package->name, (long long)package->version);
 }
 
 static void note_failure(struct load *load, struct model_slot *slot,
@@ -199,15 +239,19 @@ static void load_slot(struct load *load, struct model_slot *slot)
 	slot->file_stamp = stamp;
 	/* anew when its files have changed, or how it is served */
 	stamp ^= load->config_stamp;
+	if (!rc && load->config.calibration)
+		stamp ^= repository_calibration_stamp(
+		    repository, load->entry->name, slot->version,
+		    load->config.calibration);
 	if (!rc && slot->model && stamp == slot->stamp && !slot->reason)
 		return;
 	if (!rc)
 		rc = build(load, slot->version, slot->stats, &model, &err);
-	slot->stamp = stamp;
 	if (rc) {
 		note_failure(load, slot, &err);
 		return;
 	}
+	slot->stamp = stamp;
 	served_model_unref(slot->model);
 	slot->model = model;
 	if (!slot->stats)
@@ -226,6 +270,7 @@ static void load_slot(struct load *load, struct model_slot *slot)
 					   "is served"
 					 : "",
 		  model->n_followed);
+	tell_precision(model->package);
 }
 
 /* The versions to serve (what somebody chose as the default stays, however many

@@ -241,6 +241,8 @@ static enum err_code build(struct served_model *model,
 	struct serving *serving = source->serving;
 	const struct pass_switch passes =
 	    pass_switch_merge(serving->passes, config->passes);
+	struct package_precision wish = { .precision = config->precision,
+					  .calibration = config->rows };
 	const bool is_strict =
 	    serving->strict_numerics || config->strict_numerics;
 	const struct plan_cache_options options = {
@@ -260,6 +262,10 @@ static enum err_code build(struct served_model *model,
 	model->report.is_strict = is_strict;
 	tuner_init(&model->tuner, serving->tuning, TUNER_BUDGET_NS);
 	rc = package_prepare(model->package, passes, err);
+	wish.plan = options.plan;
+	wish.plan.tuner = NULL; /* calibration's plans are soon gone */
+	if (!rc)
+		rc = package_narrow(model->package, &wish, err);
 	if (!rc)
 		rc = plan_cache_create(model->package->graph, &options,
 				       &model->plans, err);

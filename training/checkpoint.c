@@ -17,12 +17,17 @@
 
 #define CHECKPOINT_MAX_BYTES ((size_t)64 << 30)
 
-enum { PARTS = 4, MAX_NAMES = 4096, STATE_MAX = 1 << 20, FORMAT = 2 };
+enum {
+	PARTS = CHECKPOINT_PARTS,
+	MAX_NAMES = 4096,
+	STATE_MAX = 1 << 20,
+	FORMAT = 2
+};
 
-static const char *const part_file[PARTS] = { "model.safetensors",
-					      "optim.safetensors",
-					      "best.safetensors",
-					      "average.safetensors" };
+static const char *const part_file[PARTS] = {
+	"model.safetensors", "optim.safetensors", "best.safetensors",
+	"average.safetensors", "history.safetensors"
+};
 static const char state_file[] = "state.json";
 static const char manifest_file[] = "manifest.json";
 
@@ -46,6 +51,10 @@ static const struct field state_fields[] = {
 	SUMS("sum", sum),
 	FLAG(has_best), REAL(best_value), INT(best_step), INT(best_epoch),
 	INT(wait), SUMS("best_sum", best_sum),
+	INT(diagnosis.n), REAL(diagnosis.best_train), REAL(diagnosis.best_valid),
+	REAL(diagnosis.train_then), INT(diagnosis.best_epoch),
+	INT(diagnosis.n_above), REAL(diagnosis.landmark), INT(diagnosis.n_level),
+	INT(diagnosis.name), REAL(diagnosis.gap),
 	REAL(watch.reduction), FLAG(watch.has_best), REAL(watch.best),
 	INT(phase), INT(batch), INT(judged_step), INT(n_averaged), INT(averaged_step),
 	INT(n_rollbacks), REAL(rate_factor), REAL(found_rate),
@@ -219,6 +228,11 @@ enum err_code checkpoint_save(const char *job_dir,
 
 	if (!tmp || !path)
 		return err_set(err, ERR_NO_MEMORY, "checkpoint: out of memory");
+	/* a lost folder is not made again: what belongs there is lost too */
+	if (access(job_dir, W_OK | X_OK))
+		return err_set(err, ERR_IO,
+			       "the job's folder '%s' is lost or closed",
+			       job_dir);
 	rc = file_remove_tree(tmp, err);
 	if (!rc)
 		rc = file_make_dirs(tmp, err);
@@ -274,8 +288,8 @@ static enum err_code read_listed(const char *path, const struct doc *entry,
 	}
 	if (slot < PARTS && !into->bytes[slot]) {
 		struct safetensors *part[PARTS] = { &into->model, &into->optim,
-						    &into->best,
-						    &into->average };
+						    &into->best, &into->average,
+						    &into->history };
 
 		into->bytes[slot] = data;
 		return safetensors_parse(data, len, full, into->arena,

@@ -5,8 +5,8 @@
  * A folder ckpt-<step>/ beneath the job's: model.safetensors (parameters and
  * statistics), optim.safetensors (moments), best.safetensors (the best weights
  * so far, where there are any), average.safetensors (averaged weights, the
- * same), state.json, and manifest.json with the size
- * and SHA-256 of each, written last. It is written as .tmp-ckpt, synced,
+ * same), history.safetensors (curves), state.json, and manifest.json with the
+ * size and SHA-256 of each, written last. It is written as .tmp-ckpt, synced,
  * renamed, and the parent synced: a crash leaves the old ones or the new one.
  * Random numbers need no state: they are functions of (seed, stream, step,
  * element).
@@ -19,8 +19,11 @@
 
 #include "base/digest.h"
 #include "models/safetensors.h"
+#include "training/diagnosis.h"
 #include "training/metric.h"
 #include "training/schedule.h"
+
+enum { CHECKPOINT_PARTS = 5 };
 
 /** Where a run stands. Every member is in state.json. */
 struct checkpoint_state {
@@ -32,6 +35,7 @@ struct checkpoint_state {
 	int64_t best_step, best_epoch, wait;
 	struct metric_sums best_sum; /**< of its epoch */
 	struct schedule_watch watch;
+	struct diagnosis_watch diagnosis;
 	int64_t phase;	       /**< whose optimizer the moments are */
 	int64_t batch;	       /**< of the job: for dropout */
 	int64_t judged_step;   /**< when the last evaluation was */
@@ -49,19 +53,20 @@ struct checkpoint_state {
 struct checkpoint {
 	struct arena *arena;
 	struct checkpoint_state state;
-	struct safetensors model, optim, best, average; /**< n 0: none */
-	char *bytes[4];
+	struct safetensors model, optim;
+	struct safetensors best, average, history; /**< n 0: none */
+	char *bytes[CHECKPOINT_PARTS];
 };
 
 struct checkpoint_write {
 	const struct checkpoint_state *state;
-	/** model, optim; best and average, or NULL */
-	const struct safetensors *part[4];
+	/** model, optim; best, average, history, or NULL */
+	const struct safetensors *part[CHECKPOINT_PARTS];
 	int64_t keep; /**< how many stay */
 };
 
 /** *ret_name: "ckpt-000000938", in `arena`. ERR_NO_SPACE and other failures
- * leave what was there. */
+ * leave what was there; ERR_IO where the folder is lost. */
 MUST_USE enum err_code checkpoint_save(const char *job_dir,
 				       const struct checkpoint_write *what,
 				       struct arena *arena,

@@ -23,6 +23,8 @@ static enum err_code name_metrics(struct job_spec *spec, struct arena *arena,
 		goto no_memory;
 	for (size_t i = 0; i < 3; i++) {
 		for (const struct metric *m = metric; m->name; m++) {
+			if (i == 0 && !m->value)
+				continue; /* not of training rows */
 			name[n] =
 			    arena_printf(arena, "%s_%s", part[i], m->name);
 			if (!name[n++])
@@ -90,8 +92,10 @@ static enum err_code resolve_monitor(struct job_spec *spec, struct err *err)
 			continue;
 		measure = strchr(trainer->monitor, '_') + 1;
 		for (const struct metric *m = metrics_of(spec->output_type);
-		     trainer->mode == MODE_AUTO && m->name; m++) {
-			if (str_equal(m->name, measure))
+		     m->name; m++) {
+			if (!str_equal(m->name, measure))
+				continue;
+			if (trainer->mode == MODE_AUTO)
 				trainer->mode =
 				    m->is_better_high ? MODE_MAX : MODE_MIN;
 		}

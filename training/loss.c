@@ -45,20 +45,65 @@ static const struct field delta_fields[] = {
 	{ 0 },
 };
 
+#define ONE_FIELD(table, text, of, member, low, high, value) \
+	static const struct field table[] = {                \
+		{ .name = text,                              \
+		  .help = of,                                \
+		  .kind = FIELD_DOUBLE,                      \
+		  .offset = AT(member),                      \
+		  .min = low,                                \
+		  .max = high,                               \
+		  .def = value },                            \
+		{ 0 },                                       \
+	}
+ONE_FIELD(beta_fields, "beta", "where the parabola becomes a line", delta, 1e-9,
+	  1e9, 1);
+ONE_FIELD(gamma_fields, "gamma", "how little easy rows count", gamma, 1, 100,
+	  2);
+ONE_FIELD(margin_fields, "margin", "by which the target should lead", margin,
+	  1e-9, 1e9, 1);
+ONE_FIELD(quantile_fields, "quantile", "share of targets that lie below",
+	  quantile, 1e-6, 0.999999, 0.5);
+
+/* clang-format off */
+/* -(1 - p)^a log(p) of the target's probability p (Lin et al. 2017) */
+static const char focal[] =
+	"g = GatherElements<axis=1>(LogSoftmax<axis=1>(x), Unsqueeze(t, i:int64[1]={1})); "
+	"loss = Neg(ReduceMean<keepdims=0>(Mul(Pow(Sub(1, Exp(g)), a), g)))";
+/* max(0, a - x of the target + x), over all classes: the target's own term is
+ * a, whatever x is (PyTorch's MultiMarginLoss, but for that term) */
+static const char hinge[] =
+	"g = GatherElements<axis=1>(x, Unsqueeze(t, i:int64[1]={1})); "
+	"loss = ReduceMean<keepdims=0>(Relu(Add(Sub(x, g), a)))";
+/* a max(0, t - x) + (1 - a) max(0, x - t) (Koenker and Bassett 1978) */
+static const char quantile[] =
+	"d = Sub(t, x); loss = ReduceMean<keepdims=0>(Add("
+	"Mul(a, Relu(d)), Mul(Sub(1, a), Relu(Neg(d)))))";
+
 static const struct loss_kind kinds[] = {
 	{ "cross_entropy", "softmax and negative log-likelihood", "category",
-	  "SoftmaxCrossEntropy", cross_entropy_fields },
-	{ "mse", "mean of squared errors", "number", "MeanSquaredError",
-	  plain_fields },
-	{ "mae", "mean of absolute errors", "number", "MeanAbsoluteError",
-	  plain_fields },
-	{ "huber", "squared up to delta, then absolute", "number", "HuberLoss",
-	  delta_fields },
+	  "SoftmaxCrossEntropy", NULL, 0, cross_entropy_fields },
+	{ "focal", "cross-entropy that leaves easy rows aside", "category",
+	  NULL, focal, AT(gamma), gamma_fields },
+	{ "hinge", "how far others are within the margin", "category",
+	  NULL, hinge, AT(margin), margin_fields },
+	{ "mse", "mean of squared errors", "number",
+	  "MeanSquaredError", NULL, 0, plain_fields },
+	{ "mae", "mean of absolute errors", "number",
+	  "MeanAbsoluteError", NULL, 0, plain_fields },
+	{ "huber", "squared up to delta, then absolute", "number",
+	  "HuberLoss", NULL, 0, delta_fields },
+	{ "smooth_l1", "huber divided by its delta", "number",
+	  "SmoothL1Loss", NULL, 0, beta_fields },
+	{ "quantile", "errors to both sides count differently", "number",
+	  NULL, quantile, AT(quantile), quantile_fields },
 	{ 0 },
 };
+/* clang-format on */
 
-static const char *const kind_names[] = { "cross_entropy", "mse", "mae",
-					  "huber", NULL };
+static const char *const kind_names[] = { "cross_entropy", "focal",    "hinge",
+					  "mse",	   "mae",      "huber",
+					  "smooth_l1",	   "quantile", NULL };
 static const char *const own_keys[] = { "type", NULL };
 static const char where[] = "output_features.loss";
 
@@ -153,8 +198,13 @@ enum err_code loss_for_step(const struct loss *loss, struct arena *arena,
 		.delta = loss->params.delta > 0 ? loss->params.delta : 1,
 	};
 	bool is_category = str_equal(loss->kind->feature, "category");
-	struct train_loss step = { .op = loss->kind->op };
+	struct train_loss step = { .op = loss->kind->op,
+				   .text = loss->kind->text };
 
+	if (step.text)
+		memcpy(&step.a,
+		       (const char *)&loss->params + loss->kind->number,
+		       sizeof(step.a));
 	step.target.elem = is_category ? DTYPE_I64 : DTYPE_F32;
 	step.attrs = is_category
 			 ? arena_copy(arena, &entropy, sizeof(entropy))

@@ -13,15 +13,17 @@
 struct json_writer;
 
 struct loss_params {
-	double label_smoothing, delta;
+	double label_smoothing, delta, gamma, margin, quantile;
 	int64_t ignore_index;
 	struct field_doubles weight; /**< by class */
 };
 
 struct loss_kind {
 	const char *name, *help;
-	const char *feature; /**< type of output feature: "category" */
-	const char *op;
+	const char *feature;	    /**< type of output feature: "category" */
+	const char *op;		    /**< the engine's row */
+	const char *text;	    /**< or graph text (engine/train_step.h) */
+	size_t number;		    /**< of text: offset of its parameter */
 	const struct field *fields; /**< over struct loss_params */
 };
 

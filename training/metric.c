@@ -5,6 +5,7 @@
 #include <stddef.h>
 
 #include "base/str.h"
+#include "training/evaluation.h"
 
 static double loss(const struct metric_sums *s)
 {
@@ -35,17 +36,29 @@ static double r2(const struct metric_sums *s)
 	return total > 0 ? 1 - s->square / total : (double)NAN;
 }
 
+#define OF_ALL(name, high, member)                                            \
+	{                                                                     \
+		name, high, NULL, offsetof(struct evaluation_figures, member) \
+	}
 static const struct metric category_metrics[] = {
-	{ "loss", false, loss },
-	{ "accuracy", true, accuracy },
+	{ "loss", false, loss, 0 },
+	{ "accuracy", true, accuracy, 0 },
+	OF_ALL("top5_accuracy", true, top5),
+	OF_ALL("precision", true, precision),
+	OF_ALL("recall", true, recall),
+	OF_ALL("f1", true, f1),
+	OF_ALL("roc_auc", true, roc_auc),
+	OF_ALL("pr_auc", true, pr_auc),
+	OF_ALL("calibration_error", false, calibration),
 	{ 0 },
 };
 
 static const struct metric number_metrics[] = {
-	{ "loss", false, loss },
-	{ "mae", false, mae },
-	{ "rmse", false, rmse },
-	{ "r2", true, r2 },
+	{ "loss", false, loss, 0 },
+	{ "mae", false, mae, 0 },
+	{ "rmse", false, rmse, 0 },
+	{ "r2", true, r2, 0 },
+	OF_ALL("exp_rmspe", false, exp_rmspe),
 	{ 0 },
 };
 
@@ -53,6 +66,19 @@ const struct metric *metrics_of(const char *output_type)
 {
 	return str_equal(output_type, "category") ? category_metrics
 						  : number_metrics;
+}
+
+double metric_value(const struct metric *metric, const struct metric_sums *sums,
+		    const struct evaluation_figures *figures)
+{
+	double value = (double)NAN;
+
+	if (metric->value)
+		return metric->value(sums);
+	if (figures)
+		memcpy(&value, (const char *)figures + metric->offset,
+		       sizeof(value));
+	return value;
 }
 
 static void add_category(struct metric_sums *sums, const float *output,

@@ -2,8 +2,10 @@
 /** @file
  * Metrics: figures of one pass over rows, by the type of the output feature.
  *
- * A category has accuracy; a number has mae, rmse and r2. All come from sums
- * that are added row by row in order, so the figures do not depend on batches.
+ * A category has accuracy, a number mae, rmse and r2: they come from sums that
+ * are added row by row in order, so the figures do not depend on batches, and
+ * are known of training rows too. Figures of all rows together (precision,
+ * areas, ...) come from an evaluation, and only of the other parts.
  *
  * Ownership: plain data. Threads: one.
  */
@@ -11,9 +13,12 @@
 #define TRAINING_METRIC_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
-enum { METRIC_MAX = 4 };
+enum { METRIC_MAX = 9 };
+
+struct evaluation_figures;
 
 struct metric_sums {
 	double n, loss; /**< rows; loss times rows */
@@ -24,12 +29,17 @@ struct metric_sums {
 struct metric {
 	const char *name; /**< "accuracy" */
 	bool is_better_high;
+	/** NULL: a member of evaluation_figures, at this offset */
 	double (*value)(const struct metric_sums *sums);
+	size_t offset;
 };
 
 /** Rows for a type of output feature ("category", "number"); always begins
  * with loss, ends with a NULL name. */
 const struct metric *metrics_of(const char *output_type);
+/** The figure; figures NULL: those of all rows are NaN. */
+double metric_value(const struct metric *metric, const struct metric_sums *sums,
+		    const struct evaluation_figures *figures);
 /** Outputs of n rows. */
 struct metric_rows {
 	const float *output; /**< [n,width] */

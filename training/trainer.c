@@ -100,6 +100,9 @@ static enum err_code restore_weights(struct trainer *trainer,
 	if (!rc && checkpoint->state.n_averaged)
 		rc = weights_restore(&checkpoint->average,
 				     &trainer->average.list, err);
+	if (!rc)
+		rc = history_restore(&trainer->history, &checkpoint->history,
+				     err);
 	return rc;
 }
 
@@ -201,20 +204,27 @@ static void count_steps(struct trainer *trainer)
 		trainer->total_steps = t->max_steps;
 }
 
+/* Room for the rows of any part, in order and evaluated. */
 static enum err_code make_order(struct trainer *trainer, struct err *err)
 {
-	int64_t most = trainer->n_train;
+	int64_t most = trainer->n_train, most_other = 0, width;
+	enum dtype dtype;
+	struct shape row;
 
 	for (int part = 0; part < PART_COUNT; part++) {
 		int64_t n = dataset_n(trainer->options.dataset,
 				      (enum dataset_part)part);
 
 		most = n > most ? n : most;
+		if (part != PART_TRAIN)
+			most_other = n > most_other ? n : most_other;
 	}
 	trainer->order = mem_array((size_t)most, sizeof(*trainer->order));
 	if (!trainer->order)
 		return no_memory(err);
-	return ERR_NONE;
+	pipeline_target_row(trainer->options.pipeline, 0, &dtype, &row, &width);
+	return evaluation_init(&trainer->evaluation, trainer->spec->output_type,
+			       most_other, width, err);
 }
 
 /* valid_x needs a validation part; job_spec has refused test_x. */
@@ -252,7 +262,12 @@ enum err_code trainer_create(const struct trainer_options *options,
 	trainer->options = *options;
 	trainer->spec = options->spec;
 	trainer->n_train = dataset_n(options->dataset, PART_TRAIN);
+	history_init(&trainer->history, trainer->spec->metrics);
 	rc = make_order(trainer, err);
+	if (!rc)
+		rc = baseline_measure(options->dataset, options->pipeline,
+				      &trainer->spec->loss, &trainer->baseline,
+				      err);
 	if (!rc)
 		rc = make_stepper(trainer, err);
 	if (!rc)
@@ -291,6 +306,8 @@ void trainer_destroy(struct trainer *trainer)
 	weights_snapshot_finish(&trainer->best);
 	weights_snapshot_finish(&trainer->average);
 	weights_snapshot_finish(&trainer->raw);
+	evaluation_finish(&trainer->evaluation);
+	history_finish(&trainer->history);
 	mem_free(trainer->order);
 	arena_destroy(trainer->arena);
 	mem_free(trainer);
@@ -299,4 +316,9 @@ void trainer_destroy(struct trainer *trainer)
 struct stepper *trainer_stepper(struct trainer *trainer)
 {
 	return trainer->stepper;
+}
+
+const struct history *trainer_history(const struct trainer *trainer)
+{
+	return &trainer->history;
 }

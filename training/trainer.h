@@ -13,6 +13,7 @@
 #define TRAINING_TRAINER_H
 
 #include "data/dataset.h"
+#include "training/baseline.h"
 #include "training/checkpoint.h"
 #include "training/job_spec.h"
 #include "training/lr_finder.h"
@@ -52,6 +53,9 @@ struct trainer_eval {
 	const char *const *name; /**< the spec's metrics */
 	double value[3 * METRIC_MAX];
 	bool is_best;
+	enum diagnosis diagnosis;
+	double gap;	     /**< of overfitting: validation - training loss */
+	int64_t since_epoch; /**< of overfitting */
 };
 
 struct trainer_events {
@@ -80,9 +84,13 @@ struct trainer_options {
 struct trainer_result {
 	enum stop_reason reason;
 	struct trainer_eval last, best; /**< best.step 0: none */
+	enum diagnosis diagnosis;	/**< of the run, where it ended */
+	struct baseline baseline;
 	double seconds;
 };
 
+struct history;
+struct json_writer;
 struct trainer;
 
 MUST_USE enum err_code trainer_create(const struct trainer_options *options,
@@ -101,6 +109,10 @@ MUST_USE enum err_code trainer_find_rate(struct trainer *trainer,
 					 struct lr_curve *ret_curve,
 					 enum trainer_order *ret_order,
 					 struct err *err);
+/** Of the rows that were measured last, which a finished run's figures are of:
+ * the test part, or the validation part where there is none. */
+void trainer_report(const struct trainer *trainer, struct json_writer *writer);
+const struct history *trainer_history(const struct trainer *trainer);
 struct stepper *trainer_stepper(struct trainer *trainer);
 void trainer_destroy(struct trainer *trainer);
 

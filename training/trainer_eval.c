@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <math.h>
 
+#include "base/json_write.h"
 #include "base/str.h"
 #include "training/trainer_priv.h"
 
@@ -16,18 +17,26 @@ enum trainer_order trainer_poll(struct trainer *trainer)
 	return ORDER_NONE;
 }
 
+/* Names and values go by part; training rows have fewer. figures NULL: of all
+ * rows together there are none. */
 static void fill_eval(struct trainer *trainer, enum dataset_part part,
-		      const struct metric_sums *sums)
+		      const struct metric_sums *sums,
+		      const struct evaluation_figures *figures)
 {
 	const struct metric *metric = metrics_of(trainer->spec->output_type);
-	struct trainer_eval *eval = &trainer->last;
-	size_t n = 0;
+	double *value = trainer->last.value;
 
-	while (metric[n].name)
-		n++;
-	for (size_t i = 0; i < n; i++)
-		eval->value[(size_t)part * n + i] =
-		    sums->n > 0 ? metric[i].value(sums) : (double)NAN;
+	for (int p = PART_TRAIN; p <= (int)part; p++) {
+		for (const struct metric *m = metric; m->name; m++) {
+			if (p == PART_TRAIN && !m->value)
+				continue;
+			if (p == (int)part)
+				*value = sums->n > 0
+					     ? metric_value(m, sums, figures)
+					     : (double)NAN;
+			value++;
+		}
+	}
 }
 
 /* One batch's share of the sums; false at the end of the part. */
@@ -45,11 +54,14 @@ static bool evaluate_batch(struct trainer *trainer, struct metric_sums *sums,
 				       .input = batch->input,
 				       .target = batch->target[0] };
 	*ret_rc = stepper_evaluate(trainer->stepper, &rows, &result, err);
-	if (!*ret_rc)
-		metric_add(sums, trainer->spec->output_type,
-			   &(struct metric_rows){ result.output,
-						  batch->target[0], batch->n,
-						  result.width, result.loss });
+	if (!*ret_rc) {
+		const struct metric_rows all = { result.output,
+						 batch->target[0], batch->n,
+						 result.width, result.loss };
+
+		metric_add(sums, trainer->spec->output_type, &all);
+		evaluation_add(&trainer->evaluation, &all);
+	}
 	loader_give_back(trainer->loader, batch);
 	return *ret_rc == ERR_NONE;
 }
@@ -65,8 +77,11 @@ static enum err_code evaluate_part(struct trainer *trainer,
 	struct metric_sums sums = { 0 };
 	enum trainer_order order = ORDER_NONE;
 	int64_t n = dataset_n(dataset, part);
+	struct evaluation_figures figures;
 	enum err_code rc = ERR_NONE;
 
+	evaluation_reset(&trainer->evaluation);
+	trainer->measured = part;
 	if (n > 0)
 		rc = loader_start(trainer->loader, dataset_rows(dataset, part),
 				  n, 0, trainer->spec->trainer.eval_batch_size,
@@ -77,9 +92,11 @@ static enum err_code evaluate_part(struct trainer *trainer,
 		order = trainer_poll(trainer);
 	}
 	*ret_order = order < grave ? ORDER_NONE : order;
-	if (!rc && !*ret_order)
-		fill_eval(trainer, part, &sums);
-	return rc;
+	if (rc || *ret_order)
+		return rc;
+	figures = evaluation_figures(&trainer->evaluation);
+	fill_eval(trainer, part, &sums, &figures);
+	return ERR_NONE;
 }
 
 /* The figures of the weights as they are, in trainer->last; `train` are those
@@ -95,7 +112,7 @@ static enum err_code measure(struct trainer *trainer, int64_t epoch,
 				       .name = trainer->spec->metrics };
 	for (size_t i = 0; i < (size_t)3 * METRIC_MAX; i++)
 		eval->value[i] = (double)NAN;
-	fill_eval(trainer, PART_TRAIN, train);
+	fill_eval(trainer, PART_TRAIN, train, NULL);
 	return evaluate_part(trainer, PART_VALID, ORDER_PAUSE, ret_order, err);
 }
 
@@ -151,6 +168,38 @@ static void judge(struct trainer *trainer)
 	weights_snapshot_take(&trainer->best, &trainer->model);
 }
 
+static double figure(const struct trainer_eval *eval, const char *name)
+{
+	for (size_t i = 0; eval->name[i]; i++) {
+		if (str_equal(eval->name[i], name))
+			return eval->value[i];
+	}
+	return (double)NAN;
+}
+
+/* Names how the run goes; says so when that is no longer what it was. */
+static void diagnose(struct trainer *trainer)
+{
+	struct diagnosis_watch *watch = &trainer->state.diagnosis;
+	struct trainer_eval *eval = &trainer->last;
+	const int64_t before = watch->name;
+	const char *text;
+
+	diagnosis_observe(watch, &(struct diagnosis_figures){
+				     .epoch = eval->epoch,
+				     .train_loss = figure(eval, "train_loss"),
+				     .valid_loss = figure(eval, "valid_loss"),
+				     .trivial_loss = trainer->baseline.loss });
+	eval->diagnosis = (enum diagnosis)watch->name;
+	if (eval->diagnosis == DIAGNOSIS_OVERFITTING) {
+		eval->gap = watch->gap;
+		eval->since_epoch = watch->best_epoch;
+	}
+	text = diagnosis_text(eval->diagnosis);
+	if (watch->name != before && text)
+		trainer_warn(trainer, diagnosis_name(eval->diagnosis), text);
+}
+
 /* With the averages, where there are any. */
 static enum err_code measure_and_judge(struct trainer *trainer,
 				       enum trainer_order *ret_order,
@@ -161,8 +210,12 @@ static enum err_code measure_and_judge(struct trainer *trainer,
 
 	trainer_show_average(trainer);
 	rc = measure(trainer, s->epoch + 1, s->step, &s->sum, ret_order, err);
-	if (!rc && !*ret_order)
+	if (!rc && !*ret_order) {
+		diagnose(trainer);
 		judge(trainer);
+		rc = history_eval(&trainer->history, trainer->last.epoch,
+				  trainer->last.step, trainer->last.value, err);
+	}
 	trainer_show_weights(trainer);
 	return rc;
 }
@@ -214,7 +267,25 @@ enum err_code trainer_conclude(struct trainer *trainer,
 	}
 	if (rc || *ret_order)
 		return rc;
-	return evaluate_part(trainer, PART_TEST, ORDER_CANCEL, ret_order, err);
+	rc = evaluate_part(trainer, PART_TEST, ORDER_CANCEL, ret_order, err);
+	/* the report is of these weights, not of the last ones */
+	if (!rc && !*ret_order &&
+	    !dataset_n(trainer->options.dataset, PART_TEST))
+		rc = evaluate_part(trainer, PART_VALID, ORDER_CANCEL, ret_order,
+				   err);
+	return rc;
+}
+
+void trainer_report(const struct trainer *trainer, struct json_writer *writer)
+{
+	static const char *const names[] = { [PART_TRAIN] = "train",
+					     [PART_VALID] = "valid",
+					     [PART_TEST] = "test" };
+
+	json_write_string(writer, "part", names[trainer->measured]);
+	evaluation_write(
+	    &trainer->evaluation,
+	    dataset_rows(trainer->options.dataset, trainer->measured), writer);
 }
 
 /* Where the weights were not kept, the one figure that was. */

@@ -8,6 +8,8 @@
 #define TRAINING_TRAINER_PRIV_H
 
 #include "data/batch.h"
+#include "training/evaluation.h"
+#include "training/history.h"
 #include "training/trainer.h"
 #include "training/weights.h"
 
@@ -24,7 +26,11 @@ struct trainer {
 	bool *frozen;	/* by variable, of the phase */
 	double *factor; /* by group, of the phase */
 	size_t phase;
-	int64_t phase_epoch; /* its first */
+	int64_t phase_epoch;	      /* its first */
+	struct evaluation evaluation; /* of the part that was last measured */
+	enum dataset_part measured;
+	struct history history;
+	struct baseline baseline;
 	int64_t *order;
 	int64_t n_train, n_epoch; /* training rows; those of an epoch */
 	int64_t steps_per_epoch, total_steps;

@@ -23,6 +23,9 @@ static void fill_progress(struct trainer *trainer, double elapsed)
 	struct trainer_progress *p = &trainer->progress;
 	const struct checkpoint_state *s = &trainer->state;
 	int64_t left = trainer->total_steps - s->step;
+	/* of a step */
+	double rows =
+	    (double)trainer->n_epoch / (double)trainer->steps_per_epoch;
 
 	p->epoch = s->epoch + 1;
 	p->epochs = trainer->spec->trainer.epochs;
@@ -36,9 +39,7 @@ static void fill_progress(struct trainer *trainer, double elapsed)
 		p->samples_per_second =
 		    (double)(s->samples - trainer->event_samples) / elapsed;
 	if (p->samples_per_second > 0)
-		p->eta_seconds = (double)left *
-				 (double)trainer->spec->trainer.batch_size /
-				 p->samples_per_second;
+		p->eta_seconds = (double)left * rows / p->samples_per_second;
 }
 
 static void tell_step(struct trainer *trainer, bool is_due)
@@ -66,6 +67,7 @@ enum err_code trainer_save(struct trainer *trainer, struct err *err)
 		.part = { &trainer->model, &trainer->moments },
 		.keep = spec->keep_last,
 	};
+	struct safetensors history;
 	struct arena *scratch;
 	const char *name;
 	enum err_code rc;
@@ -82,8 +84,11 @@ enum err_code trainer_save(struct trainer *trainer, struct err *err)
 		what.part[3] = &trainer->average.list;
 	trainer->state.seconds =
 	    trainer->before_seconds + seconds_since(trainer->start_ns);
-	rc = checkpoint_save(trainer->options.job_dir, &what, scratch, &name,
-			     err);
+	what.part[4] = &history;
+	rc = history_list(&trainer->history, scratch, &history, err);
+	if (!rc)
+		rc = checkpoint_save(trainer->options.job_dir, &what, scratch,
+				     &name, err);
 	trainer->saved_ns = clock_monotonic_ns();
 	if (!rc) {
 		trainer->is_saved = true;
@@ -136,6 +141,16 @@ static void count_batch(struct trainer *trainer, const struct batch *batch,
 	trainer->is_saved = false;
 }
 
+static void note_step(struct trainer *trainer)
+{
+	const struct checkpoint_state *s = &trainer->state;
+
+	history_step(&trainer->history,
+		     (const double[HISTORY_COLUMNS]){
+			 (double)s->step, s->train_loss / s->train_weight,
+			 trainer->progress.rate, trainer->progress.grad_norm });
+}
+
 /* Of the rows of its step, which end with the epoch. */
 static void place_batch(const struct trainer *trainer,
 			const struct batch *batch,
@@ -182,6 +197,8 @@ enum err_code trainer_train_on(struct trainer *trainer,
 	trainer->progress.rate = update.rate;
 	trainer->progress.momentum = update.momentum;
 	trainer->progress.grad_norm = result.norm;
+	if (!update.is_partial)
+		note_step(trainer);
 	return ERR_NONE;
 }
 
@@ -253,6 +270,7 @@ static bool obey(struct trainer *trainer, enum trainer_order order,
 /* The last finite weights are kept. */
 static enum err_code end_in_nan(struct trainer *trainer, struct err *err)
 {
+	trainer->state.diagnosis.name = DIAGNOSIS_DIVERGING;
 	if (trainer->is_saved || !weights_are_finite(&trainer->model))
 		return ERR_NONE;
 	return trainer_save(trainer, err);
@@ -504,6 +522,8 @@ enum err_code trainer_run(struct trainer *trainer, struct trainer_result *ret,
 		.reason = reason,
 		.last = trainer->last,
 		.best = trainer->best_eval,
+		.diagnosis = (enum diagnosis)trainer->state.diagnosis.name,
+		.baseline = trainer->baseline,
 		.seconds =
 		    trainer->before_seconds + seconds_since(trainer->start_ns),
 	};

@@ -16,35 +16,16 @@
 #include "base/mem.h"
 #include "base/str.h"
 #include "engine/kernels/blas.h"
-#include "models/network.h"
 #include "training/artifact.h"
 #include "training/job.h"
 #include "training/publish.h"
-#include "training/worker_link.h"
+#include "training/report.h"
+#include "training/worker_priv.h"
 
 #define BLAS_BUFFER_BYTES ((int64_t)129 << 20)
 
-enum { SPEC_MAX = 16 << 20, TIMED_STEPS = 3, LOCK_MS = 60000 };
+enum { SPEC_MAX = 16 << 20, LOCK_MS = 60000 };
 enum { WARM = 128, STATUS_MAX = 65536 };
-
-struct worker {
-	const struct worker_options *options;
-	struct worker_link *link;
-	struct arena *arena;
-	const char *job_id;
-	struct job_spec spec;
-	char spec_digest[DIGEST_HEX_MAX], fingerprint[DIGEST_HEX_MAX];
-	struct pipeline *pipeline;
-	struct dataset *dataset;
-	struct network network;
-	struct pool *pool;
-	struct trainer *trainer;
-	struct trainer_result result;
-	const char *published_model;
-	int64_t published_version;
-	unsigned threads;
-	int lock_fd;
-};
 
 /* --- events --- */
 
@@ -83,6 +64,11 @@ static void send_eval(void *ctx, const struct trainer_eval *eval)
 	json_write_object(w, "metrics");
 	artifact_write_metrics(eval, w);
 	json_write_object_end(w);
+	json_write_string(w, "diagnosis", diagnosis_name(eval->diagnosis));
+	if (eval->diagnosis == DIAGNOSIS_OVERFITTING) {
+		json_write_double(w, "gap", eval->gap);
+		json_write_int(w, "since_epoch", eval->since_epoch);
+	}
 	worker_link_end(worker->link);
 }
 
@@ -351,7 +337,7 @@ static enum err_code prepare(struct worker *worker,
 
 /* --- the end --- */
 
-static double metric_value(const void *ctx, const char *name)
+static double figure(const void *ctx, const char *name)
 {
 	const struct trainer_eval *eval = ctx;
 
@@ -382,8 +368,8 @@ static enum err_code publish(struct worker *worker,
 				    "there is no model repository");
 		return ERR_NONE;
 	}
-	if (spec->condition && !condition_holds(spec->condition, metric_value,
-						&worker->result.last)) {
+	if (spec->condition &&
+	    !condition_holds(spec->condition, figure, &worker->result.last)) {
 		const char *why = arena_printf(
 		    worker->arena, "it does not hold that %s", spec->when);
 
@@ -422,10 +408,24 @@ static enum err_code leave_artifacts(struct worker *worker, struct err *err)
 
 	if (!dir)
 		return err_set(err, ERR_NO_MEMORY, "worker: out of memory");
+	if (access(worker->options->job_dir, W_OK | X_OK))
+		return err_set(err, ERR_IO,
+			       "the job's folder '%s' is lost or closed",
+			       worker->options->job_dir);
 	rc = artifacts_init(&artifacts, &source, err);
 	if (rc)
 		return rc;
 	rc = artifacts_save(&artifacts, dir, err);
+	if (!rc)
+		rc = report_save(
+		    &(struct report_source){
+			.spec = &worker->spec,
+			.trainer = worker->trainer,
+			.result = &worker->result,
+			.summary = &worker->network.summary,
+			.job_id = worker->job_id,
+		    },
+		    dir, err);
 	if (!rc)
 		rc = publish(worker, &artifacts, err);
 	artifacts_finish(&artifacts);
@@ -453,6 +453,11 @@ static void write_result(const struct worker *worker, struct json_writer *w)
 	json_write_object(w, "result");
 	json_write_double(w, "seconds", r->seconds);
 	json_write_int(w, "step", r->last.step);
+	json_write_string(w, "diagnosis", diagnosis_name(r->diagnosis));
+	json_write_object(w, "baseline");
+	json_write_double(w, "loss", r->baseline.loss);
+	json_write_double(w, "accuracy", r->baseline.accuracy);
+	json_write_object_end(w);
 	json_write_object(w, "metrics");
 	artifact_write_metrics(&r->last, w);
 	json_write_object_end(w);
@@ -460,8 +465,7 @@ static void write_result(const struct worker *worker, struct json_writer *w)
 		json_write_object(w, "best");
 		json_write_string(w, "metric", worker->spec.trainer.monitor);
 		json_write_double(
-		    w, "value",
-		    metric_value(&r->best, worker->spec.trainer.monitor));
+		    w, "value", figure(&r->best, worker->spec.trainer.monitor));
 		json_write_int(w, "step", r->best.step);
 		json_write_int(w, "epoch", r->best.epoch);
 		json_write_object_end(w);
@@ -497,6 +501,10 @@ static const char *failure_reason(enum err_code code)
 	switch (code) {
 	case ERR_NO_MEMORY:
 		return "out_of_memory";
+	case ERR_NO_SPACE:
+		return "no_space";
+	case ERR_IO:
+		return "io_error";
 	case ERR_INVALID:
 	case ERR_SHAPE:
 	case ERR_UNSUPPORTED:
@@ -521,99 +529,6 @@ static void send_failure(struct worker *worker, const struct err *err)
 	worker_link_end(worker->link);
 }
 
-/* --- a dry run --- */
-
-static void write_layers(const struct worker *worker, struct json_writer *w)
-{
-	json_write_array(w, "layers");
-	for (size_t i = 0; i < worker->network.summary.n; i++) {
-		const struct network_layer *layer =
-		    &worker->network.summary.layer[i];
-
-		json_write_object(w, NULL);
-		json_write_string(w, "name", layer->name);
-		json_write_string(w, "type", layer->type);
-		json_write_array(w, "output_shape");
-		for (unsigned d = 0; d < layer->row.rank; d++)
-			json_write_int(w, NULL, layer->row.dim[d]);
-		json_write_array_end(w);
-		json_write_int(w, "parameters", layer->n_params);
-		json_write_object_end(w);
-	}
-	json_write_array_end(w);
-}
-
-static void write_data(const struct worker *worker, struct json_writer *w)
-{
-	json_write_object(w, "data");
-	json_write_int(w, "train_rows", dataset_n(worker->dataset, PART_TRAIN));
-	json_write_int(w, "valid_rows", dataset_n(worker->dataset, PART_VALID));
-	json_write_int(w, "test_rows", dataset_n(worker->dataset, PART_TEST));
-	json_write_string(w, "sha256", worker->fingerprint);
-	json_write_object_end(w);
-}
-
-static enum err_code dry_run(struct worker *worker, struct err *err)
-{
-	int64_t batch = worker->spec.trainer.batch_size;
-	int64_t rows = dataset_n(worker->dataset, PART_TRAIN);
-	struct plan_report step = { 0 }, eval = { 0 };
-	struct rusage usage;
-	struct json_writer *w;
-	double seconds = 0;
-	size_t bytes;
-	enum err_code rc;
-
-	rc = trainer_time_step(worker->trainer, TIMED_STEPS, &seconds, err);
-	if (!rc)
-		rc = stepper_prepare(trainer_stepper(worker->trainer),
-				     batch < rows ? batch : rows, true, &step,
-				     err);
-	if (!rc)
-		rc = stepper_prepare(trainer_stepper(worker->trainer),
-				     worker->spec.trainer.eval_batch_size,
-				     false, &eval, err);
-	if (rc)
-		return rc;
-	(void)getrusage(RUSAGE_SELF, &usage);
-	bytes = (size_t)usage.ru_maxrss * 1024 + eval.arena + eval.scratch;
-	w = worker_link_begin(worker->link, "done");
-	json_write_string(w, "state", "dry_run");
-	json_write_object(w, "result");
-	write_layers(worker, w);
-	json_write_int(w, "parameters", worker->network.summary.n_params);
-	json_write_uint(w, "predicted_peak_bytes", bytes);
-	json_write_uint(w, "step_arena_bytes", step.arena);
-	json_write_double(w, "seconds_per_step", seconds);
-	json_write_double(w, "seconds_per_epoch",
-			  seconds * ceil((double)rows / (double)batch));
-	write_data(worker, w);
-	json_write_object_end(w);
-	worker_link_end(worker->link);
-	return ERR_NONE;
-}
-
-static enum err_code lr_find(struct worker *worker, struct err *err)
-{
-	struct json_writer *w;
-	enum trainer_order order;
-	struct lr_curve curve;
-	enum err_code rc;
-
-	rc = trainer_find_rate(worker->trainer, &curve, &order, err);
-	if (!rc && order)
-		rc = err_set(err, ERR_CANCELLED, "it was broken off");
-	if (rc)
-		return rc;
-	w = worker_link_begin(worker->link, "done");
-	json_write_string(w, "state", "lr_find");
-	json_write_object(w, "result");
-	lr_curve_write(&curve, w);
-	json_write_object_end(w);
-	worker_link_end(worker->link);
-	return ERR_NONE;
-}
-
 /* --- the whole --- */
 
 static enum err_code work(struct worker *worker, struct err *err)
@@ -633,9 +548,9 @@ static enum err_code work(struct worker *worker, struct err *err)
 	if (rc)
 		return rc;
 	if (worker->options->task == WORKER_DRY_RUN)
-		return dry_run(worker, err);
+		return worker_dry_run(worker, err);
 	if (worker->options->task == WORKER_LR_FIND)
-		return lr_find(worker, err);
+		return worker_lr_find(worker, err);
 	worker_link_state(worker->link, job_state_name(JOB_RUNNING));
 	rc = trainer_run(worker->trainer, &worker->result, err);
 	if (rc)

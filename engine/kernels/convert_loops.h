@@ -32,6 +32,7 @@ struct byte_grid {
 /** Sums of products by bytes, and what makes floats of them. */
 struct byte_sums {
 	const int32_t *sum, *lower, *column; /**< lower may be NULL */
+	const float *base;		     /**< may be NULL */
 	int32_t zero;
 	float factor;
 };
@@ -55,8 +56,9 @@ struct convert_loops {
 	 * 256 (high - 128) + low. */
 	void (*split)(const float *x, float factor, int64_t n, uint8_t *high,
 		      uint8_t *low);
-	/** y[i] += (sum[i] - zero column[i]) (scale[i] factor); where there are
-	 * `lower` sums, the others count 256 of theirs. */
+	/** y[i] = base[i] + (sum[i] - zero column[i]) (scale[i] factor), where
+	 * `base` is y[i] itself if it is NULL; where there are `lower` sums,
+	 * the others count 256 of theirs. */
 	void (*add_scaled)(const struct byte_sums *sums, const float *scale,
 			   int64_t n, float *y);
 	/** y = (x - zero) scale */

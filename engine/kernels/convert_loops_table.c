@@ -288,23 +288,40 @@ static void split(const float *restrict x, float factor, int64_t n,
 	}
 }
 
+INLINE float joined(uint32_t up, int32_t low)
+{
+	return (float)(int32_t)up * 256.0F + (float)low;
+}
+
 static void add_scaled(const struct byte_sums *sums,
 		       const float *restrict scale, int64_t n,
 		       float *restrict y)
 {
 	const int32_t *restrict sum = sums->sum, *restrict low = sums->lower;
 	const int32_t *restrict column = sums->column;
+	const float *restrict base = sums->base;
 	const uint32_t zero = (uint32_t)sums->zero;
 	const float factor = sums->factor;
 
-	for (int64_t i = 0; low && i < n; i++) {
+	for (int64_t i = 0; low && base && i < n; i++) {
 		const uint32_t up =
 		    (uint32_t)sum[i] - zero * (uint32_t)column[i];
 
-		y[i] += ((float)(int32_t)up * 256.0F + (float)low[i]) *
-			(scale[i] * factor);
+		y[i] = base[i] + joined(up, low[i]) * (scale[i] * factor);
 	}
-	for (int64_t i = 0; !low && i < n; i++) {
+	for (int64_t i = 0; low && !base && i < n; i++) {
+		const uint32_t up =
+		    (uint32_t)sum[i] - zero * (uint32_t)column[i];
+
+		y[i] += joined(up, low[i]) * (scale[i] * factor);
+	}
+	for (int64_t i = 0; !low && base && i < n; i++) {
+		const uint32_t all =
+		    (uint32_t)sum[i] - zero * (uint32_t)column[i];
+
+		y[i] = base[i] + (float)(int32_t)all * (scale[i] * factor);
+	}
+	for (int64_t i = 0; !low && !base && i < n; i++) {
 		const uint32_t all =
 		    (uint32_t)sum[i] - zero * (uint32_t)column[i];
 

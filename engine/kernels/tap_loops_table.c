@@ -42,6 +42,7 @@ static inline __attribute__((always_inline)) void tap(const float *x,
 
 #pragma GCC unroll 8
 		for (int l = 0; m < v && l < m; l++)
+			/* cppcheck-suppress uninitvar; as many as are used */
 			sum[l][k] += keep[l] * now;
 #pragma GCC unroll 8
 		for (int l = 0; m >= v && l < v; l++)

@@ -94,6 +94,7 @@ static void add_tile(const struct byte_weights *w, const struct rows *rows,
 			.lower =
 			    w->is_narrow ? NULL : sum + (r + 1) * BYTE_PANEL,
 			.column = w->column + first[1],
+			.base = w->base ? w->base + first[1] : NULL,
 			.zero = rows->zero[row],
 			.factor = rows->factor[row],
 		};

@@ -2,7 +2,7 @@
 /** @file
  * Byte weights: products of floats by weights that are stored as bytes.
  *
- *   y[i, j] += sum over l of x[i, l] (w[l, j] - zero[j]) scale[j]
+ *   y[i, j] = base[j] + sum over l of x[i, l] (w[l, j] - zero[j]) scale[j]
  * Each row of x becomes whole numbers by its own range; their products by w are
  * exact sums of integers (engine/kernels/byte_product.h), which are scaled.
  * Numbers of 15 bits and a sign, as two bytes, are off by at most the row's
@@ -29,6 +29,7 @@ struct byte_weights {
 	int64_t n_zero;
 	const float *scale;    /**< [form.n] */
 	const int32_t *column; /**< [form.n], by byte_weights_columns() */
+	const float *base;     /**< [form.n]; NULL: y itself */
 	bool is_narrow;
 	int64_t y_step; /**< floats from row to row of y */
 };
@@ -41,7 +42,7 @@ void byte_weights_columns(const struct byte_weights *w, int32_t *column);
 /** Of one byte_weights_add(); 64-byte aligned. */
 size_t byte_weights_scratch(int64_t k);
 /** Rows of x are k floats, one behind the other. Columns of panels
- * [first, last), of byte_panels(n), are added. */
+ * [first, last), of byte_panels(n), are written or added to. */
 void byte_weights_add(const struct byte_weights *w, int64_t m, const float *x,
 		      float *y, const int64_t first_last[2], void *scratch);
 

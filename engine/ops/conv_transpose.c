@@ -174,6 +174,7 @@ static enum err_code vjp(struct vjp *v, struct err *err)
 
 	if (rc)
 		return rc;
+	back.attrs.window.auto_pad = "NOTSET"; /* passes read it */
 	back.attrs.window.kernel_shape =
 	    (struct attr_ints){ w.rank - 2, w.dim + 2 };
 	if (v->wanted[0])

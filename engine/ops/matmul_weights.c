@@ -9,8 +9,6 @@
  */
 #include "engine/ops/byte_weights.h"
 
-#include <string.h>
-
 #include "engine/ops/product.h"
 #include "engine/ops/quantize.h"
 #include "engine/pack.h"
@@ -111,7 +109,7 @@ static double weights_cost(const struct kernel_query *query)
 /* Zero points, scales, and the rows' bytes. */
 struct scratch {
 	int32_t *zero, *column; /* [n] */
-	float *scale;		/* [n] */
+	float *scale, *base;	/* [n] */
 	void *rows, *panel;
 };
 
@@ -122,7 +120,7 @@ static int64_t up_to_line(int64_t n)
 
 static size_t scratch_bytes(const struct node *d)
 {
-	return (size_t)(3 * up_to_line(4 * d->n) +
+	return (size_t)(4 * up_to_line(4 * d->n) +
 			up_to_line((int64_t)byte_weights_scratch(d->k)));
 }
 
@@ -137,11 +135,16 @@ static void scratch_init(const struct node *d, void *at, struct scratch *ret)
 	bytes += up_to_line(4 * d->n);
 	at = bytes;
 	ret->scale = at;
+	bytes += up_to_line(4 * d->n);
+	at = bytes;
+	ret->base = at;
 	ret->rows = bytes + up_to_line(4 * d->n);
 	ret->panel = (uint8_t *)ret->rows +
 		     up_to_line((int64_t)byte_weights_scratch(d->k));
 	for (int64_t j = 0; j < d->n; j++)
 		ret->scale[j] = d->scale[d->n_scale == 1 ? 0 : j];
+	for (int64_t j = 0; j < d->n; j++)
+		ret->base[j] = d->bias ? d->bias[j] : 0;
 	for (int64_t j = 0; j < d->n_zero; j++)
 		ret->zero[j] = quantized_at(d->elem, d->zero, j);
 }
@@ -166,19 +169,6 @@ struct range {
 	int64_t row, last_row, panel, last_panel;
 };
 
-/* Rows of y begin with the bias. */
-static void load_bias(const struct node *d, const struct range *range,
-		      int64_t first, int64_t last)
-{
-	const size_t bytes = (size_t)(last - first) * sizeof(float);
-
-	for (int64_t i = range->row; i < range->last_row; i++)
-		if (d->bias)
-			memcpy(d->y + i * d->n + first, d->bias + first, bytes);
-		else
-			memset(d->y + i * d->n + first, 0, bytes);
-}
-
 static struct byte_weights weights_of(const struct node *d,
 				      const struct scratch *scratch)
 {
@@ -188,6 +178,7 @@ static struct byte_weights weights_of(const struct node *d,
 		.n_zero = d->n_zero,
 		.scale = scratch->scale,
 		.column = scratch->column,
+		.base = scratch->base,
 		.y_step = d->n,
 	};
 }
@@ -221,8 +212,6 @@ static void packed_run(const struct kernel_call *call, unsigned slice, void *at)
 	w = weights_of(&d, &scratch);
 	w.packed = pack_bytes(call->state);
 	byte_weights_columns(&w, scratch.column);
-	load_bias(&d, &range, range.panel * BYTE_PANEL,
-		  least(range.last_panel * BYTE_PANEL, d.n));
 	byte_weights_add(&w, range.last_row - range.row, d.x + range.row * d.k,
 			 d.y + range.row * d.n,
 			 (int64_t[]){ range.panel, range.last_panel },
@@ -306,13 +295,13 @@ static void run_panel(const struct node *d, const struct scratch *scratch,
 	w.form.n = n;
 	w.packed = scratch->panel;
 	w.scale += first;
+	w.base += first;
 	if (d->n_zero > 1) {
 		w.zero += first;
 		w.n_zero = n;
 	}
 	byte_pack(&w.form, &b, scratch->panel);
 	byte_weights_columns(&w, scratch->column);
-	load_bias(d, range, first, first + n);
 	byte_weights_add(&w, range->last_row - range->row,
 			 d->x + range->row * d->k,
 			 d->y + range->row * d->n + first, (int64_t[]){ 0, 1 },

@@ -4,10 +4,13 @@
  * AveragePoolBlocked, as MaxPool and AveragePool are, without Indices.
  * Lanes past the channels hold zeros, and so do their maxima and averages.
  */
+#include <limits.h>
 #include <math.h>
 
 #include "engine/kernels/blocked_loops.h"
+#include "engine/kernels/onednn/onednn.h"
 #include "engine/ops/blocked.h"
+#include "engine/ops/quantize.h"
 
 enum { MAX_SLICES = 16, SLICE_ELEMENTS = 1 << 14 };
 
@@ -36,9 +39,9 @@ static void taps_of(const struct window *w, int64_t o, struct taps *ret)
 	}
 }
 
-/* The first lane of tap number k of a window's box. */
-static const float *tap_at(const struct window *w, const struct taps *t,
-			   int64_t k, const float *x, int64_t lanes)
+/* Elements before the first lane of tap number k of a window's box. */
+static int64_t tap_at(const struct window *w, const struct taps *t, int64_t k,
+		      int64_t lanes)
 {
 	int64_t place[WINDOW_DIMS];
 
@@ -48,8 +51,7 @@ static const float *tap_at(const struct window *w, const struct taps *t,
 		place[i] = t->at[i] + (t->lo[i] + k % n) * w->dilation[i];
 		k /= n;
 	}
-	return x +
-	       ((place[0] * w->in[1] + place[1]) * w->in[2] + place[2]) * lanes;
+	return ((place[0] * w->in[1] + place[1]) * w->in[2] + place[2]) * lanes;
 }
 
 /* One window of one lane, summed in double. */
@@ -63,13 +65,32 @@ static float pool_lane(const struct window *w, const struct taps *t,
 	for (unsigned i = 0; i < WINDOW_DIMS; i++)
 		n *= t->hi[i] - t->lo[i];
 	for (int64_t k = 0; k < n; k++) {
-		const float v = *tap_at(w, t, k, x, lanes);
+		const float v = x[tap_at(w, t, k, lanes)];
 
 		sum += (double)v;
 		if (v > most || v != v)
 			most = v;
 	}
 	return share ? (float)(sum * *share) : most;
+}
+
+/* One window of one lane of bytes. */
+static int pool_byte(const struct window *w, const struct taps *t,
+		     enum dtype elem, const void *data, int64_t lanes,
+		     int64_t first)
+{
+	int64_t n = 1;
+	int most = INT_MIN;
+
+	for (unsigned i = 0; i < WINDOW_DIMS; i++)
+		n *= t->hi[i] - t->lo[i];
+	for (int64_t k = 0; k < n; k++) {
+		const int v =
+		    quantized_at(elem, data, first + tap_at(w, t, k, lanes));
+
+		most = v > most ? v : most;
+	}
+	return most;
 }
 
 static bool is_max(const struct kernel_query *query)
@@ -180,11 +201,46 @@ static void simd_run(const struct kernel_call *call, unsigned slice,
 	}
 }
 
+static bool is_float(const struct kernel_query *query)
+{
+	return query->in[0].type.elem == DTYPE_F32;
+}
+
+static void bytes_run(const struct kernel_call *call, unsigned slice,
+		      void *scratch)
+{
+	const struct fact *x = &call->query->in[0];
+	const int64_t lanes = x->shape.dim[x->shape.rank - 1];
+	int64_t first, last;
+	struct window w;
+	struct taps t;
+
+	(void)scratch;
+	if (window_of(call->query->attrs, &x->shape, &w, NULL))
+		return;
+	kernel_slice(x->shape.dim[0] * x->shape.dim[1], call->n_slices, slice,
+		     &first, &last);
+	for (int64_t i = first * w.n_out; i < last * w.n_out; i++) {
+		taps_of(&w, i % w.n_out, &t);
+		for (int64_t l = 0; l < lanes; l++)
+			quantized_put(
+			    x->type.elem, call->out[0], i * lanes + l,
+			    pool_byte(&w, &t, x->type.elem, call->in[0], lanes,
+				      i / w.n_out * w.n_in * lanes + l));
+	}
+}
+
+static bool bytes_fit(const struct kernel_query *query)
+{
+	return !is_float(query);
+}
+
 static bool simd_fits(const struct kernel_query *query)
 {
 	const struct shape *x = &query->in[0].shape;
 
-	return x->rank <= 5 && blocked_loops(x->dim[x->rank - 1]);
+	return is_float(query) && x->rank <= 5 &&
+	       blocked_loops(x->dim[x->rank - 1]);
 }
 
 static enum err_code prepare(const struct kernel_query *query,
@@ -254,16 +310,29 @@ static const struct kernel simd = {
 	.prepare = prepare,
 	.run = simd_run,
 };
+static const struct kernel bytes = {
+	.name = "pool_blocked.bytes",
+	.flags = KERNEL_QUICK | KERNEL_SLICE_FREE,
+	.fits = bytes_fit,
+	.cost = plain_cost,
+	.prepare = prepare,
+	.run = bytes_run,
+};
 static const struct kernel plain = {
 	.name = "pool_blocked.plain",
 	.flags = KERNEL_QUICK | KERNEL_SLICE_FREE,
+	.fits = is_float,
 	.cost = plain_cost,
 	.prepare = prepare,
 	.run = plain_run,
 };
-static const struct kernel *const kernels[] = { &simd, &plain, NULL };
+static const struct kernel *const max_kernels[] = { &max_pool_last_onednn,
+						    &bytes, &simd, &plain,
+						    NULL };
+static const struct kernel *const average_kernels[] = { &simd, &plain, NULL };
 
-static const struct port in[] = { { "X", "T:float", 0 }, { 0 } };
+static const struct port max_in[] = { { "X", "T:float,uint8,int8", 0 }, { 0 } };
+static const struct port average_in[] = { { "X", "T:float", 0 }, { 0 } };
 static const struct port out[] = { { "Y", "T", 0 }, { 0 } };
 
 /* clang-format off */
@@ -317,7 +386,23 @@ static const struct op_attr attrs[] = {
 		   "(x:float[1,3,8,9,8])", .want = ERR_SHAPE },                \
 	{ .name = "no lanes", .want = ERR_SHAPE,                               \
 	  .graph = "y = predictd." op "<kernel_shape=[2]>(x:float[1,3,8])" }
-static const struct op_case max_cases[] = { CASES("MaxPoolBlocked"), { 0 } };
+#define LAST(attrs, x) "y = predictd.MaxPoolBlocked<" attrs ">(" x ")"
+static const struct op_case max_cases[] = {
+	CASES("MaxPoolBlocked"),
+	{ .name = "channels last, bytes",
+	  .graph = LAST("kernel_shape=[3,3], strides=[2,2], pads=[1,1,1,1]",
+			"x:uint8[2,1,11,8,24]") },
+	{ .name = "channels last, signed bytes",
+	  .graph = LAST("kernel_shape=[3,2], strides=[2,2], pads=[1,1,0,0], ceil_mode=1",
+			"Cast<to=3>(Mul(x:float[1,1,9,8,20], 30.))") },
+	{ .name = "channels last, floats",
+	  .graph = LAST("kernel_shape=[2,2]", "x:float[2,1,6,7,20]") },
+	{ .name = "blocks of bytes",
+	  .graph = LAST("kernel_shape=[2,2]", "x:int8[1,2,6,7,16]") },
+	{ .name = "a row of bytes, dilated",
+	  .graph = LAST("kernel_shape=[2], dilations=[2]", "x:uint8[1,1,9,16]") },
+	{ 0 },
+};
 static const struct op_case average_cases[] = {
 	CASES("AveragePoolBlocked"),
 	{ .name = "padding counts",
@@ -333,13 +418,13 @@ const struct op op_max_pool_blocked = {
 	.name = "MaxPoolBlocked",
 	.help = "MaxPool of channels in blocks.",
 	.since = 1,
-	.flags = OP_NO_GRADIENT,
-	.in = in,
+	.flags = OP_NO_GRADIENT | OP_ANY_TYPE,
+	.in = max_in,
 	.out = out,
 	.attrs = attrs,
 	.attrs_size = sizeof(struct pool_attrs),
 	.infer = infer,
-	.kernels = kernels,
+	.kernels = max_kernels,
 	.cases = max_cases,
 };
 
@@ -350,11 +435,11 @@ const struct op op_average_pool_blocked = {
 	.help = "AveragePool of channels in blocks.",
 	.since = 1,
 	.flags = OP_NO_GRADIENT,
-	.in = in,
+	.in = average_in,
 	.out = out,
 	.attrs = attrs,
 	.attrs_size = sizeof(struct pool_attrs),
 	.infer = infer,
-	.kernels = kernels,
+	.kernels = average_kernels,
 	.cases = average_cases,
 };

@@ -67,7 +67,8 @@ static void load_operands(const struct kernel_call *call,
 {
 	const struct kernel_query *q = call->query;
 
-	for (unsigned i = 0; i <= RECURRENT_P && i < q->n_in; i++)
+	job->in[RECURRENT_X] = call->in[RECURRENT_X];
+	for (unsigned i = 1; i <= RECURRENT_P && i < q->n_in; i++)
 		job->in[i] =
 		    q->in[i].type.elem == DTYPE_NONE ? NULL : call->in[i];
 	for (unsigned i = 0; i < 3 && i < q->n_out; i++)

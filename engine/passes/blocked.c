@@ -81,7 +81,7 @@ static enum err_code visit(struct blocking *b, int32_t number, bool *made,
 			   struct err *err)
 {
 	const struct graph_node node = b->graph->node[number];
-	blocking_rule *rule = node.op ? blocking_rule_of(node.op) : NULL;
+	blocking_rule *rule = node.op ? b->rule_of(node.op) : NULL;
 
 	if (!node.op)
 		return ERR_NONE;
@@ -120,7 +120,7 @@ static enum err_code forward(struct blocking *b, int32_t n_node,
 			continue;
 		b->build.prefix = graph->node[i].name;
 		if (b->is_read[out])
-			forward[out] = plain_of(b, out);
+			forward[out] = b->plain_of(b, out);
 		graph->node[i].op = NULL;
 	}
 	if (build_check(&b->build, err))
@@ -129,20 +129,24 @@ static enum err_code forward(struct blocking *b, int32_t n_node,
 	return graph_tidy(graph, err);
 }
 
-static enum err_code run(struct blocking *b, struct err *err)
+enum err_code blocking_run(struct blocking *b, struct err *err)
 {
 	const int32_t n_node = b->graph->n_node;
-	const size_t n = (size_t)b->n_value + 1;
+	const size_t n = (size_t)b->graph->n_value + 1;
 	bool *made = arena_array(b->arena, (size_t)n_node + 1, sizeof(*made));
 	enum err_code rc = ERR_NONE;
 
+	build_init(&b->build, b->graph, b->facts);
+	b->n_value = b->graph->n_value;
 	b->twin = arena_array(b->arena, n, sizeof(*b->twin));
 	b->readers = arena_array(b->arena, n, sizeof(*b->readers));
 	b->is_read = arena_array(b->arena, n, sizeof(*b->is_read));
-	if (!made || !b->twin || !b->readers || !b->is_read)
+	b->is_flat = arena_array(b->arena, n, sizeof(*b->is_flat));
+	if (!made || !b->twin || !b->readers || !b->is_read || !b->is_flat)
 		return err_set(err, ERR_NO_MEMORY, "blocked: out of memory");
 	memset(made, 0, (size_t)n_node * sizeof(*made));
 	memset(b->is_read, 0, n * sizeof(*b->is_read));
+	memset(b->is_flat, 0, n * sizeof(*b->is_flat));
 	for (size_t i = 0; i < n; i++)
 		b->twin[i] = VALUE_NONE;
 	graph_count_readers(b->graph, b->readers);
@@ -156,19 +160,19 @@ static enum err_code run(struct blocking *b, struct err *err)
 static enum err_code block(const struct pass_context *context,
 			   bool *ret_changed, struct err *err)
 {
-	struct blocking b = { .graph = context->graph,
+	struct blocking b = { .rule_of = blocking_rule_of,
+			      .plain_of = plain_of,
+			      .graph = context->graph,
 			      .facts = context->facts,
 			      .arena = context->arena,
 			      .lanes = context->options->lanes
 					   ? context->options->lanes
-					   : lanes_of_cpu(),
-			      .n_value = context->graph->n_value };
+					   : lanes_of_cpu() };
 	enum err_code rc;
 
 	if (context->options->quick)
 		return ERR_NONE; /* its kernels are made by a library */
-	build_init(&b.build, b.graph, b.facts);
-	rc = run(&b, err);
+	rc = blocking_run(&b, err);
 	*ret_changed = b.changed;
 	return rc;
 }

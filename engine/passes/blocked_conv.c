@@ -161,8 +161,8 @@ static bool limit(const struct blocking *b, const struct graph_node *node,
 	return true;
 }
 
-static bool epilogue_of(const struct blocking *b, const struct graph_node *node,
-			struct epilogue *ret)
+bool blocking_epilogue(const struct blocking *b, const struct graph_node *node,
+		       struct epilogue *ret)
 {
 	*ret = (struct epilogue){ 0 };
 	if (node->op->domain[0] || !epilogue_find(node->op->name, &ret->kind) ||
@@ -185,7 +185,7 @@ bool blocking_join_activation(struct blocking *b, const struct graph_node *node)
 	struct graph_node copy;
 	struct epilogue e;
 
-	if (!conv || !epilogue_of(b, node, &e))
+	if (!conv || !blocking_epilogue(b, node, &e))
 		return false;
 	copy = *conv;
 	attrs = *attrs_of(&copy);

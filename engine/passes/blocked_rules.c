@@ -12,15 +12,8 @@
 
 enum { OPERANDS = 16 };
 
-/* What an operand of an elementwise operator is beside an image. */
-enum part {
-	PART_IMAGE,   /* the image's own shape */
-	PART_CHANNEL, /* an element a channel (and image) */
-	PART_SCALAR,
-	PART_OTHER
-};
-
-static enum part part_of(const struct shape *image, const struct shape *x)
+enum blocking_part blocking_part_of(const struct shape *image,
+				    const struct shape *x)
 {
 	const unsigned lead = image->rank - x->rank;
 	int64_t n;
@@ -91,7 +84,7 @@ static bool keeps_lanes(const struct blocking *b, const struct graph_node *node,
 		return true;
 	for (int32_t i = 0; i < node->n_in && node->n_in > 1; i++)
 		if (in[i] != VALUE_NONE &&
-		    part_of(image, &blocking_fact(b, in[i])->shape) ==
+		    blocking_part_of(image, &blocking_fact(b, in[i])->shape) ==
 			PART_SCALAR &&
 		    !number_keeps_zero(b, node, in[i]))
 			return false;
@@ -112,14 +105,14 @@ static bool operands_fit(const struct blocking *b,
 	bool found = false;
 
 	for (int32_t i = 0; i < node->n_in; i++) {
-		enum part part;
+		enum blocking_part part;
 
 		if (in[i] == VALUE_NONE)
 			continue;
 		if (!blocking_fact(b, in[i])->has_shape ||
 		    blocking_fact(b, in[i])->type.elem != DTYPE_F32)
 			return false;
-		part = part_of(image, &blocking_fact(b, in[i])->shape);
+		part = blocking_part_of(image, &blocking_fact(b, in[i])->shape);
 		if (part == PART_OTHER)
 			return false;
 		if (part == PART_IMAGE && b->twin[in[i]] != VALUE_NONE)
@@ -141,12 +134,12 @@ static bool elementwise(struct blocking *b, const struct graph_node *node)
 		return false;
 	for (int32_t i = 0; i < node->n_in; i++) {
 		const int32_t in = graph_in(b->graph, node)[i];
-		enum part part = PART_OTHER;
+		enum blocking_part part = PART_OTHER;
 
 		operand[i] = in;
 		if (in == VALUE_NONE)
 			continue;
-		part = part_of(&image, &blocking_fact(b, in)->shape);
+		part = blocking_part_of(&image, &blocking_fact(b, in)->shape);
 		if (part == PART_IMAGE)
 			operand[i] = blocking_twin(b, in);
 		else if (part == PART_CHANNEL)
@@ -210,14 +203,16 @@ static bool global_pool(struct blocking *b, const struct graph_node *node)
 	return true;
 }
 
-/* Over all axes of the plane, which stay with extent 1. */
-static bool mean(struct blocking *b, const struct graph_node *node)
+bool blocking_is_plane_mean(const struct blocking *b,
+			    const struct graph_node *node)
 {
 	const int32_t *in = graph_in(b->graph, node);
 	const struct fact *axes;
 	unsigned rank, seen = 0;
 
-	if (!has_twin(b, node) || node->n_in < 2 || in[1] == VALUE_NONE)
+	if (!strcmp(node->op->name, "GlobalAveragePool"))
+		return true;
+	if (node->n_in < 2 || in[1] == VALUE_NONE)
 		return false;
 	axes = blocking_fact(b, in[1]);
 	rank = blocking_fact(b, in[0])->shape.rank;
@@ -229,7 +224,13 @@ static bool mean(struct blocking *b, const struct graph_node *node)
 
 		seen |= 1U << (axis < 0 ? axis + rank : axis);
 	}
-	return seen == (1U << rank) - 4 && global_pool(b, node);
+	return seen == (1U << rank) - 4;
+}
+
+static bool mean(struct blocking *b, const struct graph_node *node)
+{
+	return has_twin(b, node) && blocking_is_plane_mean(b, node) &&
+	       global_pool(b, node);
 }
 
 /* Input i when it is given; VALUE_NONE else. */

@@ -19,6 +19,9 @@ static void visit(struct edit *edit, const struct graph_node *node)
 	if (!edit_is(node, "Conv"))
 		return;
 	attrs = *(const struct conv_attrs *)node->attrs;
+	/* who builds a Conv may leave it out */
+	if (!attrs.window.auto_pad)
+		attrs.window.auto_pad = "NOTSET";
 	w = edit_constant(edit, edit_in(edit, node, 1));
 	if (!w || w->shape.rank < 3)
 		return;

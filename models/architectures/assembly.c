@@ -11,7 +11,9 @@ enum { LAYERS_MAX = 1000, STREAM_INIT = 0x494e0000 };
 
 const char *const init_names[] = { "default",	      "kaiming_normal",
 				   "kaiming_uniform", "xavier_normal",
-				   "xavier_uniform",  NULL };
+				   "xavier_uniform",  "normal",
+				   "trunc_normal",    "orthogonal",
+				   "zeros",	      NULL };
 
 #define LAYER(name) extern const struct layer_kind layer_##name;
 #include "models/architectures/layers.def"
@@ -124,10 +126,59 @@ static struct draw choose_draw(const struct assembly *assembly,
 		return (struct draw){ false, sqrt(6 / (in + out)) };
 	case INIT_KAIMING_FAN_OUT:
 		return (struct draw){ true, sqrt(2 / out) };
+	case INIT_NORMAL:
+		return (struct draw){ true, 0.01 };
+	case INIT_TRUNC_NORMAL:
+		return (struct draw){ true, 0.02 };
+	case INIT_ORTHOGONAL:
+		return (struct draw){ true, 1 };
+	case INIT_ZEROS:
+		return (struct draw){ false, 0 };
 	case INIT_DEFAULT:
 		break;
 	}
 	return (struct draw){ false, 1 / sqrt(in) };
+}
+
+/* Saxe et al. 2013: row by row, what lies along the rows before it is taken
+ * away and the rest brought to length 1 (Gram and Schmidt, modified, in
+ * double). With more rows than columns it is columns. */
+static void make_orthogonal(float *x, int64_t rows, int64_t columns)
+{
+	bool is_tall = rows > columns;
+	int64_t n = is_tall ? columns : rows, len = is_tall ? rows : columns;
+	int64_t next = is_tall ? 1 : columns, along = is_tall ? columns : 1;
+
+	for (int64_t i = 0; i < n; i++) {
+		float *a = x + i * next;
+		double length = 0;
+
+		for (int64_t j = 0; j < i; j++) {
+			const float *b = x + j * next;
+			double dot = 0;
+
+			for (int64_t k = 0; k < len; k++)
+				dot +=
+				    (double)a[k * along] * (double)b[k * along];
+			for (int64_t k = 0; k < len; k++)
+				a[k * along] -= (float)dot * b[k * along];
+		}
+		for (int64_t k = 0; k < len; k++)
+			length += (double)a[k * along] * (double)a[k * along];
+		for (int64_t k = 0; k < len && length > 0; k++)
+			a[k * along] =
+			    (float)((double)a[k * along] / sqrt(length));
+	}
+}
+
+/* Element i is drawn again, from a stream of its own, until it is within two
+ * deviations. */
+static void truncate(float *x, size_t n, struct rng rng)
+{
+	for (size_t i = 0; i < n; i++) {
+		for (rng.step = 1; fabsf(x[i]) > 2 && rng.step < 64; rng.step++)
+			x[i] = rng_normal(rng, i);
+	}
 }
 
 static void draw_values(struct assembly *assembly,
@@ -142,6 +193,11 @@ static void draw_values(struct assembly *assembly,
 		rng_fill_normal(rng, 0, n, to);
 	else
 		rng_fill_uniform(rng, 0, n, to);
+	if (param->is_weight && assembly->init == INIT_TRUNC_NORMAL)
+		truncate(to, n, rng);
+	if (param->is_weight && assembly->init == INIT_ORTHOGONAL && n)
+		make_orthogonal(to, param->shape.dim[0],
+				(int64_t)n / param->shape.dim[0]);
 	/* what lies outside comes back in from the middle, as in fastai */
 	for (size_t i = 0; i < n && param->std > 0; i++)
 		to[i] = fmodf(to[i], 2);

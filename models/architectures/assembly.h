@@ -23,6 +23,10 @@ enum init_kind {
 	INIT_KAIMING_UNIFORM,
 	INIT_XAVIER_NORMAL,
 	INIT_XAVIER_UNIFORM,
+	INIT_NORMAL,	   /**< of deviation 0.01 */
+	INIT_TRUNC_NORMAL, /**< of 0.02, drawn again beyond two */
+	INIT_ORTHOGONAL,   /**< rows (or columns) at right angles */
+	INIT_ZEROS,
 	INIT_KAIMING_FAN_OUT /**< torchvision's for residual networks */
 };
 extern const char *const init_names[];

@@ -224,6 +224,9 @@ Test(api_follow, measures_requests_runs_and_bytes)
 			   "\"UNAVAILABLE\"} 1\n");
 	expect_has(l.body,
 		   "predictd_model_threads{model=\"linear\",version=\"2\"} 2");
+	expect_has(l.body,
+		   "nv_inference_first_response_histogram_ms_bucket{model="
+		   "\"linear\",version=\"2\",le=\"0.5\"} ");
 	expect_has(l.body, "process_threads ");
 	expect_has(l.body, "nv_cpu_utilization 0.");
 	expect_has(l.body, "nv_cpu_memory_total_bytes ");

@@ -5,7 +5,7 @@
 
 #include "base/arena.h"
 #include "base/buf.h"
-#include "measure/npy.h"
+#include "models/npy.h"
 
 enum { MEMORY = 16 << 20 };
 

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Writes optimizers_more.* and schedules_more.json: what generate.py has not, in the same form.
+"""Writes optimizers_more.*, schedules_more.json and losses_more.*: what generate.py has not, in the same form.
 
     pip install torch safetensors numpy
     python3 generate_more.py [--seed N] [--out DIR]
@@ -157,3 +157,33 @@ by_scheduler('plateau_max_absolute', lambda o: L.ReduceLROnPlateau(o, mode='max'
              dict(factor=.7, patience=4, threshold=.05, absolute=True), [1 - f for f in falling])
 with open(os.path.join(args.out, 'schedules_more.json'), 'w') as f:
     json.dump(schedules, f)
+
+losses, lmeta = {}, {}
+
+
+def by_loss(name, fn, x, t, **kw):
+    x = x.clone().requires_grad_()
+    y = fn(x, t)
+    y.backward()
+    losses[f'{name}.x'], losses[f'{name}.t'] = x.detach(), t.clone()
+    losses[f'{name}.loss'], losses[f'{name}.grad'] = y.detach(), x.grad
+    lmeta[name] = kw
+
+
+F = torch.nn.functional
+x, t = torch.randn(6, 5, generator=g) * 2, torch.randint(0, 5, (6,), generator=g)
+n, m = torch.randn(7, 1, generator=g), torch.randn(7, 1, generator=g)
+
+
+def focal(x, t, gamma=1.5):
+    l = F.log_softmax(x, 1).gather(1, t[:, None])
+    return -((1 - l.exp()) ** gamma * l).mean()
+
+
+by_loss('focal', focal, x, t, gamma=1.5)
+by_loss('hinge', lambda x, t: F.multi_margin_loss(x, t, margin=.7) + .7 / 5, x, t, margin=.7)
+by_loss('smooth_l1', lambda x, t: F.smooth_l1_loss(x, t, beta=.4), n, m, beta=.4)
+by_loss('quantile', lambda x, t: torch.maximum(.8 * (t - x), -.2 * (t - x)).mean(), n, m, quantile=.8)
+save_file(losses, os.path.join(args.out, 'losses_more.safetensors'))
+with open(os.path.join(args.out, 'losses_more.json'), 'w') as f:
+    json.dump(lmeta, f, indent=1)

@@ -235,9 +235,8 @@ static void step(const struct job *job, struct operand_list *list)
 	    conv->group * conv->m * conv->c * conv->window.n_taps;
 }
 
-/* kind NONE: nothing follows */
-static dnnl_status_t append_epilogue(dnnl_post_ops_t ops,
-				     const struct epilogue *e)
+dnnl_status_t onednn_append_epilogue(dnnl_post_ops_t ops,
+				     const struct epilogue *e, float scale)
 {
 	const float a = (float)e->alpha, b = (float)e->beta;
 	static const dnnl_alg_kind_t algorithm[EPILOGUE_N_KINDS] = {
@@ -255,13 +254,13 @@ static dnnl_status_t append_epilogue(dnnl_post_ops_t ops,
 		return dnnl_success;
 	if (e->kind != EPILOGUE_HARD_SIGMOID)
 		return dnnl_post_ops_append_eltwise(
-		    ops, 1.0F, algorithm[e->kind],
+		    ops, scale, algorithm[e->kind],
 		    e->kind == EPILOGUE_RELU ? 0 : a, b);
 	status =
 	    dnnl_post_ops_append_eltwise(ops, 1.0F, dnnl_eltwise_linear, a, b);
 	return status ? status
 		      : dnnl_post_ops_append_eltwise(
-			    ops, 1.0F, dnnl_eltwise_clip, 0.0F, 1.0F);
+			    ops, scale, dnnl_eltwise_clip, 0.0F, 1.0F);
 }
 
 static enum err_code post_ops(const struct job *job,
@@ -274,7 +273,7 @@ static enum err_code post_ops(const struct job *job,
 		status = dnnl_post_ops_append_binary(*ret, dnnl_binary_add,
 						     &list->md[OPERAND_Z]);
 	if (!status)
-		status = append_epilogue(*ret, &job->whole.epilogue);
+		status = onednn_append_epilogue(*ret, &job->whole.epilogue, 1);
 	return onednn_check(status, "post-operations", err);
 }
 
@@ -285,6 +284,7 @@ static enum err_code offer(const struct job *job, const struct recipe *recipe,
 {
 	const struct onednn_window w = onednn_window(&job->part.conv.window);
 	const struct shape weights = onednn_conv_w(&job->part.conv);
+	const struct recipe_follow follow = { .ops = ops };
 	dnnl_convolution_desc_t desc;
 	dnnl_memory_desc_t any;
 	enum err_code rc = onednn_any(&weights, &any, err);
@@ -298,7 +298,7 @@ static enum err_code offer(const struct job *job, const struct recipe *recipe,
 			&list->md[OPERAND_Y], w.stride, w.dilation, w.begin,
 			w.end),
 		    "a convolution", err);
-	return rc ? rc : recipe_offer_with(recipe, &desc, ops, ret, err);
+	return rc ? rc : recipe_offer_with(recipe, &desc, &follow, ret, err);
 }
 
 static enum err_code cook(const struct job *job, struct recipe *recipe,

@@ -15,6 +15,7 @@
 #include <dnnl.h>
 
 #include "engine/ops/conv.h"
+#include "engine/ops/epilogue.h"
 
 enum conv_kind { CONV_FORWARD, CONV_DATA, CONV_WEIGHTS, CONV_N_KINDS };
 /** PLAIN: oneDNN's im2col over plain values, image by image. DIRECT and
@@ -59,6 +60,11 @@ struct onednn_window {
 	dnnl_dims_t stride, dilation, begin, end;
 };
 struct onednn_window onednn_window(const struct window *w);
+
+/** What an epilogue is as post-operations, its result times `scale` (1 where
+ * the epilogue is none). */
+dnnl_status_t onednn_append_epilogue(dnnl_post_ops_t ops,
+				     const struct epilogue *e, float scale);
 
 struct recipe;
 /** The steps of a CONV_PRODUCT. */

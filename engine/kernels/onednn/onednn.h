@@ -18,6 +18,8 @@
 #ifndef ENGINE_KERNELS_ONEDNN_ONEDNN_H
 #define ENGINE_KERNELS_ONEDNN_ONEDNN_H
 
+#include <stdbool.h>
+
 #include "engine/kernel.h"
 
 extern const struct kernel conv_onednn_winograd, conv_onednn_product,
@@ -30,6 +32,18 @@ extern const struct kernel product_onednn;
 extern const struct kernel max_pool_onednn, average_pool_onednn;
 extern const struct kernel softmax_onednn, log_softmax_onednn;
 extern const struct kernel conv_blocked_onednn, block_onednn, unblock_onednn;
+extern const struct kernel conv_narrow_onednn;
+/** MaxPoolBlocked of one block: all channels last. */
+extern const struct kernel max_pool_last_onednn;
+
+/** The CPU multiplies bytes exactly (VNNI). Without it sums of two products go
+ * through 16 bits: weights of at most ONEDNN_WEIGHT_MAX are exact beside uint8,
+ * and even ones of at most twice that beside int8, which oneDNN halves. */
+bool onednn_has_bytes(void);
+/** The CPU multiplies bfloat16; oneDNN does so by floats else, from AVX-512 on.
+ */
+bool onednn_has_bf16(void);
+enum { ONEDNN_WEIGHT_MAX = 63 };
 
 /** The implementation that a kernel's prepared state runs, such as
  * "brgconv:avx512_core"; "" for one that is not oneDNN's. */

@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /** @file
  * Pooling through oneDNN over plain planes: MaxPool, with Indices made from
- * the taps that oneDNN saves (a byte each), and AveragePool.
+ * the taps that oneDNN saves (a byte each), and AveragePool. Batch and channels
+ * are one axis of planes, which slices cut.
  *
- * Batch and channels are one axis of planes, which slices cut.
+ * And MaxPoolBlocked of one block of all channels, also of bytes: slices cut
+ * the batch.
  */
 #include "engine/ops/pool.h"
 
@@ -284,6 +286,141 @@ static enum err_code prepare(const struct kernel_query *query,
 	recipe_setup(recipe, ret);
 	return ERR_NONE;
 }
+
+/* ---- channels last ------------------------------------------------------- */
+
+/* [N, 1, spatial..., C] as the window sees it: [N, C, spatial...] */
+static struct shape last_as_first(const struct shape *x)
+{
+	struct shape shape = *x;
+
+	shape.dim[1] = x->dim[x->rank - 1];
+	shape.dim[--shape.rank] = 0;
+	return shape;
+}
+
+static bool last_job(const struct kernel_query *query, struct job *job)
+{
+	const struct pool_attrs *attrs = query->attrs;
+	const struct shape x = last_as_first(&query->in[0].shape);
+	struct window *w = &job->window;
+
+	*job = (struct job){ .n_planes = shape_range(&x, 0, 2),
+			     .n_slices = 1,
+			     .is_max = true };
+	if (window_init(&attrs->window, &attrs->window.kernel_shape, &x, w,
+			NULL))
+		return false;
+	for (int i = 0; i < WINDOW_DIMS; i++)
+		job->end[i] = (w->out[i] - 1) * w->stride[i] + w->kernel[i] -
+			      w->in[i] - w->begin[i];
+	return true;
+}
+
+static bool last_fits(const struct kernel_query *query)
+{
+	const struct shape *x = &query->in[0].shape;
+	struct job job;
+
+	if (x->dim[1] != 1 || !shape_count(&query->out[0].shape) ||
+	    !last_job(query, &job))
+		return false;
+	for (int i = 0; i < WINDOW_DIMS; i++)
+		if (job.window.dilation[i] > 1 ||
+		    job.window.begin[i] >= job.window.kernel[i] ||
+		    job.end[i] >= job.window.kernel[i])
+			return false;
+	return true;
+}
+
+static double last_cost(const struct kernel_query *query)
+{
+	struct job job;
+	const double size = (double)dtype_info(query->in[0].type.elem)->size;
+
+	return last_job(query, &job) ? cost_of(&job) * size / 8 : 0;
+}
+
+static enum err_code last_desc(const struct job *job, enum dtype elem,
+			       int64_t batch, const int64_t *extent,
+			       dnnl_memory_desc_t *ret, struct err *err)
+{
+	struct shape shape = { 2, { batch, job->n_planes / batch } };
+	int64_t stride[SHAPE_MAX_RANK] = { 0, 1 }, step = shape.dim[1];
+
+	shape.dim[0] /= job->n_slices;
+	for (unsigned i = WINDOW_DIMS - job->window.n; i < WINDOW_DIMS; i++)
+		shape.dim[shape.rank++] = extent[i];
+	for (unsigned i = shape.rank; i-- > 2;) {
+		stride[i] = step;
+		step *= shape.dim[i];
+	}
+	stride[0] = step;
+	return onednn_desc_of(elem == DTYPE_U8	 ? dnnl_u8
+			      : elem == DTYPE_I8 ? dnnl_s8
+						 : dnnl_f32,
+			      &shape, stride, ret, err);
+}
+
+static enum err_code last_cook(const struct job *job, struct recipe *recipe,
+			       const dnnl_memory_desc_t md[2],
+			       const_dnnl_primitive_desc_t pd, struct err *err)
+{
+	const int64_t planes = job->n_planes / job->n_slices;
+	const struct recipe_arg arg[2] = {
+		{ DNNL_ARG_SRC, recipe_sliced(recipe, SLOT_IN, 0, &md[0],
+					      planes * job->window.n_in) },
+		{ DNNL_ARG_DST, recipe_sliced(recipe, SLOT_OUT, 0, &md[1],
+					      planes * job->window.n_out) },
+	};
+
+	return recipe_add(recipe, pd, arg, 2, err);
+}
+
+static enum err_code last_prepare(const struct kernel_query *query,
+				  struct kernel_setup *ret, struct err *err)
+{
+	const int64_t batch = query->in[0].shape.dim[0];
+	const enum dtype elem = query->in[0].type.elem;
+	dnnl_primitive_desc_t pd = NULL;
+	struct recipe *recipe = NULL;
+	dnnl_memory_desc_t md[2];
+	struct job job;
+	enum err_code rc;
+
+	if (!last_job(query, &job))
+		return err_set(err, ERR_INTERNAL, "oneDNN: no window");
+	job.n_slices = recipe_parts(batch, 1, query->want_slices, MAX_SLICES);
+	rc = recipe_create(job.n_slices, &recipe, err);
+	if (!rc)
+		rc = last_desc(&job, elem, batch, job.window.in, &md[0], err);
+	if (!rc)
+		rc = last_desc(&job, elem, batch, job.window.out, &md[1], err);
+	if (!rc)
+		rc = offer(&job, recipe, md, &pd, err);
+	if (!rc)
+		rc = last_cook(&job, recipe, md, pd, err);
+	if (pd)
+		(void)dnnl_primitive_desc_destroy(pd);
+	if (rc) {
+		recipe_destroy(recipe);
+		return rc;
+	}
+	recipe_setup(recipe, ret);
+	return ERR_NONE;
+}
+
+const struct kernel max_pool_last_onednn = {
+	.name = "max_pool_last.dnnl",
+	.flags = KERNEL_SLICE_FREE,
+	.fits = last_fits,
+	.cost = last_cost,
+	.prepare = last_prepare,
+	.bind = onednn_bind,
+	.run = onednn_run,
+	.unbind = onednn_unbind,
+	.finish = onednn_finish,
+};
 
 const struct kernel max_pool_onednn = {
 	.name = "max_pool.dnnl",

@@ -8,11 +8,10 @@
 
 enum { ALIGNMENT = 64 };
 
-/* libgomp's; oneDNN brings the library, not every compiler has the header */
-void omp_set_num_threads(int n);
-
 /* One slice of one instance: oneDNN's objects over its addresses. */
 struct bound_slice {
+	const struct recipe *recipe;
+	unsigned number; /* among the recipe's own slices */
 	dnnl_stream_t stream;
 	dnnl_memory_t memory[RECIPE_SLOTS];
 	dnnl_exec_arg_t arg[RECIPE_STEPS][RECIPE_ARGS];
@@ -34,33 +33,6 @@ static void *handle(const void *bytes)
 	} same = { .in = bytes };
 
 	return same.out;
-}
-
-void onednn_quiet(void)
-{
-	/* OpenMP keeps the number of threads a thread asks for by thread */
-	static _Thread_local bool is_quiet; /* NOLINT: see above */
-
-	if (is_quiet)
-		return;
-	omp_set_num_threads(1);
-	is_quiet = true;
-}
-
-enum err_code onednn_check(dnnl_status_t status, const char *what,
-			   struct err *err)
-{
-	switch (status) {
-	case dnnl_success:
-		return ERR_NONE;
-	case dnnl_out_of_memory:
-		return err_set(err, ERR_NO_MEMORY, "oneDNN: %s: out of memory",
-			       what);
-	default:
-		return err_set(err, ERR_UNSUPPORTED,
-			       "oneDNN: %s: not offered (status %d)", what,
-			       (int)status);
-	}
 }
 
 unsigned recipe_parts(int64_t n, int64_t unit, int64_t want, int64_t most)
@@ -96,10 +68,8 @@ enum err_code recipe_create(unsigned n_slices, struct recipe **ret_recipe,
 	return ERR_NONE;
 }
 
-void recipe_destroy(struct recipe *recipe)
+static void destroy_one(struct recipe *recipe)
 {
-	if (!recipe)
-		return;
 	for (unsigned i = 0; i < recipe->n_steps; i++)
 		if (recipe->step[i].primitive)
 			(void)dnnl_primitive_destroy(recipe->step[i].primitive);
@@ -109,6 +79,16 @@ void recipe_destroy(struct recipe *recipe)
 		pack_put(recipe->slot[i].pack);
 	mem_free(recipe->memory);
 	mem_free(recipe);
+}
+
+void recipe_destroy(struct recipe *recipe)
+{
+	while (recipe) {
+		struct recipe *next = recipe->next;
+
+		destroy_one(recipe);
+		recipe = next;
+	}
 }
 
 static size_t align(size_t n)
@@ -131,6 +111,13 @@ unsigned recipe_bound(struct recipe *recipe, enum slot_place place,
 	return recipe_sliced(recipe, place, index, md, 0);
 }
 
+static size_t element_bytes(dnnl_data_type_t type)
+{
+	if (type == dnnl_u8 || type == dnnl_s8)
+		return 1;
+	return type == dnnl_bf16 ? 2 : sizeof(float);
+}
+
 unsigned recipe_sliced(struct recipe *recipe, enum slot_place place,
 		       unsigned index, const dnnl_memory_desc_t *md,
 		       int64_t step)
@@ -139,7 +126,8 @@ unsigned recipe_sliced(struct recipe *recipe, enum slot_place place,
 			&(struct slot){ .md = *md,
 					.place = place,
 					.index = index,
-					.step = (size_t)step * sizeof(float) });
+					.step = (size_t)step *
+						element_bytes(md->data_type) });
 }
 
 unsigned recipe_scratch(struct recipe *recipe, const dnnl_memory_desc_t *md)
@@ -187,7 +175,7 @@ static enum err_code refuse_reference(const_dnnl_primitive_desc_t pd,
 }
 
 static enum err_code offer(const struct recipe *recipe, const void *op_desc,
-			   const_dnnl_post_ops_t ops,
+			   const struct recipe_follow *follow,
 			   const_dnnl_primitive_desc_t hint,
 			   dnnl_primitive_desc_t *ret_pd, struct err *err)
 {
@@ -195,9 +183,16 @@ static enum err_code offer(const struct recipe *recipe, const void *op_desc,
 	dnnl_primitive_desc_t pd = NULL;
 	enum err_code rc = scratchpad_attr(&attr, err);
 
-	if (!rc && ops)
-		rc = onednn_check(dnnl_primitive_attr_set_post_ops(attr, ops),
-				  "post-operations", err);
+	if (!rc && follow && follow->ops)
+		rc = onednn_check(
+		    dnnl_primitive_attr_set_post_ops(attr, follow->ops),
+		    "post-operations", err);
+	if (!rc && follow && follow->n_scales)
+		rc = onednn_check(dnnl_primitive_attr_set_output_scales(
+				      attr, follow->n_scales,
+				      follow->n_scales > 1 ? 1 << 1 : 0,
+				      follow->scale),
+				  "scales", err);
 	if (!rc)
 		rc = onednn_check(dnnl_primitive_desc_create(
 				      &pd, op_desc, attr, recipe->engine, hint),
@@ -221,10 +216,11 @@ enum err_code recipe_offer(const struct recipe *recipe, const void *op_desc,
 }
 
 enum err_code recipe_offer_with(const struct recipe *recipe,
-				const void *op_desc, const_dnnl_post_ops_t ops,
+				const void *op_desc,
+				const struct recipe_follow *follow,
 				dnnl_primitive_desc_t *ret_pd, struct err *err)
 {
-	return offer(recipe, op_desc, ops, NULL, ret_pd, err);
+	return offer(recipe, op_desc, follow, NULL, ret_pd, err);
 }
 
 enum err_code recipe_add(struct recipe *recipe, const_dnnl_primitive_desc_t pd,
@@ -283,8 +279,9 @@ static enum err_code reorder_offer(const struct recipe *recipe,
 	    "a reorder", err);
 }
 
+/* What is there times `scale`. */
 static enum err_code add_reorder(struct recipe *recipe, unsigned from,
-				 unsigned to, struct err *err)
+				 unsigned to, float scale, struct err *err)
 {
 	const struct recipe_arg arg[] = { { DNNL_ARG_FROM, from },
 					  { DNNL_ARG_TO, to } };
@@ -293,6 +290,10 @@ static enum err_code add_reorder(struct recipe *recipe, unsigned from,
 	dnnl_primitive_desc_t pd = NULL;
 	enum err_code rc = scratchpad_attr(&attr, err);
 
+	if (!rc && scale != 1)
+		rc = onednn_check(
+		    dnnl_primitive_attr_set_output_scales(attr, 1, 0, &scale),
+		    "scales", err);
 	if (!rc)
 		rc = reorder_offer(recipe, &recipe->slot[from].md,
 				   &recipe->slot[to].md, attr, &pd, err);
@@ -315,7 +316,7 @@ enum err_code recipe_reorder_in(struct recipe *recipe, unsigned from,
 	if (dnnl_memory_desc_equal(&recipe->slot[from].md, want))
 		return ERR_NONE;
 	*ret_slot = recipe_scratch(recipe, want);
-	return add_reorder(recipe, from, *ret_slot, err);
+	return add_reorder(recipe, from, *ret_slot, 1, err);
 }
 
 unsigned recipe_target(struct recipe *recipe, unsigned to,
@@ -329,7 +330,13 @@ unsigned recipe_target(struct recipe *recipe, unsigned to,
 enum err_code recipe_reorder_out(struct recipe *recipe, unsigned from,
 				 unsigned to, struct err *err)
 {
-	return from == to ? ERR_NONE : add_reorder(recipe, from, to, err);
+	return from == to ? ERR_NONE : add_reorder(recipe, from, to, 1, err);
+}
+
+enum err_code recipe_reorder_scaled(struct recipe *recipe, unsigned from,
+				    unsigned to, float scale, struct err *err)
+{
+	return add_reorder(recipe, from, to, scale, err);
 }
 
 /* One reorder, now. */
@@ -469,8 +476,13 @@ void recipe_setup(struct recipe *recipe, struct kernel_setup *ret)
 	for (unsigned i = 0; i < recipe->n_slots; i++)
 		ret->pack_bytes += pack_size(recipe->slot[i].pack);
 	ret->state = recipe;
-	ret->scratch_bytes = recipe->scratch_bytes;
-	ret->n_slices = recipe->n_slices;
+	ret->scratch_bytes = 0;
+	ret->n_slices = 0;
+	for (; recipe; recipe = recipe->next) {
+		ret->n_slices += recipe->n_slices;
+		if (recipe->scratch_bytes > ret->scratch_bytes)
+			ret->scratch_bytes = recipe->scratch_bytes;
+	}
 }
 
 const char *onednn_implementation(const struct kernel *kernel,
@@ -479,35 +491,6 @@ const char *onednn_implementation(const struct kernel *kernel,
 	if (kernel->finish != onednn_finish || !state)
 		return "";
 	return ((const struct recipe *)state)->implementation;
-}
-
-enum err_code onednn_desc(const struct shape *shape, const int64_t *stride,
-			  dnnl_memory_desc_t *ret, struct err *err)
-{
-	dnnl_dims_t dim = { 0 }, step = { 0 };
-	int64_t dense = 1;
-
-	for (unsigned i = shape->rank; i-- > 0;) {
-		dim[i] = shape->dim[i];
-		step[i] = stride ? stride[i] : dense;
-		dense *= dim[i];
-	}
-	return onednn_check(dnnl_memory_desc_init_by_strides(
-				ret, (int)shape->rank, dim, dnnl_f32, step),
-			    "a descriptor", err);
-}
-
-enum err_code onednn_any(const struct shape *shape, dnnl_memory_desc_t *ret,
-			 struct err *err)
-{
-	dnnl_dims_t dim = { 0 };
-
-	for (unsigned i = 0; i < shape->rank; i++)
-		dim[i] = shape->dim[i];
-	return onednn_check(dnnl_memory_desc_init_by_tag(ret, (int)shape->rank,
-							 dim, dnnl_f32,
-							 dnnl_format_tag_any),
-			    "a descriptor", err);
 }
 
 /* Bound instances */
@@ -543,10 +526,9 @@ static bool needs_spare(const struct kernel_call *call,
 }
 
 static enum err_code bind_slice(struct kernel_call *call,
-				const struct recipe *recipe,
-				struct bound_slice *bound, unsigned slice,
-				struct err *err)
+				struct bound_slice *bound, struct err *err)
 {
+	const struct recipe *recipe = bound->recipe;
 	dnnl_status_t status = dnnl_stream_create(
 	    &bound->stream, recipe->engine, dnnl_stream_default_flags);
 	size_t spare;
@@ -558,7 +540,7 @@ static enum err_code bind_slice(struct kernel_call *call,
 	}
 	for (unsigned i = 0; !status && i < recipe->n_slots; i++) {
 		const struct slot *slot = &recipe->slot[i];
-		char *at = slot_address(call, slot, slice);
+		char *at = slot_address(call, slot, bound->number);
 
 		status = dnnl_memory_create(&bound->memory[i], &slot->md,
 					    recipe->engine, DNNL_MEMORY_NONE);
@@ -580,18 +562,26 @@ static enum err_code bind_slice(struct kernel_call *call,
 
 enum err_code onednn_bind(struct kernel_call *call, struct err *err)
 {
-	const struct recipe *recipe = call->state;
+	const struct recipe *first = call->state;
 	struct bound *bound;
+	unsigned n = 0;
 	enum err_code rc = ERR_NONE;
 
 	onednn_quiet();
-	bound = mem_zero(sizeof(*bound) +
-			 recipe->n_slices * sizeof(bound->slice[0]));
+	for (const struct recipe *r = first; r; r = r->next)
+		n += r->n_slices;
+	bound = mem_zero(sizeof(*bound) + n * sizeof(bound->slice[0]));
 	if (!bound)
 		return err_set(err, ERR_NO_MEMORY, "oneDNN: out of memory");
-	bound->n_slices = recipe->n_slices;
-	for (unsigned i = 0; !rc && i < recipe->n_slices; i++)
-		rc = bind_slice(call, recipe, &bound->slice[i], i, err);
+	for (const struct recipe *r = first; r && !rc; r = r->next)
+		for (unsigned i = 0; !rc && i < r->n_slices; i++) {
+			struct bound_slice *slice =
+			    &bound->slice[bound->n_slices++];
+
+			slice->recipe = r;
+			slice->number = i;
+			rc = bind_slice(call, slice, err);
+		}
 	if (rc) {
 		onednn_unbind(bound);
 		return rc;
@@ -619,9 +609,10 @@ void onednn_unbind(void *data)
 	mem_free(bound);
 }
 
-static void point_at_scratch(const struct recipe *recipe,
-			     struct bound_slice *bound, char *scratch)
+static void point_at_scratch(struct bound_slice *bound, char *scratch)
 {
+	const struct recipe *recipe = bound->recipe;
+
 	if (bound->scratch == scratch)
 		return;
 	for (unsigned i = 0; i < recipe->n_slots; i++)
@@ -632,7 +623,7 @@ static void point_at_scratch(const struct recipe *recipe,
 }
 
 static bool run_step(const struct recipe_step *step,
-		     const struct bound_slice *own, unsigned i, unsigned slice)
+		     const struct bound_slice *own, unsigned i)
 {
 	void *from = NULL, *to = NULL;
 
@@ -643,20 +634,19 @@ static bool run_step(const struct recipe_step *step,
 	    dnnl_memory_get_data_handle(own->arg[i][1].memory, &to))
 		return false;
 	if (to && to != own->spare)
-		step->fill(step->data, slice, from, to);
+		step->fill(step->data, own->number, from, to);
 	return true;
 }
 
 void onednn_run(const struct kernel_call *call, unsigned slice, void *scratch)
 {
-	const struct recipe *recipe = call->state;
 	struct bound *bound = call->bound;
 	struct bound_slice *own = &bound->slice[slice];
 
 	onednn_quiet();
-	point_at_scratch(recipe, own, scratch);
-	for (unsigned i = 0; i < recipe->n_steps; i++)
-		if (!run_step(&recipe->step[i], own, i, slice) && call->fault)
+	point_at_scratch(own, scratch);
+	for (unsigned i = 0; i < own->recipe->n_steps; i++)
+		if (!run_step(&own->recipe->step[i], own, i) && call->fault)
 			__atomic_store_n(call->fault, 1, __ATOMIC_RELAXED);
 }
 

@@ -3,8 +3,9 @@
  * Recipe: what every oneDNN kernel is: some primitives, one after another,
  * over slots. A slot is a range of an input, of an output, of the slice's
  * scratch or of bytes packed at birth (engine/pack.h). All slices run the same
- * primitives on slots that lie a fixed step apart. An output nobody reads gets
- * bytes of its own when a primitive must write it.
+ * primitives on slots that lie a fixed step apart; where some need others, a
+ * recipe has a next one, whose slices come behind its own. An output nobody
+ * reads gets bytes of its own when a primitive must write it.
  *
  * prepare() builds a recipe, bind() makes memory objects over its slots, and
  * run() executes it: onednn_bind(), onednn_run(), onednn_unbind() and
@@ -20,6 +21,7 @@
 #include <dnnl.h>
 
 #include "engine/kernel.h"
+#include "engine/kernels/onednn/descriptor_priv.h"
 #include "engine/pack.h"
 
 enum { RECIPE_SLOTS = 20, RECIPE_STEPS = 8, RECIPE_ARGS = 10 };
@@ -59,15 +61,10 @@ struct recipe {
 	unsigned n_slots, n_steps, n_slices;
 	size_t scratch_bytes;
 	struct packs *packs;	 /**< NULL: packed bytes are its own */
+	struct recipe *next;	 /**< or NULL */
 	void *memory;		 /**< of steps of our own */
 	char implementation[64]; /**< of the main primitive */
 };
-
-/** Tells OpenMP, once a thread, that oneDNN gets one thread. */
-void onednn_quiet(void);
-/** ERR_UNSUPPORTED names oneDNN's status; ERR_NONE for success. */
-MUST_USE enum err_code onednn_check(dnnl_status_t status, const char *what,
-				    struct err *err);
 
 /** Parts of equal size out of n items, each a multiple of `unit`: the fewest
  * that are `want` or more, at most `most`. 1: there is no such cut. */
@@ -76,7 +73,7 @@ unsigned recipe_parts(int64_t n, int64_t unit, int64_t want, int64_t most);
 /** n_slices: all of the same size. */
 MUST_USE enum err_code
 recipe_create(unsigned n_slices, struct recipe **ret_recipe, struct err *err);
-/** NULL is fine. */
+/** All that follow, too. NULL is fine. */
 void recipe_destroy(struct recipe *recipe);
 /** Packed bytes of the recipe are shared with others of the query's packs. */
 void recipe_share(struct recipe *recipe, const struct kernel_query *query);
@@ -98,10 +95,16 @@ MUST_USE enum err_code recipe_offer(const struct recipe *recipe,
 				    const_dnnl_primitive_desc_t hint,
 				    dnnl_primitive_desc_t *ret_pd,
 				    struct err *err);
-/** The same for a forward primitive with post-operations (NULL: none). */
+/** What a primitive does with its sums. */
+struct recipe_follow {
+	const_dnnl_post_ops_t ops; /**< NULL: none */
+	const float *scale;	   /**< of all, or by channel */
+	int64_t n_scales;	   /**< 0: none */
+};
+/** The same for a forward primitive, with what follows. */
 MUST_USE enum err_code recipe_offer_with(const struct recipe *recipe,
 					 const void *op_desc,
-					 const_dnnl_post_ops_t ops,
+					 const struct recipe_follow *follow,
 					 dnnl_primitive_desc_t *ret_pd,
 					 struct err *err);
 /** A step of that primitive over slots; its scratchpad is added. */
@@ -129,17 +132,13 @@ unsigned recipe_target(struct recipe *recipe, unsigned to,
 		       const dnnl_memory_desc_t *made);
 MUST_USE enum err_code recipe_reorder_out(struct recipe *recipe, unsigned from,
 					  unsigned to, struct err *err);
+/** The elements of `from` times a number, as `to` has them. */
+MUST_USE enum err_code recipe_reorder_scaled(struct recipe *recipe,
+					     unsigned from, unsigned to,
+					     float scale, struct err *err);
 
 /** Hands the recipe over as the kernel's state. */
 void recipe_setup(struct recipe *recipe, struct kernel_setup *ret);
-
-/** A dense descriptor of floats; strides NULL: row-major. */
-MUST_USE enum err_code onednn_desc(const struct shape *shape,
-				   const int64_t *stride,
-				   dnnl_memory_desc_t *ret, struct err *err);
-/** One whose form the library chooses. */
-MUST_USE enum err_code onednn_any(const struct shape *shape,
-				  dnnl_memory_desc_t *ret, struct err *err);
 
 /* What all kernels share. */
 enum err_code onednn_bind(struct kernel_call *call, struct err *err);

@@ -353,7 +353,7 @@ static bool is_rough(const struct op *op)
 	static const char *const names[] = {
 		"Cast",	   "CastLike", "Clip", "Div",  "Exp",	  "Log",
 		"MaxPool", "Max",      "Min",  "Mod",  "Pow",	  "Reciprocal",
-		"Sqrt",	   "Where",    "Abs",  "Adam", "RMSprop",
+		"Sqrt",	   "Where",    "Abs",  "Adam", "RMSprop", "LSTMWeights",
 	};
 
 	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)

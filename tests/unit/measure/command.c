@@ -6,8 +6,8 @@
 
 #include "base/buf.h"
 #include "base/mem.h"
-#include "measure/npy.h"
 #include "models/network.h"
+#include "models/npy.h"
 #include "models/onnx.h"
 #include "tests/unit/base/folder.h"
 

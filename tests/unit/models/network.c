@@ -472,82 +472,6 @@ Test(network, names_layers_inside_a_residual_by_their_path)
 	end(&f);
 }
 
-/* --- initialization --- */
-
-static void moments(const float *v, size_t n, double *mean, double *deviation,
-		    double *largest)
-{
-	double sum = 0, squares = 0;
-
-	*largest = 0;
-	for (size_t i = 0; i < n; i++) {
-		sum += (double)v[i];
-		squares += (double)v[i] * (double)v[i];
-		if (fabs((double)v[i]) > *largest)
-			*largest = fabs((double)v[i]);
-	}
-	*mean = sum / (double)n;
-	*deviation = sqrt(squares / (double)n - *mean * *mean);
-}
-
-Test(network, weights_begin_as_asked)
-{
-	static const struct {
-		const char *init;
-		double deviation, bound; /* bound 0: none */
-	} rows[] = {
-		{ "default", 1 / 20.0 / 1.7320508, 1 / 20.0 },
-		{ "kaiming_normal", 0.0707107, 0 },
-		{ "kaiming_uniform", 0.0707107, 0.1224745 },
-		{ "xavier_normal", 0.0632456, 0 },
-		{ "xavier_uniform", 0.0632456, 0.1095445 },
-	};
-
-	for (size_t i = 0; i < sizeof(rows) / sizeof(*rows); i++) {
-		double mean, deviation, largest;
-		struct fixture f;
-		char yaml[128];
-
-		begin(&f, (struct shape){ 1, { 400 } }, 100);
-		(void)snprintf(yaml, sizeof(yaml),
-			       "{type: mlp, hidden_sizes: [], init: %s}",
-			       rows[i].init);
-		cr_assert_eq(build(&f, yaml), ERR_NONE, "%s", f.err.msg);
-		moments(values(&f, "0.weight"), 40000, &mean, &deviation,
-			&largest);
-		cr_expect_float_eq(mean, 0, rows[i].deviation / 40);
-		cr_expect_float_eq(deviation, rows[i].deviation,
-				   rows[i].deviation / 50, "%s: %g",
-				   rows[i].init, deviation);
-		if (rows[i].bound > 0)
-			cr_expect(largest <= rows[i].bound &&
-				  largest > rows[i].bound * 0.99);
-		moments(values(&f, "0.bias"), 100, &mean, &deviation, &largest);
-		cr_expect(i ? largest == 0 : largest > 0.04 && largest <= 0.05);
-		end(&f);
-	}
-}
-
-Test(network, draws_the_same_for_the_same_seed)
-{
-	struct fixture f, g;
-	const float *a, *b;
-
-	begin(&f, (struct shape){ 1, { 8 } }, 3);
-	begin(&g, (struct shape){ 1, { 8 } }, 3);
-	cr_assert_eq(build(&f, "type: mlp"), ERR_NONE);
-	cr_assert_eq(build(&g, "type: mlp"), ERR_NONE);
-	a = values(&f, "0.weight");
-	cr_assert(!memcmp(a, values(&g, "0.weight"), 4096));
-	b = values(&f, "2.weight");
-	cr_assert(a[0] * 1000 != b[0] * 1000, "each parameter has its stream");
-	g.request.seed = 2;
-	cr_assert_eq(build(&g, "type: mlp"), ERR_NONE);
-	cr_assert(memcmp(a, values(&g, "0.weight"), 4096) != 0);
-	end(&f);
-	end(&g);
-}
-
 /* --- refusals --- */
 
 struct refusal {
@@ -639,7 +563,7 @@ static const struct refusal refusals[] = {
 	  1,
 	  "did you mean 'hidden_sizes'" },
 	{ "{type: mlp, activation: rleu}", { 1, { 4 } }, 1, "relu" },
-	{ "{type: mlp, init: zeros}", { 1, { 4 } }, 1, "init" },
+	{ "{type: mlp, init: ones}", { 1, { 4 } }, 1, "init" },
 	{ "{type: cnn}", { 1, { 4 } }, 1, "[channels, height, width]" },
 	{ "{}", { 1, { 4 } }, 1, "'type' must name a network" },
 	{ "{type: 3}", { 1, { 4 } }, 1, "must be the name" },

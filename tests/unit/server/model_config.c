@@ -74,6 +74,8 @@ Test(model_config, refuses_what_it_does_not_know)
 		"priority_levels: 2\ndefault_priority: 3",
 		"latency_objective: 5",
 		"strict_numerics: 1",
+		"precision: fp16",
+		"calibration: [rows.npy]",
 	};
 	struct arena *arena = arena_create(1 << 20);
 	struct model_config config;
@@ -139,5 +141,28 @@ Test(model_config, names_the_nearest_key)
 	cr_assert_eq(read("prefered_batch_sizes: [4]", &config, arena, &err),
 		     ERR_INVALID);
 	cr_assert(strstr(err.msg, "'preferred_batch_sizes'"), "%s", err.msg);
+	arena_destroy(arena);
+}
+
+Test(model_config, reads_a_precision)
+{
+	struct arena *arena = arena_create(1 << 20);
+	struct model_config config;
+	struct err err;
+
+	cr_assert_eq(read("max_batch_size: 8", &config, arena, &err), ERR_NONE,
+		     "%s", err.msg);
+	cr_assert_eq(config.precision, PRECISION_FP32);
+	cr_assert_null(config.calibration);
+	cr_assert_eq(read("precision: int8\ncalibration: rows.npy", &config,
+			  arena, &err),
+		     ERR_NONE, "%s", err.msg);
+	cr_assert_eq(config.precision, PRECISION_INT8);
+	cr_assert_str_eq(config.calibration, "rows.npy");
+	cr_assert_eq(read("precision: itn8", &config, arena, &err),
+		     ERR_INVALID);
+	cr_assert(strstr(err.msg, "model 'm': there is no precision 'itn8': "
+				  "did you mean 'int8'?"),
+		  "%s", err.msg);
 	arena_destroy(arena);
 }

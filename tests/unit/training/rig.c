@@ -51,6 +51,10 @@ static void take_warning(void *ctx, const char *code, const char *message)
 	struct rig *rig = ctx;
 
 	cr_expect(*message);
+	for (int i = 0; i <= DIAGNOSIS_PLATEAU; i++) {
+		if (str_equal(code, diagnosis_name((enum diagnosis)i)))
+			return; /* the evaluations tell */
+	}
 	rig->n_warnings++;
 	(void)str_copy(rig->warning, sizeof(rig->warning), code);
 }

@@ -5,6 +5,7 @@
 #include "training/worker.h"
 
 #include <criterion/criterion.h>
+#include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
 #include <pthread.h>
@@ -39,6 +40,7 @@ struct bench {
 	char dir[64], repository[80];
 	struct arena *arena;
 	struct worker_options options;
+	unsigned long fail_at; /* the write that finds a full disk; 0: none */
 	int say_fd, hear_fd;
 	pthread_t thread;
 	char *heard; /* all of it so far */
@@ -68,6 +70,7 @@ static void *run(void *arg)
 {
 	struct bench *b = arg;
 
+	file_fail_at(b->fail_at, ENOSPC); /* of this thread */
 	cr_expect_eq(worker_main(&b->options), 0);
 	(void)close(b->options.out_fd);
 	return NULL;
@@ -232,6 +235,10 @@ Test(worker, tells_its_story_in_order)
 	cr_expect(has_file(b, "artifacts/model.onnx"));
 	cr_expect(has_file(b, "artifacts/model.yaml"));
 	cr_expect(has_file(b, "artifacts/config.resolved.json"));
+	cr_expect(has_file(b, "artifacts/evaluation.json"));
+	cr_expect(has_file(b, "artifacts/metrics.csv"));
+	cr_expect(has_file(b, "artifacts/curves.svg"));
+	cr_expect(has_file(b, "artifacts/model_card.md"));
 	finish(b);
 }
 
@@ -295,6 +302,49 @@ Test(worker, the_end_of_its_input_is_an_order_to_stop)
 	done = end_of(b);
 	cr_expect_str_eq(text(done, "state"), "interrupted");
 	cr_expect(find(b, "checkpoint", 0));
+	finish(b);
+}
+
+/* At some write or other it is the model's. */
+Test(worker, a_disk_that_is_full_at_the_end_fails_the_job)
+{
+	bool has_failed = false;
+
+	for (unsigned long at = 1; at < 200; at += 7) {
+		struct bench *b = bench(SHORT);
+		const struct doc *done;
+
+		b->fail_at = at;
+		start(b);
+		done = end_of(b);
+		if (str_equal(text(done, "state"), "failed")) {
+			has_failed = true;
+			cr_expect_str_eq(text(done, "stop_reason"), "no_space");
+			cr_expect(strstr(text(done, "error"), "No space left"),
+				  "%s", text(done, "error"));
+			/* epochs of 3 steps */
+			cr_expect(has_file(b, "ckpt-000000000009"));
+		}
+		finish(b);
+	}
+	cr_expect(has_failed);
+}
+
+Test(worker, a_lost_folder_fails_the_job_and_says_so)
+{
+	struct bench *b = bench(LONG);
+	const struct doc *done;
+
+	start(b);
+	await(b, "step");
+	cr_assert_eq(file_remove_tree(b->dir, NULL), ERR_NONE);
+	say(b, "checkpoint\n");
+	done = end_of(b);
+	cr_expect_str_eq(text(done, "state"), "failed");
+	cr_expect_str_eq(text(done, "stop_reason"), "io_error");
+	cr_expect(strstr(text(done, "error"), "is lost"), "%s",
+		  text(done, "error"));
+	cr_expect_not(has_file(b, ""));
 	finish(b);
 }
 

@@ -5,43 +5,15 @@
  */
 #include <criterion/criterion.h>
 #include <math.h>
-#include <stdlib.h>
 
 #include "base/buf.h"
 #include "engine/graph_text.h"
 #include "engine/instance.h"
 #include "engine/interpreter.h"
 #include "engine/plan_priv.h"
+#include "tests/unit/engine/text_constants.h"
 
 enum { TEXT = 1 << 16 };
-
-/* "#[8,16]" in a text becomes a constant of that shape. */
-static void with_constants(const char *text, struct buf *buf)
-{
-	unsigned state = 1;
-
-	for (; *text; text++) {
-		long n = 1;
-
-		if (*text != '#') {
-			buf_put(buf, text, 1);
-			continue;
-		}
-		buf_printf(buf, "float");
-		for (text++; *text != ']'; text++) {
-			buf_put(buf, text, 1);
-			if (*text == '[' || *text == ',')
-				n *= strtol(text + 1, NULL, 10);
-		}
-		buf_printf(buf, "]={");
-		for (long i = 0; i < n; i++) {
-			state = state * 1103515245U + 12345U;
-			buf_printf(buf, "%s%.3f", i ? "," : "",
-				   (double)(state >> 16 & 1023) / 512 - 1);
-		}
-		buf_printf(buf, "}");
-	}
-}
 
 static int count(const struct plan *plan, const char *op)
 {
@@ -214,7 +186,7 @@ static void check(const struct want *want)
 	struct buf text;
 
 	buf_init(&text, TEXT);
-	with_constants(want->text, &text);
+	text_with_constants(want->text, &text);
 	cr_assert_eq(buf_check(&text, "the text", &err), ERR_NONE);
 	cr_assert_eq(graph_text_parse(text.data, &graph, &facts, &err),
 		     ERR_NONE, "%s: %s", want->name, err.msg);

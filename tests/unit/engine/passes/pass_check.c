@@ -183,7 +183,8 @@ static void run(struct sample *sample, struct interpreter_result *result)
 		     ERR_NONE, "%s", err.msg);
 }
 
-static void compare(const struct pass_case *row, const struct tensor_view *want,
+static void compare(const struct pass_case *row, double tolerance,
+		    const struct tensor_view *want,
 		    const struct tensor_view *got)
 {
 	const int64_t n = shape_count(&want->shape);
@@ -200,13 +201,13 @@ static void compare(const struct pass_case *row, const struct tensor_view *want,
 		const double y = case_element(got->dtype, got->data, i);
 
 		cr_assert((isnan(x) && isnan(y)) ||
-			      fabs(x - y) <= 1e-5 * largest,
+			      fabs(x - y) <= tolerance * largest,
 			  "%s: element %lld is %g, expected %g", row->name,
 			  (long long)i, y, x);
 	}
 }
 
-static void check_results(const struct pass_case *row,
+static void check_results(const struct pass_case *row, double tolerance,
 			  const struct interpreter_result *want,
 			  const int32_t *want_output, struct sample *sample)
 {
@@ -215,12 +216,12 @@ static void check_results(const struct pass_case *row,
 
 	run(sample, &got);
 	for (int32_t i = 0; i < graph->n_output; i++)
-		compare(row, &want->value[want_output[i]],
+		compare(row, tolerance, &want->value[want_output[i]],
 			&got.value[graph->output[i]]);
 	interpreter_result_finish(&got);
 }
 
-void pass_check(const struct pass_case *row)
+void pass_check_near(const struct pass_case *row, double tolerance)
 {
 	struct pass_switch passes = { 0 };
 	struct interpreter_result want;
@@ -241,11 +242,16 @@ void pass_check(const struct pass_case *row)
 	cr_assert_eq(passes_load(same.graph.graph, same.rank, passes, &err),
 		     ERR_NONE, "%s: %s", row->name, err.msg);
 	check_structure(row, after.graph.graph, same.graph.graph);
-	check_results(row, &want, before.graph.graph->output, &same);
+	check_results(row, tolerance, &want, before.graph.graph->output, &same);
 	interpreter_result_finish(&want);
 	case_graph_finish(&before.graph);
 	case_graph_finish(&same.graph);
 	case_graph_finish(&after.graph);
+}
+
+void pass_check(const struct pass_case *row)
+{
+	pass_check_near(row, 1e-5);
 }
 
 void pass_check_all(const struct pass_case *rows)

@@ -16,6 +16,8 @@ struct pass_case {
 
 /** Asserts. Inputs are drawn from N(0,1), integers from 0 to 3. */
 void pass_check(const struct pass_case *row);
+/** Results may be off by `tolerance` times the largest. */
+void pass_check_near(const struct pass_case *row, double tolerance);
 /** All rows of a table that ends with a NULL name. */
 void pass_check_all(const struct pass_case *rows);
 

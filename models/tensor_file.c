@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "measure/tensor_file.h"
+#include "models/tensor_file.h"
 
 #include <limits.h>
 #include <unistd.h>
@@ -8,7 +8,7 @@
 #include "base/buf.h"
 #include "base/file.h"
 #include "base/str.h"
-#include "measure/npy.h"
+#include "models/npy.h"
 #include "models/onnx.h"
 
 #define FILE_BYTES_MAX ((size_t)4 << 30)
@@ -54,33 +54,72 @@ static bool is_file_name(const char *name)
 	       strlen(name) < 200;
 }
 
-/* ERR_NOT_FOUND, without a sentence, when there is none under that stem. */
-static enum err_code read_stem(const char *dir, const char *stem,
-			       struct arena *arena, struct tensor_view *ret,
-			       struct err *err)
+static bool ends_in(const char *path, const char *ending)
 {
-	for (size_t i = 0; i < N_FORMS; i++) {
-		struct file_map map;
+	const char *dot = strrchr(path, '.');
+
+	return dot && !strcmp(dot + 1, ending);
+}
+
+static enum err_code map_open(const struct file_root *root, const char *path,
+			      struct file_map *ret, struct err *err)
+{
+	int fd;
+	enum err_code rc;
+
+	if (!root)
+		return file_map_open(path, ret, err);
+	rc = file_root_openat(root, path, 0, &fd, err);
+	if (rc)
+		return rc;
+	rc = file_map_fd(fd, path, ret, err);
+	(void)close(fd);
+	return rc;
+}
+
+enum err_code tensor_file_load(const struct file_root *root, const char *path,
+			       struct arena *arena,
+			       struct tensor_view *ret_view, struct err *err)
+{
+	size_t form = 0;
+	struct file_map map;
+	enum err_code rc;
+
+	while (form < N_FORMS && !ends_in(path, forms[form].ending))
+		form++;
+	if (form == N_FORMS)
+		return err_set(err, ERR_INVALID,
+			       "'%s': expected a file of tensors, .npy or .pb",
+			       path);
+	rc = map_open(root, path, &map, err);
+	if (rc)
+		return rc;
+	rc = forms[form].parse(&map, path, arena, ret_view, err);
+	file_map_close(&map);
+	return rc;
+}
+
+/* ERR_NOT_FOUND when there is none under that stem. */
+static enum err_code read_stem(const struct file_root *root, const char *dir,
+			       const char *stem, struct arena *arena,
+			       struct tensor_view *ret, struct err *err)
+{
+	enum err_code rc = ERR_NOT_FOUND;
+
+	for (size_t i = 0; i < N_FORMS && rc == ERR_NOT_FOUND; i++) {
 		char path[PATH_MAX];
-		enum err_code rc;
 
 		if (snprintf(path, sizeof(path), "%s/%s.%s", dir, stem,
 			     forms[i].ending) >= (int)sizeof(path))
 			return err_set(err, ERR_INVALID,
 				       "'%s': the path is too long", dir);
-		if (access(path, F_OK))
-			continue;
-		rc = file_map_open(path, &map, err);
-		if (rc)
-			return rc;
-		rc = forms[i].parse(&map, path, arena, ret, err);
-		file_map_close(&map);
-		return rc;
+		rc = tensor_file_load(root, path, arena, ret, err);
 	}
-	return ERR_NOT_FOUND;
+	return rc;
 }
 
-enum err_code tensor_file_read(const char *dir, const struct tensor_name *name,
+enum err_code tensor_file_read(const struct file_root *root, const char *dir,
+			       const struct tensor_name *name,
 			       struct arena *arena,
 			       struct tensor_view *ret_view, struct err *err)
 {
@@ -89,9 +128,9 @@ enum err_code tensor_file_read(const char *dir, const struct tensor_name *name,
 
 	(void)snprintf(place, sizeof(place), "%s_%u", name->kind, name->place);
 	if (is_file_name(name->name))
-		rc = read_stem(dir, name->name, arena, ret_view, err);
+		rc = read_stem(root, dir, name->name, arena, ret_view, err);
 	if (rc == ERR_NOT_FOUND)
-		rc = read_stem(dir, place, arena, ret_view, err);
+		rc = read_stem(root, dir, place, arena, ret_view, err);
 	if (rc != ERR_NOT_FOUND)
 		return rc;
 	return err_set(err, ERR_NOT_FOUND,

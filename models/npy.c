@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "measure/npy.h"
+#include "models/npy.h"
 
 #include <ctype.h>
 

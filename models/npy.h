@@ -9,8 +9,8 @@
  * Threads:   pure functions.
  * Limits:    a header of 64 KiB; the file must hold all elements.
  */
-#ifndef MEASURE_NPY_H
-#define MEASURE_NPY_H
+#ifndef MODELS_NPY_H
+#define MODELS_NPY_H
 
 #include <stddef.h>
 

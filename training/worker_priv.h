@@ -1,0 +1,37 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/** @file
+ * Worker, inside: its members, and the rehearsals beside the job itself.
+ *
+ * Threads: one.
+ */
+#ifndef TRAINING_WORKER_PRIV_H
+#define TRAINING_WORKER_PRIV_H
+
+#include "models/network.h"
+#include "training/worker.h"
+#include "training/worker_link.h"
+
+struct worker {
+	const struct worker_options *options;
+	struct worker_link *link;
+	struct arena *arena;
+	const char *job_id;
+	struct job_spec spec;
+	char spec_digest[DIGEST_HEX_MAX], fingerprint[DIGEST_HEX_MAX];
+	struct pipeline *pipeline;
+	struct dataset *dataset;
+	struct network network;
+	struct pool *pool;
+	struct trainer *trainer;
+	struct trainer_result result;
+	const char *published_model;
+	int64_t published_version;
+	unsigned threads;
+	int lock_fd;
+};
+
+/* Each says "done" with its result. */
+MUST_USE enum err_code worker_dry_run(struct worker *worker, struct err *err);
+MUST_USE enum err_code worker_lr_find(struct worker *worker, struct err *err);
+
+#endif
