@@ -60,14 +60,14 @@ static bool NAME(clip_loop)(int64_t n, const void *const *in, const int *step,
 	const T *x = in[0];
 	const T *low = in[1], *high = in[2];
 	T *y = out;
+	const int64_t m = step[0] ? n : n > 0;
 
-	(void)step;
 	(void)p;
 	if (low && high) {
 		const T lo = *low, hi = *high;
 
 		LOOPS_INDEPENDENT
-		for (int64_t i = 0; i < n; i++) {
+		for (int64_t i = 0; i < m; i++) {
 			const T v = x[i] < lo ? lo : x[i];
 
 			y[i] = v > hi ? hi : v;
@@ -76,19 +76,21 @@ static bool NAME(clip_loop)(int64_t n, const void *const *in, const int *step,
 		const T lo = *low;
 
 		LOOPS_INDEPENDENT
-		for (int64_t i = 0; i < n; i++)
+		for (int64_t i = 0; i < m; i++)
 			y[i] = x[i] < lo ? lo : x[i];
 	} else if (high) {
 		const T hi = *high;
 
 		LOOPS_INDEPENDENT
-		for (int64_t i = 0; i < n; i++)
+		for (int64_t i = 0; i < m; i++)
 			y[i] = x[i] > hi ? hi : x[i];
 	} else {
 		LOOPS_INDEPENDENT
-		for (int64_t i = 0; i < n; i++)
+		for (int64_t i = 0; i < m; i++)
 			y[i] = x[i];
 	}
+	for (int64_t i = m; i < n; i++)
+		y[i] = y[0];
 	return true;
 }
 

@@ -40,7 +40,7 @@ static bool NAME(pow_loop)(int64_t n, const void *const *in, const int *step,
 	const T *exponent = in[1];
 
 	if (n > 0 && step[0] && !step[1] && exponent[0] == 2)
-		return NAME(walk1)(n, in, out, p, NAME(square));
+		return NAME(walk1)(n, in, step, out, p, NAME(square));
 	return NAME(walk2)(n, in, step, out, p, NAME(pow));
 }
 

@@ -24,8 +24,7 @@ extern const struct loop loops_base[], loops_v3[], loops_v4[],
 				      const int *step, void *out,       \
 				      const double *p)                  \
 	{                                                               \
-		(void)step;                                             \
-		return NAME(walk1)(n, in, out, p, NAME(rule));          \
+		return NAME(walk1)(n, in, step, out, p, NAME(rule));    \
 	}
 #define LOOPS_WALK2(rule)                                               \
 	static bool NAME(rule##_loop)(int64_t n, const void *const *in, \
@@ -43,13 +42,12 @@ extern const struct loop loops_base[], loops_v3[], loops_v4[],
 		return NAME(walk_test)(n, in, step, out, NAME(rule));   \
 	}
 
-#define LOOPS_TEST1(rule)                                               \
-	static bool NAME(rule##_loop)(int64_t n, const void *const *in, \
-				      const int *step, void *out,       \
-				      const double *p)                  \
-	{                                                               \
-		(void)step;                                             \
-		return NAME(walk_test1)(n, in, out, p, NAME(rule));     \
+#define LOOPS_TEST1(rule)                                                 \
+	static bool NAME(rule##_loop)(int64_t n, const void *const *in,   \
+				      const int *step, void *out,         \
+				      const double *p)                    \
+	{                                                                 \
+		return NAME(walk_test1)(n, in, step, out, p, NAME(rule)); \
 	}
 
 #define LOOPS_INLINE static inline __attribute__((always_inline))

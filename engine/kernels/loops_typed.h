@@ -13,14 +13,22 @@ LOOPS_INLINE void NAME(params)(const double *from, T *to)
 		to[i] = (T)from[i];
 }
 
-LOOPS_INLINE bool NAME(walk1)(int64_t n, const void *const *in, void *out,
-			      const double *params, NAME(rule1) * rule)
+LOOPS_INLINE bool NAME(walk1)(int64_t n, const void *const *in, const int *step,
+			      void *out, const double *params,
+			      NAME(rule1) * rule)
 {
 	const T *x = in[0];
 	T *y = out;
 	T p[LOOP_MAX_PARAMS];
 
 	NAME(params)(params, p);
+	if (!step[0]) {
+		const T all = n ? rule(x[0], p) : 0;
+
+		for (int64_t i = 0; i < n; i++)
+			y[i] = all;
+		return true;
+	}
 	LOOPS_INDEPENDENT
 	for (int64_t i = 0; i < n; i++)
 		y[i] = rule(x[i], p);
@@ -90,7 +98,8 @@ LOOPS_INLINE bool NAME(walk_test)(int64_t n, const void *const *in,
 	return true;
 }
 
-LOOPS_INLINE bool NAME(walk_test1)(int64_t n, const void *const *in, void *out,
+LOOPS_INLINE bool NAME(walk_test1)(int64_t n, const void *const *in,
+				   const int *step, void *out,
 				   const double *params, NAME(test1) * test)
 {
 	const T *x = in[0];
@@ -100,6 +109,6 @@ LOOPS_INLINE bool NAME(walk_test1)(int64_t n, const void *const *in, void *out,
 	NAME(params)(params, p);
 	LOOPS_INDEPENDENT
 	for (int64_t i = 0; i < n; i++)
-		y[i] = test(x[i], p);
+		y[i] = test(x[step[0] ? i : 0], p);
 	return true;
 }
