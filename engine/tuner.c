@@ -239,14 +239,17 @@ static enum err_code race(struct contest *contest, struct err *err)
 	return rc;
 }
 
+/* One that fewer threads can share would cost them more than it gains one. */
 static unsigned winner(const struct contest *contest)
 {
+	const struct candidate *c = contest->candidate;
 	unsigned best = 0;
-	double least = contest->candidate[0].us * MARGIN;
+	double least = c[0].us * MARGIN;
 
 	for (unsigned i = 1; i < contest->n; i++)
-		if (contest->candidate[i].us < least) {
-			least = contest->candidate[i].us;
+		if (c[i].us < least &&
+		    c[i].setup.n_slices >= c[0].setup.n_slices) {
+			least = c[i].us;
 			best = i;
 		}
 	return best;

@@ -7,8 +7,9 @@
  * question is measured as long as the model's budget lasts: every kernel that
  * can, and that is not predicted to be hopeless, is prepared and runs a few
  * times in turn on this thread (engine/kernel_trial.h). One that is predicted
- * to be best keeps its place unless another is faster by MARGIN. Without
- * budget, what is predicted is the answer, and it stays that.
+ * to be best keeps its place unless another, which as many threads can share,
+ * is faster by MARGIN. Without budget, what is predicted is the answer, and it
+ * stays that.
  *
  * A question does not tell of slices and weights: the number of threads changes
  * no choice.
