@@ -419,8 +419,9 @@ static const struct op_case chain_cases[] = {
 	  .graph = CHAIN("\"Sigmoid\",\"Mul\"", "-1,-2,-2,-1,1,-2",
 			 "0,0,0,0,0,0") "(x:float[], a:float[30,71])" },
 	{ .name = "limits of what stays along a row",
-	  .graph = CHAIN("\"Clip\",\"Mul\"", "-1,2,-2,-1,1,-2",
-			 "0,0,0,0,0,0") "(x:float[30,1], a:float[30,71], b:float[])" },
+	  .graph = CHAIN(
+	      "\"Clip\",\"Mul\"", "-1,2,-2,-1,1,-2",
+	      "0,0,0,0,0,0") "(x:float[30,1], a:float[30,71], b:float[])" },
 	{ .name = "no links",
 	  .graph = CHAIN("", "", "") "(x:float[3])",
 	  .want = ERR_INVALID },
