@@ -60,7 +60,7 @@ static double steep(const struct part *p)
  * third and a sixth into it. */
 static double valley(const struct part *p)
 {
-	size_t length[LR_FIND_STEPS], end = 0;
+	size_t length[LR_FIND_STEPS] = { 0 }, end = 0;
 	double start, third;
 
 	for (size_t i = 0; i < p->n; i++) {

@@ -52,17 +52,9 @@ LOOPS_INLINE bool NAME(equal)(T a, T b)
 	return a == b;
 }
 
-/* in[1] and in[2] hold the limits, or are NULL; the upper one wins. NaN stays.
- */
-static bool NAME(clip_loop)(int64_t n, const void *const *in, const int *step,
-			    void *out, const double *p)
+LOOPS_INLINE void NAME(clip)(int64_t m, const T *x, const T *low, const T *high,
+			     T *y)
 {
-	const T *x = in[0];
-	const T *low = in[1], *high = in[2];
-	T *y = out;
-	const int64_t m = step[0] ? n : n > 0;
-
-	(void)p;
 	if (low && high) {
 		const T lo = *low, hi = *high;
 
@@ -89,6 +81,18 @@ static bool NAME(clip_loop)(int64_t n, const void *const *in, const int *step,
 		for (int64_t i = 0; i < m; i++)
 			y[i] = x[i];
 	}
+}
+
+/* in[1] and in[2] hold the limits, or are NULL; the upper one wins. NaN stays.
+ */
+static bool NAME(clip_loop)(int64_t n, const void *const *in, const int *step,
+			    void *out, const double *p)
+{
+	const int64_t m = step[0] ? n : n > 0;
+	T *y = out;
+
+	(void)p;
+	NAME(clip)(m, in[0], in[1], in[2], y);
 	for (int64_t i = m; i < n; i++)
 		y[i] = y[0];
 	return true;

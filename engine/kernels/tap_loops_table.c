@@ -35,10 +35,11 @@ static inline __attribute__((always_inline)) void tap(const float *x,
 
 #pragma GCC unroll 8
 	for (int k = 0; k < (m < v ? m : v); k++)
-		keep[k] = m < v ? all(w[k]) : load(x + k * LANES);
+		keep[k] = m < v ? all(w[k]) : load(x + (ptrdiff_t)k * LANES);
 #pragma GCC unroll 8
 	for (int k = 0; k < (m < v ? v : m); k++) {
-		const vec now = m < v ? load(x + k * LANES) : all(w[k]);
+		const vec now =
+		    m < v ? load(x + (ptrdiff_t)k * LANES) : all(w[k]);
 
 #pragma GCC unroll 8
 		for (int l = 0; m < v && l < m; l++)
@@ -93,14 +94,15 @@ tile(const struct tap_run *run, int64_t out, int64_t pixel, const int m,
 static inline __attribute__((always_inline)) void
 pixels(const struct tap_run *run, int64_t out, const int m, const int v)
 {
-	const int64_t n = run->n_pixels;
+	const int64_t n = run->n_pixels, two = 2 * (int64_t)LANES,
+		      four = 2 * two;
 	int64_t at = 0;
 
 	for (; at + (int64_t)v * LANES <= n; at += (int64_t)v * LANES)
 		tile(run, out, at, m, v);
-	for (; v > 4 && at + 4 * LANES <= n; at += 4 * LANES)
+	for (; v > 4 && at + four <= n; at += four)
 		tile(run, out, at, m, 4);
-	for (; at + 2 * LANES <= n; at += 2 * LANES)
+	for (; at + two <= n; at += two)
 		tile(run, out, at, m, 2);
 	for (; at + LANES <= n; at += LANES)
 		tile(run, out, at, m, 1);

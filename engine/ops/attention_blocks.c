@@ -191,11 +191,12 @@ static bool add_floats(loop_run *add, const float *m,
 {
 	const void *const in[] = { row + w->lo, m + w->lo };
 	static const int step[] = { 1, 1 };
+	static const double none[LOOP_MAX_PARAMS];
 	int64_t j = w->lo;
 
 	while (j < w->hi && !(m[j] > -INFINITY))
 		j++;
-	(void)add(w->hi - w->lo, in, step, row + w->lo, NULL);
+	(void)add(w->hi - w->lo, in, step, row + w->lo, none);
 	return j < w->hi;
 }
 

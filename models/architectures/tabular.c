@@ -141,12 +141,13 @@ static enum err_code join(struct tabular *t, const struct assembly_inputs *in,
 	};
 	int32_t *part = arena_array(t->assembly->scratch, 2 * (size_t)in->n + 2,
 				    sizeof(*part));
-	int32_t *number = part + in->n + 1;
 	unsigned n_parts = 0, n_numbers = 0;
 	enum err_code rc = check_ports(in, err);
+	int32_t *number;
 
 	if (!part)
 		return err_set(err, ERR_NO_MEMORY, "model: out of memory");
+	number = part + in->n + 1;
 	for (unsigned i = 0; i < in->n && !rc; i++) {
 		if (!is_index(&in->port[i])) {
 			number[n_numbers++] = in->value[i];
