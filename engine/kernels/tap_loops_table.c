@@ -35,11 +35,11 @@ static inline __attribute__((always_inline)) void tap(const float *x,
 
 #pragma GCC unroll 8
 	for (int k = 0; k < (m < v ? m : v); k++)
-		keep[k] = m < v ? all(w[k]) : load(x + (ptrdiff_t)k * LANES);
+		keep[k] = m < v ? all(w[k]) : load(x + (int64_t)k * LANES);
 #pragma GCC unroll 8
 	for (int k = 0; k < (m < v ? v : m); k++) {
 		const vec now =
-		    m < v ? load(x + (ptrdiff_t)k * LANES) : all(w[k]);
+		    m < v ? load(x + (int64_t)k * LANES) : all(w[k]);
 
 #pragma GCC unroll 8
 		for (int l = 0; m < v && l < m; l++)
