@@ -187,23 +187,23 @@ static enum err_code build_body(struct assembly *assembly,
 				int32_t *ret_out, struct err *err)
 {
 	const int64_t width = request->out[0].width;
+	const bool joins = architecture->build != NULL;
 	int32_t *value = NULL, in = VALUE_NONE;
-	enum err_code rc =
-	    architecture->build ? check_joined(request, err) : ERR_NONE;
+	enum err_code rc = joins ? check_joined(request, err) : ERR_NONE;
 
 	if (!rc)
 		rc = add_inputs(assembly, request, &value, err);
-	if (!rc && architecture->build_of_ports)
-		return architecture->build_of_ports(
-		    assembly, options,
-		    &(struct assembly_inputs){ request->n_in, request->in,
-					       value },
-		    width, ret_out, err);
-	if (!rc)
+	if (!rc && joins)
 		rc = join_inputs(assembly, value, request->n_in, &in, err);
-	return rc ? rc
-		  : architecture->build(assembly, options, in, width, ret_out,
-					err);
+	if (rc)
+		return rc;
+	return joins ? architecture->build(assembly, options, in, width,
+					   ret_out, err)
+		     : architecture->build_of_ports(
+			   assembly, options,
+			   &(struct assembly_inputs){ request->n_in,
+						      request->in, value },
+			   width, ret_out, err);
 }
 
 static enum err_code check_output(const struct assembly *assembly,
