@@ -92,7 +92,7 @@ static void copy_part(const struct run *run, unsigned i,
 	/* rows without elements have no bytes to point to */
 	rows =
 	    row ? (const char *)from->data + (size_t)part->first * row : NULL;
-	if (row == row_bytes(to)) {
+	if (rows && row == row_bytes(to)) {
 		memcpy(at, rows, (size_t)part->n * row);
 		return;
 	}

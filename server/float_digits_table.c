@@ -38,8 +38,8 @@ static ALWAYS_INLINE void scale(const uint32_t *bits, struct scaled *s)
 		const int32_t is_closer = mantissa == 0 && exponent > 1;
 		const int32_t k = (q * 1262611 - is_closer * 524031) >> 22;
 		const int32_t h = q + ((-k * 1741647) >> 19) + 1;
-		const uint64_t g =
-		    table[2 * (-k - POWER_MIN)] + (uint64_t)((uint32_t)-k > 27);
+		const int32_t place = 2 * (-k - POWER_MIN);
+		const uint64_t g = table[place] + (uint64_t)((uint32_t)-k > 27);
 		const uint32_t high = (uint32_t)(g >> 32), low = (uint32_t)g;
 		const uint32_t is_odd = c & 1;
 

@@ -210,7 +210,7 @@ static bool is_in_top5(const struct evaluation *e, int64_t row)
 	if (target < 0 || target >= e->width)
 		return false;
 	for (int64_t j = 0; j < e->width; j++)
-		above += p[j] > p[target] || (p[j] == p[target] && j < target);
+		above += p[j] > p[target] || (j < target && p[j] == p[target]);
 	return above < 5;
 }
 
