@@ -182,7 +182,7 @@ static struct fact *input_facts(const struct tuning *t, int64_t n)
 	for (unsigned i = 0; fact && i < request->n_in; i++) {
 		const struct shape *row = &request->in[i].row;
 
-		fact[i] = (struct fact){ .type = { request->in[i].dtype },
+		fact[i] = (struct fact){ .type.elem = request->in[i].dtype,
 					 .has_shape = true };
 		fact[i].shape.rank = row->rank + 1;
 		fact[i].shape.dim[0] = n;

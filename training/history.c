@@ -260,7 +260,8 @@ static void draw_evals(const struct history *h, const struct frame *f,
 void history_write_svg(const struct history *h, struct buf *buf)
 {
 	const size_t valid = find_name(h, "valid_loss");
-	struct frame loss = { TOP, HIGH, 0, INFINITY, -INFINITY };
+	struct frame loss = { TOP, HIGH, 0, (double)INFINITY,
+			      -(double)INFINITY };
 	struct frame rate = { TOP + HIGH + GAP, LOW, 0, 0, 0 };
 
 	for (int64_t i = 0; i < h->n_steps; i++) {

@@ -42,7 +42,7 @@ struct part {
 static double steep(const struct part *p)
 {
 	size_t best = 0;
-	double least = INFINITY;
+	double least = (double)INFINITY;
 
 	for (size_t i = 0; i + 1 < p->n; i++) {
 		double slope = (p->loss[i + 1] - p->loss[i]) /

@@ -76,7 +76,8 @@ static enum err_code geometry(const struct conv_narrow_attrs *attrs,
 		.x_elem = in[CONV_NARROW_X].type.elem,
 		.z_elem = in[CONV_NARROW_Z].type.elem,
 		.y_elem = (enum dtype)attrs->to,
-		.y_scale = dtype_is_float(attrs->to) ? 1 : attrs->y_scale,
+		.y_scale =
+		    dtype_is_float((enum dtype)attrs->to) ? 1 : attrs->y_scale,
 		.z_scale = dtype_is_float(in[CONV_NARROW_Z].type.elem)
 			       ? 1
 			       : attrs->z_scale,
@@ -155,7 +156,8 @@ static enum err_code check_types(const struct infer *infer, int64_t to,
 			       "input 'W': expected %s, as X has it",
 			       is_bf16 ? "bfloat16" : "int8");
 	if (z == DTYPE_NONE || z == (enum dtype)to || to == DTYPE_F32 ||
-	    (z != DTYPE_F32 && !dtype_is_float(to) && !dtype_is_float(z)))
+	    (z != DTYPE_F32 && !dtype_is_float((enum dtype)to) &&
+	     !dtype_is_float(z)))
 		return ERR_NONE;
 	return err_set(err, ERR_INVALID,
 		       "input 'Z': expected elements as wide as 'to'");

@@ -36,7 +36,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 					     .n = size && data[0] == '!' ? 3
 									 : 0 };
 	struct csv_table *table = NULL;
-	volatile size_t sum = 0;
+	size_t sum = 0;
 
 	if (csv_table_create(&names, &table, NULL))
 		return 0;
@@ -51,6 +51,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 				sum += (unsigned char)cell[j];
 		}
 	}
+	/* every byte was read, which sanitizers watched */
+	assert(sum <= size * 255);
 	csv_table_destroy(table);
 	return 0;
 }
