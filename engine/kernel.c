@@ -85,3 +85,10 @@ double kernel_cost(const struct kernel *kernel,
 			us += 1e-3 * (double)shape_count(&query->out[i].shape);
 	return us;
 }
+
+unsigned kernel_slices(const struct kernel_query *query, double most)
+{
+	if (most >= query->want_slices)
+		return query->want_slices > 1 ? query->want_slices : 1;
+	return most > 1 ? (unsigned)most : 1;
+}

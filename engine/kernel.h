@@ -30,18 +30,16 @@ enum kernel_flag {
 	KERNEL_QUICK = 1,      /**< prepare neither allocates nor makes code */
 	KERNEL_SLICE_FREE = 2, /**< the same bits for any number of slices */
 	KERNEL_IN_PLACE = 4,   /**< out 0 may be in 0 (same bytes) */
-	KERNEL_IN_PLACE_ALL =
-	    8,		      /**< out i may be in i, where sizes are equal */
-	KERNEL_TEXT = 16,     /**< makes strings: call->heap is there */
-	KERNEL_SHORTCUT = 32, /**< sums are others: not NUMERICS_STRICT */
+	KERNEL_IN_PLACE_ALL = 8, /**< out i may be in i of equal size */
+	KERNEL_TEXT = 16,	 /**< makes strings: call->heap is there */
+	KERNEL_SHORTCUT = 32,	 /**< sums are others: not NUMERICS_STRICT */
 };
 
 struct packs; /* engine/pack.h */
 
 enum numerics {
 	NUMERICS_STRICT,     /**< no reassociation beyond the kernel's own */
-	NUMERICS_REPEATABLE, /**< training: the same bits for any thread count
-			      */
+	NUMERICS_REPEATABLE, /**< the same bits for any thread count */
 	NUMERICS_FAST,
 };
 
@@ -117,6 +115,8 @@ MUST_USE enum err_code kernel_prepare(const struct kernel_query *query,
 double kernel_cost(const struct kernel *kernel,
 		   const struct kernel_query *query);
 
+/** As many slices as are wanted, `most` at most; 1 at least. */
+unsigned kernel_slices(const struct kernel_query *query, double most);
 /** Range [*first, *last) of n items that belongs to slice i of n_slices. */
 static inline void kernel_slice(int64_t n, unsigned n_slices, unsigned i,
 				int64_t *first, int64_t *last)

@@ -235,11 +235,9 @@ static enum err_code prepare(const struct kernel_query *query,
 	int64_t n = shape_count(x) / SLICE_ELEMENTS;
 
 	(void)err;
-	if (n > query->want_slices)
-		n = query->want_slices;
-	if (n > x->dim[1])
-		n = x->dim[1];
-	ret->n_slices = n < 1 ? 1 : n > MAX_SLICES ? MAX_SLICES : (unsigned)n;
+	n = n > x->dim[1] ? x->dim[1] : n;
+	n = n > MAX_SLICES ? MAX_SLICES : n;
+	ret->n_slices = kernel_slices(query, (double)n);
 	return ERR_NONE;
 }
 

@@ -35,12 +35,11 @@ static enum err_code prepare(const struct kernel_query *query,
 			     struct kernel_setup *ret, struct err *err)
 {
 	const struct shape *y = &query->out[0].shape;
-	int64_t n = shape_count(y) / SLICE_OUTPUTS;
+	const int64_t n = shape_count(y) / SLICE_OUTPUTS;
 
 	(void)err;
-	if (n > query->want_slices)
-		n = query->want_slices;
-	ret->n_slices = n < 1 ? 1 : n > MAX_SLICES ? MAX_SLICES : (unsigned)n;
+	ret->n_slices =
+	    kernel_slices(query, n < MAX_SLICES ? (double)n : MAX_SLICES);
 	/* values that nobody reads */
 	ret->scratch_bytes = (size_t)shape_range(y, 2, y->rank) * sizeof(float);
 	return ERR_NONE;

@@ -211,7 +211,7 @@ static enum err_code prepare(const struct kernel_query *query,
 {
 	struct direct *d = mem_zero(sizeof(*d));
 	enum err_code rc;
-	double n;
+	double most;
 
 	if (!d)
 		return err_set(err, ERR_NO_MEMORY, "conv: out of memory");
@@ -226,10 +226,9 @@ static enum err_code prepare(const struct kernel_query *query,
 		finish(d);
 		return rc;
 	}
-	n = cost(query) / SLICE_US;
-	n = n > query->want_slices ? query->want_slices : n;
-	n = n > MAX_SLICES ? MAX_SLICES : n;
-	ret->n_slices = n < 1 ? 1 : (unsigned)n;
+	most = cost(query) / SLICE_US;
+	ret->n_slices =
+	    kernel_slices(query, most < MAX_SLICES ? most : MAX_SLICES);
 	ret->scratch_bytes =
 	    (size_t)(d->group_blocks * d->g.conv.window.kernel[1] * d->padded *
 		     d->g.lanes) *

@@ -380,18 +380,14 @@ static size_t scratch_bytes(const struct byte_conv *c, const struct bands *s)
 static enum err_code bytes_prepare(const struct kernel_query *query,
 				   struct kernel_setup *ret, struct err *err)
 {
-	const double most = conv_cost(query) / SLICE_US;
-	int64_t n = query->want_slices;
+	const unsigned n = kernel_slices(query, conv_cost(query) / SLICE_US);
 	struct byte_conv c = { .w_elem = DTYPE_U8 };
 	struct bands s;
 
 	(void)err;
 	byte_conv_query(query, &c.g);
-	if ((double)n > most)
-		n = (int64_t)most;
-	bands_init(&c.g, n > 1 ? n : 1, &s);
-	n = least(n, n_bands(&s));
-	ret->n_slices = n > 1 ? (unsigned)n : 1;
+	bands_init(&c.g, n, &s);
+	ret->n_slices = kernel_slices(query, (double)least(n, n_bands(&s)));
 	/* for as many slices as run() will be told */
 	bands_init(&c.g, ret->n_slices, &s);
 	ret->scratch_bytes = scratch_bytes(&c, &s);

@@ -183,7 +183,7 @@ static enum err_code prepare(const struct kernel_query *query,
 			     struct kernel_setup *ret, struct err *err)
 {
 	struct taps *t = mem_zero(sizeof(*t));
-	double n = cost(query) / SLICE_US;
+	const double most = cost(query) / SLICE_US;
 	enum err_code rc;
 
 	if (!t)
@@ -198,9 +198,8 @@ static enum err_code prepare(const struct kernel_query *query,
 		finish(t);
 		return rc;
 	}
-	n = n > query->want_slices ? query->want_slices : n;
-	n = n > MAX_SLICES ? MAX_SLICES : n;
-	ret->n_slices = n < 1 ? 1 : (unsigned)n;
+	ret->n_slices =
+	    kernel_slices(query, most < MAX_SLICES ? most : MAX_SLICES);
 	ret->scratch_bytes =
 	    t->edge
 		? sizeof(float) * (size_t)(t->g.c * t->height * edge_width(t))

@@ -147,8 +147,7 @@ static enum err_code deform_prepare(const struct kernel_query *query,
 	if (rc)
 		return rc;
 	n = query->in[0].shape.dim[0] * d.win.n_out / SLICE_PLACES;
-	n = n < query->want_slices ? n : query->want_slices;
-	ret->n_slices = n > 1 ? (unsigned)n : 1;
+	ret->n_slices = kernel_slices(query, (double)n);
 	ret->scratch_bytes =
 	    (size_t)(d.channels * d.win.n_taps) * sizeof(double);
 	return ERR_NONE;

@@ -420,9 +420,7 @@ static enum err_code grid_prepare(const struct kernel_query *query,
 
 	(void)err;
 	ret->scratch_bytes = BLOCK_PLACES * sizeof(struct taps);
-	ret->n_slices = n < 1			 ? 1
-			: n < query->want_slices ? (unsigned)n
-						 : query->want_slices;
+	ret->n_slices = kernel_slices(query, (double)n);
 	return ERR_NONE;
 }
 

@@ -168,9 +168,7 @@ static enum err_code back_prepare(const struct kernel_query *query,
 
 	(void)err;
 	ret->scratch_bytes = sizeof(struct corners);
-	ret->n_slices = n < 1			 ? 1
-			: n < query->want_slices ? (unsigned)n
-						 : query->want_slices;
+	ret->n_slices = kernel_slices(query, (double)n);
 	return ERR_NONE;
 }
 

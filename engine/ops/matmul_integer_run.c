@@ -277,17 +277,14 @@ static void setup(const struct kernel_query *query, bool is_packed,
 		  struct kernel_setup *ret)
 {
 	const double most = matmul_cost(query) / SLICE_US;
-	int64_t n = query->want_slices;
 	struct product p;
 	struct byte_form form;
+	double parts;
 
 	byte_matmul_product(query, &p);
 	form = form_of(query, &p, p.n < BYTE_PANEL ? p.n : BYTE_PANEL);
-	if (n > n_parts(&p, is_packed))
-		n = n_parts(&p, is_packed);
-	if ((double)n > most)
-		n = (int64_t)most;
-	ret->n_slices = n > 1 ? (unsigned)n : 1;
+	parts = (double)n_parts(&p, is_packed);
+	ret->n_slices = kernel_slices(query, most < parts ? most : parts);
 	ret->scratch_bytes = (size_t)factor_columns(&p, is_packed) *
 			     (sizeof(int32_t) + sizeof(float));
 	if (!is_packed)
@@ -448,17 +445,13 @@ static void column_run(const struct kernel_call *call, unsigned slice,
 static enum err_code column_prepare(const struct kernel_query *query,
 				    struct kernel_setup *ret, struct err *err)
 {
-	const double most = matmul_cost(query) / SLICE_US;
-	int64_t n = query->want_slices;
 	struct byte_form form;
 	struct product p;
 
 	(void)err;
 	byte_matmul_product(query, &p);
 	form = form_of(query, &p, 1);
-	if ((double)n > most)
-		n = (int64_t)most;
-	ret->n_slices = n > 1 ? (unsigned)n : 1;
+	ret->n_slices = kernel_slices(query, matmul_cost(query) / SLICE_US);
 	ret->scratch_bytes = byte_vector_bytes(&form);
 	return ERR_NONE;
 }

@@ -151,15 +151,12 @@ static void scratch_init(const struct node *d, void *at, struct scratch *ret)
 
 static void setup(const struct kernel_query *query, struct kernel_setup *ret)
 {
-	const double most = weights_cost(query) / SLICE_US;
-	int64_t n = query->want_slices;
 	struct grid grid;
 	struct node d;
 
 	node_query(query, &d);
-	if ((double)n > most)
-		n = (int64_t)most;
-	grid = grid_of(&d, n);
+	grid =
+	    grid_of(&d, kernel_slices(query, weights_cost(query) / SLICE_US));
 	ret->n_slices = (unsigned)(grid.rows * grid.panels);
 	ret->scratch_bytes = scratch_bytes(&d);
 }

@@ -265,10 +265,8 @@ void move_run_slice(const struct move *move, const struct kernel_call *call,
 unsigned move_slices(const struct kernel_query *query, int64_t rows,
 		     size_t bytes)
 {
-	int64_t n = min_int((int64_t)(bytes / MOVE_SLICE_BYTES), rows);
-
-	n = min_int(n, query->want_slices);
-	return n > 1 ? (unsigned)n : 1;
+	return kernel_slices(
+	    query, (double)min_int((int64_t)(bytes / MOVE_SLICE_BYTES), rows));
 }
 
 static size_t bytes_of(const struct fact *fact)

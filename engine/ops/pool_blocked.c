@@ -254,9 +254,7 @@ static enum err_code prepare(const struct kernel_query *query,
 	(void)err;
 	n = n > blocks ? blocks : n;
 	n = n > MAX_SLICES ? MAX_SLICES : n;
-	if (n > query->want_slices)
-		n = query->want_slices;
-	ret->n_slices = n < 1 ? 1 : (unsigned)n;
+	ret->n_slices = kernel_slices(query, (double)n);
 	ret->scratch_bytes =
 	    (size_t)shape_range(y, 2, y->rank - 1) * sizeof(double);
 	return ERR_NONE;
