@@ -204,6 +204,7 @@ static enum err_code prepare(const struct kernel_query *query,
 	    t->edge
 		? sizeof(float) * (size_t)(t->g.c * t->height * edge_width(t))
 		: 0;
+	ret->pack_bytes = pack_size(t->w);
 	ret->state = t;
 	return ERR_NONE;
 }

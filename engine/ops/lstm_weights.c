@@ -208,6 +208,8 @@ static enum err_code bytes_prepare(const struct kernel_query *query,
 		bytes_finish(state);
 		return rc;
 	}
+	for (unsigned i = 0; i < N_SIDES; i++)
+		ret->pack_bytes += pack_size(state->pack[i]);
 	ret->state = state;
 	ret->n_slices = r.n_directions * recurrent_parts(&r);
 	ret->scratch_bytes = (size_t)scratch_bytes(&r);

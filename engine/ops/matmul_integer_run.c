@@ -326,6 +326,7 @@ static enum err_code packed_prepare(const struct kernel_query *query,
 	if (rc)
 		return rc;
 	setup(query, true, ret);
+	ret->pack_bytes = pack_size(pack);
 	ret->state = pack;
 	return ERR_NONE;
 }

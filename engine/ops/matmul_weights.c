@@ -256,6 +256,7 @@ static enum err_code packed_prepare(const struct kernel_query *query,
 	rc = pack_get(query->packs, &wish, &pack, err);
 	if (rc)
 		return rc;
+	ret->pack_bytes = pack_size(pack);
 	ret->state = pack;
 	setup(query, ret);
 	return ERR_NONE;

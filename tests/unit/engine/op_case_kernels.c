@@ -3,11 +3,13 @@
  * Kernels of a row on a case: each that fits against the last, whole and in
  * slices, in place, twice, with guards around everything it may write.
  */
+#include <criterion/criterion.h>
 #include <math.h>
 #include <string.h>
 
 #include "base/mem.h"
 #include "engine/kernel.h"
+#include "engine/pack.h"
 #include "op_case.h"
 
 enum { GUARD = 64, GUARD_BYTE = 0xA5, MAX_OPERANDS = 64 };
@@ -132,12 +134,43 @@ static void place(const struct kernel *kernel, const struct question *question,
 	}
 }
 
+static struct pack_store *begin_packs(struct kernel_query *query)
+{
+	struct pack_store *store = NULL;
+	struct err err;
+
+	cr_assert_eq(pack_store_create(&store, &err), ERR_NONE, "%s", err.msg);
+	cr_assert_eq(packs_create(store, &query->packs, &err), ERR_NONE, "%s",
+		     err.msg);
+	return store;
+}
+
+/* What a plan reports of its memory has all packs. */
+static void check_packs(struct case_test *test, const struct kernel *kernel,
+			const struct kernel_setup *setup,
+			struct pack_store *store)
+{
+	struct pack_stats stats;
+
+	pack_store_stats(store, &stats);
+	if (setup->pack_bytes < stats.bytes)
+		case_fail(test, "%s holds %zu packed bytes and tells of %zu",
+			  kernel->name, stats.bytes, setup->pack_bytes);
+}
+
+static void end_packs(struct kernel_query *query, struct pack_store *store)
+{
+	packs_destroy(query->packs);
+	pack_store_unref(store);
+}
+
 static bool run_way(struct case_test *test, const struct kernel *kernel,
 		    const struct question *question, struct way way,
 		    struct answer *answer)
 {
 	struct kernel_setup setup = { .n_slices = 1 };
 	struct kernel_query query = question->query;
+	struct pack_store *store = begin_packs(&query);
 	const void *in[MAX_OPERANDS];
 	struct kernel_call call = { .query = &query, .in = in };
 	int32_t fault = 0;
@@ -153,8 +186,10 @@ static bool run_way(struct case_test *test, const struct kernel *kernel,
 		if (rc != ERR_UNSUPPORTED || kernel->flags & KERNEL_QUICK)
 			case_fail(test, "%s refuses: %s", kernel->name,
 				  err.msg);
+		end_packs(&query, store);
 		return false;
 	}
+	check_packs(test, kernel, &setup, store);
 	answer_init(answer, question, way.missing);
 	answer->kernel = kernel;
 	if (way.in_place)
@@ -181,6 +216,7 @@ static bool run_way(struct case_test *test, const struct kernel *kernel,
 	check_guards(test, kernel->name, answer);
 	if (kernel->finish && setup.state)
 		kernel->finish(setup.state);
+	end_packs(&query, store);
 	return rc == ERR_NONE;
 }
 
