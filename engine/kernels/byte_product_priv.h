@@ -38,6 +38,20 @@ typedef void byte_weave_run(const uint8_t *const row[4], int64_t width,
 typedef int32_t byte_dot_run(const uint8_t *a, const uint8_t *b, int64_t k,
 			     bool a_is_signed);
 
+/* In plain C, which becomes vectors of the level that includes it. Sums wrap.
+ */
+static inline int32_t byte_dot_of(const uint8_t *a, const uint8_t *b, int64_t k,
+				  bool a_is_signed)
+{
+	const uint8_t *restrict u = a_is_signed ? b : a;
+	const int8_t *restrict s = (const int8_t *)(a_is_signed ? a : b);
+	int32_t sum = 0;
+
+	for (int64_t l = 0; l < k; l++)
+		sum = (int32_t)((uint32_t)sum + (uint32_t)(u[l] * s[l]));
+	return sum;
+}
+
 byte_work_run byte_tile_plain, byte_tile_v3, byte_tile_vnni;
 byte_weave_run byte_weave_plain, byte_weave_v3, byte_weave_vnni;
 byte_dot_run byte_dot_plain, byte_dot_v3, byte_dot_vnni;

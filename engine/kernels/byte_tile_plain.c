@@ -52,20 +52,8 @@ void byte_weave_plain(const uint8_t *const row[4], int64_t width, uint32_t flip,
 	}
 }
 
-static uint32_t dot_of(const uint8_t *restrict u, const int8_t *restrict s,
-		       int64_t k)
-{
-	int32_t sum = 0;
-
-	for (int64_t l = 0; l < k; l++)
-		sum = (int32_t)((uint32_t)sum + (uint32_t)(u[l] * s[l]));
-	return (uint32_t)sum;
-}
-
 int32_t byte_dot_plain(const uint8_t *a, const uint8_t *b, int64_t k,
 		       bool a_is_signed)
 {
-	const void *first = a_is_signed ? b : a, *second = a_is_signed ? a : b;
-
-	return (int32_t)dot_of(first, second, k);
+	return byte_dot_of(a, b, k, a_is_signed);
 }
