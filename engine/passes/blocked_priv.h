@@ -81,6 +81,10 @@ enum blocking_part {
 };
 enum blocking_part blocking_part_of(const struct shape *image,
 				    const struct shape *x);
+/** Some operand is an image that has a twin, and all others go with it. */
+bool blocking_operands_fit(const struct blocking *b,
+			   const struct graph_node *node,
+			   const struct shape *image);
 /** The node's only input is averaged over all axes of its plane, which stay
  * with extent 1. */
 bool blocking_is_plane_mean(const struct blocking *b,

@@ -96,10 +96,9 @@ static bool keeps_lanes(const struct blocking *b, const struct graph_node *node,
 	return !strcmp(node->op->name, "PRelu");
 }
 
-/* Some operand is an image that has a twin, and all others go with it. */
-static bool operands_fit(const struct blocking *b,
-			 const struct graph_node *node,
-			 const struct shape *image)
+bool blocking_operands_fit(const struct blocking *b,
+			   const struct graph_node *node,
+			   const struct shape *image)
 {
 	const int32_t *in = graph_in(b->graph, node);
 	bool found = false;
@@ -130,7 +129,8 @@ static bool elementwise(struct blocking *b, const struct graph_node *node)
 	if (node->n_in > OPERANDS || !blocking_is_image(b, out))
 		return false;
 	image = blocking_fact(b, out)->shape;
-	if (!operands_fit(b, node, &image) || !keeps_lanes(b, node, &image))
+	if (!blocking_operands_fit(b, node, &image) ||
+	    !keeps_lanes(b, node, &image))
 		return false;
 	for (int32_t i = 0; i < node->n_in; i++) {
 		const int32_t in = graph_in(b->graph, node)[i];

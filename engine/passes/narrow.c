@@ -184,32 +184,23 @@ static bool concat(struct blocking *b, const struct graph_node *node)
 	return true;
 }
 
-/* Some operand is an image that has a twin, and all others go with it. */
-static bool operands_fit(const struct blocking *b,
-			 const struct graph_node *node,
-			 const struct shape *image)
+/* What is no number has the image's rank, so that its axes can be moved. */
+static bool axes_move(const struct blocking *b, const struct graph_node *node,
+		      const struct shape *image)
 {
 	const int32_t *in = graph_in(b->graph, node);
-	bool found = false;
 
 	for (int32_t i = 0; i < node->n_in; i++) {
-		const struct fact *fact;
-		enum blocking_part part;
+		const struct shape *shape;
 
 		if (in[i] == VALUE_NONE)
 			continue;
-		fact = blocking_fact(b, in[i]);
-		if (!fact->has_shape || fact->type.elem != DTYPE_F32)
+		shape = &blocking_fact(b, in[i])->shape;
+		if (blocking_part_of(image, shape) != PART_SCALAR &&
+		    (b->is_flat[in[i]] || shape->rank != image->rank))
 			return false;
-		part = blocking_part_of(image, &fact->shape);
-		if (part == PART_OTHER ||
-		    (part != PART_SCALAR &&
-		     (b->is_flat[in[i]] || fact->shape.rank != image->rank)))
-			return false;
-		if (part == PART_IMAGE && b->twin[in[i]] != VALUE_NONE)
-			found = true;
 	}
-	return found;
+	return true;
 }
 
 static bool elementwise(struct blocking *b, const struct graph_node *node)
@@ -221,7 +212,8 @@ static bool elementwise(struct blocking *b, const struct graph_node *node)
 	if (node->n_in > OPERANDS || !narrow_is_image(b, out))
 		return false;
 	image = blocking_fact(b, out)->shape;
-	if (!operands_fit(b, node, &image))
+	if (!blocking_operands_fit(b, node, &image) ||
+	    !axes_move(b, node, &image))
 		return false;
 	for (int32_t i = 0; i < node->n_in; i++) {
 		const int32_t in = graph_in(b->graph, node)[i];
