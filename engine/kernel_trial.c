@@ -14,6 +14,8 @@ struct kernel_trial {
 	struct arena *arena;
 	const void **in;
 	void **out;
+	void *scratch; /* what the largest so far wanted */
+	size_t scratch_bytes;
 };
 
 static enum err_code no_memory(struct err *err)
@@ -128,7 +130,20 @@ void kernel_trial_destroy(struct kernel_trial *trial)
 	if (!trial)
 		return;
 	arena_destroy(trial->arena);
+	mem_free(trial->scratch);
 	mem_free(trial);
+}
+
+/* Kept from run to run, as a plan does: new pages would be part of the time. */
+static enum err_code grow_scratch(struct kernel_trial *trial, size_t bytes,
+				  struct err *err)
+{
+	if (trial->scratch && bytes <= trial->scratch_bytes)
+		return ERR_NONE;
+	mem_free(trial->scratch);
+	trial->scratch = mem_large(bytes + 1);
+	trial->scratch_bytes = bytes;
+	return trial->scratch ? ERR_NONE : no_memory(err);
 }
 
 enum err_code kernel_trial_run(struct kernel_trial *trial,
@@ -145,27 +160,24 @@ enum err_code kernel_trial_run(struct kernel_trial *trial,
 		.n_slices = setup->n_slices ? setup->n_slices : 1,
 		.fault = &fault,
 	};
-	void *scratch = mem_large(setup->scratch_bytes + 1);
-	enum err_code rc = scratch ? ERR_NONE : no_memory(err);
+	enum err_code rc = grow_scratch(trial, setup->scratch_bytes, err);
 	uint64_t old;
 	int64_t start;
 
 	if (!rc && kernel->bind)
 		rc = kernel->bind(&call, err);
 	if (rc)
-		goto out;
+		return rc;
 	old = flush_begin();
 	start = clock_monotonic_ns();
 	for (unsigned i = 0; i < call.n_slices; i++)
-		kernel->run(&call, i, scratch);
+		kernel->run(&call, i, trial->scratch);
 	if (ret_ns)
 		*ret_ns = clock_monotonic_ns() - start;
 	flush_end(old);
 	if (kernel->unbind)
 		kernel->unbind(call.bound);
-out:
-	mem_free(scratch);
-	return rc;
+	return ERR_NONE;
 }
 
 const void *kernel_trial_in(const struct kernel_trial *trial, unsigned i)
