@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "server/api_demand.h"
 
+#include "base/str.h"
+
 #include <stddef.h>
 
 #include "base/clock.h"
@@ -136,4 +138,20 @@ enum err_code api_admit(struct api_request *request, const char *name,
 	rc = check_queue(model, err);
 	served_model_unref(model);
 	return rc;
+}
+
+int64_t api_version_wanted(const struct api_request *request)
+{
+	int64_t version = 0;
+
+	if (request->param[1] && !str_parse_int64(request->param[1], &version))
+		version = -1;
+	return version;
+}
+
+enum err_code api_no_version(const struct api_request *request, struct err *err)
+{
+	return err_set(err, ERR_NOT_FOUND,
+		       "model '%.128s' has no version '%.32s'",
+		       request->param[0], request->param[1]);
 }

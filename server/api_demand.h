@@ -38,4 +38,11 @@ MUST_USE enum err_code api_take_rate(struct api_request *request,
 MUST_USE enum err_code api_admit(struct api_request *request, const char *name,
 				 const char *version, struct err *err);
 
+/** What a route's part {version} asks of a list of versions: 0 where it is left
+ * out, -1 where it is no number. */
+int64_t api_version_wanted(const struct api_request *request);
+/** ERR_NOT_FOUND: the list has none of that version. */
+enum err_code api_no_version(const struct api_request *request,
+			     struct err *err);
+
 #endif

@@ -2,7 +2,7 @@
 #include <inttypes.h>
 
 #include "base/json_write.h"
-#include "base/str.h"
+#include "server/api_demand.h"
 #include "server/api_handlers.h"
 #include "server/model_cache.h"
 #include "server/server_priv.h"
@@ -99,14 +99,12 @@ static void write_row(struct json_writer *w, const struct model_row *row)
 
 enum err_code api_v2_stats(struct api_request *request, struct err *err)
 {
+	const int64_t version = api_version_wanted(request);
 	struct model_row *rows;
 	struct json_writer w;
-	int64_t version = 0;
 	size_t n, n_written = 0;
 	enum err_code rc;
 
-	if (request->param[1] && !str_parse_int64(request->param[1], &version))
-		version = -1;
 	rc = model_cache_list(request->context->models, request->param[0],
 			      request->arena, &rows, &n, err);
 	if (rc)
@@ -122,9 +120,5 @@ enum err_code api_v2_stats(struct api_request *request, struct err *err)
 	json_write_array_end(&w);
 	json_write_object_end(&w);
 	model_cache_list_free(rows, n);
-	if (version && !n_written)
-		return err_set(err, ERR_NOT_FOUND,
-			       "model '%.128s' has no version '%.32s'",
-			       request->param[0], request->param[1]);
-	return ERR_NONE;
+	return version && !n_written ? api_no_version(request, err) : ERR_NONE;
 }

@@ -6,7 +6,6 @@
 #include <inttypes.h>
 
 #include "base/json_write.h"
-#include "base/str.h"
 #include "server/api_demand.h"
 #include "server/api_handlers.h"
 #include "server/inference.h"
@@ -59,14 +58,12 @@ static size_t write_rows(struct json_writer *w, const struct model_row *rows,
 
 enum err_code api_tfs_status(struct api_request *request, struct err *err)
 {
+	const int64_t version = api_version_wanted(request);
 	struct model_row *rows;
 	struct json_writer w;
-	int64_t version = 0;
 	size_t n, n_written;
 	enum err_code rc;
 
-	if (request->param[1] && !str_parse_int64(request->param[1], &version))
-		version = -1;
 	rc = model_cache_list(request->context->models, request->param[0],
 			      request->arena, &rows, &n, err);
 	if (rc)
@@ -74,11 +71,7 @@ enum err_code api_tfs_status(struct api_request *request, struct err *err)
 	api_answer_json(request, 200, &w);
 	n_written = write_rows(&w, rows, n, version);
 	model_cache_list_free(rows, n);
-	if (version && !n_written)
-		return err_set(err, ERR_NOT_FOUND,
-			       "model '%.128s' has no version '%.32s'",
-			       request->param[0], request->param[1]);
-	return ERR_NONE;
+	return version && !n_written ? api_no_version(request, err) : ERR_NONE;
 }
 
 /* --- what is not offered --- */
