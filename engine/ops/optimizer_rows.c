@@ -135,93 +135,41 @@ static const struct op_case sgd_cases[] = {
 	  "h:float[1,15])", .want = ERR_SHAPE },
 	{ 0 },
 };
-static const struct op_case adadelta_cases[] = {
-	{ .name = "one segment",
-	  .graph = "p, m, v = predictd.Adadelta<segments=[0,5,0]>(w:float[5], "
-	  "a:float[5], s:float[5]={1,2,3,4,5}, , g:float[5], n:float[]={2}, h:" HYPER_ONE ")" },
-	{ .name = "two groups with a gap",
-	  .graph = "p, m, v = predictd.Adadelta<segments=[1,4,1, 6,9,0]>(w:float[9], "
-	  "a:float[9], s:float[9]={1,2,3,4,5,4,3,2,1}, , "
-	  "g:float[9], n:float[]={2}, h:" HYPER_TWO ")" },
-	{ 0 },
-};
-static const struct op_case adagrad_cases[] = {
-	{ .name = "one segment",
-	  .graph = "p, m = predictd.Adagrad<segments=[0,5,0]>(w:float[5], "
-	  "a:float[5]={1,2,3,4,5}, , , g:float[5], n:float[]={2}, h:" HYPER_ONE ")" },
-	{ .name = "two groups with a gap",
-	  .graph = "p, m = predictd.Adagrad<segments=[1,4,1, 6,9,0]>(w:float[9], "
-	  "a:float[9]={1,2,3,4,5,4,3,2,1}, , , g:float[9], n:float[]={2}, h:" HYPER_TWO ")" },
-	{ 0 },
-};
-static const struct op_case adamax_cases[] = {
-	{ .name = "one segment",
-	  .graph = "p, m, v = predictd.Adamax<segments=[0,5,0]>(w:float[5], "
-	  "a:float[5], s:float[5]={1,2,3,4,5}, , g:float[5], n:float[]={2}, h:" HYPER_ONE ")" },
-	{ .name = "two groups with a gap",
-	  .graph = "p, m, v = predictd.Adamax<segments=[1,4,1, 6,9,0]>(w:float[9], "
-	  "a:float[9], s:float[9]={1,2,3,4,5,4,3,2,1}, , "
-	  "g:float[9], n:float[]={2}, h:" HYPER_TWO ")" },
-	{ 0 },
-};
-static const struct op_case lamb_cases[] = {
-	{ .name = "one segment",
-	  .graph = "p, m, v = predictd.Lamb<segments=[0,5,0]>(w:float[5], "
-	  "a:float[5], s:float[5]={1,2,3,4,5}, , g:float[5], n:float[]={2}, h:" HYPER_ONE ")" },
-	{ .name = "two groups with a gap",
-	  .graph = "p, m, v = predictd.Lamb<segments=[1,4,1, 6,9,0]>(w:float[9], "
-	  "a:float[9], s:float[9]={1,2,3,4,5,4,3,2,1}, , "
-	  "g:float[9], n:float[]={2}, h:" HYPER_TWO ")" },
-	{ 0 },
-};
-static const struct op_case lars_cases[] = {
-	{ .name = "one segment",
-	  .graph = "p, m = predictd.Lars<segments=[0,5,0]>(w:float[5], "
-	  "a:float[5]={1,2,3,4,5}, , , g:float[5], n:float[]={2}, h:" HYPER_ONE ")" },
-	{ .name = "two groups with a gap",
-	  .graph = "p, m = predictd.Lars<segments=[1,4,1, 6,9,0]>(w:float[9], "
-	  "a:float[9]={1,2,3,4,5,4,3,2,1}, , , g:float[9], n:float[]={2}, h:" HYPER_TWO ")" },
-	{ 0 },
-};
-static const struct op_case lion_cases[] = {
-	{ .name = "one segment",
-	  .graph = "p, m = predictd.Lion<segments=[0,5,0]>(w:float[5], "
-	  "a:float[5]={1,2,3,4,5}, , , g:float[5], n:float[]={2}, h:" HYPER_ONE ")" },
-	{ .name = "two groups with a gap",
-	  .graph = "p, m = predictd.Lion<segments=[1,4,1, 6,9,0]>(w:float[9], "
-	  "a:float[9]={1,2,3,4,5,4,3,2,1}, , , g:float[9], n:float[]={2}, h:" HYPER_TWO ")" },
-	{ 0 },
-};
-static const struct op_case nadam_cases[] = {
-	{ .name = "one segment",
-	  .graph = "p, m, v = predictd.NAdam<segments=[0,5,0]>(w:float[5], "
-	  "a:float[5], s:float[5]={1,2,3,4,5}, , g:float[5], n:float[]={2}, h:" HYPER_ONE ")" },
-	{ .name = "two groups with a gap",
-	  .graph = "p, m, v = predictd.NAdam<segments=[1,4,1, 6,9,0]>(w:float[9], "
-	  "a:float[9], s:float[9]={1,2,3,4,5,4,3,2,1}, , "
-	  "g:float[9], n:float[]={2}, h:" HYPER_TWO ")" },
-	{ 0 },
-};
-static const struct op_case radam_cases[] = {
-	{ .name = "one segment",
-	  .graph = "p, m, v = predictd.RAdam<segments=[0,5,0]>(w:float[5], "
-	  "a:float[5], s:float[5]={1,2,3,4,5}, , g:float[5], n:float[]={2}, h:" HYPER_ONE ")" },
-	{ .name = "two groups with a gap",
-	  .graph = "p, m, v = predictd.RAdam<segments=[1,4,1, 6,9,0]>(w:float[9], "
-	  "a:float[9], s:float[9]={1,2,3,4,5,4,3,2,1}, , "
-	  "g:float[9], n:float[]={2}, h:" HYPER_TWO ")" },
-	{ 0 },
-};
-static const struct op_case rprop_cases[] = {
-	{ .name = "one segment",
-	  .graph = "p, m, v = predictd.Rprop<segments=[0,5,0]>(w:float[5], "
-	  "a:float[5], s:float[5]={1,2,3,4,5}, , g:float[5], n:float[]={2}, h:" HYPER_ONE ")" },
-	{ .name = "two groups with a gap",
-	  .graph = "p, m, v = predictd.Rprop<segments=[1,4,1, 6,9,0]>(w:float[9], "
-	  "a:float[9], s:float[9]={1,2,3,4,5,4,3,2,1}, , "
-	  "g:float[9], n:float[]={2}, h:" HYPER_TWO ")" },
-	{ 0 },
-};
+/* Of rules that keep one array, and two: one segment, and two groups with a
+ * gap between them. */
+#define CASES_ONE(row, text) \
+	static const struct op_case row##_cases[] = { \
+		{ .name = "one segment", \
+		  .graph = "p, m = predictd." text "<segments=[0,5,0]>(w:float[5], " \
+		  "a:float[5]={1,2,3,4,5}, , , " \
+		  "g:float[5], n:float[]={2}, h:" HYPER_ONE ")" }, \
+		{ .name = "two groups with a gap", \
+		  .graph = "p, m = predictd." text "<segments=[1,4,1, 6,9,0]>(w:float[9], " \
+		  "a:float[9]={1,2,3,4,5,4,3,2,1}, , , " \
+		  "g:float[9], n:float[]={2}, h:" HYPER_TWO ")" }, \
+		{ 0 }, \
+	}
+#define CASES_TWO(row, text) \
+	static const struct op_case row##_cases[] = { \
+		{ .name = "one segment", \
+		  .graph = "p, m, v = predictd." text "<segments=[0,5,0]>(w:float[5], " \
+		  "a:float[5], s:float[5]={1,2,3,4,5}, , " \
+		  "g:float[5], n:float[]={2}, h:" HYPER_ONE ")" }, \
+		{ .name = "two groups with a gap", \
+		  .graph = "p, m, v = predictd." text "<segments=[1,4,1, 6,9,0]>(w:float[9], " \
+		  "a:float[9], s:float[9]={1,2,3,4,5,4,3,2,1}, , " \
+		  "g:float[9], n:float[]={2}, h:" HYPER_TWO ")" }, \
+		{ 0 }, \
+	}
+CASES_TWO(adadelta, "Adadelta");
+CASES_ONE(adagrad, "Adagrad");
+CASES_TWO(adamax, "Adamax");
+CASES_TWO(lamb, "Lamb");
+CASES_ONE(lars, "Lars");
+CASES_ONE(lion, "Lion");
+CASES_TWO(nadam, "NAdam");
+CASES_TWO(radam, "RAdam");
+CASES_TWO(rprop, "Rprop");
 /* clang-format on */
 
 #define ROW(row, text, of, table)                                              \
