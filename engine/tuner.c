@@ -120,6 +120,11 @@ static bool is_family(const struct op *op)
 	return false;
 }
 
+static unsigned threads_of(const struct kernel_query *query)
+{
+	return query->want_slices > 1 ? query->want_slices : 1;
+}
+
 bool tuner_question(const struct kernel_query *query,
 		    char ret_text[TUNING_QUESTION_MAX])
 {
@@ -128,8 +133,9 @@ bool tuner_question(const struct kernel_query *query,
 
 	if (!is_family(query->op) || kernel_makes_nothing(query))
 		return false;
-	put(&text, "%s%s ", query->op->name,
-	    query->numerics == NUMERICS_STRICT ? "/strict" : "");
+	put(&text, "%s%s/%u ", query->op->name,
+	    query->numerics == NUMERICS_STRICT ? "/strict" : "",
+	    threads_of(query));
 	for (; row && row->name; row++)
 		put_attr(&text, row, query->attrs);
 	put_facts(&text, query->in, query->n_in);
@@ -239,19 +245,29 @@ static enum err_code race(struct contest *contest, struct err *err)
 	return rc;
 }
 
-/* One that fewer threads can share would cost them more than it gains one. */
+/* What threads that share the slices wait for: a race runs all on one. */
+static double shared_us(const struct contest *contest, unsigned i)
+{
+	const struct candidate *c = &contest->candidate[i];
+	const unsigned threads = threads_of(contest->query);
+	const unsigned n = c->setup.n_slices > 1 ? c->setup.n_slices : 1;
+
+	return c->us * ((n + threads - 1) / threads) / n;
+}
+
 static unsigned winner(const struct contest *contest)
 {
-	const struct candidate *c = contest->candidate;
 	unsigned best = 0;
-	double least = c[0].us * MARGIN;
+	double least = shared_us(contest, 0) * MARGIN;
 
-	for (unsigned i = 1; i < contest->n; i++)
-		if (c[i].us < least &&
-		    c[i].setup.n_slices >= c[0].setup.n_slices) {
-			least = c[i].us;
+	for (unsigned i = 1; i < contest->n; i++) {
+		const double us = shared_us(contest, i);
+
+		if (us < least) {
+			least = us;
 			best = i;
 		}
+	}
 	return best;
 }
 

@@ -6,13 +6,12 @@
  * What the process has answered already (engine/tuning.h) is followed. An open
  * question is measured as long as the model's budget lasts: every kernel that
  * can, and that is not predicted to be hopeless, is prepared and runs a few
- * times in turn on this thread (engine/kernel_trial.h). One that is predicted
- * to be best keeps its place unless another, which as many threads can share,
- * is faster by MARGIN. Without budget, what is predicted is the answer, and it
- * stays that.
+ * times in turn on this thread (engine/kernel_trial.h). What counts is the time
+ * of the slices that the busiest of the plan's threads would get. One that is
+ * predicted to be best keeps its place unless another is faster by MARGIN.
+ * Without budget, what is predicted is the answer, and it stays that.
  *
- * A question does not tell of slices and weights: the number of threads changes
- * no choice.
+ * A question tells the number of threads, and nothing of the weights' values.
  *
  * Ownership: the tuning is borrowed and must outlive it; the tuner must outlive
  *            plans that it is given to, and their instances.

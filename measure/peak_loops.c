@@ -22,8 +22,9 @@ typedef uint64_t words __attribute__((vector_size(BYTES)));
 static float multiply(int64_t turns)
 {
 	const floats a = { 0.5F }, b = { 1 };
-	floats c0 = a, c1 = a, c2 = a, c3 = a, c4 = a;
-	floats c5 = a, c6 = a, c7 = a, c8 = a, c9 = a;
+	/* none begins as another: equal chains would be computed once */
+	floats c0 = b * 1, c1 = b * 2, c2 = b * 3, c3 = b * 4, c4 = b * 5;
+	floats c5 = b * 6, c6 = b * 7, c7 = b * 8, c8 = b * 9, c9 = b * 10;
 
 	for (int64_t i = 0; i < turns; i++) {
 		c0 = c0 * a + b;

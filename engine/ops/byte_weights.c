@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "engine/ops/byte_weights.h"
 
+#include <string.h>
+
 #include "engine/kernels/convert_loops.h"
 #include "engine/ops/quantize.h"
 
@@ -45,7 +47,12 @@ static void split_row(const float *x, int64_t k, struct rows *rows, int64_t i,
 
 	rows->factor[i] = is_fine ? reach / LARGEST : reach * 0;
 	rows->zero[i] = MIDDLE;
-	loops->split(x, is_fine ? LARGEST / reach : 0, k, to, to + k);
+	if (is_fine) {
+		loops->split(x, LARGEST / reach, k, to, to + k);
+		return;
+	}
+	memset(to, MIDDLE, (size_t)k); /* all 0: the factor has what is left */
+	memset(to + k, 0, (size_t)k);
 }
 
 static void narrow_row(const float *x, int64_t k, struct rows *rows, int64_t i,

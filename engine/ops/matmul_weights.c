@@ -476,6 +476,9 @@ static const struct op_case weights_cases[] = {
 	  .graph = "y = predictd.MatMulWeights(x:float[0,5], w:int8[5,7], s:float[])" },
 	{ .name = "zeros", .graph = "y = predictd.MatMulWeights(x:float[1,2]={0,0}, w:int8[2,7], "
 		   "s:float[])" },
+	{ .name = "a row that is no number", ROUNDED,
+	  .graph = "y = predictd.MatMulWeights(x:float[2,3]={1,2,3,4,nan,6}, w:int8[3,7], "
+		   "s:float[])" },
 	{ .name = "inner extents differ",
 	  .graph = "y = predictd.MatMulWeights(x:float[3,5], w:int8[4,7], s:float[])",
 	  .want = ERR_SHAPE },
