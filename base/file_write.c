@@ -99,10 +99,17 @@ static enum err_code close_checked(int fd, const char *name, struct err *err)
 	return is_failing ? file_err(err, error, "close", name) : ERR_NONE;
 }
 
+/* What is written, and whether it must last. */
+struct content {
+	const void *data;
+	size_t len;
+	bool lasts;
+};
+
 /* Creates, writes, syncs; on failure nothing is left. `path` is for messages.
  */
 static enum err_code write_new(int dir_fd, const char *name, const char *path,
-			       const void *data, size_t len, struct err *err)
+			       const struct content *content, struct err *err)
 {
 	enum err_code rc, close_rc;
 	int fd = -1;
@@ -114,8 +121,8 @@ static enum err_code write_new(int dir_fd, const char *name, const char *path,
 			   FILE_MODE);
 	if (fd < 0)
 		return file_err(err, errno, "create", path);
-	rc = file_write_fd(fd, path, data, len, err);
-	if (!rc)
+	rc = file_write_fd(fd, path, content->data, content->len, err);
+	if (!rc && content->lasts)
 		rc = file_sync_fd(fd, path, err);
 	close_rc = close_checked(fd, path, rc ? NULL : err);
 	if (!rc)
@@ -128,11 +135,13 @@ static enum err_code write_new(int dir_fd, const char *name, const char *path,
 enum err_code file_write_durable(int dir_fd, const char *name, const void *data,
 				 size_t len, struct err *err)
 {
-	return write_new(dir_fd, name, name, data, len, err);
+	const struct content content = { data, len, true };
+
+	return write_new(dir_fd, name, name, &content, err);
 }
 
-static enum err_code replace(int dir_fd, const char *name, const char *path,
-			     const void *data, size_t len, struct err *err)
+static enum err_code replace_at(int dir_fd, const char *name, const char *path,
+				const struct content *content, struct err *err)
 {
 	char temporary[TEMPORARY_DIGITS + sizeof(FILE_TEMPORARY)];
 	enum err_code rc;
@@ -141,7 +150,7 @@ static enum err_code replace(int dir_fd, const char *name, const char *path,
 	rc = digest_random_hex(temporary + strlen(FILE_TEMPORARY),
 			       TEMPORARY_DIGITS, err);
 	if (!rc)
-		rc = write_new(dir_fd, temporary, path, data, len, err);
+		rc = write_new(dir_fd, temporary, path, content, err);
 	if (rc)
 		return rc;
 	if (file_fuse_blows() ||
@@ -150,11 +159,11 @@ static enum err_code replace(int dir_fd, const char *name, const char *path,
 		(void)unlinkat(dir_fd, temporary, 0);
 		return rc;
 	}
-	return file_sync_fd(dir_fd, path, err);
+	return content->lasts ? file_sync_fd(dir_fd, path, err) : ERR_NONE;
 }
 
-enum err_code file_write_atomic(const char *path, const void *data, size_t len,
-				struct err *err)
+static enum err_code replace(const char *path, const struct content *content,
+			     struct err *err)
 {
 	const char *name = path;
 	enum err_code rc;
@@ -163,9 +172,25 @@ enum err_code file_write_atomic(const char *path, const void *data, size_t len,
 	rc = file_open_parent(path, &dir_fd, &name, err);
 	if (rc)
 		return rc;
-	rc = replace(dir_fd, name, path, data, len, err);
+	rc = replace_at(dir_fd, name, path, content, err);
 	(void)close(dir_fd);
 	return rc;
+}
+
+enum err_code file_write_atomic(const char *path, const void *data, size_t len,
+				struct err *err)
+{
+	const struct content content = { data, len, true };
+
+	return replace(path, &content, err);
+}
+
+enum err_code file_write_passing(const char *path, const void *data, size_t len,
+				 struct err *err)
+{
+	const struct content content = { data, len, false };
+
+	return replace(path, &content, err);
 }
 
 enum err_code file_sync_dir(const char *path, struct err *err)

@@ -2,7 +2,7 @@
 /** @file
  * Thread: what a thread asks of the system's scheduler.
  *
- * Threads: each function is about the calling one.
+ * Threads: each function is about the calling one, or all others.
  */
 #ifndef BASE_THREAD_H
 #define BASE_THREAD_H
@@ -15,5 +15,13 @@
  * where the system has no such thing (Linux before 6.12 says true and does
  * nothing). */
 bool thread_take_short_turns(void);
+/** Back to turns of the system's length. A new thread takes turns like the one
+ * that makes it. */
+void thread_take_usual_turns(void);
+
+/** Lets all other threads of the process give way to everything (nice 19).
+ * For the start of a program, and threads that libraries have begun
+ * before it and that it will not use. */
+void thread_lull_others(void);
 
 #endif
