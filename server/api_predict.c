@@ -15,7 +15,8 @@ struct predict {
 	struct json_pull pull;
 	struct inference *inference; /* once the model is known */
 	const char *model, *version;
-	struct str inputs; /* passed over, as the model was not known yet */
+	struct str inputs;     /* passed over, as the model was not known yet */
+	struct str parameters; /* the text of them */
 	bool has_inputs;
 };
 
@@ -145,12 +146,34 @@ static enum err_code take_member(struct predict *predict, struct str key,
 		return take_model(predict, err);
 	if (json_pull_is(key, "version"))
 		return take_version(predict, err);
-	if (json_pull_is(key, "id") || json_pull_is(key, "parameters"))
+	if (json_pull_is(key, "parameters"))
+		return json_pull_value(&predict->pull, &predict->parameters,
+				       err);
+	if (json_pull_is(key, "id"))
 		return json_pull_value(&predict->pull, NULL, err);
 	return err_set(err, ERR_INVALID,
 		       "request body: unknown member '%.*s': expected "
 		       "\"inputs\", \"model\" or \"version\"",
 		       (int)(key.len < 64 ? key.len : 64), key.bytes);
+}
+
+/* As in v2: priority, sequence_id and the like. */
+static enum err_code read_parameters(struct predict *predict, struct err *err)
+{
+	struct json_pull pull;
+	struct str key;
+	enum err_code rc;
+
+	if (!predict->parameters.bytes)
+		return ERR_NONE;
+	json_pull_init(&pull, predict->parameters.bytes,
+		       predict->parameters.len, "parameters",
+		       predict->request->arena);
+	rc = json_pull_object(&pull, err);
+	while (!rc && !(rc = json_pull_key(&pull, &key, err)) && key.bytes)
+		rc = inference_take_parameter(predict->inference, key, &pull,
+					      err);
+	return rc;
 }
 
 static enum err_code read_json(struct predict *predict, struct err *err)
@@ -171,14 +194,16 @@ static enum err_code read_json(struct predict *predict, struct err *err)
 	if (!rc && !predict->has_inputs)
 		rc = err_set(err, ERR_INVALID,
 			     "request body: \"inputs\" is missing");
-	if (rc || !predict->inputs.bytes)
-		return rc;
-	rc = find_model(predict, err);
 	if (rc)
 		return rc;
-	json_pull_init(&inputs, predict->inputs.bytes, predict->inputs.len,
-		       "inputs", request->arena);
-	return read_inputs(predict, &inputs, err);
+	if (predict->inputs.bytes) {
+		rc = find_model(predict, err);
+		json_pull_init(&inputs, predict->inputs.bytes,
+			       predict->inputs.len, "inputs", request->arena);
+		if (!rc)
+			rc = read_inputs(predict, &inputs, err);
+	}
+	return rc ? rc : read_parameters(predict, err);
 }
 
 /* --- bodies that are a value --- */

@@ -267,6 +267,9 @@ static const char *bare_reason(const struct model_entry *entry,
 	(void)snprintf(start, sizeof(start),
 		       "model '%s' version %lld: ", entry->name,
 		       (long long)slot->version);
+	if (!str_starts_with(reason, start))
+		(void)snprintf(start, sizeof(start),
+			       "model '%s': ", entry->name);
 	return reason + (str_starts_with(reason, start) ? strlen(start) : 0);
 }
 

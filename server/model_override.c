@@ -227,18 +227,19 @@ static enum err_code take_policy(struct override *o, const struct doc *value,
 		const struct doc *number = doc_find(row, "num_versions");
 		const struct doc *list = doc_find(row, "versions");
 
-		if (row->kind != DOC_MAP)
-			put_copy(&inner, row->key, row);
-		else if (str_equal(row->key, "all"))
+		const bool is_map = row->kind == DOC_MAP;
+
+		if (is_map && str_equal(row->key, "all"))
 			put(&inner, "all", doc_new_bool(o->arena, true));
-		else if (number)
+		else if (is_map && number)
 			put_number(&inner, row->key, number);
-		else if (list)
+		else if (is_map && list)
 			put_numbers(&inner, row->key, list);
-		else if (!str_equal(row->key, "latest"))
-			put_copy(&inner, row->key, row);
-		else /* Triton's default */
+		else if (is_map && str_equal(row->key, "latest"))
+			/* Triton's default */
 			put(&inner, row->key, doc_new_int(o->arena, 1));
+		else
+			put_copy(&inner, row->key, row);
 	}
 	o->is_full = o->is_full || inner.is_full;
 	put(o, value->key, policy);

@@ -318,6 +318,12 @@ Test(api_doors, tells_of_the_plan_and_loads_anew_when_numerics_change)
 	cr_assert_eq(l.status, 200, "%s", l.body);
 	loopback_get(&l, "/models/linear");
 	expect_has(&l, "\"plan\":{\"strict_numerics\":true,");
+	/* a model that could batch and may not is planned at load, too */
+	scratch_file(&l.scratch, "linear/config.yaml", "max_batch_size: 1", 17);
+	loopback_post(&l, "/v2/repository/models/linear/load", "{}");
+	cr_assert_eq(l.status, 200, "%s", l.body);
+	loopback_get(&l, "/models/linear");
+	cr_expect(strstr(l.body, "\"peak_bytes\":"), "%s", l.body);
 	loopback_end(&l);
 }
 
