@@ -557,3 +557,97 @@ Test(number_shape, refuses_ragged_deep_and_broken_arrays)
 		cr_assert_eq(measure(rows[i].text, &shape, &kind, &err),
 			     rows[i].want, "%s", rows[i].text);
 }
+
+/* A picture of rows and pixels as text, in which one pixel may have a number
+ * more or less, or none. */
+static size_t put_picture(char *text, const int64_t dim[3], int64_t odd,
+			  int64_t n_odd)
+{
+	const bool is_spaced = dim[1] % 2;
+	const char *comma = is_spaced ? ", " : ",";
+	size_t len = 0;
+
+	for (int64_t i = 0; i < dim[0] * dim[1]; i++) {
+		const int64_t n = i == odd ? n_odd : dim[2];
+		const bool is_first = i % dim[1] == 0;
+
+		len += (size_t)snprintf(text + len, 16, "%s%s[",
+					i ? comma : "[", is_first ? "[" : "");
+		for (int64_t k = 0; k < n; k++)
+			len += (size_t)snprintf(
+			    text + len, 32, "%s%g", k ? comma : "",
+			    (double)((i * 7 + k) % 300) / (i % 5 ? 1 : 8));
+		len += (size_t)snprintf(text + len, 16, "]%s",
+					(i + 1) % dim[1] ? "" : "]");
+	}
+	len += (size_t)snprintf(text + len, 16, "]");
+	return len;
+}
+
+Test(number_shape, measures_pictures_and_sees_every_ragged_pixel)
+{
+	static const int64_t dims[][3] = {
+		{ 9, 11, 3 }, { 4, 30, 1 }, { 3, 4, 40 },  { 1, 2, 200 },
+		{ 30, 4, 3 }, { 2, 64, 2 }, { 1, 100, 4 },
+	};
+	char *text = mem_alloc(1 << 16);
+	enum number_kind kind;
+	struct shape shape;
+	struct err err;
+
+	for (size_t i = 0; i < sizeof(dims) / sizeof(*dims); i++) {
+		const int64_t *dim = dims[i];
+		size_t len = put_picture(text, dim, -1, 0);
+
+		cr_assert_eq(
+		    number_scan_shape(text, len, "x", &shape, &kind, &err),
+		    ERR_NONE, "%zu: %s", i, err.msg);
+		cr_assert_eq(shape.rank, 3);
+		cr_assert_eq(kind, NUMBER_NUMBER);
+		cr_assert_eq(memcmp(shape.dim, dim, 3 * sizeof(*dim)), 0,
+			     "%zu: [%lld, %lld, %lld]", i,
+			     (long long)shape.dim[0], (long long)shape.dim[1],
+			     (long long)shape.dim[2]);
+		for (int64_t odd = 0; odd < dim[0] * dim[1]; odd++)
+			for (int64_t n = dim[2] - 1; n <= dim[2] + 1; n += 2) {
+				len = put_picture(text, dim, odd, n);
+				cr_assert_eq(number_scan_shape(text, len, "x",
+							       &shape, &kind,
+							       &err),
+					     ERR_SHAPE, "%zu: pixel %lld: %lld",
+					     i, (long long)odd, (long long)n);
+			}
+	}
+	mem_free(text);
+}
+
+Test(number_shape, sees_what_is_no_number_far_in)
+{
+	static const struct {
+		const char *odd;
+		enum err_code want;
+	} rows[] = {
+		{ "\"a\"", ERR_SHAPE },	   { "true", ERR_SHAPE },
+		{ "[1]", ERR_SHAPE },	   { "", ERR_INVALID },
+		{ "1e5", ERR_NONE },	   { "NaN", ERR_NONE },
+		{ "1],[1", ERR_SHAPE },	   { "1] , [1", ERR_SHAPE },
+		{ "1],[],[1", ERR_SHAPE },
+	};
+	enum number_kind kind;
+	struct shape shape;
+	struct err err;
+
+	for (size_t i = 0; i < sizeof(rows) / sizeof(*rows); i++) {
+		char text[2048] = "[";
+		size_t len = 1;
+
+		for (int k = 0; k < 50; k++)
+			len += (size_t)snprintf(text + len, 64, "%s[1,2,%s]",
+						k ? "," : "",
+						k == 30 ? rows[i].odd : "3");
+		len += (size_t)snprintf(text + len, 8, "]");
+		cr_assert_eq(
+		    number_scan_shape(text, len, "x", &shape, &kind, &err),
+		    rows[i].want, "'%s'", rows[i].odd);
+	}
+}
