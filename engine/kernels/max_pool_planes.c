@@ -9,14 +9,15 @@
 
 enum { MAX_SLICES = 64, SLICE_OUTPUTS = 1 << 15 };
 
-static bool fits(const struct kernel_query *query)
+/* Windows of 2 x 2 side by side over x. */
+static bool are_of_4(const struct kernel_query *query, const struct fact *x)
 {
 	const struct pool_attrs *attrs = query->attrs;
 	struct window w;
 
-	if (query->in[0].type.elem != DTYPE_F32 || attrs->storage_order ||
-	    window_init(&attrs->window, &attrs->window.kernel_shape,
-			&query->in[0].shape, &w, NULL) ||
+	if (x->type.elem != DTYPE_F32 || attrs->storage_order ||
+	    window_init(&attrs->window, &attrs->window.kernel_shape, &x->shape,
+			&w, NULL) ||
 	    w.n != 2 || w.n_in > INT32_MAX / 2)
 		return false;
 	for (int i = 1; i < WINDOW_DIMS; i++)
@@ -24,6 +25,11 @@ static bool fits(const struct kernel_query *query)
 		    w.dilation[i] != 1 || w.begin[i] || w.out[i] != w.in[i] / 2)
 			return false;
 	return true;
+}
+
+static bool fits(const struct kernel_query *query)
+{
+	return are_of_4(query, &query->in[0]);
 }
 
 static double cost(const struct kernel_query *query)
@@ -70,6 +76,55 @@ const struct kernel max_pool_planes = {
 	.cost = cost,
 	.prepare = prepare,
 	.run = run,
+};
+
+static bool grad_fits(const struct kernel_query *query)
+{
+	return are_of_4(query, &query->in[1]);
+}
+
+static double grad_cost(const struct kernel_query *query)
+{
+	return 0.1 + (double)shape_count(&query->in[0].shape) * 1.2e-3;
+}
+
+static enum err_code grad_prepare(const struct kernel_query *query,
+				  struct kernel_setup *ret, struct err *err)
+{
+	const int64_t n = shape_count(&query->in[0].shape) / SLICE_OUTPUTS;
+
+	(void)err;
+	ret->n_slices =
+	    kernel_slices(query, n < MAX_SLICES ? (double)n : MAX_SLICES);
+	return ERR_NONE;
+}
+
+static void grad_run(const struct kernel_call *call, unsigned slice,
+		     void *scratch)
+{
+	const struct shape *dy = &call->query->in[0].shape;
+	const struct shape *x = &call->query->in[1].shape;
+	const int64_t n_in = shape_range(x, 2, 4);
+	const int64_t n_out = shape_range(dy, 2, 4);
+	int64_t first, last;
+
+	(void)scratch;
+	kernel_slice(shape_range(x, 0, 2), call->n_slices, slice, &first,
+		     &last);
+	for (int64_t i = first; i < last; i++)
+		plane_loops()->give_to_4(x->dim + 2,
+					 (const float *)call->in[1] + i * n_in,
+					 (const float *)call->in[0] + i * n_out,
+					 (float *)call->out[0] + i * n_in);
+}
+
+const struct kernel max_pool_grad_planes = {
+	.name = "max_pool_grad.planes",
+	.flags = KERNEL_QUICK | KERNEL_SLICE_FREE,
+	.fits = grad_fits,
+	.cost = grad_cost,
+	.prepare = grad_prepare,
+	.run = grad_run,
 };
 
 /* The windows of a query that fits; false: it does not. */

@@ -38,6 +38,10 @@ struct plane_loops {
 	 * is no number the last. */
 	void (*largest_of_4)(const int64_t extent[2], const float *x, float *y,
 			     int64_t *at, int64_t base);
+	/** Gradient of the values above: dy goes to the place of the largest,
+	 * 0 to every other. */
+	void (*give_to_4)(const int64_t extent[2], const float *x,
+			  const float *dy, float *dx);
 	/** The largest of each window over a plane, -infinity where it lies in
 	 * the padding altogether; what is no number wins. row: room for
 	 * plane_window_width() floats. */

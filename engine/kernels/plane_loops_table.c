@@ -118,19 +118,35 @@ INLINE void chunk_of_4_at(const struct windows *w, int64_t first,
 		at[j] = place + 2 * j + found[j];
 }
 
+/* n floats of a row, through memory of most; a copy of a size that is known
+ * here needs no call. What lies behind a row that is not the last one may be
+ * read, and written where its turn is still to come. */
+INLINE void copy_row(const float *from, int64_t n, int64_t most, bool is_last,
+		     float *to)
+{
+	if (is_last)
+		memcpy(to, from, (size_t)n * sizeof(float));
+	else
+		memcpy(to, from, (size_t)most * sizeof(float));
+}
+
 /* A row of fewer than CHUNK windows goes through buffers. */
-static void short_row(const struct windows *w, int64_t n, float *y, int64_t *at)
+static void short_row(const struct windows *w, int64_t n, bool is_last,
+		      float *y, int64_t *at)
 {
 	float top[2 * CHUNK] = { 0 }, low[2 * CHUNK] = { 0 }, best[CHUNK];
 	const struct windows buffered = { top, low, w->width, w->place };
 	int64_t found[CHUNK];
 
-	memcpy(top, w->top, 2 * (size_t)n * sizeof(float));
-	memcpy(low, w->low, 2 * (size_t)n * sizeof(float));
-	chunk_of_4_at(&buffered, 0, best, found);
-	memcpy(y, best, (size_t)n * sizeof(float));
-	if (at)
+	copy_row(w->top, 2 * n, 2 * CHUNK, is_last, top);
+	copy_row(w->low, 2 * n, 2 * CHUNK, is_last, low);
+	if (at) {
+		chunk_of_4_at(&buffered, 0, best, found);
 		memcpy(at, found, (size_t)n * sizeof(found[0]));
+	} else {
+		chunk_of_4(top, low, best);
+	}
+	copy_row(best, n, CHUNK, is_last, y);
 }
 
 /* The last chunk goes back over some windows of the one before. */
@@ -146,6 +162,15 @@ static void long_row(const struct windows *w, int64_t n, float *y, int64_t *at)
 	}
 }
 
+/* Row h of windows over a plane: whether CHUNK of them would leave it. */
+static bool is_near_end(const int64_t extent[2], int64_t h)
+{
+	const int64_t rows = extent[0] / 2, n = extent[1] / 2;
+
+	return (2 * h + 1) * extent[1] + 2 * CHUNK > extent[0] * extent[1] ||
+	       h * n + CHUNK > rows * n;
+}
+
 static void largest_of_4(const int64_t extent[2], const float *x, float *y,
 			 int64_t *at, int64_t base)
 {
@@ -155,10 +180,84 @@ static void largest_of_4(const int64_t extent[2], const float *x, float *y,
 		const int64_t row = 2 * h * extent[1];
 		const struct windows w = { x + row, x + row + extent[1],
 					   (int32_t)extent[1], base + row };
+		int64_t *place = at ? at + h * n : NULL;
 
-		(n < CHUNK ? short_row : long_row)(&w, n, y + h * n,
-						   at ? at + h * n : NULL);
+		if (n < CHUNK)
+			short_row(&w, n, is_near_end(extent, h), y + h * n,
+				  place);
+		else
+			long_row(&w, n, y + h * n, place);
 	}
+}
+
+/* What two rows of windows give back to the rows that they read. */
+INLINE void give_chunk(const float *restrict top, const float *restrict low,
+		       const float *restrict dy, float *restrict to_top,
+		       float *restrict to_low)
+{
+	for (int64_t j = 0; j < CHUNK; j++) {
+		const float a = top[2 * j], b = top[2 * j + 1];
+		const float c = low[2 * j], d = low[2 * j + 1];
+		const int32_t right = place_of(b, a, 1, 0);
+		const int32_t low_right = place_of(d, c, 1, 0);
+		const int32_t below =
+		    place_of(larger(d, c), larger(b, a), 1, 0);
+		const float up = below ? 0 : dy[j], down = below ? dy[j] : 0;
+
+		to_top[2 * j] = right ? 0 : up;
+		to_top[2 * j + 1] = right ? up : 0;
+		to_low[2 * j] = low_right ? 0 : down;
+		to_low[2 * j + 1] = low_right ? down : 0;
+	}
+}
+
+/* A row of fewer than CHUNK windows goes through buffers. */
+static void give_short(const float *const x[2], const float *dy, int64_t n,
+		       bool is_last, float *const dx[2])
+{
+	float top[2 * CHUNK] = { 0 }, low[2 * CHUNK] = { 0 };
+	float to_top[2 * CHUNK], to_low[2 * CHUNK], given[CHUNK] = { 0 };
+
+	copy_row(x[0], 2 * n, 2 * CHUNK, is_last, top);
+	copy_row(x[1], 2 * n, 2 * CHUNK, is_last, low);
+	copy_row(dy, n, CHUNK, is_last, given);
+	give_chunk(top, low, given, to_top, to_low);
+	copy_row(to_top, 2 * n, 2 * CHUNK, is_last, dx[0]);
+	copy_row(to_low, 2 * n, 2 * CHUNK, is_last, dx[1]);
+}
+
+/* The last chunk goes back over some windows of the one before. */
+static void give_long(const float *const x[2], const float *dy, int64_t n,
+		      float *const dx[2])
+{
+	for (int64_t i = 0; i < n; i += CHUNK) {
+		const int64_t j = i + CHUNK > n ? n - CHUNK : i;
+
+		give_chunk(x[0] + 2 * j, x[1] + 2 * j, dy + j, dx[0] + 2 * j,
+			   dx[1] + 2 * j);
+	}
+}
+
+static void give_to_4(const int64_t extent[2], const float *x, const float *dy,
+		      float *dx)
+{
+	const int64_t width = extent[1], n = width / 2;
+
+	for (int64_t h = 0; h < extent[0] / 2; h++, dy += n) {
+		const int64_t row = 2 * h * width;
+		const float *const from[] = { x + row, x + row + width };
+		float *const to[] = { dx + row, dx + row + width };
+
+		if (n < CHUNK)
+			give_short(from, dy, n, is_near_end(extent, h), to);
+		else
+			give_long(from, dy, n, to);
+		for (int64_t i = 2 * n; i < width; i++)
+			to[0][i] = to[1][i] = 0;
+	}
+	if (extent[0] % 2)
+		memset(dx + (extent[0] - 1) * width, 0,
+		       (size_t)width * sizeof(float));
 }
 
 /* row = the larger of row and from */
@@ -215,5 +314,6 @@ const struct plane_loops PLANE_LOOPS_TABLE = {
 	.sums = sums,
 	.blend = blend,
 	.largest_of_4 = largest_of_4,
+	.give_to_4 = give_to_4,
 	.largest = largest,
 };
