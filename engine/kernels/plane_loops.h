@@ -47,6 +47,12 @@ struct plane_loops {
 	 * plane_window_width() floats. */
 	void (*largest)(const struct plane_window *w, const float *x, float *y,
 			float *row);
+	/** Gradient of the values above: each window's dy is added at the first
+	 * place of its largest, or the last that is no number; a window that
+	 * lies in the padding altogether gives none. The plane has fewer than
+	 * 2^30 elements. room: plane_give_room() words. */
+	void (*give)(const struct plane_window *w, const float *x,
+		     const float *dy, float *dx, int32_t *room);
 };
 
 /** Columns that the windows of a row reach over, padding included. */
@@ -57,6 +63,12 @@ static inline int64_t plane_window_width(const struct plane_window *w)
 	const int64_t all = w->begin[1] + w->in[1];
 
 	return reach > all ? reach : all;
+}
+
+/** Words of 4 bytes that give() works in. */
+static inline int64_t plane_give_room(const struct plane_window *w)
+{
+	return 2 * (plane_window_width(w) + w->stride[1] + w->out[1]);
 }
 
 /** The widest level that this CPU runs. */

@@ -8,7 +8,7 @@
 #include "engine/kernels/loops_priv.h"
 #include "engine/kernels/plane_loops_priv.h"
 
-enum { LANES = 32, BLOCK = 4096, CHUNK = 8 };
+enum { LANES = 32, BLOCK = 4096, CHUNK = 8, NOWHERE = INT32_MIN / 2 };
 
 #define INLINE static inline __attribute__((always_inline))
 
@@ -309,6 +309,117 @@ static void largest(const struct plane_window *w, const float *x, float *y,
 	}
 }
 
+/* Where a row of windows looks for its largest. row: a row of the plane and its
+ * padding, first the elements that the windows' first columns are at, then
+ * those beside them, and so on, so that each tap finds its own side by side;
+ * phase: how many each lot has. column: in the same order, of the plane's
+ * columns and, far below 0, of the padding. best, at: of each window so far, at
+ * below 0 where there is none yet. */
+struct search {
+	int64_t phase;
+	float *row, *best;
+	int32_t *column, *at;
+};
+
+static int64_t phase_of(const struct plane_window *w)
+{
+	return (plane_window_width(w) + w->stride[1] - 1) / w->stride[1];
+}
+
+static int64_t place_in(const struct plane_window *w, int64_t i)
+{
+	return i % w->stride[1] * phase_of(w) + i / w->stride[1];
+}
+
+/* The padding is lower than all, and no place. */
+static void lay_out(const struct plane_window *w, const struct search *s)
+{
+	for (int64_t i = 0; i < s->phase * w->stride[1]; i++) {
+		const int64_t at = i - w->begin[1], to = place_in(w, i);
+
+		s->row[to] = -INFINITY;
+		s->column[to] =
+		    at >= 0 && at < w->in[1] ? (int32_t)at : NOWHERE;
+	}
+}
+
+static void lay_row(const struct plane_window *w, const float *restrict x,
+		    const struct search *s)
+{
+	const int64_t n = w->in[1], begin = w->begin[1];
+	float *restrict even, *restrict odd;
+
+	if (w->stride[1] == 1) {
+		memcpy(s->row + begin, x, (size_t)n * sizeof(float));
+		return;
+	}
+	if (w->stride[1] != 2) {
+		for (int64_t i = 0; i < n; i++)
+			s->row[place_in(w, begin + i)] = x[i];
+		return;
+	}
+	even = s->row + begin % 2 * s->phase + begin / 2;
+	odd = s->row + (begin + 1) % 2 * s->phase + (begin + 1) / 2;
+	for (int64_t i = 0; i < n / 2; i++) {
+		even[i] = x[2 * i];
+		odd[i] = x[2 * i + 1];
+	}
+	if (n % 2)
+		even[n / 2] = x[n - 1];
+}
+
+/* What has been laid out, whose first element is at `base`. */
+static void search_row(const struct plane_window *w, const struct search *s,
+		       int32_t base)
+{
+	const int64_t n = w->out[1];
+	float *restrict best = s->best;
+	int32_t *restrict at = s->at;
+
+	for (int64_t t = 0; t < w->kernel[1]; t++) {
+		const int64_t from = place_in(w, t * w->dilation[1]);
+		const float *restrict row = s->row + from;
+		const int32_t *restrict column = s->column + from;
+
+		for (int64_t j = 0; j < n; j++) {
+			const float v = row[j];
+			const bool wins =
+			    (at[j] < 0) | (v > best[j]) | (v != v);
+
+			best[j] = wins ? v : best[j];
+			at[j] = wins ? base + column[j] : at[j];
+		}
+	}
+}
+
+static void give(const struct plane_window *w, const float *x, const float *dy,
+		 float *dx, int32_t *room)
+{
+	const int64_t n = w->out[1], phase = phase_of(w);
+	const int64_t width = phase * w->stride[1];
+	float *row = (float *)(void *)(room + width + n);
+	const struct search s = { phase, row, row + width, room, room + width };
+
+	lay_out(w, &s);
+	memset(dx, 0, (size_t)(w->in[0] * w->in[1]) * sizeof(float));
+	for (int64_t h = 0; h < w->out[0]; h++, dy += n) {
+		for (int64_t j = 0; j < n; j++)
+			s.at[j] = -1;
+		for (int64_t t = 0; t < w->kernel[0]; t++) {
+			const int64_t from =
+			    h * w->stride[0] - w->begin[0] + t * w->dilation[0];
+
+			if (from < 0 || from >= w->in[0])
+				continue;
+			lay_row(w, x + from * w->in[1], &s);
+			search_row(w, &s, (int32_t)(from * w->in[1]));
+		}
+		for (int64_t j = 0; j < n; j++)
+			if (s.at[j] >= 0)
+				dx[s.at[j]] += dy[j];
+	}
+}
+
 extern const struct plane_loops PLANE_LOOPS_TABLE;
 const struct plane_loops PLANE_LOOPS_TABLE = {
 	.sums = sums,
@@ -316,4 +427,5 @@ const struct plane_loops PLANE_LOOPS_TABLE = {
 	.largest_of_4 = largest_of_4,
 	.give_to_4 = give_to_4,
 	.largest = largest,
+	.give = give,
 };

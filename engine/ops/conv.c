@@ -356,6 +356,7 @@ static const struct kernel *const grad_data_kernels[] = {
 	&conv_grad_data_plain,		 NULL,
 };
 static const struct kernel *const grad_weights_kernels[] = {
+	&conv_grad_weights_onednn_winograd,
 	&conv_grad_weights_onednn_product,
 	&conv_grad_weights_onednn_plain,
 	&conv_grad_weights_onednn,

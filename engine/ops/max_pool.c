@@ -411,6 +411,7 @@ static const struct kernel *const max_kernels[] = {
 static const struct kernel *const global_kernels[] = { &global_rows,
 						       &global_kernel, NULL };
 static const struct kernel *const grad_kernels[] = { &max_pool_grad_planes,
+						     &max_pool_grad_windows,
 						     &grad_kernel, NULL };
 
 static const struct port max_in[] = {
@@ -530,6 +531,15 @@ static const struct op_case grad_cases[] = {
 	{ .name = "images",
 	  .graph = "dx = predictd.MaxPoolGrad<kernel_shape=[3,3], strides=[2,2], "
 		   "pads=[1,1,1,1]>(dy:float[2,3,5,5], x:float[2,3,9,9])" },
+	{ .name = "far apart",
+	  .graph = "dx = predictd.MaxPoolGrad<kernel_shape=[3,2], strides=[2,3], dilations=[2,3], "
+		   "pads=[1,2,2,1]>(dy:float[2,2,5,8], x:float[2,2,11,23])" },
+	{ .name = "a sequence",
+	  .graph = "dx = predictd.MaxPoolGrad<kernel_shape=[3]>"
+		   "(dy:float[2,3,35], x:float[2,3,37])" },
+	{ .name = "infinities",
+	  .graph = "dx = predictd.MaxPoolGrad<kernel_shape=[3], pads=[1,1]>(dy:float[1,1,4], "
+		   "x:float[1,1,4]={-inf,-inf,nan,1})" },
 	{ .name = "two in one place",
 	  .graph = "dx = predictd.MaxPoolGrad<kernel_shape=[2]>"
 		   "(dy:double[1,1,2], x:double[1,1,3]={0,5,1})" },
