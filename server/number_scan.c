@@ -212,13 +212,14 @@ static const char *out_of_range(struct scan *scan)
 
 static const char *f32_run(const char *at, struct scan *scan, bool is_nested)
 {
-	const struct float_run run = { .begin = scan->begin,
-				       .out = scan->target->out,
-				       .n = &scan->n,
-				       .count = scan->target->count,
-				       .is_nested = is_nested };
-
-	return scan->float_run(at, scan->end, &run);
+	return scan->float_run(at, scan->end,
+			       &(struct float_run){
+				   .begin = scan->begin,
+				   .out = scan->target->out,
+				   .n = &scan->n,
+				   .count = scan->target->count,
+				   .is_nested = is_nested,
+			       });
 }
 
 static ALWAYS_INLINE const char *f32_element(const char *at, struct scan *scan)
@@ -315,7 +316,9 @@ static void store_integer(struct scan *scan, uint64_t value)
 static const char *integer_run(const char *at, struct scan *scan,
 			       bool is_nested)
 {
-	const struct whole_run run = {
+	return scan->whole_run(
+	    at, scan->end,
+	    &(struct whole_run){
 		.begin = scan->begin,
 		.out = scan->target->out,
 		.size = dtype_info(scan->target->dtype)->size,
@@ -323,9 +326,7 @@ static const char *integer_run(const char *at, struct scan *scan,
 		.n = &scan->n,
 		.count = scan->target->count,
 		.is_nested = is_nested,
-	};
-
-	return scan->whole_run(at, scan->end, &run);
+	    });
 }
 
 static ALWAYS_INLINE const char *integer_element(const char *at,
