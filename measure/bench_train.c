@@ -120,6 +120,9 @@ static enum err_code make_stepper(struct bench *bench, struct err *err)
 		.seed = (uint64_t)bench->spec.trainer.seed,
 		.input = port,
 		.n_inputs = pipeline_n_inputs(p),
+		.state = bench->network.state,
+		.state_rows = bench->spec.trainer.batch_size,
+		.eval_state_rows = 1,
 		.threads = (unsigned)bench->threads,
 	};
 	int64_t width;
@@ -183,6 +186,7 @@ static enum err_code step(struct bench *bench, struct err *err)
 		.n = bench->batch->n,
 		.input = bench->batch->input,
 		.target = bench->batch->target[0],
+		.goes_on = bench->step > 0,
 	};
 	const struct stepper_update update = {
 		.step = bench->step + 1,

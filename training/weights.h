@@ -18,8 +18,10 @@
 MUST_USE enum err_code weights_list(const struct graph *graph,
 				    struct arena *arena,
 				    struct safetensors *ret, struct err *err);
-/** The moments' arenas: "moment.0" ..., and the "sum" of gradients. */
+/** The moments' arenas: "moment.0" ..., the "sum" of gradients, and the "state"
+ * that batches hand on, unless its data is NULL. */
 MUST_USE enum err_code weights_moments(const struct train_memory *memory,
+				       struct tensor_view state,
 				       struct arena *arena,
 				       struct safetensors *ret,
 				       struct err *err);

@@ -154,6 +154,7 @@ void rig_create(struct rig *rig, const char *dir)
 		.dataset = rig->dataset,
 		.pipeline = rig->pipeline,
 		.graph = rig->network.graph,
+		.state = rig->network.state,
 		.pool = rig->pool,
 		.threads = rig->threads,
 		.job_dir = dir,
