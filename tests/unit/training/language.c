@@ -132,3 +132,94 @@ Test(language, tied_weights_train_one_table)
 				  "decoder.weight");
 	rig_end(&rig);
 }
+
+/* --- gradients --- */
+
+struct slope {
+	struct rig *rig;
+	struct stepper_batch batch;
+	struct stepper_result result;
+};
+
+static double loss_of(struct slope *s)
+{
+	cr_assert_eq(stepper_evaluate(trainer_stepper(s->rig->trainer),
+				      &s->batch, &s->result, &s->rig->err),
+		     ERR_NONE, "%s", s->rig->err.msg);
+	return s->result.loss;
+}
+
+/* d loss / d value by a central difference, of the evaluation's graph, whose
+ * layers take another way than those of a step. */
+static double slope_at(struct slope *s, float *value)
+{
+	const float was = *value, eps = 0.02F;
+	double above, below;
+
+	*value = was + eps;
+	above = loss_of(s);
+	*value = was - eps;
+	below = loss_of(s);
+	*value = was;
+	return (above - below) / 2 / (double)eps;
+}
+
+/* One step of gradient descent at rate 1 takes the gradient away. */
+Test(language, a_step_goes_down_the_slope_that_an_evaluation_has)
+{
+	enum { ROWS = 16, STEPS = 7, PROBES = 5 };
+	const struct stepper_update update = { .step = 1,
+					       .draw = 1,
+					       .share = 1,
+					       .rate = 1,
+					       .momentum = (double)NAN };
+	int64_t ids[ROWS * STEPS], target[ROWS * STEPS];
+	void *input = ids;
+	struct rig rig;
+	struct slope s = { .rig = &rig };
+
+	for (int i = 0; i < ROWS * STEPS; i++) {
+		ids[i] = 2 + i * i % 10;
+		target[i] = 2 + i * 3 % 10;
+	}
+	rig_begin(&rig,
+		  "data: {source: synthetic, rows: 100}\n"
+		  "input_features: [{name: t, type: text, vocab_size: 12,"
+		  " max_sequence_length: 7}]\n"
+		  "output_features: [{name: t, type: text}]\n"
+		  "model: {type: rnn_language_model, embedding_size: 6,"
+		  " hidden_size: 8, num_layers: 2}\n"
+		  "trainer: {batch_size: 16, optimizer: {type: sgd}}\n",
+		  1);
+	rig_create(&rig, NULL);
+	s.batch = (struct stepper_batch){ .n = ROWS,
+					  .input = &input,
+					  .target = target };
+	for (int32_t v = 0; v < rig.network.graph->n_variable; v++) {
+		const struct variable *variable =
+		    &rig.network.graph->variable[v];
+		float *value = variable->view.data;
+		const int64_t n = shape_count(&variable->view.shape);
+
+		for (int64_t k = 0; k < PROBES; k++) {
+			const int64_t at = k * 7919 % n;
+			struct buf saved;
+			const double want = slope_at(&s, &value[at]);
+			const float was = value[at];
+
+			rig_weights(&rig, &saved);
+			cr_assert_eq(
+			    stepper_step(trainer_stepper(rig.trainer), &s.batch,
+					 &update, &s.result, &rig.err),
+			    ERR_NONE, "%s", rig.err.msg);
+			cr_expect_float_eq(was - value[at], want,
+					   2e-4 + 0.02 * fabs(want),
+					   "%s[%d]: %g, %g", variable->name,
+					   (int)at, (double)(was - value[at]),
+					   want);
+			rig_set_weights(&rig, &saved);
+			buf_finish(&saved);
+		}
+	}
+	rig_end(&rig);
+}

@@ -60,6 +60,8 @@ void rig_run(struct rig *rig, const char *dir);
 void rig_end(struct rig *rig);
 /** Bytes of every variable; before rig_end(). */
 void rig_weights(const struct rig *rig, struct buf *ret);
+/** And back. */
+void rig_set_weights(struct rig *rig, const struct buf *from);
 
 /** What a run left. */
 struct rig_outcome {
