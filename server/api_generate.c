@@ -6,7 +6,8 @@
  * the same answer as its one event.
  *
  * A language model takes a text, as "text_input" or by its feature's name, and
- * goes on with it, as the members of server/sampling.h say: "text_output".
+ * goes on with it, as the members of server/sampling.h say: "text_output". Its
+ * stream has an event for every piece of it, and "tokens" in the last.
  */
 #include "base/json_write.h"
 #include "base/str.h"
@@ -242,6 +243,8 @@ static enum err_code generate(struct api_request *request, api_handler *answer,
 			 : read_body(inference, err);
 	if (!rc)
 		rc = inference_want_all(inference, false, err);
+	if (!rc && inference->generation && answer == answer_event)
+		return generation_stream(inference->generation, err);
 	return rc ? rc : inference_run(inference, answer, err);
 }
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "server/generation.h"
+#include "server/generation_priv.h"
 
 #include "base/clock.h"
 #include "base/json_write.h"
@@ -109,9 +109,9 @@ static enum err_code begin_row(struct generation *g, struct err *err)
 	return ERR_NONE;
 }
 
-/* Where the text that must not be made begins; NULL: it was not. */
-static const char *find_stop(const struct generation *g)
+const char *generation_stop(const struct generation *generation)
 {
+	const struct generation *g = generation;
 	const struct str *stop = &g->sampling.stop;
 
 	if (!stop->bytes || !stop->len || g->made.len < stop->len)
@@ -121,7 +121,7 @@ static const char *find_stop(const struct generation *g)
 
 static enum err_code end_row(struct generation *g, struct err *err)
 {
-	const char *stop = find_stop(g);
+	const char *stop = generation_stop(g);
 	struct str *text = &g->text[g->row];
 	enum err_code rc = buf_check(&g->made, "the text", err);
 
@@ -149,8 +149,9 @@ static size_t next_length(const struct generation *g)
 	return lengths[i];
 }
 
-static void give_inputs(struct generation *g)
+void generation_give(struct generation *generation)
 {
+	struct generation *g = generation;
 	struct inference *inference = g->inference;
 	const struct package *package = inference->model->package;
 	const struct signature_port *port =
@@ -158,6 +159,7 @@ static void give_inputs(struct generation *g)
 	struct tensor_view *text = &inference->input[!package->state_in];
 	struct tensor_view *state = &inference->input[package->state_in];
 
+	arena_reset(g->scratch);
 	*text = (struct tensor_view){ .data = g->token + g->at,
 				      .dtype = DTYPE_I64 };
 	text->shape =
@@ -216,9 +218,23 @@ static enum err_code take_outputs(struct generation *g, bool *ret_over,
 	g->at = 0;
 	g->n_given = 1;
 	*ret_over = g->n_tokens[g->row] >= g->sampling.max_new_tokens ||
-		    find_stop(g);
+		    generation_stop(g);
 	return ERR_NONE;
 }
+
+enum err_code generation_take(struct generation *generation, struct err *err)
+{
+	struct generation *g = generation;
+	bool is_over;
+	enum err_code rc = take_outputs(g, &is_over, err);
+
+	if (rc || !is_over)
+		return rc;
+	rc = end_row(g, err);
+	return rc || g->row == g->n_rows ? rc : begin_row(g, err);
+}
+
+/* --- texts in one answer --- */
 
 static enum err_code go_on(struct api_request *request, struct err *err);
 
@@ -227,8 +243,7 @@ static enum err_code advance(struct generation *g, struct err *err)
 {
 	if (g->row == g->n_rows)
 		return g->answer(g->inference->request, err);
-	arena_reset(g->scratch);
-	give_inputs(g);
+	generation_give(g);
 	return inference_step(g->inference, g->scratch, go_on, err);
 }
 
@@ -236,38 +251,33 @@ static enum err_code advance(struct generation *g, struct err *err)
 static enum err_code go_on(struct api_request *request, struct err *err)
 {
 	struct inference *inference;
-	struct generation *g;
-	bool is_over;
 	enum err_code rc = inference_result(request, &inference, err);
 
-	if (rc)
-		return rc;
-	g = inference->generation;
-	rc = take_outputs(g, &is_over, err);
-	if (!rc && is_over) {
-		rc = end_row(g, err);
-		if (!rc && g->row < g->n_rows)
-			rc = begin_row(g, err);
-	}
-	return rc ? rc : advance(g, err);
+	if (!rc)
+		rc = generation_take(inference->generation, err);
+	return rc ? rc : advance(inference->generation, err);
 }
 
-enum err_code generation_run(struct generation *generation, api_handler *answer,
-			     struct err *err)
+enum err_code generation_start(struct generation *generation, struct err *err)
 {
 	struct generation *g = generation;
-	enum err_code rc = ERR_NONE;
 
-	g->answer = answer;
 	g->rng = (struct rng){ .seed = g->sampling.has_seed
 					   ? g->sampling.seed
 					   : (uint64_t)clock_realtime_ms() };
 	/* nothing to make: empty texts */
 	while (!g->sampling.max_new_tokens && g->row < g->n_rows)
 		g->text[g->row++] = (struct str){ "", 0 };
-	if (g->row < g->n_rows)
-		rc = begin_row(g, err);
-	return rc ? rc : advance(g, err);
+	return g->row < g->n_rows ? begin_row(g, err) : ERR_NONE;
+}
+
+enum err_code generation_run(struct generation *generation, api_handler *answer,
+			     struct err *err)
+{
+	enum err_code rc = generation_start(generation, err);
+
+	generation->answer = answer;
+	return rc ? rc : advance(generation, err);
 }
 
 void generation_write(const struct generation *generation,

@@ -46,6 +46,9 @@ MUST_USE enum err_code generation_begin(struct inference *inference,
 /** inference_run() of it. */
 MUST_USE enum err_code generation_run(struct generation *generation,
 				      api_handler *answer, struct err *err);
+/** Answers with the first row's text as server-sent events, as it comes. */
+MUST_USE enum err_code generation_stream(struct generation *generation,
+					 struct err *err);
 /** A list of {"text", "tokens"}, one a row, under key. */
 void generation_write(const struct generation *generation,
 		      struct json_writer *writer, const char *key);

@@ -279,8 +279,9 @@ static void step_done(struct infer_call *call)
 	api_finish(call->data);
 }
 
-enum err_code inference_step(struct inference *inference, struct arena *arena,
-			     api_handler *then, struct err *err)
+enum err_code inference_submit(struct inference *inference, struct arena *arena,
+			       void (*run_done)(struct infer_call *),
+			       void *data, struct err *err)
 {
 	struct infer_call *call = &inference->call;
 	enum err_code rc = check_complete(inference, err);
@@ -290,9 +291,17 @@ enum err_code inference_step(struct inference *inference, struct arena *arena,
 	*call = (struct infer_call){ 0 };
 	fill_call(inference, arena);
 	call->is_wanted = NULL;
-	call->done = step_done;
-	api_suspend(inference->request, then);
+	call->done = run_done;
+	call->data = data;
 	return batcher_submit(inference->model->batcher, call, err);
+}
+
+enum err_code inference_step(struct inference *inference, struct arena *arena,
+			     api_handler *then, struct err *err)
+{
+	api_suspend(inference->request, then);
+	return inference_submit(inference, arena, step_done, inference->request,
+				err);
 }
 
 enum err_code inference_run(struct inference *inference, api_handler *answer,

@@ -98,8 +98,14 @@ MUST_USE enum err_code inference_take_parameter(struct inference *inference,
 /** Runs it; `answer` then writes the answer, now or later. */
 MUST_USE enum err_code inference_run(struct inference *inference,
 				     api_handler *answer, struct err *err);
-/** One run among several of one request: outputs go to `arena`, and `then`
- * always comes later. Neither sequences nor known answers are looked at. */
+/** One run among several of one request: outputs go to `arena`. done() comes on
+ * another thread, unless an error is returned. Neither sequences nor known
+ * answers are looked at. */
+MUST_USE enum err_code inference_submit(struct inference *inference,
+					struct arena *arena,
+					void (*run_done)(struct infer_call *),
+					void *data, struct err *err);
+/** The same with the request suspended until then. */
 MUST_USE enum err_code inference_step(struct inference *inference,
 				      struct arena *arena, api_handler *then,
 				      struct err *err);
