@@ -24,7 +24,8 @@ static const struct field spec_fields[] = {
 	  .offset = offsetof(struct dataset_spec, source),
 	  .flags = FIELD_REQUIRED },
 	{ .name = "format",
-	  .help = "csv, idx, synthetic or text; told from the source when left out",
+	  .help =
+	      "csv, idx, synthetic or text; told from the source when left out",
 	  .kind = FIELD_STRING,
 	  .offset = offsetof(struct dataset_spec, format) },
 	{ .name = "rows",

@@ -372,8 +372,8 @@ const char *pipeline_spell(const struct pipeline *pipeline, int64_t before,
 			   int64_t id, size_t *ret_len, bool *ret_blank)
 {
 	const struct feature *feature = language_of(pipeline);
-	const struct token token = feature->kind->language->spell(
-	    feature, before, id, ret_blank);
+	const struct token token =
+	    feature->kind->language->spell(feature, before, id, ret_blank);
 
 	*ret_len = token.len;
 	return token.bytes;

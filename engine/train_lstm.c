@@ -57,9 +57,8 @@ static bool read_layer(const struct train_work *work,
 }
 
 /* The node that looks X up in a smaller table, or NULL. */
-static const struct graph_node *find_lookup(const struct train_work *work,
-					    int32_t x,
-					    const struct recurrent *r)
+static const struct graph_node *
+find_lookup(const struct train_work *work, int32_t x, const struct recurrent *r)
 {
 	const struct graph *graph = work->graph;
 	const struct graph_value *value = &graph->value[x];
@@ -75,7 +74,9 @@ static const struct graph_node *find_lookup(const struct train_work *work,
 	table = build_fact(&work->build, graph_in(graph, node)[0]);
 	/* rank 2 and the extent say that the axis is 0 */
 	if (!table->has_shape || table->shape.rank != 2 ||
-	    table->shape.dim[1] != r->n_in || build_fact(&work->build, graph_in(graph, node)[1])->shape.rank != 2 ||
+	    table->shape.dim[1] != r->n_in ||
+	    build_fact(&work->build, graph_in(graph, node)[1])->shape.rank !=
+		2 ||
 	    table->shape.dim[0] > r->n_steps * r->n_batch / 2)
 		return NULL;
 	return node;
@@ -93,8 +94,7 @@ static int32_t input_products(struct train_work *work,
 	const struct shape rows = { 2, { r->n_steps * r->n_batch, r->n_in } };
 	const struct shape weight = { 2, { width, r->n_in } };
 	const struct shape whole = { 3, { r->n_steps, r->n_batch, width } };
-	const struct graph_node *lookup =
-	    find_lookup(work, in[RECURRENT_X], r);
+	const struct graph_node *lookup = find_lookup(work, in[RECURRENT_X], r);
 	const int32_t w = in[RECURRENT_W], x = in[RECURRENT_X];
 	int32_t ids = VALUE_NONE;
 	struct build_name bound[2] = { { "a", x }, { "b", w } };

@@ -4,6 +4,7 @@
 #include "base/str.h"
 #include "data/pipeline.h"
 #include "models/architectures/assembly.h"
+#include "models/architectures/recurrent.h"
 #include "models/network_priv.h"
 
 static const char *const batch_symbol = "batch";
@@ -366,8 +367,8 @@ static enum err_code build_network(struct assembly *assembly,
 	if (!rc)
 		rc = graph_add_output(assembly->graph, value, err);
 	if (!rc && assembly->state.row.rank)
-		rc = graph_add_output(assembly->graph, assembly->state.out,
-				      err);
+		rc =
+		    graph_add_output(assembly->graph, assembly->state.out, err);
 	ret->state = assembly->state.row;
 	if (!rc)
 		rc = network_fill_signature(assembly, request, value,

@@ -182,8 +182,8 @@ static enum err_code load_about(struct loaded *loaded,
 		rc = manifest_check(manifest, about_file, text, len, err);
 	/* what a job leaves there is JSON, whose strings may have what YAML
 	 * takes for a control character */
-	if (!rc && doc_parse_json(text, len, about_file, loaded->arena, &doc,
-				  NULL))
+	if (!rc &&
+	    doc_parse_json(text, len, about_file, loaded->arena, &doc, NULL))
 		rc = doc_parse_yaml(text, len, about_file, loaded->arena, &doc,
 				    err);
 	if (!rc && doc->kind != DOC_MAP)
@@ -262,8 +262,7 @@ static void find_state(struct package *package)
 	    !pipeline_is_language(package->pipeline) || !in->has_rank ||
 	    in->rank != 3 || in->dtype != DTYPE_F32 ||
 	    out->dtype != DTYPE_F32 || in->dim[1].extent < 1 ||
-	    in->dim[2].extent < 1 ||
-	    row_count(in) > SHAPE_MAX_EXTENT)
+	    in->dim[2].extent < 1 || row_count(in) > SHAPE_MAX_EXTENT)
 		return;
 	package->has_state = true;
 	package->state_in = (unsigned)(in - s->input);

@@ -49,8 +49,8 @@ struct package {
 	 * (models/network.h), by these of its two inputs and outputs. */
 	bool has_state;
 	unsigned state_in, state_out;
-	size_t bytes;		   /**< of its files */
-	bool batches;		   /**< may_batch, and the check agreed */
+	size_t bytes; /**< of its files */
+	bool batches; /**< may_batch, and the check agreed */
 	struct precision_report precision;
 	bool is_calibrated; /**< by rows that somebody gave */
 };

@@ -133,9 +133,8 @@ struct text_request {
 static bool is_text(const struct inference *inference, struct str key)
 {
 	return json_pull_is(key, "text_input") ||
-	       json_pull_is(key,
-			    pipeline_input_name(
-				inference->model->package->pipeline, 0));
+	       json_pull_is(key, pipeline_input_name(
+				     inference->model->package->pipeline, 0));
 }
 
 static enum err_code read_member(struct inference *inference,

@@ -16,7 +16,7 @@ struct predict {
 	struct json_pull pull;
 	struct inference *inference; /* once the model is known */
 	const char *model, *version;
-	struct str inputs; /* passed over, as the model was not known yet */
+	struct str inputs;     /* passed over, as the model was not known yet */
 	struct str parameters; /* bytes NULL: none */
 	bool has_inputs;
 };

@@ -20,8 +20,7 @@ static enum err_code no_memory(struct err *err)
 
 static void cleanup(struct api_request *request)
 {
-	struct generation *g =
-	    ((struct inference *)request->state)->generation;
+	struct generation *g = ((struct inference *)request->state)->generation;
 
 	arena_destroy(g->scratch);
 	buf_finish(&g->made);
@@ -34,8 +33,8 @@ static bool alloc(struct generation *g, struct arena *arena)
 	const struct signature_port *port =
 	    &package->signature.input[package->state_in];
 
-	g->state_bytes = (size_t)(port->dim[1].extent * port->dim[2].extent) *
-			 sizeof(float);
+	g->state_bytes =
+	    (size_t)(port->dim[1].extent * port->dim[2].extent) * sizeof(float);
 	g->state = arena_aligned(arena, g->state_bytes);
 	g->rows = arena_array(arena, g->n_rows, sizeof(*g->rows));
 	g->text = arena_array(arena, g->n_rows, sizeof(*g->text));
@@ -57,8 +56,7 @@ enum err_code generation_begin(struct inference *inference,
 			       (int)GENERATION_ROWS, n);
 	if (!g)
 		return no_memory(err);
-	*g = (struct generation){ .inference = inference,
-				  .n_rows = n };
+	*g = (struct generation){ .inference = inference, .n_rows = n };
 	sampling_init(&g->sampling);
 	if (!alloc(g, request->arena))
 		return no_memory(err);
@@ -162,12 +160,11 @@ void generation_give(struct generation *generation)
 	arena_reset(g->scratch);
 	*text = (struct tensor_view){ .data = g->token + g->at,
 				      .dtype = DTYPE_I64 };
-	text->shape =
-	    (struct shape){ 2, { 1, (int64_t)next_length(g) } };
+	text->shape = (struct shape){ 2, { 1, (int64_t)next_length(g) } };
 	*state = (struct tensor_view){ .data = g->state, .dtype = DTYPE_F32 };
-	state->shape = (struct shape){
-		3, { 1, port->dim[1].extent, port->dim[2].extent }
-	};
+	state->shape =
+	    (struct shape){ 3,
+			    { 1, port->dim[1].extent, port->dim[2].extent } };
 	inference->has_input[0] = inference->has_input[1] = true;
 }
 

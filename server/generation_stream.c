@@ -37,8 +37,8 @@ static size_t tellable(const struct generation *g)
 
 	return g->made.len < held
 		   ? 0
-		   : str_utf8_cut(g->made.data ? g->made.data : "",
-				  g->made.len, g->made.len - held);
+		   : str_utf8_cut(g->made.data ? g->made.data : "", g->made.len,
+				  g->made.len - held);
 }
 
 static void write_event(struct stream *stream, const char *text, size_t len,

@@ -47,10 +47,9 @@ static enum err_code take_uint(struct json_pull *pull, const char *name,
 	if (rc)
 		return err_prefix(err, "\"%s\"", name);
 	if (value > most)
-		return err_set(err, ERR_INVALID,
-			       "\"%s\": expected at most %llu, got %llu", name,
-			       (unsigned long long)most,
-			       (unsigned long long)value);
+		return err_set(
+		    err, ERR_INVALID, "\"%s\": expected at most %llu, got %llu",
+		    name, (unsigned long long)most, (unsigned long long)value);
 	*to = value;
 	return ERR_NONE;
 }
@@ -141,8 +140,8 @@ int64_t sampling_draw(const struct sampling *sampling, const float *logits,
 		      int64_t first, int64_t n, double u, struct arena *arena)
 {
 	const int64_t best = likeliest(logits, first, n);
-	const bool cuts = sampling->top_k || sampling->top_p < 1 ||
-			  sampling->min_p > 0;
+	const bool cuts =
+	    sampling->top_k || sampling->top_p < 1 || sampling->min_p > 0;
 	struct candidate *c;
 	double sum = 0;
 	int64_t m = n - first;
@@ -154,8 +153,9 @@ int64_t sampling_draw(const struct sampling *sampling, const float *logits,
 		return -1;
 	for (int64_t i = 0; i < m; i++) {
 		c[i].id = first + i;
-		c[i].p = exp(((double)logits[first + i] - (double)logits[best]) /
-			     sampling->temperature);
+		c[i].p =
+		    exp(((double)logits[first + i] - (double)logits[best]) /
+			sampling->temperature);
 		sum += c[i].p;
 	}
 	for (int64_t i = 0; i < m; i++)

@@ -19,7 +19,7 @@ enum { SAMPLING_TOKENS_MAX = 16384 };
 
 struct sampling {
 	uint64_t max_new_tokens, top_k, seed; /**< top_k 0: all */
-	double temperature, top_p, min_p;     /**< temperature 0: the likeliest */
+	double temperature, top_p, min_p; /**< temperature 0: the likeliest */
 	bool has_seed;
 	struct str stop; /**< the text ends before it; bytes NULL: nothing */
 };

@@ -77,7 +77,8 @@ double baseline_of_numbers(double *target, int64_t n, const struct loss *loss)
 
 struct targets {
 	bool is_category;
-	bool is_text;	/* each of `length` numbers of `token` is one of a class */
+	bool
+	    is_text; /* each of `length` numbers of `token` is one of a class */
 	int64_t length, *token;
 	int64_t width;
 	double *count, *number; /* by class; by row */

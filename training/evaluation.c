@@ -19,8 +19,8 @@ enum err_code evaluation_init(struct evaluation *evaluation,
 
 	e.is_category = str_equal(output_type, "category");
 	/* of a text's tokens the sums say it all */
-	e.is_kept = !str_equal(output_type, "text") &&
-		    rows <= EVALUATION_MAX / e.width;
+	e.is_kept =
+	    !str_equal(output_type, "text") && rows <= EVALUATION_MAX / e.width;
 	e.cap = e.is_kept ? rows : 0;
 	if (!e.is_kept)
 		n = 1;

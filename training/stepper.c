@@ -29,9 +29,9 @@ struct stepper {
 	struct stepper_port *input;
 	struct optimizer_attrs attrs;
 	struct stepper_phase phase;
-	bool *is_plain; /* by variable of base: excluded from decay */
-	int32_t *group; /* by variable: that of layers, and its kind */
-	char *states;	/* those of the network before a step */
+	bool *is_plain;		 /* by variable of base: excluded from decay */
+	int32_t *group;		 /* by variable: that of layers, and its kind */
+	char *states;		 /* those of the network before a step */
 	float *carried[CARRIED]; /* [state_rows, state] */
 	struct way way[STEPPER_PLANS];
 	uint64_t clock;
@@ -452,8 +452,8 @@ static void write_batch(struct instance *instance,
 	const unsigned n = stepper->options.n_inputs;
 
 	for (unsigned i = 0; i <= n; i++) {
-		struct tensor_view view = instance_input(
-		    instance, i < n ? i : n_inputs(stepper));
+		struct tensor_view view =
+		    instance_input(instance, i < n ? i : n_inputs(stepper));
 		const void *from = i < n ? batch->input[i] : batch->target;
 
 		memcpy(view.data, from, tensor_bytes(view.dtype, &view.shape));

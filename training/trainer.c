@@ -250,8 +250,7 @@ bool trainer_goes_on(const struct trainer *trainer, enum dataset_part part,
 {
 	const struct trainer_spec *t = &trainer->spec->trainer;
 	const int64_t n = dataset_n(trainer->options.dataset, part);
-	int64_t wide =
-	    part == PART_TRAIN ? t->batch_size : t->eval_batch_size;
+	int64_t wide = part == PART_TRAIN ? t->batch_size : t->eval_batch_size;
 
 	wide = n < wide ? n : wide;
 	return dataset_is_stream(trainer->options.dataset) &&

@@ -54,8 +54,8 @@ static bool evaluate_batch(struct trainer *trainer, enum dataset_part part,
 	rows = (struct stepper_batch){ .n = batch->n,
 				       .input = batch->input,
 				       .target = batch->target[0],
-				       .goes_on = trainer_goes_on(
-					   trainer, part, batch) };
+				       .goes_on = trainer_goes_on(trainer, part,
+								  batch) };
 	*ret_rc = stepper_evaluate(trainer->stepper, &rows, &result, err);
 	if (!*ret_rc) {
 		const struct metric_rows all =

@@ -20,11 +20,9 @@ MUST_USE enum err_code weights_list(const struct graph *graph,
 				    struct safetensors *ret, struct err *err);
 /** The moments' arenas: "moment.0" ..., the "sum" of gradients, and the "state"
  * that batches hand on, unless its data is NULL. */
-MUST_USE enum err_code weights_moments(const struct train_memory *memory,
-				       struct tensor_view state,
-				       struct arena *arena,
-				       struct safetensors *ret,
-				       struct err *err);
+MUST_USE enum err_code
+weights_moments(const struct train_memory *memory, struct tensor_view state,
+		struct arena *arena, struct safetensors *ret, struct err *err);
 /** Copies each tensor of `from` over the one of that name in `to`; ERR_FORMAT
  * where names, types or shapes differ. */
 MUST_USE enum err_code weights_restore(const struct safetensors *from,

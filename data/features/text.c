@@ -140,8 +140,7 @@ static void text_row(const struct feature *feature, enum dtype *ret_dtype,
 
 	*ret_dtype = DTYPE_I64;
 	*ret_row = (struct shape){ .rank = 1, .dim = { length_of(text) } };
-	*ret_width =
-	    text->list.n ? (int64_t)text->list.n : text->vocab_size;
+	*ret_width = text->list.n ? (int64_t)text->list.n : text->vocab_size;
 }
 
 static int64_t text_embedding_size(const struct feature *feature)
@@ -174,8 +173,8 @@ static struct token spelled(const struct text *text, struct token token,
 
 /* The bytes of a value; what is missing is an empty text. */
 static enum err_code take_text(const struct feature *feature,
-			       const struct raw_value *value,
-			       struct token *ret, struct err *err)
+			       const struct raw_value *value, struct token *ret,
+			       struct err *err)
 {
 	char text[128];
 
@@ -183,10 +182,9 @@ static enum err_code take_text(const struct feature *feature,
 	if (value->kind == RAW_MISSING)
 		return ERR_NONE;
 	if (value->kind != RAW_TEXT)
-		return err_set(err, ERR_INVALID,
-			       "feature '%s': expected a text, got %s",
-			       feature->name,
-			       raw_value_text(value, text, sizeof(text)));
+		return err_set(
+		    err, ERR_INVALID, "feature '%s': expected a text, got %s",
+		    feature->name, raw_value_text(value, text, sizeof(text)));
 	*ret = (struct token){ value->bytes, value->len };
 	return ERR_NONE;
 }
@@ -257,8 +255,8 @@ static enum err_code text_encode(const struct feature *feature,
 
 	if (rc)
 		return rc;
-	while (n < length && token_next(level_of(text), whole.bytes, whole.len,
-					&at, &token))
+	while (n < length &&
+	       token_next(level_of(text), whole.bytes, whole.len, &at, &token))
 		id[n++] = vocabulary_find(&text->vocabulary,
 					  spelled(text, token, room));
 	if (n < length && !text->is_stream) {
@@ -285,8 +283,8 @@ static size_t text_tokens(const struct feature *feature,
 
 	if (take_text(feature, value, &whole, NULL))
 		return 0;
-	while (token_next(level_of(text), whole.bytes, whole.len, &at,
-			  &token)) {
+	while (
+	    token_next(level_of(text), whole.bytes, whole.len, &at, &token)) {
 		if (n < cap)
 			id[n] = vocabulary_find(&text->vocabulary,
 						spelled(text, token, room));

@@ -19,9 +19,9 @@ static size_t word_length(const char *text, size_t len)
 {
 	size_t n = 0;
 
-	while (n < len && (is_word(text[n]) || (n && text[n] == '\'' &&
-						n + 1 < len &&
-						is_word(text[n + 1]))))
+	while (n < len &&
+	       (is_word(text[n]) ||
+		(n && text[n] == '\'' && n + 1 < len && is_word(text[n + 1]))))
 		n++;
 	if (n <= TOKEN_MAX)
 		return n;
@@ -57,5 +57,6 @@ bool token_wants_blank(struct token before, struct token next)
 		return false;
 	if (before.len == 1 && memchr(opens, *before.bytes, sizeof(opens) - 1))
 		return false;
-	return next.len != 1 || !memchr(closes, *next.bytes, sizeof(closes) - 1);
+	return next.len != 1 ||
+	       !memchr(closes, *next.bytes, sizeof(closes) - 1);
 }

@@ -147,8 +147,8 @@ enum err_code vocabulary_fit(struct vocabulary *vocabulary,
 			     struct field_strings *ret_list, struct err *err)
 {
 	struct vocabulary *v = vocabulary;
-	const char **list = arena_array(
-	    v->arena, v->n + VOCABULARY_SPECIALS, sizeof(*list));
+	const char **list =
+	    arena_array(v->arena, v->n + VOCABULARY_SPECIALS, sizeof(*list));
 	size_t n = 0;
 
 	if (!list)
@@ -200,8 +200,7 @@ enum err_code vocabulary_set(struct vocabulary *vocabulary,
 
 int64_t vocabulary_find(const struct vocabulary *vocabulary, struct token token)
 {
-	const uint32_t slot =
-	    vocabulary->n ? *find_slot(vocabulary, token) : 0;
+	const uint32_t slot = vocabulary->n ? *find_slot(vocabulary, token) : 0;
 
 	return slot ? (int64_t)slot - 1 : VOCABULARY_UNKNOWN;
 }

@@ -39,7 +39,7 @@ struct vocabulary {
 
 /** What may go into one. */
 struct vocabulary_limits {
-	int64_t size;	     /**< with the specials */
+	int64_t size; /**< with the specials */
 	int64_t least_count;
 };
 
@@ -49,10 +49,10 @@ void vocabulary_init(struct vocabulary *vocabulary, struct arena *arena);
 MUST_USE enum err_code vocabulary_count(struct vocabulary *vocabulary,
 					struct token token, struct err *err);
 /** The numbers of what was counted, as a list of strings. */
-MUST_USE enum err_code
-vocabulary_fit(struct vocabulary *vocabulary,
-	       const struct vocabulary_limits *limits,
-	       struct field_strings *ret_list, struct err *err);
+MUST_USE enum err_code vocabulary_fit(struct vocabulary *vocabulary,
+				      const struct vocabulary_limits *limits,
+				      struct field_strings *ret_list,
+				      struct err *err);
 /** From such a list, which may come from anywhere: ERR_INVALID where it does
  * not begin with the specials, or has a token twice. */
 MUST_USE enum err_code vocabulary_set(struct vocabulary *vocabulary,

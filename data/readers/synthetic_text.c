@@ -36,8 +36,7 @@ static size_t put_symbol(enum token_level level, int64_t symbol, char *to)
 static int64_t draw(const struct synthetic_text_options *o, int64_t i,
 		    int64_t last)
 {
-	const int64_t k =
-	    o->n_classes ? i / o->cut.length % o->n_classes : 0;
+	const int64_t k = o->n_classes ? i / o->cut.length % o->n_classes : 0;
 	const int64_t base = o->n_classes ? 3 * k : last + 1;
 	const uint64_t noise =
 	    rng_below(o->rng, (uint64_t)i, o->n_classes ? 3 : 4);

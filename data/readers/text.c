@@ -191,11 +191,12 @@ static enum err_code add_folder(struct text_source *text,
 	if (found.train)
 		part[1] = found.valid ? found.valid : found.test;
 	if (!part[0] || (!found.train && found.n > 1))
-		return err_set(err, ERR_INVALID,
-			       "'%s' has %zu texts (.txt); name one, or end the "
-			       "names of its parts with train.txt and "
-			       "valid.txt",
-			       source->shown, found.n);
+		return err_set(
+		    err, ERR_INVALID,
+		    "'%s' has %zu texts (.txt); name one, or end the "
+		    "names of its parts with train.txt and "
+		    "valid.txt",
+		    source->shown, found.n);
 	for (int i = 0; i < PARTS && part[i] && !rc; i++) {
 		const char *file =
 		    arena_printf(arena, "%s/%s", source->path, part[i]);
@@ -281,11 +282,11 @@ static enum err_code text_column(const void *state, const char *feature,
 	const struct text_source *text = state;
 
 	if (!str_equal(feature, pipeline_output_name(text->pipeline, 0)))
-		return err_set(err, ERR_INVALID,
-			       "data: plain text has one column, which is '%s'; "
-			       "there is no '%s'",
-			       pipeline_output_name(text->pipeline, 0),
-			       feature);
+		return err_set(
+		    err, ERR_INVALID,
+		    "data: plain text has one column, which is '%s'; "
+		    "there is no '%s'",
+		    pipeline_output_name(text->pipeline, 0), feature);
 	*ret_column = is_output ? TEXT_COLUMN_TARGET : TEXT_COLUMN_INPUT;
 	return ERR_NONE;
 }

@@ -42,8 +42,7 @@ enum err_code text_windows_add(struct text_windows *windows, const char *text,
 	int64_t n = 0; /* tokens of the row so far */
 	enum err_code rc = ERR_NONE;
 
-	while (!rc &&
-	       token_next(windows->cut.level, text, len, &at, &token)) {
+	while (!rc && token_next(windows->cut.level, text, len, &at, &token)) {
 		if (n == windows->cut.length) {
 			window.stop = token.bytes;
 			window.end = token.bytes + token.len;

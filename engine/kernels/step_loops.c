@@ -33,8 +33,7 @@ void step_pack(const struct step_loops *loops, const float *b, int64_t k,
 		const int64_t left = n - j < width ? n - j : width;
 
 		for (int64_t l = 0; l < k; l++, to += width) {
-			memcpy(to, b + l * n + j,
-			       (size_t)left * sizeof(*to));
+			memcpy(to, b + l * n + j, (size_t)left * sizeof(*to));
 			memset(to + left, 0,
 			       (size_t)(width - left) * sizeof(*to));
 		}

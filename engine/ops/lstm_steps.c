@@ -175,7 +175,8 @@ static void rest_of(struct vjp *vjp, const int32_t out[4], int64_t n)
 	sum = by_text(vjp, "y = ReduceSum<keepdims=0>(a, axes:int64[1]={0})",
 		      dpre, VALUE_NONE);
 	grad[STEPS_B] = build_reshape_like(
-	    vjp->build, by_text(vjp, "y = Concat<axis=0>(a, a)", sum, VALUE_NONE),
+	    vjp->build,
+	    by_text(vjp, "y = Concat<axis=0>(a, a)", sum, VALUE_NONE),
 	    vjp->in[STEPS_B]);
 }
 
@@ -183,9 +184,9 @@ static enum err_code steps_vjp(struct vjp *vjp, struct err *err)
 {
 	const struct fact *r = build_fact(vjp->build, vjp->in[STEPS_R]);
 	const int32_t in[] = {
-		vjp->in[STEPS_R],	vjp->out[STEPS_KEPT],
-		vjp->out[STEPS_Y],	operand(vjp, STEPS_H0),
-		operand(vjp, STEPS_C0), vjp->grad_out[STEPS_Y],
+		vjp->in[STEPS_R],	  vjp->out[STEPS_KEPT],
+		vjp->out[STEPS_Y],	  operand(vjp, STEPS_H0),
+		operand(vjp, STEPS_C0),	  vjp->grad_out[STEPS_Y],
 		vjp->grad_out[STEPS_Y_H], vjp->grad_out[STEPS_Y_C],
 	};
 	int32_t out[4];

@@ -17,7 +17,7 @@ static const void *lstm_in(const struct kernel_call *call, unsigned i)
 	const struct kernel_query *q = call->query;
 
 	return i < q->n_in && q->in[i].type.elem != DTYPE_NONE ? call->in[i]
-								: NULL;
+							       : NULL;
 }
 
 /* --- plain --- */
@@ -77,9 +77,9 @@ static enum err_code plain_prepare(const struct kernel_query *query,
 struct part {
 	const struct step_loops *loops;
 	struct lstm_extents e;
-	int64_t row, rows;	/* of the slice */
-	int64_t columns;	/* of the product, filled up */
-	float *panels, *bias;	/* bias: zeros where there is none */
+	int64_t row, rows;	     /* of the slice */
+	int64_t columns;	     /* of the product, filled up */
+	float *panels, *bias;	     /* bias: zeros where there is none */
 	float *gates, *h, *c, *kept; /* by row, but kept: of one */
 	float *dh, *dc;
 };
@@ -108,8 +108,7 @@ static void load_state(const struct part *p, const float *from, float *to,
 			memcpy(to + i * step, from + (p->row + i) * p->e.n,
 			       (size_t)p->e.n * sizeof(*to));
 		else
-			memset(to + i * step, 0,
-			       (size_t)p->e.n * sizeof(*to));
+			memset(to + i * step, 0, (size_t)p->e.n * sizeof(*to));
 }
 
 static void store_state(const struct part *p, const float *from, float *to,
@@ -137,8 +136,7 @@ static void begin_there(struct part *p, const struct kernel_call *call,
 	for (int64_t j = 0; j < width; j++)
 		p->bias[j] = b ? b[j] + b[width + j] : 0;
 	/* columns beyond the gates stay what they are */
-	memset(p->gates, 0,
-	       (size_t)(p->rows * p->columns) * sizeof(*p->gates));
+	memset(p->gates, 0, (size_t)(p->rows * p->columns) * sizeof(*p->gates));
 	load_state(p, lstm_in(call, STEPS_H0), p->h, n);
 	load_state(p, lstm_in(call, STEPS_C0), p->c, n);
 }
@@ -169,8 +167,8 @@ static void step_there(const struct part *p, const struct kernel_call *call,
 			.n = n,
 			.gates = p->gates + i * p->columns,
 			.c_before = p->c + i * n,
-			.kept = kept ? kept + (at + i) * LSTM_KEPT * n
-				     : p->kept,
+			.kept =
+			    kept ? kept + (at + i) * LSTM_KEPT * n : p->kept,
 			.h = p->h + i * n,
 		};
 
@@ -255,10 +253,9 @@ static float *cells_back(const struct part *p, const struct kernel_call *call,
 		const struct lstm_row_back cell = {
 			.n = n,
 			.kept = kept + (at + i) * LSTM_KEPT * n,
-			.c_before =
-			    t	 ? kept + ((last + i) * LSTM_KEPT + 5) * n
-			    : c0 ? c0 + (p->row + i) * n
-				 : p->kept,
+			.c_before = t ? kept + ((last + i) * LSTM_KEPT + 5) * n
+				    : c0 ? c0 + (p->row + i) * n
+					 : p->kept,
 			.dh = p->dh + i * p->columns,
 			.dc = p->dc + i * n,
 			.dgates = to + i * width,
@@ -356,8 +353,8 @@ static enum err_code panels_back_prepare(const struct kernel_query *query,
 	    kernel_slices(query, (double)e.rows / (double)LEAST_ROWS);
 	rows = most_rows(&e, ret->n_slices);
 	ret->scratch_bytes =
-	    sizeof(float) * (size_t)(wide * width + rows * wide +
-				     rows * e.n + rows * width + e.n);
+	    sizeof(float) * (size_t)(wide * width + rows * wide + rows * e.n +
+				     rows * width + e.n);
 	return ERR_NONE;
 }
 

@@ -59,8 +59,8 @@ static void NAME(row_there)(const struct kernel_call *call,
 		const int64_t at = t * e->rows + row;
 
 		for (int64_t j = 0; j < width; j++)
-			a[j] = pre[at * width + j] +
-			       (b ? b[j] + b[width + j] : 0);
+			a[j] =
+			    pre[at * width + j] + (b ? b[j] + b[width + j] : 0);
 		NAME(add_rows)(h, r, width, n, a);
 		NAME(cell)(e, a, c, kept, h);
 		memcpy(c, kept + 5 * n, bytes);
@@ -85,11 +85,11 @@ static void NAME(cell_back)(int64_t n, const T *kept, const T *before, T *dh,
 		const T bent = kept[4 * n + j];
 		const T of_c = dc[j] + dh[j] * out * (1 - bent * bent);
 
-		d[j] = of_c * new * in * (1 - in);
+		d[j] = of_c * new *in *(1 - in);
 		d[n + j] = dh[j] * bent * out * (1 - out);
 		d[2 * n + j] =
 		    of_c * (before ? before[j] : 0) * forget * (1 - forget);
-		d[3 * n + j] = of_c * in * (1 - new * new);
+		d[3 * n + j] = of_c * in * (1 - new *new);
 		dc[j] = of_c * forget;
 	}
 }

@@ -5,6 +5,7 @@
 
 #include "base/rng.h"
 #include "base/str.h"
+#include "models/architectures/recurrent.h"
 
 enum { LAYERS_MAX = 1000, STREAM_INIT = 0x494e0000 };
 #define PARAMS_MAX ((int64_t)1 << 31)

@@ -111,18 +111,6 @@ MUST_USE enum err_code assembly_layers(struct assembly *assembly,
 				       const char *where, const char *prefix,
 				       int32_t *value, struct err *err);
 
-/** Notes a layer that is put together by hand, for the summary; its parameters
- * are those since there were params_before. */
-MUST_USE enum err_code assembly_note(struct assembly *assembly,
-				     const char *type, const char *name,
-				     const struct shape *row,
-				     int64_t params_before, struct err *err);
-/** One more input of the graph, after those of the features: float, rows of
- * this shape, which a run begins with. The network sets state.out. */
-MUST_USE enum err_code assembly_state(struct assembly *assembly,
-				      const struct shape *row,
-				      struct err *err);
-
 /** The shape of one row of a value. */
 struct shape assembly_row(const struct assembly *assembly, int32_t value);
 

@@ -200,7 +200,9 @@ static enum err_code rnn_build(struct assembly *assembly, const void *options,
 			       const char *name, int32_t in, int32_t *ret_out,
 			       struct err *err)
 {
-	struct recurrent_stack stack = { assembly, options, "RNN", name, 1, 0, 0 };
+	struct recurrent_stack stack = {
+		assembly, options, "RNN", name, 1, 0, 0
+	};
 
 	return recurrent_build(&stack, in, ret_out, err);
 }
@@ -209,7 +211,9 @@ static enum err_code gru_build(struct assembly *assembly, const void *options,
 			       const char *name, int32_t in, int32_t *ret_out,
 			       struct err *err)
 {
-	struct recurrent_stack stack = { assembly, options, "GRU", name, 3, 0, 0 };
+	struct recurrent_stack stack = {
+		assembly, options, "GRU", name, 3, 0, 0
+	};
 
 	return recurrent_build(&stack, in, ret_out, err);
 }
@@ -218,7 +222,8 @@ static enum err_code lstm_build(struct assembly *assembly, const void *options,
 				const char *name, int32_t in, int32_t *ret_out,
 				struct err *err)
 {
-	struct recurrent_stack stack = { assembly, options, "LSTM", name, 4, 0, 0 };
+	struct recurrent_stack stack = { assembly, options, "LSTM", name,
+					 4,	   0,	    0 };
 
 	return recurrent_build(&stack, in, ret_out, err);
 }

@@ -43,4 +43,15 @@ MUST_USE enum err_code recurrent_join_axes(const struct recurrent_stack *s,
 					   size_t n_before, int32_t *value,
 					   struct err *err);
 
+/** Notes a layer that is put together by hand, for the summary; its parameters
+ * are those since there were params_before. */
+MUST_USE enum err_code assembly_note(struct assembly *assembly,
+				     const char *type, const char *name,
+				     const struct shape *row,
+				     int64_t params_before, struct err *err);
+/** One more input of the graph, after those of the features: float, rows of
+ * this shape, which a run begins with. The network sets state.out. */
+MUST_USE enum err_code assembly_state(struct assembly *assembly,
+				      const struct shape *row, struct err *err);
+
 #endif

@@ -29,35 +29,35 @@ struct rnn_options {
 };
 
 #define AT(member) offsetof(struct rnn_options, member)
-#define SIZE(text, of, member, low, high, value)           \
-	{                                                  \
-		.name = text, .help = of,                  \
-		.kind = FIELD_INT, .offset = AT(member),   \
-		.min = low, .max = high, .def = value      \
+#define SIZE(text, of, member, low, high, value)                            \
+	{                                                                   \
+		.name = text, .help = of, .kind = FIELD_INT,                \
+		.offset = AT(member), .min = low, .max = high, .def = value \
 	}
-#define DROPOUT(text, of, member)                           \
-	{                                                   \
-		.name = text, .help = of,                   \
-		.kind = FIELD_DOUBLE, .offset = AT(member), \
-		.max = 0.999                                \
+#define DROPOUT(text, of, member)                               \
+	{                                                       \
+		.name = text, .help = of, .kind = FIELD_DOUBLE, \
+		.offset = AT(member), .max = 0.999              \
 	}
-#define COMMON_FIELDS                                                        \
-	INIT_FIELD(struct rnn_options),                                      \
-	    { .name = "cell",                                                \
-	      .help = "lstm, gru or rnn",                                    \
-	      .kind = FIELD_ENUM,                                            \
-	      .offset = AT(cell),                                            \
-	      .names = cell_names },                                         \
-	    SIZE("embedding_size", "numbers that stand for a token, unless " \
-		 "the feature says how many", embedding_size, 1, 65536, 128), \
-	    SIZE("hidden_size", "numbers of a state", hidden_size, 1,        \
-		 1 << 20, 256),                                              \
-	    SIZE("num_layers", "layers on each other", num_layers, 1, 64, 1), \
-	    DROPOUT("input_dropout", "behind the embedding; 0: none",        \
-		    input_dropout),                                          \
-	    DROPOUT("hidden_dropout", "between two layers; 0: none",         \
-		    hidden_dropout),                                         \
-	    DROPOUT("output_dropout", "before the linear layer; 0: none",    \
+#define COMMON_FIELDS                                                          \
+	INIT_FIELD(struct rnn_options),                                        \
+	    { .name = "cell",                                                  \
+	      .help = "lstm, gru or rnn",                                      \
+	      .kind = FIELD_ENUM,                                              \
+	      .offset = AT(cell),                                              \
+	      .names = cell_names },                                           \
+	    SIZE("embedding_size",                                             \
+		 "numbers that stand for a token, unless "                     \
+		 "the feature says how many",                                  \
+		 embedding_size, 1, 65536, 128),                               \
+	    SIZE("hidden_size", "numbers of a state", hidden_size, 1, 1 << 20, \
+		 256),                                                         \
+	    SIZE("num_layers", "layers on each other", num_layers, 1, 64, 1),  \
+	    DROPOUT("input_dropout", "behind the embedding; 0: none",          \
+		    input_dropout),                                            \
+	    DROPOUT("hidden_dropout", "between two layers; 0: none",           \
+		    hidden_dropout),                                           \
+	    DROPOUT("output_dropout", "before the linear layer; 0: none",      \
 		    output_dropout)
 
 static const struct field rnn_fields[] = {
@@ -128,9 +128,8 @@ static enum err_code begin(struct rnn *rnn, const struct assembly_inputs *in,
 		.bias = true,
 	};
 	rnn->stack = (struct recurrent_stack){
-		rnn->assembly,	     &rnn->layers,
-		cell_ops[o->cell],   "rnn",
-		cell_gates[o->cell], o->bidirectional ? 2 : 1,
+		rnn->assembly, &rnn->layers,	    cell_ops[o->cell],
+		"rnn",	       cell_gates[o->cell], o->bidirectional ? 2 : 1,
 		size,
 	};
 	rnn->tokens = in->value[0];
@@ -144,9 +143,9 @@ static enum err_code add_layer(struct rnn *rnn, int64_t i,
 			       const int32_t from[RECURRENT_VALUES],
 			       int32_t out[RECURRENT_VALUES], struct err *err)
 {
-	const struct shape row = { 1,
-				   { rnn->stack.n_directions *
-				     rnn->o->hidden_size } };
+	const struct shape row = {
+		1, { rnn->stack.n_directions * rnn->o->hidden_size }
+	};
 	const int64_t before = rnn->assembly->n_params;
 	char name[32];
 	enum err_code rc = recurrent_layer(&rnn->stack, i, from, out, err);
@@ -252,11 +251,11 @@ static enum err_code check_tied(const struct rnn *rnn, struct err *err)
 {
 	if (!rnn->o->tie_weights || rnn->stack.n_in == rnn->o->hidden_size)
 		return ERR_NONE;
-	return err_set(err, ERR_INVALID,
-		       "model: tie_weights needs embedding_size and hidden_size "
-		       "to be the same, they are %lld and %lld",
-		       (long long)rnn->stack.n_in,
-		       (long long)rnn->o->hidden_size);
+	return err_set(
+	    err, ERR_INVALID,
+	    "model: tie_weights needs embedding_size and hidden_size "
+	    "to be the same, they are %lld and %lld",
+	    (long long)rnn->stack.n_in, (long long)rnn->o->hidden_size);
 }
 
 /* State number i of [rows, states, hidden], as [1, rows, hidden]. */
@@ -322,8 +321,7 @@ static enum err_code add_layers(struct rnn *rnn, int32_t *value,
 			rc = next_input(rnn, &from[0], err);
 	}
 	*value = from[0];
-	return rc ? rc
-		  : join_states(rnn, state, (unsigned)n_layers * n, err);
+	return rc ? rc : join_states(rnn, state, (unsigned)n_layers * n, err);
 }
 
 /* [n, hidden] to [n, tokens] */
@@ -406,9 +404,7 @@ static enum err_code language_build(struct assembly *assembly,
 				    int64_t width, int32_t *ret_out,
 				    struct err *err)
 {
-	struct rnn rnn = { .assembly = assembly,
-			   .o = options,
-			   .width = width };
+	struct rnn rnn = { .assembly = assembly, .o = options, .width = width };
 	struct shape state = { .rank = 2 };
 	enum err_code rc = check_port(in, err);
 

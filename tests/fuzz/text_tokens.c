@@ -39,8 +39,8 @@ static void check_rows(enum token_level level, int64_t length, const char *text,
 		while (token_next(level, in.bytes, in.len, &at, &token))
 			n++;
 		assert(n == length);
-		for (at = 0, n = 0; token_next(level, target.bytes, target.len,
-					       &at, &token);)
+		for (at = 0, n = 0;
+		     token_next(level, target.bytes, target.len, &at, &token);)
 			n++;
 		assert(n == length);
 		assert(!i || windows.window[i - 1].stop == w->begin);
@@ -91,8 +91,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	if (!text)
 		return 0;
 	memcpy(text, data + 2, len);
-	check_rows(data[0] & 1 ? TOKEN_WORD : TOKEN_CHARACTER,
-		   1 + data[1] % 16, text, len);
+	check_rows(data[0] & 1 ? TOKEN_WORD : TOKEN_CHARACTER, 1 + data[1] % 16,
+		   text, len);
 	check_vocabulary(data[0] & 1 ? TOKEN_WORD : TOKEN_CHARACTER, text, len);
 	mem_free(text);
 	return 0;

@@ -13,7 +13,7 @@
 #include "data/features/vocabulary.h"
 
 #define LABEL "output_features: [{name: y, type: category, num_classes: 3}]\n"
-#define LANGUAGE(options)                                       \
+#define LANGUAGE(options)                                        \
 	"input_features: [{name: t, type: text, " options "}]\n" \
 	"output_features: [{name: t, type: text}]\n"
 
@@ -59,8 +59,7 @@ Test(text, characters_are_cut_where_utf8_says)
 
 Test(text, words_are_letters_and_everything_else_stands_alone)
 {
-	EXPECT(TOKEN_WORD, "  Don't  stop, now!\r\n",
-	       "Don't|stop|,|now|!|\n");
+	EXPECT(TOKEN_WORD, "  Don't  stop, now!\r\n", "Don't|stop|,|now|!|\n");
 	EXPECT(TOKEN_WORD, "'quoted' x_1 3.14", "'|quoted|'|x_1|3|.|14");
 	EXPECT(TOKEN_WORD, "na\xc3\xafve\t\xe4\xb8\xad\xe6\x96\x87",
 	       "na\xc3\xafve|\xe4\xb8\xad\xe6\x96\x87");
@@ -82,9 +81,8 @@ Test(text, a_long_word_is_cut_between_characters)
 	/* continuations alone: nothing to cut between, but an end */
 	memset(text, 0x80, sizeof(text));
 	at = 0;
-	for (size_t n = 0; token_next(TOKEN_WORD, text, sizeof(text), &at,
-				      &token);
-	     n++)
+	for (size_t n = 0;
+	     token_next(TOKEN_WORD, text, sizeof(text), &at, &token); n++)
 		cr_assert_lt(n, 5);
 	cr_expect_eq(at, sizeof(text));
 }
@@ -96,8 +94,9 @@ static struct token token_of(const char *text)
 
 Test(text, a_vocabulary_goes_by_count_then_by_bytes)
 {
-	static const char *const tokens[] = { "b", "a", "b", "\xc3\xa9", "c",
-					      "c", "b", "xxunk", NULL };
+	static const char *const tokens[] = { "b",	  "a",	   "b",
+					      "\xc3\xa9", "c",	   "c",
+					      "b",	  "xxunk", NULL };
 	struct arena *arena = arena_create(1 << 20);
 	struct vocabulary v;
 	struct vocabulary_limits limits = { 100, 1 };
@@ -186,12 +185,11 @@ static void expect_ids(struct text_pipeline *t, const char *v,
 
 Test(text, a_row_of_words_is_filled_up_in_front_and_cut_behind)
 {
-	static const int64_t is_short[] = { 1, 1, 2, 0 }, empty[] = { 1, 1, 1,
-								      1 },
+	static const int64_t is_short[] = { 1, 1, 2, 0 },
+			     empty[] = { 1, 1, 1, 1 },
 			     is_long[] = { 2, 3, 2, 3 };
-	struct raw_value missing = { .kind = RAW_MISSING }, number = {
-		.kind = RAW_NUMBER
-	};
+	struct raw_value missing = { .kind = RAW_MISSING },
+			 number = { .kind = RAW_NUMBER };
 	struct text_pipeline t;
 	int64_t ids[4];
 
@@ -234,8 +232,8 @@ Test(text, what_is_saved_reads_back_to_the_same_numbers)
 	struct json_writer w;
 	struct buf buf;
 
-	cr_assert_eq(
-	    text_pipeline_init(&t, LANGUAGE("max_sequence_length: 4")), 0);
+	cr_assert_eq(text_pipeline_init(&t, LANGUAGE("max_sequence_length: 4")),
+		     0);
 	fit(&t, "aab\n\"\xe2\x82\xac aab a");
 	buf_init(&buf, 1 << 20);
 	json_write_init(&w, &buf);
@@ -314,9 +312,8 @@ static void expect_value(const struct text_pipeline *t, int64_t row,
 	struct raw_value v;
 	struct err err;
 
-	cr_assert_eq(is_target
-			 ? dataset_target(t->dataset, row, 0, &v, &err)
-			 : dataset_input(t->dataset, row, 0, &v, &err),
+	cr_assert_eq(is_target ? dataset_target(t->dataset, row, 0, &v, &err)
+			       : dataset_input(t->dataset, row, 0, &v, &err),
 		     ERR_NONE);
 	cr_expect(v.len == strlen(want) && memcmp(v.bytes, want, v.len) == 0,
 		  "row %d: '%.*s'", (int)row, (int)v.len, v.bytes);
@@ -328,10 +325,14 @@ Test(text, a_corpus_is_cut_into_rows_that_follow_from_each_other)
 	struct text_pipeline t;
 
 	cr_assert(mkdtemp(dir));
-	write_file(dir, "a.txt", "\xef\xbb\xbf" "abc\xc3\xa9" "efgh", 12);
-	cr_assert_eq(open_text(&t, dir, "a.txt",
-			       LANGUAGE("max_sequence_length: 2")),
-		     ERR_NONE, "%s", t.err.msg);
+	write_file(dir, "a.txt",
+		   "\xef\xbb\xbf"
+		   "abc\xc3\xa9"
+		   "efgh",
+		   12);
+	cr_assert_eq(
+	    open_text(&t, dir, "a.txt", LANGUAGE("max_sequence_length: 2")),
+	    ERR_NONE, "%s", t.err.msg);
 	/* g and h are no row: nothing follows them */
 	cr_assert(dataset_is_stream(t.dataset));
 	cr_assert_eq(dataset_n(t.dataset, PART_TRAIN) +
@@ -341,7 +342,9 @@ Test(text, a_corpus_is_cut_into_rows_that_follow_from_each_other)
 	expect_value(&t, 0, false, "ab");
 	expect_value(&t, 0, true, "bc");
 	expect_value(&t, 1, false, "c\xc3\xa9");
-	expect_value(&t, 1, true, "\xc3\xa9" "e");
+	expect_value(&t, 1, true,
+		     "\xc3\xa9"
+		     "e");
 	expect_value(&t, 2, true, "fg");
 	cr_expect_eq(dataset_rows(t.dataset, PART_TRAIN)[1], 1);
 	text_pipeline_finish(&t);
@@ -374,7 +377,10 @@ Test(text, what_is_no_utf8_or_too_short_is_told_with_its_place)
 	struct text_pipeline t;
 
 	cr_assert(mkdtemp(dir));
-	write_file(dir, "a.txt", "ab\nc\xff" "d", 6);
+	write_file(dir, "a.txt",
+		   "ab\nc\xff"
+		   "d",
+		   6);
 	cr_expect_eq(open_text(&t, dir, "a.txt", LANGUAGE("")), ERR_INVALID);
 	cr_expect(strstr(t.err.msg, "byte 4 (in line 2)"), "%s", t.err.msg);
 	text_pipeline_finish(&t);
@@ -382,9 +388,10 @@ Test(text, what_is_no_utf8_or_too_short_is_told_with_its_place)
 	cr_expect_eq(open_text(&t, dir, "a.txt", LANGUAGE("")), ERR_INVALID);
 	cr_expect(strstr(t.err.msg, "a row takes 64 tokens"), "%s", t.err.msg);
 	text_pipeline_finish(&t);
-	cr_expect_eq(open_text(&t, dir, "a.txt",
-			       "input_features: [{name: t, type: text}]\n" LABEL),
-		     ERR_INVALID);
+	cr_expect_eq(
+	    open_text(&t, dir, "a.txt",
+		      "input_features: [{name: t, type: text}]\n" LABEL),
+	    ERR_INVALID);
 	cr_expect(strstr(t.err.msg, "trains language models"), "%s", t.err.msg);
 	text_pipeline_finish(&t);
 	write_file(dir, "a.csv", "t\nab\n", 5);
@@ -419,8 +426,9 @@ Test(text, synthetic_text_fills_the_vocabulary_and_follows_from_itself)
 	int64_t width;
 
 	cr_assert_eq(text_pipeline_init(
-			 &t, LANGUAGE("vocab_size: 65, max_sequence_length: 8")
-				 "data: {source: synthetic, rows: 400}\n"),
+			 &t, LANGUAGE("vocab_size: 65, max_sequence_length: "
+				      "8") "data: {source: synthetic, rows: "
+					   "400}\n"),
 		     ERR_NONE, "%s", t.err.msg);
 	cr_assert_eq(text_dataset_init(&t, NULL), ERR_NONE, "%s", t.err.msg);
 	cr_assert_eq(dataset_fit(t.dataset, t.pipeline, &t.err), ERR_NONE);

@@ -116,7 +116,8 @@ Test(train_forms, a_layer_without_its_sequence_is_run_once)
 }
 
 /* 15 rows of a table of 7: the table is multiplied, of one of 8 the rows. */
-Test(train_forms, rows_of_a_small_table_are_multiplied_before_they_are_looked_up)
+Test(train_forms,
+     rows_of_a_small_table_are_multiplied_before_they_are_looked_up)
 {
 	static const char *const op[] = { "LSTMSteps", "Gather", NULL };
 	static const int want[] = { 1, 1 };

@@ -89,8 +89,8 @@ static double step_once(struct stepper *stepper, const struct study *study,
 			uint64_t step, struct err *err)
 {
 	void *input = (void *)(uintptr_t)study->input[0];
-	const struct stepper_batch batch = { study->n, &input,
-					     study->target[0], false };
+	const struct stepper_batch batch = { study->n, &input, study->target[0],
+					     false };
 	const struct stepper_update update = { .step = step,
 					       .draw = step,
 					       .share = 1,
@@ -107,8 +107,8 @@ static double validate(struct stepper *stepper, const struct study *study,
 		       struct err *err)
 {
 	void *input = (void *)(uintptr_t)study->input[1];
-	const struct stepper_batch batch = { study->n, &input,
-					     study->target[1], false };
+	const struct stepper_batch batch = { study->n, &input, study->target[1],
+					     false };
 	struct stepper_result result;
 
 	cr_assert_eq(stepper_evaluate(stepper, &batch, &result, err), ERR_NONE,

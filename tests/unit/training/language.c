@@ -208,15 +208,14 @@ Test(language, a_step_goes_down_the_slope_that_an_evaluation_has)
 			const float was = value[at];
 
 			rig_weights(&rig, &saved);
-			cr_assert_eq(
-			    stepper_step(trainer_stepper(rig.trainer), &s.batch,
-					 &update, &s.result, &rig.err),
-			    ERR_NONE, "%s", rig.err.msg);
-			cr_expect_float_eq(was - value[at], want,
-					   2e-4 + 0.02 * fabs(want),
-					   "%s[%d]: %g, %g", variable->name,
-					   (int)at, (double)(was - value[at]),
-					   want);
+			cr_assert_eq(stepper_step(trainer_stepper(rig.trainer),
+						  &s.batch, &update, &s.result,
+						  &rig.err),
+				     ERR_NONE, "%s", rig.err.msg);
+			cr_expect_float_eq(
+			    was - value[at], want, 2e-4 + 0.02 * fabs(want),
+			    "%s[%d]: %g, %g", variable->name, (int)at,
+			    (double)(was - value[at]), want);
 			rig_set_weights(&rig, &saved);
 			buf_finish(&saved);
 		}

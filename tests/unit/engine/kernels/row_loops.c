@@ -198,7 +198,8 @@ static double bent(double x)
 Test(row_loops, a_cell_that_keeps_goes_back_at_every_level)
 {
 	enum { N = 21 };
-	float gates[4 * N], before[N], kept[6 * N], h[N], dh[N], dc[N], d[4 * N];
+	float gates[4 * N], before[N], kept[6 * N], h[N], dh[N], dc[N],
+	    d[4 * N];
 	const struct rng rng = { .seed = 4 };
 
 	rng_fill_normal(rng, 0, 4 * N, gates);
@@ -206,8 +207,9 @@ Test(row_loops, a_cell_that_keeps_goes_back_at_every_level)
 	for (unsigned level = 0; level < loop_levels(); level++) {
 		const struct row_loops *loops = row_loops_level(level);
 		const struct lstm_row row = { N, gates, before, kept, h };
-		const struct lstm_row_back back = { N,	kept, before,
-						    dh, dc,   d };
+		const struct lstm_row_back back = {
+			N, kept, before, dh, dc, d
+		};
 
 		loops->lstm_keep(&row);
 		for (int j = 0; j < N; j++) {
@@ -229,12 +231,11 @@ Test(row_loops, a_cell_that_keeps_goes_back_at_every_level)
 			cr_assert_float_eq(d[j], of_c * g * i * (1 - i), 1e-6);
 			cr_assert_float_eq(d[N + j], 0.5 * b * o * (1 - o),
 					   1e-6);
-			cr_assert_float_eq(d[2 * N + j],
-					   of_c * (double)before[j] * f *
-					       (1 - f),
+			cr_assert_float_eq(
+			    d[2 * N + j],
+			    of_c * (double)before[j] * f * (1 - f), 1e-6);
+			cr_assert_float_eq(d[3 * N + j], of_c * i * (1 - g * g),
 					   1e-6);
-			cr_assert_float_eq(d[3 * N + j],
-					   of_c * i * (1 - g * g), 1e-6);
 			cr_assert_float_eq(dc[j], of_c * f, 1e-6);
 		}
 	}
