@@ -140,11 +140,11 @@ static enum err_code end_row(struct generation *g, struct err *err)
 static size_t next_length(const struct generation *g)
 {
 	const size_t left = g->n_given > g->at ? g->n_given - g->at : 1;
-	size_t i = 0;
 
-	while (lengths[i] > left)
-		i++;
-	return lengths[i];
+	for (size_t i = 0; i < sizeof(lengths) / sizeof(lengths[0]); i++)
+		if (lengths[i] <= left)
+			return lengths[i];
+	return 1;
 }
 
 void generation_give(struct generation *generation)

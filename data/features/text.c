@@ -164,9 +164,9 @@ static struct token spelled(const struct text *text, struct token token,
 	if (!text->lowercase || token.len > TOKEN_MAX)
 		return token;
 	for (size_t i = 0; i < token.len; i++) {
-		const char c = token.bytes[i];
+		const unsigned char c = (unsigned char)token.bytes[i];
 
-		room[i] = c >= 'A' && c <= 'Z' ? (char)(c - 'A' + 'a') : c;
+		room[i] = (char)(c >= 'A' && c <= 'Z' ? c | 0x20U : c);
 	}
 	return (struct token){ room, token.len };
 }

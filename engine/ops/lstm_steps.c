@@ -90,7 +90,7 @@ static enum err_code steps_infer(struct infer *infer, struct err *err)
 	out[STEPS_Y_C] = out[STEPS_Y_H];
 	out[STEPS_KEPT] =
 	    (struct shape){ 3, { e.steps, e.rows, LSTM_KEPT * e.n } };
-	bias = (struct shape){ 2, { 1, 2 * LSTM_GATES * e.n } };
+	bias = (struct shape){ 2, { 1, (int64_t)2 * LSTM_GATES * e.n } };
 	rc = expect(infer, STEPS_B, "B", &bias, err);
 	if (!rc)
 		rc = expect(infer, STEPS_H0, "initial_h", &out[STEPS_Y_H], err);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Kernels of LSTMSteps and LSTMStepsGrad. Rows never meet, so a slice is a part
  * of them through all steps; it packs R for itself. */
+#include <assert.h>
 #include <math.h>
 #include <string.h>
 
@@ -40,6 +41,7 @@ static void plain_run(const struct kernel_call *call, unsigned slice,
 	const struct lstm_extents e = lstm_steps_extents(call->query);
 
 	(void)slice;
+	assert(scratch); /* no kernel runs where n is 0 */
 	for (int64_t row = 0; row < e.rows; row++)
 		if (call->query->in[0].type.elem == DTYPE_F32)
 			row_there_f32(call, &e, row, scratch);
@@ -53,6 +55,7 @@ static void plain_back_run(const struct kernel_call *call, unsigned slice,
 	const struct lstm_extents e = lstm_steps_extents(call->query);
 
 	(void)slice;
+	assert(scratch); /* no kernel runs where n is 0 */
 	for (int64_t row = 0; row < e.rows; row++)
 		if (call->query->in[0].type.elem == DTYPE_F32)
 			row_back_f32(call, &e, row, scratch);

@@ -38,6 +38,19 @@ static void NAME(cell)(const struct lstm_extents *e, const T *a, const T *c,
 	}
 }
 
+/* A row of states, zeros where there are none; and back, where it is wanted. */
+static void NAME(load_row)(const T *from, int64_t row, int64_t n, T *to)
+{
+	for (int64_t j = 0; j < n; j++)
+		to[j] = from ? from[row * n + j] : 0;
+}
+
+static void NAME(store_row)(const T *from, int64_t row, int64_t n, T *to)
+{
+	if (to)
+		memcpy(to + row * n, from, (size_t)n * sizeof(T));
+}
+
 /* Row `row` through all steps. Scratch: gates, h, kept, c. */
 static void NAME(row_there)(const struct kernel_call *call,
 			    const struct lstm_extents *e, int64_t row,
@@ -51,10 +64,8 @@ static void NAME(row_there)(const struct kernel_call *call,
 	T *y = call->out[STEPS_Y], *all = call->out[STEPS_KEPT];
 	const size_t bytes = (size_t)n * sizeof(T);
 
-	for (int64_t j = 0; j < n; j++) {
-		h[j] = h0 ? h0[row * n + j] : 0;
-		c[j] = c0 ? c0[row * n + j] : 0;
-	}
+	NAME(load_row)(h0, row, n, h);
+	NAME(load_row)(c0, row, n, c);
 	for (int64_t t = 0; t < e->steps; t++) {
 		const int64_t at = t * e->rows + row;
 
@@ -64,20 +75,15 @@ static void NAME(row_there)(const struct kernel_call *call,
 		NAME(add_rows)(h, r, width, n, a);
 		NAME(cell)(e, a, c, kept, h);
 		memcpy(c, kept + 5 * n, bytes);
-		if (y)
-			memcpy(y + at * n, h, bytes);
-		if (all)
-			memcpy(all + at * LSTM_KEPT * n, kept,
-			       LSTM_KEPT * bytes);
+		NAME(store_row)(h, at, n, y);
+		NAME(store_row)(kept, at, LSTM_KEPT * n, all);
 	}
-	if (call->out[STEPS_Y_H])
-		memcpy((T *)call->out[STEPS_Y_H] + row * n, h, bytes);
-	if (call->out[STEPS_Y_C])
-		memcpy((T *)call->out[STEPS_Y_C] + row * n, c, bytes);
+	NAME(store_row)(h, row, n, call->out[STEPS_Y_H]);
+	NAME(store_row)(c, row, n, call->out[STEPS_Y_C]);
 }
 
-static void NAME(cell_back)(int64_t n, const T *kept, const T *before, T *dh,
-			    T *dc, T *d)
+static void NAME(cell_back)(int64_t n, const T *kept, const T *before,
+			    const T *dh, T *dc, T *d)
 {
 	for (int64_t j = 0; j < n; j++) {
 		const T in = kept[j], out = kept[n + j];
@@ -121,12 +127,9 @@ static void NAME(row_back)(const struct kernel_call *call,
 	T *dh = scratch, *dc = dh + n, *d = dc + n;
 	T *dpre = call->out[STEPS_BACK_DPRE];
 	T *before = call->out[STEPS_BACK_BEFORE];
-	const size_t bytes = (size_t)n * sizeof(T);
 
-	for (int64_t j = 0; j < n; j++) {
-		dh[j] = dyh ? dyh[row * n + j] : 0;
-		dc[j] = dyc ? dyc[row * n + j] : 0;
-	}
+	NAME(load_row)(dyh, row, n, dh);
+	NAME(load_row)(dyc, row, n, dc);
 	for (int64_t t = e->steps; t-- > 0;) {
 		const int64_t at = t * e->rows + row, last = at - e->rows;
 		const T *h = t ? y + last * n : h0 ? h0 + row * n : NULL;
@@ -138,15 +141,12 @@ static void NAME(row_back)(const struct kernel_call *call,
 			dh[j] += dy[at * n + j];
 		NAME(cell_back)(n, kept + at * LSTM_KEPT * n, c, dh, dc, d);
 		NAME(hand_back)(n, d, call->in[STEPS_BACK_R], dh);
-		if (dpre)
-			memcpy(dpre + at * width, d, LSTM_GATES * bytes);
+		NAME(store_row)(d, at, width, dpre);
 		for (int64_t j = 0; before && j < n; j++)
 			before[at * n + j] = h ? h[j] : 0;
 	}
-	if (call->out[STEPS_BACK_DH0])
-		memcpy((T *)call->out[STEPS_BACK_DH0] + row * n, dh, bytes);
-	if (call->out[STEPS_BACK_DC0])
-		memcpy((T *)call->out[STEPS_BACK_DC0] + row * n, dc, bytes);
+	NAME(store_row)(dh, row, n, call->out[STEPS_BACK_DH0]);
+	NAME(store_row)(dc, row, n, call->out[STEPS_BACK_DC0]);
 }
 
 #undef T

@@ -276,8 +276,8 @@ static enum err_code take_state(struct rnn *rnn, int64_t i, int32_t *ret,
 }
 
 /* All of [1, rows, hidden] as [rows, states, hidden]. */
-static enum err_code join_states(struct rnn *rnn, int32_t *value, unsigned n,
-				 struct err *err)
+static enum err_code join_states(struct rnn *rnn, const int32_t *value,
+				 unsigned n, struct err *err)
 {
 	static const int64_t rows_first[] = { 1, 0, 2 };
 	static const struct attr_named axis[] = {
