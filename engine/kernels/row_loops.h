@@ -53,6 +53,7 @@ struct row_loops {
 		      float *sum);
 	float (*dot)(const float *x, const float *y, int64_t n);
 	/** In double. */
+	double (*sum)(const float *x, int64_t n);
 	double (*squares)(const float *x, int64_t n);
 	float (*largest)(const float *x, int64_t n); /**< n > 0 */
 	/** The same, but a NaN among them is the result. */
@@ -79,7 +80,7 @@ struct row_loops {
 	/** y[k * i] .. y[k * i + k - 1] = x[i]. */
 	void (*repeat)(const float *x, int64_t k, int64_t n, float *y);
 	/** y = a + b. y may be a or b. */
-	void (*sum)(const float *a, const float *b, int64_t n, float *y);
+	void (*add)(const float *a, const float *b, int64_t n, float *y);
 	/** y[i * step] += x[i]. */
 	void (*scatter)(const float *x, int64_t step, int64_t n, float *y);
 	/** One row of LSTM: gates i o f n before their activations, n elements

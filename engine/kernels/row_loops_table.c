@@ -87,6 +87,22 @@ static float dot(const float *restrict x, const float *restrict y, int64_t n)
 	return join(lane);
 }
 
+static double sum(const float *x, int64_t n)
+{
+	double lane[LANES] = { 0 }, all = 0;
+	int64_t i = 0;
+
+	for (; i + LANES <= n; i += LANES) {
+		for (int j = 0; j < LANES; j++)
+			lane[j] += (double)x[i + j];
+	}
+	for (int64_t j = 0; i + j < n; j++)
+		lane[j] += (double)x[i + j];
+	for (int j = 0; j < LANES; j++)
+		all += lane[j];
+	return all;
+}
+
 static double squares(const float *x, int64_t n)
 {
 	double lane[LANES] = { 0 }, sum = 0;
@@ -333,7 +349,7 @@ static void lstm(const float *restrict gates, int64_t n, float *restrict c,
 	}
 }
 
-static void sum_rows(const float *a, const float *b, int64_t n, float *y)
+static void add_rows(const float *a, const float *b, int64_t n, float *y)
 {
 	for (int64_t i = 0; i < n; i++)
 		y[i] = a[i] + b[i];
@@ -420,6 +436,7 @@ extern const struct row_loops ROW_LOOPS_TABLE;
 const struct row_loops ROW_LOOPS_TABLE = {
 	.panel = panel,
 	.dot = dot,
+	.sum = sum,
 	.squares = squares,
 	.largest = largest,
 	.largest_or_nan = largest_or_nan,
@@ -432,7 +449,7 @@ const struct row_loops ROW_LOOPS_TABLE = {
 	.keep = keep,
 	.repeat = repeat,
 	.scatter = scatter,
-	.sum = sum_rows,
+	.add = add_rows,
 	.lstm = lstm,
 	.lstm_keep = lstm_keep,
 	.lstm_back = lstm_back,

@@ -162,7 +162,7 @@ static void step_there(const struct part *p, const struct kernel_call *call,
 	};
 
 	for (int64_t i = 0; i < p->rows; i++)
-		row_loops()->sum(pre + i * width, p->bias, width,
+		row_loops()->add(pre + i * width, p->bias, width,
 				 p->gates + i * p->columns);
 	p->loops->product(&product);
 	for (int64_t i = 0; i < p->rows; i++) {
@@ -266,7 +266,7 @@ static float *cells_back(const struct part *p, const struct kernel_call *call,
 		float *dh = p->dh + i * p->columns;
 
 		if (dy)
-			row_loops()->sum(dh, dy + (at + i) * n, n, dh);
+			row_loops()->add(dh, dy + (at + i) * n, n, dh);
 		row_loops()->lstm_back(&cell);
 	}
 	return to;
