@@ -26,7 +26,12 @@ static size_t word_length(const char *text, size_t len)
 	if (n <= TOKEN_MAX)
 		return n;
 	n = str_utf8_cut(text, n, TOKEN_MAX);
-	return n ? n : TOKEN_MAX; /* of bytes that are no UTF-8 */
+	if (!n)
+		return TOKEN_MAX; /* of bytes that are no UTF-8 */
+	/* a token is the same one where the text ends with it */
+	while (text[n - 1] == '\'')
+		n--;
+	return n;
 }
 
 bool token_next(enum token_level level, const char *text, size_t len,

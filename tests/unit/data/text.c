@@ -78,6 +78,12 @@ Test(text, a_long_word_is_cut_between_characters)
 	cr_assert(token_next(TOKEN_WORD, text, 2 * TOKEN_MAX + 1, &at, &token));
 	cr_expect_eq(token.len, TOKEN_MAX - 1);
 	cr_expect(str_is_utf8(token.bytes, token.len));
+	/* an apostrophe at the cut is none of the word's, as at its end */
+	memset(text, 'a', sizeof(text));
+	text[TOKEN_MAX - 1] = '\'';
+	at = 0;
+	cr_assert(token_next(TOKEN_WORD, text, sizeof(text), &at, &token));
+	cr_expect_eq(token.len, TOKEN_MAX - 1);
 	/* continuations alone: nothing to cut between, but an end */
 	memset(text, 0x80, sizeof(text));
 	at = 0;
