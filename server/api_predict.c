@@ -7,6 +7,7 @@
 #include "server/api_handlers.h"
 #include "server/codec_csv.h"
 #include "server/codec_predict.h"
+#include "server/generation.h"
 #include "server/server_priv.h"
 
 /* What the body says while it is read. */
@@ -16,7 +17,7 @@ struct predict {
 	struct inference *inference; /* once the model is known */
 	const char *model, *version;
 	struct str inputs;     /* passed over, as the model was not known yet */
-	struct str parameters; /* the text of them */
+	struct str parameters; /* bytes NULL: none */
 	bool has_inputs;
 };
 
@@ -157,25 +158,6 @@ static enum err_code take_member(struct predict *predict, struct str key,
 		       (int)(key.len < 64 ? key.len : 64), key.bytes);
 }
 
-/* As in v2: priority, sequence_id and the like. */
-static enum err_code read_parameters(struct predict *predict, struct err *err)
-{
-	struct json_pull pull;
-	struct str key;
-	enum err_code rc;
-
-	if (!predict->parameters.bytes)
-		return ERR_NONE;
-	json_pull_init(&pull, predict->parameters.bytes,
-		       predict->parameters.len, "parameters",
-		       predict->request->arena);
-	rc = json_pull_object(&pull, err);
-	while (!rc && !(rc = json_pull_key(&pull, &key, err)) && key.bytes)
-		rc = inference_take_parameter(predict->inference, key, &pull,
-					      err);
-	return rc;
-}
-
 static enum err_code read_json(struct predict *predict, struct err *err)
 {
 	struct api_request *request = predict->request;
@@ -203,7 +185,36 @@ static enum err_code read_json(struct predict *predict, struct err *err)
 		if (!rc)
 			rc = read_inputs(predict, &inputs, err);
 	}
-	return rc ? rc : read_parameters(predict, err);
+	return rc;
+}
+
+/* How a language model goes on; priority, sequence_id and the like, as in
+ * v2. */
+static enum err_code read_parameters(struct predict *predict, struct err *err)
+{
+	struct inference *inference = predict->inference;
+	struct generation *generation = inference->generation;
+	struct json_pull pull;
+	struct str key;
+	enum err_code rc;
+
+	if (!predict->parameters.bytes)
+		return ERR_NONE;
+	json_pull_init(&pull, predict->parameters.bytes,
+		       predict->parameters.len, "parameters",
+		       predict->request->arena);
+	rc = json_pull_object(&pull, err);
+	while (!rc && !(rc = json_pull_key(&pull, &key, err)) && key.bytes) {
+		bool is_taken = false;
+
+		if (generation)
+			rc = sampling_take(&generation->sampling, key, &pull,
+					   &is_taken, err);
+		if (!rc && !is_taken)
+			rc = inference_take_parameter(inference, key, &pull,
+						      err);
+	}
+	return rc;
 }
 
 /* --- bodies that are a value --- */
@@ -275,6 +286,8 @@ enum err_code api_predict(struct api_request *request, struct err *err)
 			       api_header(request, "Content-Type"));
 	rc = kind == IS_JSON ? read_json(&predict, err)
 			     : read_value(&predict, kind, err);
+	if (!rc)
+		rc = read_parameters(&predict, err);
 	if (!rc)
 		rc = inference_want_all(predict.inference, false, err);
 	return rc ? rc : inference_run(predict.inference, answer_predict, err);
