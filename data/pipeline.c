@@ -64,7 +64,7 @@ static enum err_code read_kind(struct feature *feature, const struct doc *map,
 	if (!type || type->kind != DOC_STRING)
 		return err_set(err, ERR_INVALID,
 			       "%s: 'type' must name the kind of feature "
-			       "(category, image, number)",
+			       "(category, image, number, vector)",
 			       where);
 	feature->kind = feature_kind_find(type->text);
 	if (feature->kind)
@@ -72,7 +72,7 @@ static enum err_code read_kind(struct feature *feature, const struct doc *map,
 	near = field_nearest(type->text, kind_names);
 	return err_set(err, ERR_INVALID,
 		       "%s: there is no feature type '%s'%s%s%s (there are "
-		       "category, image, number)",
+		       "category, image, number, vector)",
 		       where, type->text, near ? ", did you mean '" : "",
 		       near ? near : "", near ? "'?" : "");
 }

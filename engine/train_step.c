@@ -64,16 +64,33 @@ static unsigned count_outputs(const struct op *op)
 static enum err_code add_text(struct train_work *work,
 			      const struct train_loss *loss, struct err *err)
 {
-	const struct build_name bound[] = {
-		{ "x", work->graph->output[0] },
-		{ "t", work->target },
-		{ "a", build_scalar(&work->build, DTYPE_F32, loss->a) },
-	};
+	enum { W = 3 + TRAIN_LOSS_NUMBERS };
+	static const char *const names[] = { "a", "b", "c" };
+	struct build *build = &work->build;
+	const int32_t x = work->graph->output[0];
+	const struct shape *shape = &build_fact(build, x)->shape;
+	const int64_t n = shape->rank > 1 ? shape->dim[1] : 1;
+	const bool has_weight = loss->weight.value != NULL;
+	struct build_name bound[W + 1] = { { "x", x }, { "t", work->target } };
 	struct build_name want = { "loss", VALUE_NONE };
 
-	build_text(&work->build, loss->text, bound, 3, NULL, &want, 1);
+	bound[2] = (struct build_name){ "n", build_scalar(build, DTYPE_I64,
+							  (double)n) };
+	for (int i = 0; i < TRAIN_LOSS_NUMBERS; i++)
+		bound[3 + i] =
+		    (struct build_name){ names[i],
+					 build_scalar(build, DTYPE_F32,
+						      loss->number[i]) };
+	if (has_weight) {
+		const struct tensor_view view = fact_view(&loss->weight);
+
+		bound[W] =
+		    (struct build_name){ "w", build_const(build, &view) };
+	}
+	build_text(build, loss->text, bound, has_weight ? W + 1 : W, NULL,
+		   &want, 1);
 	work->loss = want.value;
-	return build_check(&work->build, err);
+	return build_check(build, err);
 }
 
 /** The loss of output 0; more than its first result is there for gradients. */

@@ -42,16 +42,19 @@ struct train_memory {
 	void *block; /**< all of them, and the states */
 };
 
+enum { TRAIN_LOSS_NUMBERS = 3 };
+
 struct train_loss {
 	const char *op; /**< "SoftmaxCrossEntropy", "MeanSquaredError" */
 	/** In place of op: statements of graph text that make `loss` of x (the
-	 * output), t (the target) and the number a. */
+	 * output), t (the target), the numbers a, b and c, n (int64: x's extent
+	 * along axis 1, else 1) and w (the weight, where there is one). */
 	const char *text;
-	double a;
+	double number[TRAIN_LOSS_NUMBERS]; /**< a, b, c */
 	const void *attrs;
 	struct type target; /**< type of the target input */
 	struct fact
-	    weight; /**< class weights: value NULL where there are none */
+	    weight; /**< of classes or numbers: value NULL: there is none */
 };
 
 /** How many batches a step takes. */

@@ -133,7 +133,8 @@ static enum err_code make_stepper(struct bench *bench, struct err *err)
 		pipeline_input_row(p, i, &port[i].dtype, &port[i].row);
 	pipeline_target_row(p, 0, &options.target.dtype, &options.target.row,
 			    &width);
-	rc = loss_for_step(&bench->spec.loss, bench->arena, &options.loss, err);
+	rc = loss_for_step(&bench->spec.loss, width, bench->arena,
+			   &options.loss, err);
 	return rc ? rc
 		  : stepper_create(bench->network.graph, &options,
 				   &bench->stepper, err);

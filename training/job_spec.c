@@ -14,7 +14,7 @@ static enum err_code name_metrics(struct job_spec *spec, struct arena *arena,
 				  struct err *err)
 {
 	static const char *const part[] = { "train", "valid", "test" };
-	const struct metric *metric = metrics_of(spec->output_type);
+	const struct metric *metric = metrics_of(spec->loss.kind->measures);
 	const char **name =
 	    arena_array(arena, 3 * METRIC_MAX + 1, sizeof(*name));
 	size_t n = 0;
@@ -91,7 +91,8 @@ static enum err_code resolve_monitor(struct job_spec *spec, struct err *err)
 		if (!str_equal(spec->metrics[i], trainer->monitor))
 			continue;
 		measure = strchr(trainer->monitor, '_') + 1;
-		for (const struct metric *m = metrics_of(spec->output_type);
+		for (const struct metric *m =
+			 metrics_of(spec->loss.kind->measures);
 		     m->name; m++) {
 			if (!str_equal(m->name, measure))
 				continue;

@@ -50,8 +50,8 @@ static enum err_code make_stepper(struct trainer *trainer, struct err *err)
 		pipeline_input_row(p, i, &port[i].dtype, &port[i].row);
 	pipeline_target_row(p, 0, &options.target.dtype, &options.target.row,
 			    &width);
-	rc = loss_for_step(&trainer->spec->loss, trainer->arena, &options.loss,
-			   err);
+	rc = loss_for_step(&trainer->spec->loss, width, trainer->arena,
+			   &options.loss, err);
 	return rc ? rc
 		  : stepper_create(o->graph, &options, &trainer->stepper, err);
 }
@@ -223,8 +223,9 @@ static enum err_code make_order(struct trainer *trainer, struct err *err)
 	if (!trainer->order)
 		return no_memory(err);
 	pipeline_target_row(trainer->options.pipeline, 0, &dtype, &row, &width);
-	return evaluation_init(&trainer->evaluation, trainer->spec->output_type,
-			       most_other, width, err);
+	return evaluation_init(&trainer->evaluation,
+			       trainer->spec->loss.kind->measures, most_other,
+			       width, err);
 }
 
 /* valid_x needs a validation part; job_spec has refused test_x. */

@@ -23,7 +23,8 @@ static void fill_eval(struct trainer *trainer, enum dataset_part part,
 		      const struct metric_sums *sums,
 		      const struct evaluation_figures *figures)
 {
-	const struct metric *metric = metrics_of(trainer->spec->output_type);
+	const struct metric *metric =
+	    metrics_of(trainer->spec->loss.kind->measures);
 	double *value = trainer->last.value;
 
 	for (int p = PART_TRAIN; p <= (int)part; p++) {
@@ -59,7 +60,7 @@ static bool evaluate_batch(struct trainer *trainer, struct metric_sums *sums,
 						 batch->target[0], batch->n,
 						 result.width, result.loss };
 
-		metric_add(sums, trainer->spec->output_type, &all);
+		metric_add(sums, trainer->spec->loss.kind->measures, &all);
 		evaluation_add(&trainer->evaluation, &all);
 	}
 	loader_give_back(trainer->loader, batch);

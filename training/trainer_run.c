@@ -127,7 +127,7 @@ static void count_batch(struct trainer *trainer, const struct batch *batch,
 	if (s->is_epoch_over)
 		s->sum = (struct metric_sums){ 0 };
 	s->is_epoch_over = false;
-	metric_add(&s->sum, trainer->spec->output_type,
+	metric_add(&s->sum, trainer->spec->loss.kind->measures,
 		   &(struct metric_rows){ result->output, batch->target[0],
 					  batch->n, result->width,
 					  result->loss });

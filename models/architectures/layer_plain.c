@@ -43,6 +43,7 @@ ACTIVATION(relu, "Relu")
 ACTIVATION(sigmoid, "Sigmoid")
 ACTIVATION(tanh, "Tanh")
 ACTIVATION(softmax, "Softmax") /* over the last axis */
+ACTIVATION(log_softmax, "LogSoftmax")
 ACTIVATION(flatten, "Flatten") /* from axis 1 on */
 #undef ACTIVATION
 
@@ -223,6 +224,7 @@ static enum err_code residual_build(struct assembly *assembly,
 		.build = layer##_build,               \
 	}
 PLAIN(flatten, "all axes of a row in one");
+PLAIN(log_softmax, "logarithm of softmax");
 PLAIN(relu, "max(0, x)");
 PLAIN(sigmoid, "1 / (1 + exp(-x))");
 PLAIN(silu, "x sigmoid(x)");

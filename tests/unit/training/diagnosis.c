@@ -272,7 +272,8 @@ Test(diagnosis, a_linear_model_of_xor_underfits)
 	static const float x[] = { 0, 0, 0, 1, 1, 0, 1, 1 };
 	static const int64_t y[] = { 0, 1, 1, 0 };
 	static const double count[] = { 2, 2 };
-	const struct loss loss = { .kind = &mse };
+	static const struct loss_kind kind = { .name = "cross_entropy" };
+	const struct loss loss = { .kind = &kind };
 	struct study study = {
 		.model = "{layers: [{type: linear, out_features: 2}]}",
 		.optimizer = "{type: adam}",

@@ -61,6 +61,47 @@ Test(trainer, numbers_are_learned_and_measured_in_both_parts)
 	rig_end(&rig);
 }
 
+/* Of a vector of ten, place k of the target is 1 in rows of hidden class k. */
+Test(trainer, vectors_are_learned_by_each_of_their_losses)
+{
+	static const struct {
+		const char *loss, *last, *metric;
+		double least;
+	} rows[] = {
+		{ "{type: binary_cross_entropy_with_logits, pos_weight: 3}", "",
+		  "valid_iou", 0.8 },
+		{ "{type: binary_cross_entropy}", ", {type: sigmoid}",
+		  "valid_accuracy", 0.95 },
+		{ "{type: dice}", "", "valid_dice", 0.8 },
+		{ "{type: focal}", "", "valid_roc_auc", 0.95 },
+		{ "{type: hinge}", "", "valid_f1", 0.8 },
+		{ "{type: mse}", "", "valid_r2", 0.5 },
+	};
+
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		struct rig rig;
+		char text[700];
+		double got;
+
+		(void)snprintf(
+		    text, sizeof(text),
+		    "data: {source: synthetic, rows: 400}\n"
+		    "output_features: [{name: y, type: vector, size: 10, "
+		    "loss: %s}]\n"
+		    "model: {layers: [{type: flatten}, {type: linear, "
+		    "out_features: 10}%s]}\n"
+		    "trainer: {epochs: 30, batch_size: 32, learning_rate: "
+		    "0.03}\n",
+		    rows[i].loss, rows[i].last);
+		rig_begin(&rig, text, 1);
+		rig_run(&rig, NULL);
+		got = rig_figure(&rig.result.last, rows[i].metric);
+		cr_expect_geq(got, rows[i].least, "%s: %s is %g", rows[i].loss,
+			      rows[i].metric, got);
+		rig_end(&rig);
+	}
+}
+
 Test(trainer, gives_the_same_bits_for_any_number_of_threads)
 {
 	struct buf want = { 0 };
