@@ -12,10 +12,18 @@
  * arena, which the optimizer updates in place. A BatchNormalization whose
  * statistics are frozen, or no variables, stays in evaluation form.
  *
+ * A penalty of recurrent networks (Merity et al. 2017) is added to the loss
+ * that is learned from, not to the one that is told: `activation` times the
+ * mean square of the last recurrent layer's output after its dropout, and
+ * `temporal` times that of its change from step to step before it. Rows that
+ * are mixed (Zhang et al. 2018) have two targets: their loss is `mix` times
+ * that of the first and the rest of the second's.
+ *
  * Inputs of the step graph: those of the base graph, then `target`, then
  * `step` (int64 scalar, for DropoutMask), then `hyper` (float
  * [n_groups, OPTIMIZER_HYPER], see engine/ops/optimizer.h), then, where
- * gradients accumulate, `share` (float scalar). Outputs: loss, gradient norm
+ * gradients accumulate, `share` (float scalar), then, where rows are mixed,
+ * `mix` (float scalar) and `target2`. Outputs: loss, gradient norm
  * (before clipping), then the base graph's outputs.
  *
  * A step of several batches is several graphs: TRAIN_ADD adds share times the
@@ -69,6 +77,8 @@ struct train_step_options {
 	const int32_t *group; /**< by variable of base; NULL: all 0 */
 	unsigned n_groups;
 	enum train_batches batches;
+	double activation, temporal; /**< penalties; 0: none */
+	bool mixes;		     /**< two targets */
 };
 
 /** Moves every ROLE_PARAM variable of `base` into one new flat arena (values

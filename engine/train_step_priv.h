@@ -18,7 +18,9 @@ struct train_work {
 	const struct train_step_options *options;
 	int32_t n_base_node, n_base_variable;
 	int32_t target, step, hyper, share; /**< inputs */
+	int32_t mix, target2;		    /**< the same */
 	int32_t loss, norm;
+	int32_t objective; /**< what is learned from: loss and penalties */
 };
 
 static inline bool train_is_frozen(const struct train_work *work,
@@ -29,6 +31,8 @@ static inline bool train_is_frozen(const struct train_work *work,
 
 /** Training forms in place of evaluation forms, then graph_tidy(). */
 MUST_USE enum err_code train_forms(struct train_work *work, struct err *err);
+/** Adds the penalties of recurrent layers to the objective. */
+MUST_USE enum err_code train_penalty(struct train_work *work, struct err *err);
 /** Gradients, their norm, the optimizer and its assigns. */
 MUST_USE enum err_code train_update(struct train_work *work, struct err *err);
 

@@ -16,6 +16,7 @@
 #include "data/dataset.h"
 #include "training/condition.h"
 #include "training/loss.h"
+#include "training/mixup.h"
 #include "training/optimizer.h"
 #include "training/phase.h"
 
@@ -31,12 +32,17 @@ struct trainer_spec {
 	const char *monitor;
 	int mode; /**< enum monitor_mode; resolved to MIN or MAX */
 	const struct doc *learning_rate, *optimizer, *schedule, *freeze,
-	    *phases, *clipping, *averaging, *on_nan, *early_stopping,
-	    *checkpoint;
+	    *phases, *clipping, *mixup, *activation, *averaging, *on_nan,
+	    *early_stopping, *checkpoint;
 };
 
 struct clipping_spec {
 	double max_norm, max_value; /**< 0: none */
+};
+
+/** Of recurrent layers (engine/train_step.h). */
+struct activation_spec {
+	double alpha, beta; /**< of activations, of their changes; 0: none */
 };
 
 /** A second set of weights, which is evaluated, kept and published. */
@@ -89,6 +95,8 @@ struct job_spec {
 	struct optimizer optimizer;
 	struct phases phases;
 	struct clipping_spec clipping;
+	struct mixup_spec mixup;
+	struct activation_spec activation;
 	struct averaging_spec averaging;
 	struct nan_spec on_nan;
 	struct early_stopping_spec early_stopping;

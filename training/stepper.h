@@ -38,8 +38,10 @@ struct stepper_options {
 	const struct stepper_port *input;
 	unsigned n_inputs;
 	struct stepper_port target;
-	bool accumulates;  /**< steps of more than one batch */
-	struct pool *pool; /**< NULL: alone */
+	bool accumulates; /**< steps of more than one batch */
+	bool mixes;	  /**< rows are mixed; inputs must be float */
+	double activation, temporal; /**< penalties (engine/train_step.h) */
+	struct pool *pool;	     /**< NULL: alone */
 	unsigned threads;
 	bool strict_numerics; /**< no shortcuts (engine/kernel.h) */
 };
@@ -64,6 +66,10 @@ struct stepper_update {
 	bool is_partial; /**< more batches of this step follow */
 	double rate;	 /**< learning rate */
 	double momentum; /**< NaN: the optimizer's own */
+	/** Where rows are mixed: the share of each, and who has the rest
+	 * (training/mixup.h). */
+	double mix;
+	const int64_t *partner;
 };
 
 struct stepper_result {

@@ -36,6 +36,9 @@ static enum err_code make_stepper(struct trainer *trainer, struct err *err)
 		.n_inputs = pipeline_n_inputs(p),
 		.accumulates =
 		    trainer->spec->trainer.gradient_accumulation_steps > 1,
+		.mixes = trainer->spec->mixup.alpha > 0,
+		.activation = trainer->spec->activation.alpha,
+		.temporal = trainer->spec->activation.beta,
 		.pool = o->pool,
 		.threads = o->threads,
 	};
@@ -220,7 +223,9 @@ static enum err_code make_order(struct trainer *trainer, struct err *err)
 			most_other = n > most_other ? n : most_other;
 	}
 	trainer->order = mem_array((size_t)most, sizeof(*trainer->order));
-	if (!trainer->order)
+	trainer->partner = mem_array((size_t)trainer->spec->trainer.batch_size,
+				     sizeof(*trainer->partner));
+	if (!trainer->order || !trainer->partner)
 		return no_memory(err);
 	pipeline_target_row(trainer->options.pipeline, 0, &dtype, &row, &width);
 	return evaluation_init(&trainer->evaluation,
@@ -287,6 +292,9 @@ enum err_code trainer_create(const struct trainer_options *options,
 		rc = loader_create(options->dataset, options->pipeline,
 				   batch > eval ? batch : eval,
 				   &trainer->loader, err);
+	/* restored weights have been scaled long ago */
+	if (!rc && !trainer->is_saved)
+		rc = trainer_scale_weights(trainer, err);
 	if (rc)
 		goto out;
 	count_steps(trainer);
@@ -310,6 +318,7 @@ void trainer_destroy(struct trainer *trainer)
 	evaluation_finish(&trainer->evaluation);
 	history_finish(&trainer->history);
 	mem_free(trainer->order);
+	mem_free(trainer->partner);
 	arena_destroy(trainer->arena);
 	mem_free(trainer);
 }

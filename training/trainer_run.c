@@ -166,6 +166,18 @@ static void place_batch(const struct trainer *trainer,
 	update->is_partial = batch->first + batch->n < end;
 }
 
+void trainer_mix(const struct trainer *trainer, int64_t n,
+		 struct stepper_update *update)
+{
+	const struct job_spec *spec = trainer->spec;
+
+	if (!(spec->mixup.alpha > 0))
+		return;
+	update->partner = trainer->partner;
+	update->mix = mixup_draw((uint64_t)spec->trainer.seed, update->draw,
+				 spec->mixup.alpha, n, trainer->partner);
+}
+
 enum err_code trainer_train_on(struct trainer *trainer,
 			       const struct batch *batch, bool *ret_is_nan,
 			       struct err *err)
@@ -185,6 +197,7 @@ enum err_code trainer_train_on(struct trainer *trainer,
 
 	place_batch(trainer, batch, &update);
 	trainer_schedule(trainer, &update.rate, &update.momentum);
+	trainer_mix(trainer, batch->n, &update);
 	rc = stepper_step(trainer->stepper, &rows, &update, &result, err);
 	if (rc)
 		return rc;

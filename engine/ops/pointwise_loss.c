@@ -296,6 +296,9 @@ static const struct op_case probabilities_cases[] = {
 	{ .name = "matrix",
 	  .graph = "l = predictd.BinaryCrossEntropy(x:float[2,2]={0.1,0.5,0.9,0.7}, "
 		   "t:float[2,2]={0,0.25,1,1})" },
+	{ .name = "of scores",
+	  .graph = "l = predictd.BinaryCrossEntropy(Sigmoid(u:double[2,3]), "
+		   "t:double[2,3]={0,0.25,1,1,0.5,0.9})" },
 	{ .name = "certain",
 	  .graph = "l = predictd.BinaryCrossEntropy(x:float[4]={0,0,1,1}, "
 		   "t:float[4]={0,1,0,1})" },

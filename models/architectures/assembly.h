@@ -27,6 +27,8 @@ enum init_kind {
 	INIT_TRUNC_NORMAL, /**< of 0.02, drawn again beyond two */
 	INIT_ORTHOGONAL,   /**< rows (or columns) at right angles */
 	INIT_ZEROS,
+	INIT_LSUV, /**< orthogonal; the trainer scales them by the first batch
+		    */
 	INIT_KAIMING_FAN_OUT /**< torchvision's for residual networks */
 };
 extern const char *const init_names[];
@@ -124,6 +126,16 @@ MUST_USE enum err_code assembly_nodes(struct assembly *assembly,
 				      const struct assembly_call *call,
 				      int32_t *out, unsigned n,
 				      struct err *err);
+
+/** Dropout of elements, in training: a Dropout node on *value, which otherwise
+ * passes it on. p 0: none. */
+MUST_USE enum err_code assembly_dropout(struct assembly *assembly, double p,
+					int32_t *value, struct err *err);
+/** Of all elements of an index along axis 0 together (engine/ops/dropout.h):
+ * rows of a batch, or rows of an embedding's weight. */
+MUST_USE enum err_code assembly_row_dropout(struct assembly *assembly,
+					    const char *name, double p,
+					    int32_t *value, struct err *err);
 
 /** A parameter or statistic as a variable "name.part". */
 struct assembly_param {

@@ -16,7 +16,7 @@
 struct tabular_options {
 	int init;
 	struct field_ints hidden_sizes;
-	double dropout, embedding_dropout;
+	double dropout, embedding_dropout, row_dropout;
 	bool batch_norm;
 };
 
@@ -38,6 +38,12 @@ static const struct field tabular_fields[] = {
 	  .help = "behind the embeddings; 0: none",
 	  .kind = FIELD_DOUBLE,
 	  .offset = offsetof(struct tabular_options, embedding_dropout),
+	  .min = 0,
+	  .max = 0.999 },
+	{ .name = "row_dropout",
+	  .help = "of whole rows of the embeddings' weights; 0: none",
+	  .kind = FIELD_DOUBLE,
+	  .offset = offsetof(struct tabular_options, row_dropout),
 	  .min = 0,
 	  .max = 0.999 },
 	{ .name = "batch_norm",

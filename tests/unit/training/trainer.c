@@ -102,7 +102,7 @@ Test(trainer, vectors_are_learned_by_each_of_their_losses)
 	}
 }
 
-Test(trainer, gives_the_same_bits_for_any_number_of_threads)
+static void expect_same_for_any_threads(const char *text)
 {
 	struct buf want = { 0 };
 
@@ -110,9 +110,7 @@ Test(trainer, gives_the_same_bits_for_any_number_of_threads)
 		struct rig rig;
 		struct buf got;
 
-		rig_begin(&rig,
-			  NETWORK "trainer: {epochs: 2, batch_size: 16}\n",
-			  threads);
+		rig_begin(&rig, text, threads);
 		rig_run(&rig, NULL);
 		rig_weights(&rig, &got);
 		rig_end(&rig);
@@ -122,10 +120,21 @@ Test(trainer, gives_the_same_bits_for_any_number_of_threads)
 		}
 		cr_expect_eq(got.len, want.len);
 		cr_expect_eq(memcmp(got.data, want.data, want.len), 0,
-			     "%u threads", threads);
+			     "%u threads: %s", threads, text);
 		buf_finish(&got);
 	}
 	buf_finish(&want);
+}
+
+Test(trainer, gives_the_same_bits_for_any_number_of_threads)
+{
+	expect_same_for_any_threads(NETWORK
+				    "trainer: {epochs: 2, batch_size: 16}\n");
+	expect_same_for_any_threads(
+	    RESIDUAL "trainer: {epochs: 2, batch_size: 16, mixup: {}}\n");
+	expect_same_for_any_threads(RECURRENT
+				    "trainer: {epochs: 2, batch_size: 16, "
+				    "activation_regularization: {}}\n");
 }
 
 Test(trainer, another_seed_gives_another_run)
@@ -220,6 +229,11 @@ static const char *const runs[] = {
 	" one_cycle, div_factor: 5}}], checkpoint: {every_n_steps: 3}}\n",
 	NETWORK "trainer: {epochs: 2, batch_size: 16, learning_rate: auto,"
 		" checkpoint: {every_n_steps: 3}}\n",
+	RESIDUAL "trainer: {epochs: 2, batch_size: 16, mixup: {},"
+		 " checkpoint: {every_n_steps: 3}}\n",
+	RECURRENT "trainer: {epochs: 2, batch_size: 16,"
+		  " activation_regularization: {}, checkpoint:"
+		  " {every_n_steps: 3}}\n",
 	/* no validation part, and a batch that is larger than the data */
 	"data: {source: synthetic, rows: 20, split: {probabilities: [1,"
 	" 0]}}\n" NETWORK "trainer: {" SMALL "}\n",
