@@ -146,14 +146,38 @@ enum err_code trainer_restore(struct trainer *trainer,
 	return ERR_NONE;
 }
 
+/* What is lost is told: a run that began anew would look like a slow one. */
+static void tell_skipped(struct trainer *trainer,
+			 const struct checkpoint_skipped *skipped,
+			 const struct checkpoint *loaded)
+{
+	char text[1400], where[64] = "begins anew";
+
+	if (!skipped->n)
+		return;
+	if (loaded)
+		(void)snprintf(where, sizeof(where), "goes on from step %lld",
+			       (long long)loaded->state.step);
+	(void)snprintf(text, sizeof(text),
+		       "%zu checkpoint%s cannot be used, the newest, %s, "
+		       "because %s: the run %s",
+		       skipped->n, skipped->n > 1 ? "s" : "", skipped->name,
+		       skipped->why.msg, where);
+	trainer_warn(trainer, "checkpoint_skipped", text);
+}
+
 static enum err_code resume(struct trainer *trainer, struct err *err)
 {
 	struct checkpoint *checkpoint = NULL;
+	struct checkpoint_skipped skipped;
 	enum err_code rc = ERR_NONE;
 
 	if (!trainer->options.job_dir)
 		return ERR_NONE;
-	rc = checkpoint_load(trainer->options.job_dir, &checkpoint, err);
+	rc = checkpoint_load(trainer->options.job_dir, &checkpoint, &skipped,
+			     err);
+	if (!rc)
+		tell_skipped(trainer, &skipped, checkpoint);
 	if (!rc && checkpoint)
 		rc = trainer_restore(trainer, checkpoint, err);
 	checkpoint_destroy(checkpoint);

@@ -63,8 +63,9 @@ struct trainer_events {
 	void (*step)(void *ctx, const struct trainer_progress *progress);
 	void (*eval)(void *ctx, const struct trainer_eval *eval);
 	void (*checkpoint)(void *ctx, int64_t step, const char *name);
-	/** A phase whose rate is auto has found one. */
-	void (*lr_find)(void *ctx, const struct lr_curve *curve, double rate);
+	/** A phase (from 0) whose rate is auto has found one. */
+	void (*lr_find)(void *ctx, const struct lr_curve *curve, size_t phase,
+			double rate);
 	void (*warning)(void *ctx, const char *code, const char *message);
 	enum trainer_order (*poll)(void *ctx);
 };

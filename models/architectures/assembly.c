@@ -102,28 +102,24 @@ enum err_code assembly_node(struct assembly *assembly,
 }
 
 enum err_code assembly_dropout(struct assembly *assembly, double p,
-			       int32_t *value, struct err *err)
+			       const char *rows, int32_t *value,
+			       struct err *err)
 {
+	const char *before = assembly->build.prefix;
 	int32_t in[2] = { *value, VALUE_NONE };
 	const struct assembly_call call = { "Dropout", { NULL, 0 }, in, 2 };
+	enum err_code rc;
 
 	if (!(p > 0))
 		return ERR_NONE;
+	if (rows) {
+		assembly->build.prefix = arena_printf(
+		    assembly->scratch, "%s." ROW_DROPOUT ".", rows);
+		if (!assembly->build.prefix)
+			return no_memory(err);
+	}
 	in[1] = build_scalar(&assembly->build, DTYPE_F32, p);
-	return assembly_node(assembly, &call, value, err);
-}
-
-enum err_code assembly_row_dropout(struct assembly *assembly, const char *name,
-				   double p, int32_t *value, struct err *err)
-{
-	const char *before = assembly->build.prefix;
-	enum err_code rc;
-
-	assembly->build.prefix =
-	    arena_printf(assembly->scratch, "%s." ROW_DROPOUT ".", name);
-	if (!assembly->build.prefix)
-		return no_memory(err);
-	rc = assembly_dropout(assembly, p, value, err);
+	rc = assembly_node(assembly, &call, value, err);
 	assembly->build.prefix = before;
 	return rc;
 }

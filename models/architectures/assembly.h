@@ -127,15 +127,12 @@ MUST_USE enum err_code assembly_nodes(struct assembly *assembly,
 				      int32_t *out, unsigned n,
 				      struct err *err);
 
-/** Dropout of elements, in training: a Dropout node on *value, which otherwise
- * passes it on. p 0: none. */
+/** Dropout in training, else what *value was; p 0: none. rows: NULL, or a name
+ * where all elements of an index along axis 0 go together
+ * (engine/ops/dropout.h). */
 MUST_USE enum err_code assembly_dropout(struct assembly *assembly, double p,
-					int32_t *value, struct err *err);
-/** Of all elements of an index along axis 0 together (engine/ops/dropout.h):
- * rows of a batch, or rows of an embedding's weight. */
-MUST_USE enum err_code assembly_row_dropout(struct assembly *assembly,
-					    const char *name, double p,
-					    int32_t *value, struct err *err);
+					const char *rows, int32_t *value,
+					struct err *err);
 
 /** A parameter or statistic as a variable "name.part". */
 struct assembly_param {

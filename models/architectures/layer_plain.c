@@ -96,7 +96,7 @@ static enum err_code drop_path_build(struct assembly *assembly,
 	const struct dropout_options *o = options;
 
 	*ret_out = in;
-	return assembly_row_dropout(assembly, name, o->p, ret_out, err);
+	return assembly_dropout(assembly, o->p, name, ret_out, err);
 }
 
 static const struct field leaky_relu_fields[] = {

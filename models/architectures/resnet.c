@@ -109,8 +109,7 @@ static enum err_code add_block(struct assembly *assembly, struct conv_size size,
 		    assembly_row(assembly, x).dim[0] != size.channels))
 		rc = add_downsample(assembly, size, prefix, &x, err);
 	if (!rc)
-		rc = assembly_row_dropout(assembly, prefix, size.drop_path,
-					  value, err);
+		rc = assembly_dropout(assembly, size.drop_path, prefix, value, err);
 	pair[0] = *value;
 	pair[1] = x;
 	if (!rc)

@@ -50,6 +50,7 @@ struct rig {
 	int n_evals, n_checkpoints, n_warnings, n_steps, n_found;
 	double found;	  /* the last rate that a phase found */
 	char warning[64]; /* code of the last */
+	char message[512];
 	struct trainer_eval eval[64];
 };
 

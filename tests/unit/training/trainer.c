@@ -275,6 +275,91 @@ Test(trainer, a_run_that_died_after_its_end_only_ends_again)
 	}
 }
 
+/* Writes another number for the format into every manifest, or breaks them. */
+static void change_checkpoints(const char *dir, const char *manifest,
+			       const char *only)
+{
+	struct arena *arena = arena_create(1 << 20);
+	const char **names;
+	size_t n;
+
+	cr_assert_eq(file_list_dir(dir, 100, arena, &names, &n, NULL),
+		     ERR_NONE);
+	for (size_t i = 0; i < n; i++) {
+		char *path =
+		    arena_printf(arena, "%s/%s/manifest.json", dir, names[i]);
+
+		if (!str_starts_with(names[i], only))
+			continue;
+		cr_assert_eq(file_write_atomic(path, manifest, strlen(manifest),
+					       NULL),
+			     ERR_NONE);
+	}
+	arena_destroy(arena);
+}
+
+static enum err_code create_over(struct rig *rig, const char *dir)
+{
+	const struct trainer_options options = {
+		.spec = &rig->spec,
+		.dataset = rig->dataset,
+		.pipeline = rig->pipeline,
+		.graph = rig->network.graph,
+		.threads = 1,
+		.job_dir = dir,
+		.events = &rig->events,
+	};
+
+	return trainer_create(&options, &rig->trainer, &rig->err);
+}
+
+Test(trainer, checkpoints_of_another_format_are_refused)
+{
+	struct rig_outcome outcome = { 0 };
+	struct rig rig;
+	char dir[64];
+
+	rig_make_dir(dir);
+	cr_assert_not(rig_attempt(LINEAR, dir, ORDER_STOP, 3, &outcome));
+	change_checkpoints(dir, "{\"format\":99,\"files\":[]}", "ckpt-");
+	rig_begin(&rig, LINEAR, 1);
+	cr_expect_eq(create_over(&rig, dir), ERR_CONFLICT);
+	cr_expect(strstr(rig.err.msg, "format 99, this version reads format"),
+		  "%s", rig.err.msg);
+	cr_expect(strstr(rig.err.msg, "submit it again"), "%s", rig.err.msg);
+	rig_end(&rig);
+	rig_remove_dir(dir);
+}
+
+Test(trainer, checkpoints_that_are_passed_over_are_told)
+{
+	static const char text[] =
+	    LINEAR "trainer: {batch_size: 8, checkpoint: {every_n_steps: 2, "
+		   "keep_last: 9}}\n";
+	struct rig_outcome outcome = { 0 };
+	struct rig rig;
+	char dir[64];
+
+	rig_make_dir(dir);
+	cr_assert_not(rig_attempt(text, dir, ORDER_CANCEL, 8, &outcome));
+	change_checkpoints(dir, "{\"format\":99,\"files\":[]}",
+			   "ckpt-000000000006");
+	rig_begin(&rig, text, 1);
+	cr_expect_eq(create_over(&rig, dir), ERR_NONE);
+	cr_expect_str_eq(rig.warning, "checkpoint_skipped");
+	cr_expect(strstr(rig.message, "format 99") &&
+		      strstr(rig.message, "goes on from step 4"),
+		  "%s", rig.message);
+	rig_end(&rig);
+	change_checkpoints(dir, "{", "ckpt-");
+	rig_begin(&rig, text, 1);
+	cr_expect_eq(create_over(&rig, dir), ERR_NONE);
+	cr_expect_str_eq(rig.warning, "checkpoint_skipped");
+	cr_expect(strstr(rig.message, "begins anew"), "%s", rig.message);
+	rig_end(&rig);
+	rig_remove_dir(dir);
+}
+
 Test(trainer, saves_when_it_is_asked_to_even_during_an_evaluation)
 {
 	static const char text[] =
@@ -475,7 +560,7 @@ Test(trainer, a_run_that_diverges_keeps_its_last_finite_weights)
 			    ((const float *)(const void *)bytes.data)[j]);
 		cr_expect_eq(n_bad, 0, "%zu: %d weights", i, n_bad);
 		cr_expect_eq(rig.n_checkpoints, 1);
-		cr_assert_eq(checkpoint_load(dir, &checkpoint, NULL), ERR_NONE);
+		cr_assert_eq(checkpoint_load(dir, &checkpoint, NULL, NULL), ERR_NONE);
 		cr_expect(checkpoint && checkpoint->state.step > 0);
 		checkpoint_destroy(checkpoint);
 		buf_finish(&bytes);
