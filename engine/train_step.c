@@ -239,7 +239,7 @@ enum err_code train_step_build(const struct graph *base,
 }
 
 enum err_code train_eval_build(const struct graph *base,
-			       const struct train_loss *loss,
+			       const struct train_loss *loss, bool is_watched,
 			       const struct fact *input,
 			       struct graph **ret_eval, struct err *err)
 {
@@ -251,6 +251,8 @@ enum err_code train_eval_build(const struct graph *base,
 				&work.target, err);
 	if (!rc)
 		rc = add_loss(&work, loss, work.target, &work.loss, err);
+	if (!rc && is_watched)
+		rc = train_watch(&work, err);
 	if (!rc)
 		rc = set_outputs(&work, err);
 	if (!rc) {

@@ -50,7 +50,7 @@ struct train_memory {
 	void *block; /**< all of them, and the states */
 };
 
-enum { TRAIN_LOSS_NUMBERS = 3 };
+enum { TRAIN_LOSS_NUMBERS = 3, TRAIN_WATCH_MAX = 256 };
 
 struct train_loss {
 	const char *op; /**< "SoftmaxCrossEntropy", "MeanSquaredError" */
@@ -99,11 +99,15 @@ train_step_build(const struct graph *base, struct train_memory *memory,
 		 const struct fact *input, struct graph **ret_step,
 		 struct err *err);
 
-/** Base graph and loss in evaluation form: outputs loss, then base's. */
-MUST_USE enum err_code train_eval_build(const struct graph *base,
-					const struct train_loss *loss,
-					const struct fact *input,
-					struct graph **ret_eval,
-					struct err *err);
+/** Base graph and loss in evaluation form: outputs loss, then base's, then,
+ * where it is watched, of each Relu node the greatest value of each unit
+ * (axis 1, of rows of [steps, numbers] the last) over the batch, float. */
+MUST_USE enum err_code
+train_eval_build(const struct graph *base, const struct train_loss *loss,
+		 bool is_watched, const struct fact *input,
+		 struct graph **ret_eval, struct err *err);
+/** Numbers of base's Relu nodes in the order of those outputs; returns how many
+ * there are, at most TRAIN_WATCH_MAX. node may be NULL. */
+unsigned train_watched(const struct graph *base, int32_t *node);
 
 #endif

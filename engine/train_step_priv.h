@@ -33,6 +33,8 @@ static inline bool train_is_frozen(const struct train_work *work,
 MUST_USE enum err_code train_forms(struct train_work *work, struct err *err);
 /** Adds the penalties of recurrent layers to the objective. */
 MUST_USE enum err_code train_penalty(struct train_work *work, struct err *err);
+/** Appends the outputs of watched nodes; base's outputs are there. */
+MUST_USE enum err_code train_watch(struct train_work *work, struct err *err);
 /** Gradients, their norm, the optimizer and its assigns. */
 MUST_USE enum err_code train_update(struct train_work *work, struct err *err);
 

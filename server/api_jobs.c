@@ -555,6 +555,8 @@ enum err_code api_jobs_artifact(struct api_request *request, struct err *err)
 	request->response.content_type =
 	    str_ends_with(name, ".json")   ? "application/json"
 	    : str_ends_with(name, ".yaml") ? "application/yaml"
+	    : str_ends_with(name, ".svg")  ? "image/svg+xml"
+	    : str_ends_with(name, ".csv")  ? "text/csv"
 					   : "application/octet-stream";
 	return ERR_NONE;
 }

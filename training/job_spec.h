@@ -32,7 +32,7 @@ struct trainer_spec {
 	const char *monitor;
 	int mode; /**< enum monitor_mode; resolved to MIN or MAX */
 	const struct doc *learning_rate, *optimizer, *schedule, *freeze,
-	    *phases, *clipping, *mixup, *activation, *averaging, *on_nan,
+	    *phases, *clipping, *mixup, *activation, *watch, *averaging, *on_nan,
 	    *early_stopping, *checkpoint;
 };
 
@@ -43,6 +43,11 @@ struct clipping_spec {
 /** Of recurrent layers (engine/train_step.h). */
 struct activation_spec {
 	double alpha, beta; /**< of activations, of their changes; 0: none */
+};
+
+/** What is watched besides metrics (training/watch.h). */
+struct watch_spec {
+	bool update_ratio, dead_units;
 };
 
 /** A second set of weights, which is evaluated, kept and published. */
@@ -97,6 +102,7 @@ struct job_spec {
 	struct clipping_spec clipping;
 	struct mixup_spec mixup;
 	struct activation_spec activation;
+	struct watch_spec watch;
 	struct averaging_spec averaging;
 	struct nan_spec on_nan;
 	struct early_stopping_spec early_stopping;

@@ -67,6 +67,7 @@ static const struct field trainer_fields[] = {
 	MAP("phases", "stretches of the job, each with its own", T(phases)),
 	MAP("mixup", "alpha", T(mixup)),
 	MAP("activation_regularization", "alpha, beta", T(activation)),
+	MAP("watch", "update_ratio, dead_units", T(watch)),
 	MAP("averaging", "type, decay, start_epoch", T(averaging)),
 	MAP("on_nan", "action, lr_factor, max_retries", T(on_nan)),
 	MAP("gradient_clipping", "max_norm, max_value", T(clipping)),
@@ -135,6 +136,20 @@ static const struct field activation_fields[] = {
 	  .offset = offsetof(struct activation_spec, beta),
 	  .min = 0,
 	  .max = 1e6,
+	  .def = 1 },
+	{ 0 },
+};
+
+static const struct field watch_fields[] = {
+	{ .name = "update_ratio",
+	  .help = "norm of a step over the norm of the weights, by group",
+	  .kind = FIELD_BOOL,
+	  .offset = offsetof(struct watch_spec, update_ratio),
+	  .def = 1 },
+	{ .name = "dead_units",
+	  .help = "shares of units of relu layers that give 0 for every row",
+	  .kind = FIELD_BOOL,
+	  .offset = offsetof(struct watch_spec, dead_units),
 	  .def = 1 },
 	{ 0 },
 };
@@ -279,6 +294,10 @@ enum err_code job_spec_read_trainer(struct job_spec *spec, struct arena *arena,
 				"trainer.activation_regularization", NULL,
 				&spec->activation, arena, err);
 	if (!rc)
+		rc = field_read(watch_fields, map_or_null(t->watch),
+				"trainer.watch", NULL, &spec->watch, arena,
+				err);
+	if (!rc)
 		rc = field_read(averaging_fields, map_or_null(t->averaging),
 				"trainer.averaging", NULL, &spec->averaging,
 				arena, err);
@@ -335,7 +354,8 @@ static void write_plain(const struct trainer_spec *t,
 		"averaging",	  "on_nan",
 		"optimizer",	  "gradient_clipping",
 		"early_stopping", "checkpoint",
-		"mixup",	  "activation_regularization"
+		"mixup",	  "activation_regularization",
+		"watch"
 	};
 	struct field row[2] = { { 0 } };
 
@@ -371,6 +391,7 @@ void job_spec_write_trainer(const struct job_spec *spec,
 	write_map("mixup", mixup_fields, &spec->mixup, writer);
 	write_map("activation_regularization", activation_fields,
 		  &spec->activation, writer);
+	write_map("watch", watch_fields, &spec->watch, writer);
 	write_map("averaging", averaging_fields, &spec->averaging, writer);
 	write_map("on_nan", nan_fields, &spec->on_nan, writer);
 	write_map("early_stopping", early_fields, &spec->early_stopping,

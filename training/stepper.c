@@ -32,6 +32,7 @@ struct stepper {
 	char *states;	/* those of the network before a step */
 	struct way way[STEPPER_PLANS];
 	uint64_t clock;
+	struct instance *evaluated; /* the last evaluation's */
 };
 
 static bool excludes(const struct optimizer *optimizer, const char *what)
@@ -311,7 +312,8 @@ static enum err_code build_graph(struct stepper *stepper,
 	if (kind != EVALUATES)
 		return train_step_build(stepper->base, stepper->memory, &step,
 					fact, ret, err);
-	return train_eval_build(stepper->base, &o->loss, fact, ret, err);
+	return train_eval_build(stepper->base, &o->loss, o->watches, fact, ret,
+				err);
 }
 
 static enum err_code make_instance(struct stepper *stepper, struct way *way,
@@ -527,9 +529,16 @@ enum err_code stepper_evaluate(struct stepper *stepper,
 		return rc;
 	write_batch(instance, stepper, batch);
 	rc = run(stepper, instance, 1, &result, err);
+	stepper->evaluated = instance;
 	if (!rc)
 		*ret = result;
 	return rc;
+}
+
+struct tensor_view stepper_watched(const struct stepper *stepper, unsigned i)
+{
+	return instance_output(stepper->evaluated,
+			       1 + (unsigned)stepper->base->n_output + i);
 }
 
 enum err_code stepper_prepare(struct stepper *stepper, int64_t n, bool trains,

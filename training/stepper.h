@@ -43,6 +43,7 @@ struct stepper_options {
 	double activation, temporal; /**< penalties (engine/train_step.h) */
 	struct pool *pool;	     /**< NULL: alone */
 	unsigned threads;
+	bool watches;	   /**< evaluations tell of units (stepper_watched()) */
 	bool strict_numerics; /**< no shortcuts (engine/kernel.h) */
 };
 
@@ -103,6 +104,9 @@ MUST_USE enum err_code stepper_evaluate(struct stepper *stepper,
 					const struct stepper_batch *batch,
 					struct stepper_result *ret,
 					struct err *err);
+/** Of the last evaluation, where units are watched: the greatest value of each
+ * unit of the i-th Relu (train_watched()), valid until the next call. */
+struct tensor_view stepper_watched(const struct stepper *stepper, unsigned i);
 /** Plans a step (and an evaluation) of n rows now, so that it costs nothing
  * later, and reports its memory. */
 MUST_USE enum err_code stepper_prepare(struct stepper *stepper, int64_t n,

@@ -39,6 +39,7 @@ static enum err_code make_stepper(struct trainer *trainer, struct err *err)
 		.mixes = trainer->spec->mixup.alpha > 0,
 		.activation = trainer->spec->activation.alpha,
 		.temporal = trainer->spec->activation.beta,
+		.watches = trainer->spec->watch.dead_units,
 		.pool = o->pool,
 		.threads = o->threads,
 	};
@@ -106,6 +107,8 @@ static enum err_code restore_weights(struct trainer *trainer,
 	if (!rc)
 		rc = history_restore(&trainer->history, &checkpoint->history,
 				     err);
+	if (!rc)
+		rc = watch_restore(&trainer->watch, &checkpoint->history, err);
 	return rc;
 }
 
@@ -305,6 +308,10 @@ enum err_code trainer_create(const struct trainer_options *options,
 	if (!rc)
 		rc = trainer_phases_init(trainer, err);
 	if (!rc)
+		rc = watch_init(&trainer->watch, &trainer->spec->watch,
+				options->graph, &trainer->groups,
+				trainer->arena, err);
+	if (!rc)
 		rc = describe(trainer, err);
 	if (!rc)
 		rc = trainer_begin_phase(trainer, 0, err);
@@ -341,6 +348,7 @@ void trainer_destroy(struct trainer *trainer)
 	weights_snapshot_finish(&trainer->raw);
 	evaluation_finish(&trainer->evaluation);
 	history_finish(&trainer->history);
+	watch_finish(&trainer->watch);
 	mem_free(trainer->order);
 	mem_free(trainer->partner);
 	arena_destroy(trainer->arena);

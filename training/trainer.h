@@ -47,6 +47,8 @@ struct trainer_progress {
 	double rate, momentum, grad_norm;
 };
 
+struct watch;
+
 /** Figures of an evaluation; NaN where there is none. */
 struct trainer_eval {
 	int64_t epoch, step;
@@ -56,6 +58,7 @@ struct trainer_eval {
 	enum diagnosis diagnosis;
 	double gap;	     /**< of overfitting: validation - training loss */
 	int64_t since_epoch; /**< of overfitting */
+	const struct watch *watch; /**< in an event; NULL otherwise */
 };
 
 struct trainer_events {

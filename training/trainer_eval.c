@@ -62,6 +62,9 @@ static bool evaluate_batch(struct trainer *trainer, struct metric_sums *sums,
 
 		metric_add(sums, trainer->spec->loss.kind->measures, &all);
 		evaluation_add(&trainer->evaluation, &all);
+		if (trainer->measured == PART_VALID)
+			*ret_rc = watch_rows(&trainer->watch, trainer->stepper,
+					     err);
 	}
 	loader_give_back(trainer->loader, batch);
 	return *ret_rc == ERR_NONE;
@@ -210,10 +213,15 @@ static enum err_code measure_and_judge(struct trainer *trainer,
 	enum err_code rc;
 
 	trainer_show_average(trainer);
+	watch_begin(&trainer->watch);
 	rc = measure(trainer, s->epoch + 1, s->step, &s->sum, ret_order, err);
+	watch_end(&trainer->watch);
 	if (!rc && !*ret_order) {
 		diagnose(trainer);
 		judge(trainer);
+		rc = watch_keep(&trainer->watch, s->step, err);
+	}
+	if (!rc && !*ret_order) {
 		rc = history_eval(&trainer->history, trainer->last.epoch,
 				  trainer->last.step, trainer->last.value, err);
 	}
@@ -242,8 +250,11 @@ enum err_code trainer_evaluate(struct trainer *trainer, bool ends_epoch,
 		s->is_epoch_over = true;
 	}
 	trainer->is_saved = false;
-	if (events && events->eval)
+	if (events && events->eval) {
+		trainer->last.watch = &trainer->watch;
 		events->eval(events->ctx, &trainer->last);
+		trainer->last.watch = NULL;
+	}
 	return ERR_NONE;
 }
 
@@ -287,6 +298,7 @@ void trainer_report(const struct trainer *trainer, struct json_writer *writer)
 	evaluation_write(
 	    &trainer->evaluation,
 	    dataset_rows(trainer->options.dataset, trainer->measured), writer);
+	watch_write_past(&trainer->watch, writer);
 }
 
 /* Where the weights were not kept, the one figure that was. */

@@ -11,6 +11,7 @@
 #include "training/evaluation.h"
 #include "training/history.h"
 #include "training/trainer.h"
+#include "training/watch.h"
 #include "training/weights.h"
 
 struct trainer {
@@ -23,6 +24,7 @@ struct trainer {
 	struct weights_snapshot best;
 	struct weights_snapshot average, raw; /* where weights are averaged */
 	struct layer_groups groups;
+	struct watch watch;
 	bool *frozen;	/* by variable, of the phase */
 	double *factor; /* by group, of the phase */
 	size_t phase;

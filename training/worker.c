@@ -20,6 +20,7 @@
 #include "training/job.h"
 #include "training/publish.h"
 #include "training/report.h"
+#include "training/watch.h"
 #include "training/worker_priv.h"
 
 #define BLAS_BUFFER_BYTES ((int64_t)129 << 20)
@@ -69,6 +70,7 @@ static void send_eval(void *ctx, const struct trainer_eval *eval)
 		json_write_double(w, "gap", eval->gap);
 		json_write_int(w, "since_epoch", eval->since_epoch);
 	}
+	watch_write(eval->watch, w);
 	worker_link_end(worker->link);
 }
 

@@ -315,13 +315,18 @@ enum err_code assembly_layer(struct assembly *assembly, const char *kind,
 	const struct layer_kind *row = layer_find(kind);
 	int64_t params_before = assembly->n_params;
 	size_t layers_before = assembly->n_layers;
+	const char *before = assembly->build.prefix;
 	int32_t out;
 	enum err_code rc;
 
 	if (!row)
 		return err_set(err, ERR_INTERNAL,
 			       "model: there is no layer '%s'", kind);
-	rc = row->build(assembly, options, name, *value, &out, err);
+	assembly->build.prefix = arena_printf(assembly->scratch, "%s.", name);
+	rc = assembly->build.prefix
+		 ? row->build(assembly, options, name, *value, &out, err)
+		 : no_memory(err);
+	assembly->build.prefix = before;
 	if (rc)
 		return rc;
 	*value = out;
