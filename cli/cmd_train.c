@@ -185,7 +185,8 @@ static const struct args_flag flags[] = {
 extern const struct cli_command cli_train;
 const struct cli_command cli_train = {
 	.name = "train",
-	.usage = "FILE.yaml|- [--follow | --dry-run | --lr-find] [--set KEY.KEY=VALUE ...]",
+	.usage = "FILE.yaml|- [--follow | --dry-run | --lr-find] [--set "
+		 "KEY.KEY=VALUE ...]",
 	.help =
 	    "Submit a training job and print its id.\n\n"
 	    "  predictctl train job.yaml --follow --set trainer.epochs=1\n\n"

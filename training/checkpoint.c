@@ -335,10 +335,11 @@ static enum err_code check_format(const struct doc *format, const char *path,
 			       manifest_file);
 	if (format->integer == FORMAT)
 		return ERR_NONE;
-	return err_set(err, ERR_CONFLICT,
-		       "'%s' is a checkpoint of format %lld, this version reads "
-		       "format %d",
-		       path, (long long)format->integer, (int)FORMAT);
+	return err_set(
+	    err, ERR_CONFLICT,
+	    "'%s' is a checkpoint of format %lld, this version reads "
+	    "format %d",
+	    path, (long long)format->integer, (int)FORMAT);
 }
 
 static enum err_code read_folder(const char *path, struct checkpoint **ret,

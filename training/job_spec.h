@@ -32,8 +32,8 @@ struct trainer_spec {
 	const char *monitor;
 	int mode; /**< enum monitor_mode; resolved to MIN or MAX */
 	const struct doc *learning_rate, *optimizer, *schedule, *freeze,
-	    *phases, *clipping, *mixup, *activation, *watch, *averaging, *on_nan,
-	    *early_stopping, *checkpoint;
+	    *phases, *clipping, *mixup, *activation, *watch, *averaging,
+	    *on_nan, *early_stopping, *checkpoint;
 };
 
 struct clipping_spec {

@@ -294,9 +294,9 @@ enum err_code job_spec_read_trainer(struct job_spec *spec, struct arena *arena,
 				"trainer.activation_regularization", NULL,
 				&spec->activation, arena, err);
 	if (!rc)
-		rc = field_read(watch_fields, map_or_null(t->watch),
-				"trainer.watch", NULL, &spec->watch, arena,
-				err);
+		rc =
+		    field_read(watch_fields, map_or_null(t->watch),
+			       "trainer.watch", NULL, &spec->watch, arena, err);
 	if (!rc)
 		rc = field_read(averaging_fields, map_or_null(t->averaging),
 				"trainer.averaging", NULL, &spec->averaging,

@@ -43,7 +43,7 @@ struct stepper_options {
 	double activation, temporal; /**< penalties (engine/train_step.h) */
 	struct pool *pool;	     /**< NULL: alone */
 	unsigned threads;
-	bool watches;	   /**< evaluations tell of units (stepper_watched()) */
+	bool watches; /**< evaluations tell of units (stepper_watched()) */
 	bool strict_numerics; /**< no shortcuts (engine/kernel.h) */
 };
 

@@ -63,8 +63,8 @@ static bool evaluate_batch(struct trainer *trainer, struct metric_sums *sums,
 		metric_add(sums, trainer->spec->loss.kind->measures, &all);
 		evaluation_add(&trainer->evaluation, &all);
 		if (trainer->measured == PART_VALID)
-			*ret_rc = watch_rows(&trainer->watch, trainer->stepper,
-					     err);
+			*ret_rc =
+			    watch_rows(&trainer->watch, trainer->stepper, err);
 	}
 	loader_give_back(trainer->loader, batch);
 	return *ret_rc == ERR_NONE;

@@ -65,7 +65,8 @@ static enum err_code fill_names(struct watch *w, const int32_t *node,
 
 static bool is_sampled(const struct variable *variable)
 {
-	return variable->role == ROLE_PARAM && variable->view.dtype == DTYPE_F32;
+	return variable->role == ROLE_PARAM &&
+	       variable->view.dtype == DTYPE_F32;
 }
 
 /* Every so many elements of a parameter. */
@@ -160,8 +161,7 @@ void watch_before_step(struct watch *watch)
 
 void watch_after_step(struct watch *watch)
 {
-	double(*square)[2] =
-	    mem_array(watch->n_groups + 1, sizeof(*square));
+	double(*square)[2] = mem_array(watch->n_groups + 1, sizeof(*square));
 
 	/* without memory there is no figure, and the run goes on */
 	if (square && watch->n_groups)
@@ -234,8 +234,7 @@ static enum err_code grow(struct watch *w, int64_t n, struct err *err)
 
 	if (n <= w->cap_past)
 		return ERR_NONE;
-	more =
-	    mem_resize(w->past, (size_t)n * 2 * row_of(w), sizeof(*w->past));
+	more = mem_resize(w->past, (size_t)n * 2 * row_of(w), sizeof(*w->past));
 	if (!more)
 		return no_memory(err);
 	w->past = more;
@@ -340,7 +339,8 @@ void watch_write(const struct watch *watch, struct json_writer *writer)
 	if (!watch)
 		return;
 	write_now(watch, "update_ratio", 0, watch->n_groups, writer);
-	write_now(watch, "dead_units", watch->n_groups, watch->n_layers, writer);
+	write_now(watch, "dead_units", watch->n_groups, watch->n_layers,
+		  writer);
 }
 
 static void write_column(const struct watch *w, const char *name, size_t column,

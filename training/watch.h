@@ -23,7 +23,7 @@ struct watch {
 	size_t n_groups, n_layers;
 	const char **name; /**< of groups, then of layers */
 	double *now;	   /**< ratios, then shares; NaN: not measured */
-	double *past;	   /**< [n_past, 1 + n_groups + n_layers]: step, those */
+	double *past; /**< [n_past, 1 + n_groups + n_layers]: step, those */
 	int64_t n_past, cap_past;
 	float *before; /**< samples, before a step */
 	float **most;  /**< of each layer: [n_units], while rows pass */
@@ -43,9 +43,8 @@ void watch_before_step(struct watch *watch);
 void watch_after_step(struct watch *watch);
 /** Around an evaluation: begin, each of its batches, end. */
 void watch_begin(struct watch *watch);
-MUST_USE enum err_code watch_rows(struct watch *watch,
-				  const struct stepper *stepper,
-				  struct err *err);
+MUST_USE enum err_code
+watch_rows(struct watch *watch, const struct stepper *stepper, struct err *err);
 void watch_end(struct watch *watch);
 /** What is measured now is of this evaluation, and kept; ratios are those of
  * one step and then not measured. */

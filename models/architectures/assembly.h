@@ -107,7 +107,6 @@ MUST_USE enum err_code assembly_layers(struct assembly *assembly,
 				       const struct doc *list,
 				       const char *where, const char *prefix,
 				       int32_t *value, struct err *err);
-
 /** The shape of one row of a value. */
 struct shape assembly_row(const struct assembly *assembly, int32_t value);
 
@@ -127,9 +126,8 @@ MUST_USE enum err_code assembly_nodes(struct assembly *assembly,
 				      int32_t *out, unsigned n,
 				      struct err *err);
 
-/** Dropout in training, else what *value was; p 0: none. rows: NULL, or a name
- * where all elements of an index along axis 0 go together
- * (engine/ops/dropout.h). */
+/** In training; p 0: none. rows: NULL, or a name where all elements of an index
+ * along axis 0 go together (engine/ops/dropout.h). */
 MUST_USE enum err_code assembly_dropout(struct assembly *assembly, double p,
 					const char *rows, int32_t *value,
 					struct err *err);

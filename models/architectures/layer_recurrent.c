@@ -127,7 +127,8 @@ static enum err_code add_params(const struct stack *s, int64_t layer,
 			       (struct shape){ 3, { d, width, h } }, &in[2],
 			       err);
 	if (!rc)
-		rc = assembly_dropout(s->assembly, s->o->weight_drop, NULL, &in[2], err);
+		rc = assembly_dropout(s->assembly, s->o->weight_drop, NULL,
+				      &in[2], err);
 	if (!rc && s->o->bias)
 		rc = add_param(s, layer, "bias",
 			       (struct shape){ 2, { d, 2 * width } }, &in[3],
@@ -176,7 +177,8 @@ static enum err_code build_stack(struct stack *s, int32_t *value,
 		if (!rc)
 			rc = join_axes(s, 2, value, err);
 		if (!rc)
-			rc = assembly_dropout(s->assembly, s->o->dropout, NULL, value, err);
+			rc = assembly_dropout(s->assembly, s->o->dropout, NULL,
+					      value, err);
 		s->n_in = s->n_directions * s->o->hidden_size;
 	}
 	if (rc)

@@ -109,7 +109,8 @@ static enum err_code add_block(struct assembly *assembly, struct conv_size size,
 		    assembly_row(assembly, x).dim[0] != size.channels))
 		rc = add_downsample(assembly, size, prefix, &x, err);
 	if (!rc)
-		rc = assembly_dropout(assembly, size.drop_path, prefix, value, err);
+		rc = assembly_dropout(assembly, size.drop_path, prefix, value,
+				      err);
 	pair[0] = *value;
 	pair[1] = x;
 	if (!rc)

@@ -291,9 +291,9 @@ static void change_checkpoints(const char *dir, const char *manifest,
 
 		if (!str_starts_with(names[i], only))
 			continue;
-		cr_assert_eq(file_write_atomic(path, manifest, strlen(manifest),
-					       NULL),
-			     ERR_NONE);
+		cr_assert_eq(
+		    file_write_atomic(path, manifest, strlen(manifest), NULL),
+		    ERR_NONE);
 	}
 	arena_destroy(arena);
 }
@@ -560,7 +560,8 @@ Test(trainer, a_run_that_diverges_keeps_its_last_finite_weights)
 			    ((const float *)(const void *)bytes.data)[j]);
 		cr_expect_eq(n_bad, 0, "%zu: %d weights", i, n_bad);
 		cr_expect_eq(rig.n_checkpoints, 1);
-		cr_assert_eq(checkpoint_load(dir, &checkpoint, NULL, NULL), ERR_NONE);
+		cr_assert_eq(checkpoint_load(dir, &checkpoint, NULL, NULL),
+			     ERR_NONE);
 		cr_expect(checkpoint && checkpoint->state.step > 0);
 		checkpoint_destroy(checkpoint);
 		buf_finish(&bytes);

@@ -215,9 +215,9 @@ Test(trainer_phases, finding_a_rate_leaves_every_bit_of_model_and_optimizer)
 		rig_begin(&rig, texts[i], 1);
 		rig_run(&rig, NULL);
 		keep_bits(&rig, &before);
-		cr_assert_eq(trainer_find_rate(rig.trainer, &curve, &order,
-					       &rig.err),
-			     ERR_NONE);
+		cr_assert_eq(
+		    trainer_find_rate(rig.trainer, &curve, &order, &rig.err),
+		    ERR_NONE);
 		cr_expect_gt(curve.n, 20);
 		keep_bits(&rig, &after);
 		cr_expect_eq(before.len, after.len);

@@ -21,9 +21,9 @@ static const struct doc *watched(const struct rig *rig)
 	json_write_object(&w, NULL);
 	trainer_report(rig->trainer, &w);
 	json_write_object_end(&w);
-	cr_assert_eq(doc_parse_json(buf.data, buf.len, "report", rig->arena,
-				    &doc, NULL),
-		     ERR_NONE);
+	cr_assert_eq(
+	    doc_parse_json(buf.data, buf.len, "report", rig->arena, &doc, NULL),
+	    ERR_NONE);
 	buf_finish(&buf);
 	return doc_find(doc, "watch");
 }
