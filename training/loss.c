@@ -99,10 +99,10 @@ enum err_code loss_read(const struct doc *map, const char *feature_type,
 	if (map && map->kind == DOC_NULL)
 		map = NULL;
 	rc = find_kind(map, feature_type, &loss.kind, err);
-	if (!rc)
+	if (!rc && loss.kind)
 		rc = field_read(loss.kind->fields, map, where, own_keys,
 				&loss.params, arena, err);
-	if (!rc)
+	if (!rc && loss.kind)
 		rc = check_weight(&loss, width, err);
 	if (rc)
 		return rc;

@@ -42,7 +42,6 @@ enum loss_weight {
 
 struct loss_kind {
 	const char *name, *help;
-	unsigned of;	      /**< LOSS_OF_* */
 	const char *measures; /**< metrics_of() (training/metric.h) */
 	const char *op;	      /**< the engine's row */
 	const char *text;     /**< or graph text (engine/train_step.h) */
@@ -50,6 +49,7 @@ struct loss_kind {
 	void (*choose)(const struct loss_params *params,
 		       struct train_loss *step);
 	size_t number[TRAIN_LOSS_NUMBERS]; /**< of text: offsets in params */
+	unsigned of;			   /**< LOSS_OF_* */
 	enum loss_weight weight;
 	const struct field *fields; /**< over struct loss_params */
 };

@@ -70,10 +70,10 @@ static void draw_axes(const struct frame *f, struct buf *buf)
 		   "fill=\"none\" stroke=\"#888\"/>\n",
 		   (int)LEFT, (int)TOP, WIDTH - LEFT - RIGHT,
 		   HEIGHT - TOP - FOOT);
-	for (double p = f->x_min; p <= f->x_max; p++)
+	for (int p = (int)f->x_min; p <= (int)f->x_max; p++)
 		buf_printf(buf,
 			   "<text x=\"%.1f\" y=\"%.0f\" "
-			   "text-anchor=\"middle\">1e%.0f</text>\n",
+			   "text-anchor=\"middle\">1e%d</text>\n",
 			   x_at(f, pow(10, p)), bottom + 16, p);
 	buf_printf(buf,
 		   "<text x=\"%d\" y=\"%d\" text-anchor=\"end\">%.4g</text>\n"

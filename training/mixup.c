@@ -5,7 +5,9 @@
 
 #include "base/rng.h"
 
-enum { STREAM_MIXUP = 0x4d495800, TRIES = 64 };
+enum { STREAM_MIXUP = 0x4d495800 };
+
+#define TRIES ((uint64_t)64)
 
 /* The logarithm of a number of Gamma(shape), which itself could vanish.
  * Marsaglia and Tsang 2000; below 1 by the one of shape + 1. */

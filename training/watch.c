@@ -97,7 +97,7 @@ enum err_code watch_init(struct watch *watch, const struct watch_spec *spec,
 			 struct err *err)
 {
 	struct watch w = { .graph = graph, .groups = groups };
-	int32_t node[TRAIN_WATCH_MAX];
+	int32_t node[TRAIN_WATCH_MAX] = { 0 };
 	enum err_code rc;
 
 	w.n_groups = spec->update_ratio ? (size_t)groups->n : 0;
