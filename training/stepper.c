@@ -554,6 +554,12 @@ enum err_code stepper_prepare(struct stepper *stepper, int64_t n, bool trains,
 	return rc;
 }
 
+enum err_code stepper_instance(struct stepper *stepper, int64_t n,
+			       struct instance **ret_instance, struct err *err)
+{
+	return find_instance(stepper, n, TRAINS, ret_instance, err);
+}
+
 enum err_code stepper_digest(struct stepper *stepper, int64_t n,
 			     char ret_hex[DIGEST_HEX_MAX], struct err *err)
 {

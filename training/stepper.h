@@ -79,6 +79,7 @@ struct stepper_result {
 	int64_t width;
 };
 
+struct instance;
 struct stepper;
 
 MUST_USE enum err_code stepper_create(struct graph *base,
@@ -113,6 +114,10 @@ MUST_USE enum err_code stepper_prepare(struct stepper *stepper, int64_t n,
 				       bool trains,
 				       struct plan_report *ret_report,
 				       struct err *err);
+/** What runs a step of n rows, to be observed. */
+MUST_USE enum err_code stepper_instance(struct stepper *stepper, int64_t n,
+					struct instance **ret_instance,
+					struct err *err);
 /** SHA-256 over the steps and kernels of a step of n rows: a resumed run
  * on another machine may have other bits. */
 MUST_USE enum err_code stepper_digest(struct stepper *stepper, int64_t n,
