@@ -23,7 +23,8 @@ unsigned train_watched(const struct graph *base, int32_t *node)
 	return n;
 }
 
-/** All axes but the units'. */
+/** All axes but the units'. Of pictures the greatest of each plane is found
+ * first, by an operator that is fast at it. */
 static int32_t other_axes(struct build *build, unsigned rank)
 {
 	const unsigned units = rank == 3 ? 2 : rank < 2 ? 0 : 1;
@@ -40,6 +41,8 @@ static int32_t other_axes(struct build *build, unsigned rank)
 enum err_code train_watch(struct train_work *work, struct err *err)
 {
 	static const char text[] = "m = ReduceMax<keepdims=0>(y, a)";
+	static const char planes[] =
+	    "m = ReduceMax<keepdims=0>(GlobalMaxPool(y), a)";
 	struct build *build = &work->build;
 	int32_t node[TRAIN_WATCH_MAX];
 	const unsigned n = train_watched(work->graph, node);
@@ -56,7 +59,8 @@ enum err_code train_watch(struct train_work *work, struct err *err)
 		};
 		struct build_name want = { "m", VALUE_NONE };
 
-		build_text(build, text, bound, 2, NULL, &want, 1);
+		build_text(build, rank > 3 ? planes : text, bound, 2, NULL,
+			   &want, 1);
 		rc = build_check(build, err);
 		if (!rc)
 			rc = graph_add_output(work->graph, want.value, err);

@@ -111,6 +111,7 @@ struct job_spec {
 	struct publish_spec publish;
 	struct loss loss;
 	const char *output_type; /**< of the one output feature */
+	const char *index_input; /**< the first that is a category, or NULL */
 	const char *const
 	    *metrics; /**< names that events carry; ends with NULL */
 };

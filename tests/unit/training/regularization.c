@@ -230,24 +230,24 @@ Test(regularization, dropped_weights_stay_where_they_are)
 
 Test(regularization, categories_cannot_be_mixed)
 {
-	struct rig rig;
-	const struct trainer_options options = { .spec = &rig.spec };
-	struct trainer_options full = options;
-	struct trainer *trainer;
+	static const char text[] =
+	    "data: {source: synthetic}\n"
+	    "input_features: [{name: n, type: number}, {name: colour, type: "
+	    "category, num_classes: 3}]\n"
+	    "output_features: [{name: y, type: number}]\n"
+	    "model: {type: tabular, row_dropout: 0.1}\n"
+	    "trainer: {mixup: {alpha: 0.2}}\n";
+	struct arena *arena = arena_create(1 << 20);
+	struct job_spec spec;
+	struct err err = { 0 };
 
-	rig_begin(&rig,
-		  "input_features: [{name: a, type: category, num_classes: "
-		  "3}]\nmodel: {type: tabular, row_dropout: 0.1}\ntrainer: "
-		  "{mixup: {alpha: 0.2}}\n",
-		  1);
-	full.dataset = rig.dataset;
-	full.pipeline = rig.pipeline;
-	full.graph = rig.network.graph;
-	full.threads = 1;
-	cr_expect_eq(trainer_create(&full, &trainer, &rig.err),
-		     ERR_UNSUPPORTED);
-	cr_expect(strstr(rig.err.msg, "trainer.mixup"), "%s", rig.err.msg);
-	rig_end(&rig);
+	cr_expect_eq(
+	    job_spec_parse(text, strlen(text), "job", &spec, arena, &err),
+	    ERR_INVALID);
+	cr_expect_str_eq(err.msg,
+			 "trainer.mixup: input feature 'colour' is a category, "
+			 "which cannot be mixed");
+	arena_destroy(arena);
 }
 
 /* --- LSUV --- */
