@@ -8,7 +8,13 @@
 #include "engine/kernels/loops_priv.h"
 #include "engine/kernels/plane_loops_priv.h"
 
-enum { LANES = 32, BLOCK = 4096, CHUNK = 8, NOWHERE = INT32_MIN / 2 };
+enum {
+	LANES = 32,
+	BLOCK = 4096,
+	CHUNK = 8,
+	PAIR = 2 * CHUNK, /* what windows side by side read of a row */
+	NOWHERE = INT32_MIN / 2
+};
 
 #define INLINE static inline __attribute__((always_inline))
 
@@ -134,12 +140,12 @@ INLINE void copy_row(const float *from, int64_t n, int64_t most, bool is_last,
 static void short_row(const struct windows *w, int64_t n, bool is_last,
 		      float *y, int64_t *at)
 {
-	float top[2 * CHUNK] = { 0 }, low[2 * CHUNK] = { 0 }, best[CHUNK];
+	float top[PAIR] = { 0 }, low[PAIR] = { 0 }, best[CHUNK];
 	const struct windows buffered = { top, low, w->width, w->place };
 	int64_t found[CHUNK];
 
-	copy_row(w->top, 2 * n, 2 * CHUNK, is_last, top);
-	copy_row(w->low, 2 * n, 2 * CHUNK, is_last, low);
+	copy_row(w->top, 2 * n, PAIR, is_last, top);
+	copy_row(w->low, 2 * n, PAIR, is_last, low);
 	if (at) {
 		chunk_of_4_at(&buffered, 0, best, found);
 		memcpy(at, found, (size_t)n * sizeof(found[0]));
@@ -167,7 +173,7 @@ static bool is_near_end(const int64_t extent[2], int64_t h)
 {
 	const int64_t rows = extent[0] / 2, n = extent[1] / 2;
 
-	return (2 * h + 1) * extent[1] + 2 * CHUNK > extent[0] * extent[1] ||
+	return (2 * h + 1) * extent[1] + PAIR > extent[0] * extent[1] ||
 	       h * n + CHUNK > rows * n;
 }
 
@@ -215,15 +221,15 @@ INLINE void give_chunk(const float *restrict top, const float *restrict low,
 static void give_short(const float *const x[2], const float *dy, int64_t n,
 		       bool is_last, float *const dx[2])
 {
-	float top[2 * CHUNK] = { 0 }, low[2 * CHUNK] = { 0 };
-	float to_top[2 * CHUNK], to_low[2 * CHUNK], given[CHUNK] = { 0 };
+	float top[PAIR] = { 0 }, low[PAIR] = { 0 };
+	float to_top[PAIR], to_low[PAIR], given[CHUNK] = { 0 };
 
-	copy_row(x[0], 2 * n, 2 * CHUNK, is_last, top);
-	copy_row(x[1], 2 * n, 2 * CHUNK, is_last, low);
+	copy_row(x[0], 2 * n, PAIR, is_last, top);
+	copy_row(x[1], 2 * n, PAIR, is_last, low);
 	copy_row(dy, n, CHUNK, is_last, given);
 	give_chunk(top, low, given, to_top, to_low);
-	copy_row(to_top, 2 * n, 2 * CHUNK, is_last, dx[0]);
-	copy_row(to_low, 2 * n, 2 * CHUNK, is_last, dx[1]);
+	copy_row(to_top, 2 * n, PAIR, is_last, dx[0]);
+	copy_row(to_low, 2 * n, PAIR, is_last, dx[1]);
 }
 
 /* The last chunk goes back over some windows of the one before. */
