@@ -228,6 +228,45 @@ Test(regularization, dropped_weights_stay_where_they_are)
 	rig_end(&rig);
 }
 
+/* In a step, and not in an evaluation. */
+Test(regularization, a_dropped_path_drops_whole_rows)
+{
+	enum { ROWS = 64, WIDTH = 4 };
+	static float x[ROWS * 36];
+	static const int64_t target[ROWS];
+	void *input = x;
+	const struct stepper_batch batch = { ROWS, &input, target };
+	struct stepper_result result;
+	struct rig rig;
+	int n_dropped = 0;
+
+	for (int i = 0; i < ROWS * 36; i++)
+		x[i] = 1 + sinf((float)i);
+	rig_begin(&rig,
+		  "model: {layers: [{type: flatten}, {type: linear, "
+		  "out_features: 4}, {type: drop_path, p: 0.5}]}\n",
+		  1);
+	rig_create(&rig, NULL);
+	cr_assert_eq(stepper_step(trainer_stepper(rig.trainer), &batch, &first,
+				  &result, &rig.err),
+		     ERR_NONE, "%s", rig.err.msg);
+	for (int r = 0; r < ROWS; r++) {
+		int n_zero = 0;
+
+		for (int j = 0; j < WIDTH; j++)
+			n_zero += !(fabsf(result.output[r * WIDTH + j]) > 0);
+		cr_expect(n_zero == 0 || n_zero == WIDTH, "row %d", r);
+		n_dropped += n_zero == WIDTH;
+	}
+	cr_expect(n_dropped > 16 && n_dropped < 48, "%d rows", n_dropped);
+	cr_assert_eq(stepper_evaluate(trainer_stepper(rig.trainer), &batch,
+				      &result, &rig.err),
+		     ERR_NONE);
+	for (int i = 0; i < ROWS * WIDTH; i++)
+		cr_expect(fabsf(result.output[i]) > 0);
+	rig_end(&rig);
+}
+
 Test(regularization, categories_cannot_be_mixed)
 {
 	static const char text[] =
