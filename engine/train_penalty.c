@@ -9,9 +9,11 @@
 
 static bool is_recurrent(const struct graph_node *node)
 {
-	static const char *const names[] = { "GRU", "LSTM", "RNN" };
+	static const char *const names[] = { "GRU", "LSTM", "LSTMSteps",
+					     "RNN" };
 
-	for (size_t i = 0; node->op && i < 3; i++) {
+	for (size_t i = 0; node->op && i < sizeof(names) / sizeof(names[0]);
+	     i++) {
 		if (!strcmp(node->op->name, names[i]))
 			return true;
 	}

@@ -62,18 +62,43 @@ static unsigned count_outputs(const struct op *op)
 	return n;
 }
 
+/* What the loss is of: x [rows, classes] and t. */
+static enum err_code loss_operands(struct train_work *work,
+				   const struct train_loss *loss,
+				   int32_t target, int32_t in[2],
+				   struct err *err)
+{
+	struct build *build = &work->build;
+	const struct fact *x = build_fact(build, work->graph->output[0]);
+	int64_t shape[2] = { -1, 0 };
+
+	in[0] = work->graph->output[0];
+	in[1] = target;
+	if (!loss->is_sequence)
+		return ERR_NONE;
+	if (!x->has_shape || !x->shape.rank)
+		return err_set(err, ERR_UNSUPPORTED,
+			       "training: the shape of the model's output is "
+			       "not known");
+	shape[1] = x->shape.dim[x->shape.rank - 1];
+	in[0] = build_2(build, "Reshape", in[0], build_ints(build, shape, 2));
+	in[1] = build_2(build, "Reshape", in[1], build_ints(build, shape, 1));
+	return build_check(build, err);
+}
+
 static enum err_code add_text(struct train_work *work,
-			      const struct train_loss *loss, int32_t target,
-			      int32_t *ret_loss, struct err *err)
+			      const struct train_loss *loss,
+			      const int32_t operand[2], int32_t *ret_loss,
+			      struct err *err)
 {
 	enum { W = 3 + TRAIN_LOSS_NUMBERS };
 	static const char *const names[] = { "a", "b", "c" };
 	struct build *build = &work->build;
-	const int32_t x = work->graph->output[0];
-	const struct shape *shape = &build_fact(build, x)->shape;
+	const struct shape *shape = &build_fact(build, operand[0])->shape;
 	const int64_t n = shape->rank > 1 ? shape->dim[1] : 1;
 	const bool has_weight = loss->weight.value != NULL;
-	struct build_name bound[W + 1] = { { "x", x }, { "t", target } };
+	struct build_name bound[W + 1] = { { "x", operand[0] },
+					   { "t", operand[1] } };
 	struct build_name want = { "loss", VALUE_NONE };
 
 	bound[2] = (struct build_name){ "n", build_scalar(build, DTYPE_I64,
@@ -102,12 +127,15 @@ static enum err_code add_loss(struct train_work *work,
 {
 	enum { MAX_OUT = 4 };
 	const struct op *op = loss->text ? NULL : op_find("predictd", loss->op);
-	int32_t in[3] = { work->graph->output[0], target, VALUE_NONE };
+	int32_t in[3] = { VALUE_NONE, VALUE_NONE, VALUE_NONE };
 	int32_t out[MAX_OUT];
 	unsigned n_in = 2;
+	enum err_code rc = loss_operands(work, loss, target, in, err);
 
+	if (rc)
+		return rc;
 	if (loss->text)
-		return add_text(work, loss, target, ret_loss, err);
+		return add_text(work, loss, in, ret_loss, err);
 	if (!op || count_outputs(op) > MAX_OUT)
 		return err_set(err, ERR_INVALID, "'%s' is no loss", loss->op);
 	if (loss->weight.value) {

@@ -60,6 +60,9 @@ struct train_loss {
 	const char *text;
 	double number[TRAIN_LOSS_NUMBERS]; /**< a, b, c */
 	const void *attrs;
+	/** The output is [..., classes] and the target [...]: each place is a
+	 * row of the loss. */
+	bool is_sequence;
 	struct type target; /**< type of the target input */
 	struct fact
 	    weight; /**< of classes or numbers: value NULL: there is none */

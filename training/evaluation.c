@@ -17,7 +17,9 @@ enum err_code evaluation_init(struct evaluation *evaluation,
 	e.is_category = str_equal(measures, "category");
 	e.is_binary = str_starts_with(measures, "binary");
 	e.is_logits = str_equal(measures, "binary_logits");
-	e.is_kept = rows <= EVALUATION_MAX / e.width;
+	/* of a text's tokens the sums say it all */
+	e.is_kept =
+	    !str_equal(measures, "text") && rows <= EVALUATION_MAX / e.width;
 	e.cap = e.is_kept ? rows : 0;
 	if (!e.is_kept)
 		n = 1;

@@ -18,6 +18,8 @@ static unsigned type_of(const char *feature)
 		return LOSS_OF_CATEGORY;
 	if (str_equal(feature, "number"))
 		return LOSS_OF_NUMBER;
+	if (str_equal(feature, "text"))
+		return LOSS_OF_TEXT;
 	return str_equal(feature, "vector") ? LOSS_OF_VECTOR : 0;
 }
 
@@ -155,7 +157,7 @@ static enum err_code fill_attrs(const struct loss *loss, struct arena *arena,
 	const struct pointwise_loss_attrs pointwise = {
 		.delta = loss->params.delta > 0 ? loss->params.delta : 1,
 	};
-	bool is_category = loss->kind->of & LOSS_OF_CATEGORY;
+	bool is_category = loss->kind->of & (LOSS_OF_CATEGORY | LOSS_OF_TEXT);
 
 	step->target.elem = is_category ? DTYPE_I64 : DTYPE_F32;
 	step->attrs = is_category
@@ -171,7 +173,9 @@ enum err_code loss_for_step(const struct loss *loss, int64_t width,
 			    struct err *err)
 {
 	const struct loss_kind *kind = loss->kind;
-	struct train_loss step = { .op = kind->op, .text = kind->text };
+	struct train_loss step = { .op = kind->op,
+				   .text = kind->text,
+				   .is_sequence = kind->of & LOSS_OF_TEXT };
 	enum err_code rc = check_weight(loss, width, err);
 
 	for (size_t i = 0; i < TRAIN_LOSS_NUMBERS; i++)

@@ -30,7 +30,12 @@ struct loss_params {
 };
 
 /** Types of output that a kind is for. */
-enum { LOSS_OF_CATEGORY = 1, LOSS_OF_NUMBER = 2, LOSS_OF_VECTOR = 4 };
+enum {
+	LOSS_OF_CATEGORY = 1,
+	LOSS_OF_NUMBER = 2,
+	LOSS_OF_VECTOR = 4,
+	LOSS_OF_TEXT = 8, /**< of each token */
+};
 
 /** What `weight` is to the kind. */
 enum loss_weight {

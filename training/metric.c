@@ -17,6 +17,17 @@ static double accuracy(const struct metric_sums *s)
 	return s->n > 0 ? s->hits / s->n : (double)NAN;
 }
 
+static double perplexity(const struct metric_sums *s)
+{
+	return s->n > 0 ? exp(s->loss / s->n) : (double)NAN;
+}
+
+static double bits_per_character(const struct metric_sums *s)
+{
+	return s->characters > 0 ? s->loss / s->characters / log(2)
+				 : (double)NAN;
+}
+
 static double mae(const struct metric_sums *s)
 {
 	return s->n > 0 ? s->absolute / s->n : (double)NAN;
@@ -71,6 +82,14 @@ static const struct metric binary_metrics[] = {
 	{ 0 },
 };
 
+static const struct metric text_metrics[] = {
+	{ "loss", false, loss, 0 },
+	{ "accuracy", true, accuracy, 0 },
+	{ "perplexity", false, perplexity, 0 },
+	{ "bits_per_character", false, bits_per_character, 0 },
+	{ 0 },
+};
+
 static const struct metric number_metrics[] = {
 	{ "loss", false, loss, 0 },
 	{ "mae", false, mae, 0 },
@@ -82,6 +101,8 @@ static const struct metric number_metrics[] = {
 
 const struct metric *metrics_of(const char *measures)
 {
+	if (str_equal(measures, "text"))
+		return text_metrics;
 	if (str_equal(measures, "category"))
 		return category_metrics;
 	return str_starts_with(measures, "binary") ? binary_metrics
@@ -146,7 +167,7 @@ void metric_add(struct metric_sums *sums, const char *measures,
 {
 	sums->n += (double)rows->n;
 	sums->loss += rows->loss * (double)rows->n;
-	if (str_equal(measures, "category"))
+	if (str_equal(measures, "category") || str_equal(measures, "text"))
 		add_category(sums, rows->output, rows->width, rows->target,
 			     rows->n);
 	else if (str_starts_with(measures, "binary"))

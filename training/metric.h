@@ -3,12 +3,13 @@
  * Metrics: figures of one pass over rows, by the type of the output feature.
  *
  * What is measured goes by the loss (training/loss.h): "category" has accuracy,
- * "number" mae, rmse and r2, "binary" (probabilities) and "binary_logits"
- * accuracy of each number: a target is positive above 1/2. They come from sums
- * that are added row by row in order, so the figures do not depend on batches,
- * and are known of training rows too. Figures of all rows together (precision,
- * areas, ...) come from an evaluation, and only of the other parts. Of rows of
- * many numbers, a row counts by their mean.
+ * "text" accuracy, perplexity and bits per character of its tokens, "number"
+ * mae, rmse and r2, "binary" (probabilities) and "binary_logits" accuracy of
+ * each number: a target is positive above 1/2. They come from sums that are
+ * added row by row in order, so the figures do not depend on batches, and are
+ * known of training rows too. Figures of all rows together (precision, areas,
+ * ...) come from an evaluation, and only of the other parts. Of rows of many
+ * numbers, a row counts by their mean.
  *
  * Ownership: plain data. Threads: one.
  */
@@ -24,8 +25,10 @@ enum { METRIC_MAX = 12 };
 struct evaluation_figures;
 
 struct metric_sums {
-	double n, loss; /**< rows; loss times rows */
-	double hits;	/**< rows that are right; binary: shares of them */
+	double n, loss;	   /**< rows, tokens of a text; loss times rows */
+	double hits;	   /**< rows that are right; binary: shares of them */
+	double characters; /**< text: what its targets stand for; the caller
+			      adds them */
 	double absolute, square, target, target_square; /**< number */
 };
 
@@ -37,7 +40,7 @@ struct metric {
 	size_t offset;
 };
 
-/** Rows for what is measured ("category", "number", "binary",
+/** Rows for what is measured ("category", "number", "text", "binary",
  * "binary_logits"); always begins with loss, ends with a NULL name. */
 const struct metric *metrics_of(const char *measures);
 /** The figure; figures NULL: those of all rows are NaN. */
@@ -46,8 +49,8 @@ double metric_value(const struct metric *metric, const struct metric_sums *sums,
 /** Outputs of n rows. */
 struct metric_rows {
 	const float *output; /**< [n,width] */
-	const void
-	    *target; /**< int64 [n] of a category, else float [n,width] */
+	const void *target;  /**< int64 [n] of a category or of a text's tokens,
+				else float [n,width] */
 	int64_t n, width;
 	double loss; /**< their mean */
 };

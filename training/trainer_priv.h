@@ -51,6 +51,17 @@ struct trainer {
 
 void trainer_warn(struct trainer *trainer, const char *code,
 		  const char *message);
+/** trainer->order for an epoch: shuffled, or as a stream goes. */
+void trainer_order_rows(struct trainer *trainer, int64_t epoch);
+/** Do the rows of this batch follow those of the batch before? */
+bool trainer_goes_on(const struct trainer *trainer, enum dataset_part part,
+		     const struct batch *batch);
+/** What metrics take of a batch: its rows, or all tokens of a text. */
+struct metric_rows trainer_rows(const struct trainer *trainer,
+				const struct batch *batch,
+				const struct stepper_result *result);
+void trainer_add(const struct trainer *trainer, const struct metric_rows *rows,
+		 struct metric_sums *sums);
 /** Groups of layers, and room for the averages. */
 MUST_USE enum err_code trainer_phases_init(struct trainer *trainer,
 					   struct err *err);

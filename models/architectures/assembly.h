@@ -18,11 +18,10 @@
 
 /** How weights begin. default: as PyTorch's layers do by themselves. */
 enum init_kind {
-	INIT_DEFAULT,
-	INIT_KAIMING_NORMAL,
-	INIT_KAIMING_UNIFORM,
-	INIT_XAVIER_NORMAL,
-	INIT_XAVIER_UNIFORM,
+	/* clang-format off */
+	INIT_DEFAULT, INIT_KAIMING_NORMAL, INIT_KAIMING_UNIFORM,
+	INIT_XAVIER_NORMAL, INIT_XAVIER_UNIFORM,
+	/* clang-format on */
 	INIT_NORMAL,	   /**< of deviation 0.01 */
 	INIT_TRUNC_NORMAL, /**< of 0.02, drawn again beyond two */
 	INIT_ORTHOGONAL,   /**< rows (or columns) at right angles */
@@ -54,6 +53,11 @@ struct assembly {
 	int64_t n_params;
 	struct network_layer *layer;
 	size_t n_layers, cap_layers;
+	/** What one run hands to the next; row.rank 0: nothing. */
+	struct {
+		struct shape row;
+		int32_t in, out;
+	} state;
 };
 
 /** A kind of layer: a row of layers.def. */
@@ -95,7 +99,6 @@ struct architecture {
 const struct layer_kind *layer_find(const char *name);
 /** Ends with NULL: for field_nearest(). */
 const char *const *layer_names(void);
-
 /** Builds one layer by kind and options, and notes it in the summary. */
 MUST_USE enum err_code assembly_layer(struct assembly *assembly,
 				      const char *kind, const void *options,
@@ -126,12 +129,10 @@ MUST_USE enum err_code assembly_nodes(struct assembly *assembly,
 				      int32_t *out, unsigned n,
 				      struct err *err);
 
-/** In training; p 0: none. rows: NULL, or a name where all elements of an index
- * along axis 0 go together (engine/ops/dropout.h). */
+/** p 0: none. rows: NULL, or a name: then by rows (engine/ops/dropout.h). */
 MUST_USE enum err_code assembly_dropout(struct assembly *assembly, double p,
 					const char *rows, int32_t *value,
 					struct err *err);
-
 /** A parameter or statistic as a variable "name.part". */
 struct assembly_param {
 	const char *name, *part;

@@ -85,7 +85,7 @@ Test(regularization, penalties_of_recurrent_layers_agree_with_pytorch)
 					   .activation = 2,
 					   .temporal = 1 };
 	void *input = x;
-	const struct stepper_batch batch = { 2, &input, t };
+	const struct stepper_batch batch = { 2, &input, t, false };
 	struct stepper_result result;
 	struct stepper *stepper;
 	struct graph *base;
@@ -123,7 +123,7 @@ Test(regularization, mixed_rows_have_both_targets)
 					   .mixes = true };
 	struct stepper_update update = first;
 	void *input = x;
-	const struct stepper_batch batch = { 3, &input, t };
+	const struct stepper_batch batch = { 3, &input, t, false };
 	struct stepper_result result;
 	struct stepper *stepper;
 	struct graph *base;
@@ -235,7 +235,7 @@ Test(regularization, a_dropped_path_drops_whole_rows)
 	static float x[ROWS * 36];
 	static const int64_t target[ROWS];
 	void *input = x;
-	const struct stepper_batch batch = { ROWS, &input, target };
+	const struct stepper_batch batch = { ROWS, &input, target, false };
 	struct stepper_result result;
 	struct rig rig;
 	int n_dropped = 0;

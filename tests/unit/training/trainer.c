@@ -234,6 +234,11 @@ static const char *const runs[] = {
 	RECURRENT "trainer: {epochs: 2, batch_size: 16,"
 		  " activation_regularization: {}, checkpoint:"
 		  " {every_n_steps: 3}}\n",
+	/* the state that batches hand on is state */
+	LANGUAGE "trainer: {epochs: 2, batch_size: 16, checkpoint:"
+		 " {every_n_steps: 2}, evaluate_every_n_steps: 2}\n",
+	LANGUAGE "trainer: {epochs: 2, batch_size: 8,"
+		 " gradient_accumulation_steps: 3}\n",
 	/* no validation part, and a batch that is larger than the data */
 	"data: {source: synthetic, rows: 20, split: {probabilities: [1,"
 	" 0]}}\n" NETWORK "trainer: {" SMALL "}\n",
