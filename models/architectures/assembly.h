@@ -94,7 +94,6 @@ struct architecture {
 					int64_t width, int32_t *ret_out,
 					struct err *err);
 };
-
 /** NULL when there is none. */
 const struct layer_kind *layer_find(const char *name);
 /** Ends with NULL: for field_nearest(). */
