@@ -6,6 +6,7 @@
 #include "cli/cmd.h"
 #include "cli/content.h"
 #include "cli/follow.h"
+#include "cli/lr_find.h"
 #include "cli/overrides.h"
 #include "cli/show.h"
 #include "cli/table.h"
@@ -81,14 +82,26 @@ static enum err_code print_dry(struct cli *cli, struct doc *answer,
 	return rc;
 }
 
-static int dry_run(struct cli *cli, struct client_request *request)
+static enum err_code print_curve(struct cli *cli, struct doc *answer,
+				 struct err *err)
+{
+	const struct doc *result = doc_find(answer, "result");
+
+	return lr_find_print(cli, result ? result : answer, err);
+}
+
+/* Asks the path and prints the answer. */
+static int rehearse(struct cli *cli, struct client_request *request,
+		    const char *path,
+		    enum err_code (*print)(struct cli *cli, struct doc *answer,
+					   struct err *err))
 {
 	struct client_answer answer;
 	struct err err = { 0 };
 	struct doc *doc;
 	enum err_code rc;
 
-	request->path = "/train?dry_run=1";
+	request->path = path;
 	rc = cli_ask(cli, request, &answer, &err);
 	if (rc)
 		return cli_fail(cli, &err);
@@ -99,7 +112,7 @@ static int dry_run(struct cli *cli, struct client_request *request)
 				    answer.body.len, "the server's answer",
 				    cli->arena, &doc, &err);
 		if (!rc)
-			rc = print_dry(cli, doc, &err);
+			rc = print(cli, doc, &err);
 	}
 	buf_finish(&answer.body);
 	return rc ? cli_fail(cli, &err) : CLI_OK;
@@ -142,7 +155,9 @@ static int run(struct cli *cli, const struct args *args)
 	if (rc)
 		return cli_fail(cli, &err);
 	if (args_has(args, "dry-run"))
-		return dry_run(cli, &request);
+		return rehearse(cli, &request, "/train?dry_run=1", print_dry);
+	if (args_has(args, "lr-find"))
+		return rehearse(cli, &request, "/train?lr_find=1", print_curve);
 	rc = submit(cli, &request, follows, &id, &err);
 	if (rc)
 		return cli_fail(cli, &err);
@@ -162,6 +177,7 @@ static int run(struct cli *cli, const struct args *args)
 static const struct args_flag flags[] = {
 	{ "follow", NULL, "show progress until the job is over" },
 	{ "dry-run", NULL, "check it and tell layers, memory and time" },
+	{ "lr-find", NULL, "tell the loss under rising learning rates" },
 	{ "set", "KEY.KEY=V", "replace a value of the file; may repeat" },
 	{ 0 },
 };
@@ -169,7 +185,8 @@ static const struct args_flag flags[] = {
 extern const struct cli_command cli_train;
 const struct cli_command cli_train = {
 	.name = "train",
-	.usage = "FILE.yaml|- [--follow | --dry-run] [--set KEY.KEY=VALUE ...]",
+	.usage = "FILE.yaml|- [--follow | --dry-run | --lr-find] [--set "
+		 "KEY.KEY=VALUE ...]",
 	.help =
 	    "Submit a training job and print its id.\n\n"
 	    "  predictctl train job.yaml --follow --set trainer.epochs=1\n\n"

@@ -51,7 +51,7 @@ unsigned pipeline_n_inputs(const struct pipeline *pipeline);
 unsigned pipeline_n_outputs(const struct pipeline *pipeline);
 const char *pipeline_input_name(const struct pipeline *pipeline, unsigned i);
 const char *pipeline_output_name(const struct pipeline *pipeline, unsigned i);
-/** Name of the kind: "image", "category", "number". */
+/** Name of the kind: "image", "category", "number", "vector". */
 const char *pipeline_input_type(const struct pipeline *pipeline, unsigned i);
 const char *pipeline_output_type(const struct pipeline *pipeline, unsigned i);
 /** Type and shape of one row of input i. */

@@ -104,6 +104,7 @@ static enum err_code dropout(struct forms *forms, int32_t number,
 	struct dropout_mask_attrs attrs = {
 		.seed = (int64_t)work->options->seed,
 		.stream = number,
+		.rows = node.name && strstr(node.name, ROW_DROPOUT),
 	};
 	const int32_t in[2] = { graph_in(graph, &node)[0], work->step };
 	const int32_t out = graph_out(graph, &node)[0];

@@ -41,15 +41,16 @@ static enum err_code add_input(struct train_work *work, const char *name,
 	return rc ? rc : facts_set(work->build.facts, *ret_value, fact, err);
 }
 
-static enum err_code add_target(struct train_work *work,
+static enum err_code add_target(struct train_work *work, const char *name,
 				const struct train_loss *loss,
-				const struct fact *fact, struct err *err)
+				const struct fact *fact, int32_t *ret_value,
+				struct err *err)
 {
 	struct fact target = *fact;
 
 	target.type = loss->target;
 	target.value = NULL;
-	return add_input(work, "target", &target, &work->target, err);
+	return add_input(work, name, &target, ret_value, err);
 }
 
 static unsigned count_outputs(const struct op *op)
@@ -63,7 +64,8 @@ static unsigned count_outputs(const struct op *op)
 
 /* What the loss is of: x [rows, classes] and t. */
 static enum err_code loss_operands(struct train_work *work,
-				   const struct train_loss *loss, int32_t in[2],
+				   const struct train_loss *loss,
+				   int32_t target, int32_t in[2],
 				   struct err *err)
 {
 	struct build *build = &work->build;
@@ -71,7 +73,7 @@ static enum err_code loss_operands(struct train_work *work,
 	int64_t shape[2] = { -1, 0 };
 
 	in[0] = work->graph->output[0];
-	in[1] = work->target;
+	in[1] = target;
 	if (!loss->is_sequence)
 		return ERR_NONE;
 	if (!x->has_shape || !x->shape.rank)
@@ -86,35 +88,54 @@ static enum err_code loss_operands(struct train_work *work,
 
 static enum err_code add_text(struct train_work *work,
 			      const struct train_loss *loss,
-			      const int32_t operand[2], struct err *err)
+			      const int32_t operand[2], int32_t *ret_loss,
+			      struct err *err)
 {
-	const struct build_name bound[] = {
-		{ "x", operand[0] },
-		{ "t", operand[1] },
-		{ "a", build_scalar(&work->build, DTYPE_F32, loss->a) },
-	};
+	enum { W = 3 + TRAIN_LOSS_NUMBERS };
+	static const char *const names[] = { "a", "b", "c" };
+	struct build *build = &work->build;
+	const struct shape *shape = &build_fact(build, operand[0])->shape;
+	const int64_t n = shape->rank > 1 ? shape->dim[1] : 1;
+	const bool has_weight = loss->weight.value != NULL;
+	struct build_name bound[W + 1] = { { "x", operand[0] },
+					   { "t", operand[1] } };
 	struct build_name want = { "loss", VALUE_NONE };
 
-	build_text(&work->build, loss->text, bound, 3, NULL, &want, 1);
-	work->loss = want.value;
-	return build_check(&work->build, err);
+	bound[2] = (struct build_name){ "n", build_scalar(build, DTYPE_I64,
+							  (double)n) };
+	for (int i = 0; i < TRAIN_LOSS_NUMBERS; i++)
+		bound[3 + i] =
+		    (struct build_name){ names[i],
+					 build_scalar(build, DTYPE_F32,
+						      loss->number[i]) };
+	if (has_weight) {
+		const struct tensor_view view = fact_view(&loss->weight);
+
+		bound[W] =
+		    (struct build_name){ "w", build_const(build, &view) };
+	}
+	build_text(build, loss->text, bound, has_weight ? W + 1 : W, NULL,
+		   &want, 1);
+	*ret_loss = want.value;
+	return build_check(build, err);
 }
 
 /** The loss of output 0; more than its first result is there for gradients. */
 static enum err_code add_loss(struct train_work *work,
-			      const struct train_loss *loss, struct err *err)
+			      const struct train_loss *loss, int32_t target,
+			      int32_t *ret_loss, struct err *err)
 {
 	enum { MAX_OUT = 4 };
 	const struct op *op = loss->text ? NULL : op_find("predictd", loss->op);
 	int32_t in[3] = { VALUE_NONE, VALUE_NONE, VALUE_NONE };
 	int32_t out[MAX_OUT];
 	unsigned n_in = 2;
-	enum err_code rc = loss_operands(work, loss, in, err);
+	enum err_code rc = loss_operands(work, loss, target, in, err);
 
 	if (rc)
 		return rc;
 	if (loss->text)
-		return add_text(work, loss, in, err);
+		return add_text(work, loss, in, ret_loss, err);
 	if (!op || count_outputs(op) > MAX_OUT)
 		return err_set(err, ERR_INVALID, "'%s' is no loss", loss->op);
 	if (loss->weight.value) {
@@ -124,8 +145,29 @@ static enum err_code add_loss(struct train_work *work,
 	}
 	build_row(&work->build, op, loss->attrs, in, n_in, out,
 		  count_outputs(op));
-	work->loss = out[0];
+	*ret_loss = out[0];
 	return build_check(&work->build, err);
+}
+
+/** mix times the loss of the first targets, and the rest of the second's. */
+static enum err_code mix_loss(struct train_work *work,
+			      const struct train_loss *loss, struct err *err)
+{
+	struct build *build = &work->build;
+	int32_t second = VALUE_NONE;
+	enum err_code rc;
+
+	if (!work->options->mixes)
+		return ERR_NONE;
+	rc = add_loss(work, loss, work->target2, &second, err);
+	if (rc)
+		return rc;
+	/* second + mix (first - second) */
+	work->loss =
+	    build_2(build, "Add", second,
+		    build_2(build, "Mul", work->mix,
+			    build_2(build, "Sub", work->loss, second)));
+	return build_check(build, err);
 }
 
 /** Puts `first`, and norm unless it is VALUE_NONE, before base's outputs. */
@@ -148,7 +190,8 @@ static enum err_code set_outputs(struct train_work *work, struct err *err)
 	return rc ? rc : graph_tidy(graph, err);
 }
 
-static enum err_code add_controls(struct train_work *work, struct err *err)
+static enum err_code add_controls(struct train_work *work,
+				  const struct fact *target, struct err *err)
 {
 	const unsigned n_groups = work->options->n_groups;
 	const struct fact step = {
@@ -170,6 +213,11 @@ static enum err_code add_controls(struct train_work *work, struct err *err)
 		rc = add_input(work, "hyper", &hyper, &work->hyper, err);
 	if (!rc && work->options->batches != TRAIN_ONE)
 		rc = add_input(work, "share", &share, &work->share, err);
+	if (!rc && work->options->mixes)
+		rc = add_input(work, "mix", &share, &work->mix, err);
+	if (!rc && work->options->mixes)
+		rc = add_target(work, "target2", &work->options->loss, target,
+				&work->target2, err);
 	return rc;
 }
 
@@ -177,14 +225,20 @@ static enum err_code build_step(struct train_work *work,
 				const struct fact *fact, struct err *err)
 {
 	const struct train_loss *loss = &work->options->loss;
-	enum err_code rc = add_target(work, loss, fact, err);
+	enum err_code rc =
+	    add_target(work, "target", loss, fact, &work->target, err);
 
 	if (!rc)
-		rc = add_controls(work, err);
+		rc = add_controls(work, fact, err);
 	if (!rc)
 		rc = train_forms(work, err);
 	if (!rc)
-		rc = add_loss(work, loss, err);
+		rc = add_loss(work, loss, work->target, &work->loss, err);
+	if (!rc)
+		rc = mix_loss(work, loss, err);
+	work->objective = work->loss;
+	if (!rc)
+		rc = train_penalty(work, err);
 	if (!rc)
 		rc = train_update(work, err);
 	return rc ? rc : set_outputs(work, err);
@@ -213,7 +267,7 @@ enum err_code train_step_build(const struct graph *base,
 }
 
 enum err_code train_eval_build(const struct graph *base,
-			       const struct train_loss *loss,
+			       const struct train_loss *loss, bool is_watched,
 			       const struct fact *input,
 			       struct graph **ret_eval, struct err *err)
 {
@@ -221,9 +275,12 @@ enum err_code train_eval_build(const struct graph *base,
 	enum err_code rc = begin(&work, base, input, err);
 
 	if (!rc)
-		rc = add_target(&work, loss, &input[base->n_input], err);
+		rc = add_target(&work, "target", loss, &input[base->n_input],
+				&work.target, err);
 	if (!rc)
-		rc = add_loss(&work, loss, err);
+		rc = add_loss(&work, loss, work.target, &work.loss, err);
+	if (!rc && is_watched)
+		rc = train_watch(&work, err);
 	if (!rc)
 		rc = set_outputs(&work, err);
 	if (!rc) {

@@ -12,10 +12,18 @@
  * arena, which the optimizer updates in place. A BatchNormalization whose
  * statistics are frozen, or no variables, stays in evaluation form.
  *
+ * A penalty of recurrent networks (Merity et al. 2017) is added to the loss
+ * that is learned from, not to the one that is told: `activation` times the
+ * mean square of the last recurrent layer's output after its dropout, and
+ * `temporal` times that of its change from step to step before it. Rows that
+ * are mixed (Zhang et al. 2018) have two targets: their loss is `mix` times
+ * that of the first and the rest of the second's.
+ *
  * Inputs of the step graph: those of the base graph, then `target`, then
  * `step` (int64 scalar, for DropoutMask), then `hyper` (float
  * [n_groups, OPTIMIZER_HYPER], see engine/ops/optimizer.h), then, where
- * gradients accumulate, `share` (float scalar). Outputs: loss, gradient norm
+ * gradients accumulate, `share` (float scalar), then, where rows are mixed,
+ * `mix` (float scalar) and `target2`. Outputs: loss, gradient norm
  * (before clipping), then the base graph's outputs.
  *
  * A step of several batches is several graphs: TRAIN_ADD adds share times the
@@ -42,19 +50,22 @@ struct train_memory {
 	void *block; /**< all of them, and the states */
 };
 
+enum { TRAIN_LOSS_NUMBERS = 3, TRAIN_WATCH_MAX = 256 };
+
 struct train_loss {
 	const char *op; /**< "SoftmaxCrossEntropy", "MeanSquaredError" */
 	/** In place of op: statements of graph text that make `loss` of x (the
-	 * output), t (the target) and the number a. */
+	 * output), t (the target), the numbers a, b and c, n (int64: x's extent
+	 * along axis 1, else 1) and w (the weight, where there is one). */
 	const char *text;
-	double a;
+	double number[TRAIN_LOSS_NUMBERS]; /**< a, b, c */
 	const void *attrs;
 	/** The output is [..., classes] and the target [...]: each place is a
 	 * row of the loss. */
 	bool is_sequence;
 	struct type target; /**< type of the target input */
 	struct fact
-	    weight; /**< class weights: value NULL where there are none */
+	    weight; /**< of classes or numbers: value NULL: there is none */
 };
 
 /** How many batches a step takes. */
@@ -69,6 +80,8 @@ struct train_step_options {
 	const int32_t *group; /**< by variable of base; NULL: all 0 */
 	unsigned n_groups;
 	enum train_batches batches;
+	double activation, temporal; /**< penalties; 0: none */
+	bool mixes;		     /**< two targets */
 };
 
 /** Moves every ROLE_PARAM variable of `base` into one new flat arena (values
@@ -89,11 +102,15 @@ train_step_build(const struct graph *base, struct train_memory *memory,
 		 const struct fact *input, struct graph **ret_step,
 		 struct err *err);
 
-/** Base graph and loss in evaluation form: outputs loss, then base's. */
-MUST_USE enum err_code train_eval_build(const struct graph *base,
-					const struct train_loss *loss,
-					const struct fact *input,
-					struct graph **ret_eval,
-					struct err *err);
+/** Base graph and loss in evaluation form: outputs loss, then base's, then,
+ * where it is watched, of each Relu node the greatest value of each unit
+ * (axis 1, of rows of [steps, numbers] the last) over the batch, float. */
+MUST_USE enum err_code
+train_eval_build(const struct graph *base, const struct train_loss *loss,
+		 bool is_watched, const struct fact *input,
+		 struct graph **ret_eval, struct err *err);
+/** Numbers of base's Relu nodes in the order of those outputs; returns how many
+ * there are, at most TRAIN_WATCH_MAX. node may be NULL. */
+unsigned train_watched(const struct graph *base, int32_t *node);
 
 #endif

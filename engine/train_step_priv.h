@@ -18,7 +18,9 @@ struct train_work {
 	const struct train_step_options *options;
 	int32_t n_base_node, n_base_variable;
 	int32_t target, step, hyper, share; /**< inputs */
+	int32_t mix, target2;		    /**< the same */
 	int32_t loss, norm;
+	int32_t objective; /**< what is learned from: loss and penalties */
 };
 
 static inline bool train_is_frozen(const struct train_work *work,
@@ -29,6 +31,10 @@ static inline bool train_is_frozen(const struct train_work *work,
 
 /** Training forms in place of evaluation forms, then graph_tidy(). */
 MUST_USE enum err_code train_forms(struct train_work *work, struct err *err);
+/** Adds the penalties of recurrent layers to the objective. */
+MUST_USE enum err_code train_penalty(struct train_work *work, struct err *err);
+/** Appends the outputs of watched nodes; base's outputs are there. */
+MUST_USE enum err_code train_watch(struct train_work *work, struct err *err);
 /** The training form of an LSTM node, where there is one: what stands for its
  * outputs. */
 MUST_USE enum err_code train_lstm(struct train_work *work,

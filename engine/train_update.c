@@ -274,8 +274,8 @@ enum err_code train_update(struct train_work *work, struct err *err)
 		return no_memory(err);
 	rc = find_params(&u, err);
 	if (!rc)
-		rc = autodiff(&work->build, work->loss, VALUE_NONE, u.value,
-			      u.n_params, u.grad, err);
+		rc = autodiff(&work->build, work->objective, VALUE_NONE,
+			      u.value, u.n_params, u.grad, err);
 	if (rc)
 		return rc;
 	grad = flat_gradient(&u);

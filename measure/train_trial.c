@@ -105,7 +105,8 @@ static enum err_code make_stepper(struct train_trial *trial, struct err *err)
 		pipeline_input_row(p, i, &port[i].dtype, &port[i].row);
 	pipeline_target_row(p, 0, &options.target.dtype, &options.target.row,
 			    &width);
-	rc = loss_for_step(&trial->spec.loss, trial->arena, &options.loss, err);
+	rc = loss_for_step(&trial->spec.loss, width, trial->arena,
+			   &options.loss, err);
 	return rc ? rc
 		  : stepper_create(trial->network.graph, &options,
 				   &trial->stepper, err);

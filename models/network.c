@@ -109,12 +109,11 @@ static enum err_code check_joined(const struct network_request *request,
 				       "takes categories, too",
 				       port->name,
 				       dtype_info(port->dtype)->name);
-		if (request->n_in > 1 &&
-		    (port->row.rank != 1 || port->row.dim[0] != 1))
+		if (request->n_in > 1 && port->row.rank != 1)
 			return err_set(
 			    err, ERR_UNSUPPORTED,
 			    "model: several input features must be "
-			    "numbers, which are joined; '%s' gives "
+			    "numbers or vectors, which are joined; '%s' gives "
 			    "%s a row",
 			    port->name,
 			    shape_text(&port->row, text, sizeof(text)));

@@ -392,6 +392,20 @@ static enum err_code read_events(struct api_request *request, const char *type,
 	return rc;
 }
 
+/* What is watched: columns by group or layer, of the last evaluation's. */
+static void write_watched(struct json_writer *w, struct doc *const *events,
+			  size_t n, const char *what)
+{
+	const struct doc *watched = n ? doc_find(events[n - 1], what) : NULL;
+
+	if (!watched)
+		return;
+	json_write_object(w, what);
+	for (const struct doc *m = watched->first; m; m = m->next)
+		write_column(w, events, n, what, m->key);
+	json_write_object_end(w);
+}
+
 static void write_metric_columns(struct json_writer *w,
 				 struct doc *const *events, size_t n)
 {
@@ -404,6 +418,8 @@ static void write_metric_columns(struct json_writer *w,
 	for (const struct doc *m = metrics ? metrics->first : NULL; m;
 	     m = m->next)
 		write_column(w, events, n, "metrics", m->key);
+	write_watched(w, events, n, "update_ratio");
+	write_watched(w, events, n, "dead_units");
 	json_write_object_end(w);
 }
 
@@ -555,6 +571,8 @@ enum err_code api_jobs_artifact(struct api_request *request, struct err *err)
 	request->response.content_type =
 	    str_ends_with(name, ".json")   ? "application/json"
 	    : str_ends_with(name, ".yaml") ? "application/yaml"
+	    : str_ends_with(name, ".svg")  ? "image/svg+xml"
+	    : str_ends_with(name, ".csv")  ? "text/csv"
 					   : "application/octet-stream";
 	return ERR_NONE;
 }

@@ -19,7 +19,8 @@ double baseline_of_classes(const double *count, int64_t width,
 	bool has_weight = p->weight.n == (size_t)width;
 	double total = 0, sum = 0;
 
-	if (loss->kind->text || (has_weight && smoothing > 0))
+	if (!str_equal(loss->kind->name, "cross_entropy") ||
+	    (has_weight && smoothing > 0))
 		return (double)NAN;
 	for (int64_t c = 0; c < width; c++)
 		total += count[c] * (has_weight ? p->weight.v[c] : 1);
@@ -58,16 +59,41 @@ static double cost(double d, const struct loss *loss)
 	return d * d;
 }
 
+/* Of shares: what is left is the entropy of their mean. */
+static double entropy(double share)
+{
+	if (!(share > 0 && share < 1))
+		return share >= 0 && share <= 1 ? 0 : (double)NAN;
+	return -share * log(share) - (1 - share) * log(1 - share);
+}
+
+static bool is_known(const struct loss *loss)
+{
+	static const char *const names[] = { "mse", "mae", "huber",
+					     "smooth_l1" };
+
+	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+		if (str_equal(loss->kind->name, names[i]))
+			return true;
+	}
+	return false;
+}
+
 double baseline_of_numbers(double *target, int64_t n, const struct loss *loss)
 {
+	const bool is_binary =
+	    str_starts_with(loss->kind->name, "binary_cross_entropy") &&
+	    !loss->params.weight.n;
 	double mean = 0, by_mean = 0, by_median = 0, median;
 
-	if (n < 1 || loss->kind->text)
+	if (n < 1 || !(is_binary || is_known(loss)))
 		return (double)NAN;
 	qsort(target, (size_t)n, sizeof(*target), compare);
 	median = (target[(n - 1) / 2] + target[n / 2]) / 2;
 	for (int64_t i = 0; i < n; i++)
 		mean += target[i] / (double)n;
+	if (is_binary)
+		return entropy(mean);
 	for (int64_t i = 0; i < n; i++) {
 		by_mean += cost(target[i] - mean, loss) / (double)n;
 		by_median += cost(target[i] - median, loss) / (double)n;

@@ -327,6 +327,22 @@ static enum err_code read_files(const char *path, const struct doc *files,
 	return rc;
 }
 
+/* ERR_CONFLICT: a number that another version writes. */
+static enum err_code check_format(const struct doc *format, const char *path,
+				  struct err *err)
+{
+	if (!format || format->kind != DOC_INT)
+		return err_set(err, ERR_FORMAT, "'%s/%s' is broken", path,
+			       manifest_file);
+	if (format->integer == FORMAT)
+		return ERR_NONE;
+	return err_set(
+	    err, ERR_CONFLICT,
+	    "'%s' is a checkpoint of format %lld, this version reads "
+	    "format %d",
+	    path, (long long)format->integer, (int)FORMAT);
+}
+
 static enum err_code read_folder(const char *path, struct checkpoint **ret,
 				 struct err *err)
 {
@@ -352,10 +368,8 @@ static enum err_code read_folder(const char *path, struct checkpoint **ret,
 	if (!rc)
 		rc = doc_parse_json(text, len, manifest, checkpoint->arena,
 				    &doc, err);
-	if (!rc && (!doc_find(doc, "format") ||
-		    doc_find(doc, "format")->integer != FORMAT))
-		rc = err_set(err, ERR_FORMAT, "'%s' is of another format",
-			     manifest);
+	if (!rc)
+		rc = check_format(doc_find(doc, "format"), path, err);
 	if (!rc)
 		rc = read_files(path, doc_find(doc, "files"), checkpoint, err);
 	if (rc)
@@ -368,10 +382,39 @@ out:
 	return rc;
 }
 
+/* One that does not verify falls back to the one before. */
+static enum err_code load_or_skip(const char *job_dir, const char *name,
+				  struct checkpoint **ret,
+				  struct checkpoint_skipped *skipped,
+				  struct err *err)
+{
+	char path[4096];
+	struct err why = { 0 };
+	enum err_code rc;
+
+	if (snprintf(path, sizeof(path), "%s/%s", job_dir, name) >=
+	    (int)sizeof(path))
+		return err_set(err, ERR_INVALID, "'%s': the path is too long",
+			       job_dir);
+	rc = read_folder(path, ret, &why);
+	if (rc == ERR_NO_MEMORY)
+		return err_set(err, rc, "'%s': no memory to load it", path);
+	if (!rc)
+		return ERR_NONE;
+	if (!skipped->n++) {
+		(void)str_copy(skipped->name, sizeof(skipped->name), name);
+		skipped->why = why;
+	}
+	skipped->is_foreign = skipped->is_foreign || rc == ERR_CONFLICT;
+	return ERR_NONE;
+}
+
 enum err_code checkpoint_load(const char *job_dir, struct checkpoint **ret,
+			      struct checkpoint_skipped *ret_skipped,
 			      struct err *err)
 {
 	struct arena *arena = arena_create(1 << 24);
+	struct checkpoint_skipped skipped = { 0 };
 	const char **names;
 	size_t n = 0;
 	enum err_code rc;
@@ -380,17 +423,15 @@ enum err_code checkpoint_load(const char *job_dir, struct checkpoint **ret,
 		return err_set(err, ERR_NO_MEMORY, "checkpoint: out of memory");
 	*ret = NULL;
 	rc = list(job_dir, arena, &names, &n, err);
-	/* one that does not verify falls back to the one before */
-	for (size_t i = n; !rc && i-- > 0 && !*ret;) {
-		char *path = arena_printf(arena, "%s/%s", job_dir, names[i]);
-
-		if (!path)
-			rc = err_set(err, ERR_NO_MEMORY,
-				     "checkpoint: out of memory");
-		else if (read_folder(path, ret, NULL) == ERR_NO_MEMORY)
-			rc = err_set(err, ERR_NO_MEMORY,
-				     "'%s': no memory to load it", path);
-	}
+	for (size_t i = n; !rc && i-- > 0 && !*ret;)
+		rc = load_or_skip(job_dir, names[i], ret, &skipped, err);
+	if (!rc && !*ret && skipped.is_foreign)
+		rc = err_set(err, ERR_CONFLICT,
+			     "%s; end the job with the version that began it, "
+			     "or submit it again",
+			     skipped.why.msg);
+	if (ret_skipped)
+		*ret_skipped = skipped;
 	arena_destroy(arena);
 	return rc;
 }

@@ -71,9 +71,21 @@ MUST_USE enum err_code checkpoint_save(const char *job_dir,
 				       const struct checkpoint_write *what,
 				       struct arena *arena,
 				       const char **ret_name, struct err *err);
-/** The newest that verifies; *ret is NULL where there is none. */
-MUST_USE enum err_code
-checkpoint_load(const char *job_dir, struct checkpoint **ret, struct err *err);
+/** What could not be used of a folder's checkpoints. */
+struct checkpoint_skipped {
+	size_t n;	 /**< newer than the one that was loaded */
+	char name[64];	 /**< of the newest of them */
+	struct err why;	 /**< of the same */
+	bool is_foreign; /**< one of them is of another format */
+};
+
+/** The newest that verifies; *ret is NULL where there is none. ret_skipped may
+ * be NULL. ERR_CONFLICT where none can be used and one is of another format:
+ * another version wrote it, and nobody wants the run to begin anew unasked. */
+MUST_USE enum err_code checkpoint_load(const char *job_dir,
+				       struct checkpoint **ret,
+				       struct checkpoint_skipped *ret_skipped,
+				       struct err *err);
 /** NULL is fine. */
 void checkpoint_destroy(struct checkpoint *checkpoint);
 

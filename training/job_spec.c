@@ -14,7 +14,7 @@ static enum err_code name_metrics(struct job_spec *spec, struct arena *arena,
 				  struct err *err)
 {
 	static const char *const part[] = { "train", "valid", "test" };
-	const struct metric *metric = metrics_of(spec->output_type);
+	const struct metric *metric = metrics_of(spec->loss.kind->measures);
 	const char **name =
 	    arena_array(arena, 3 * METRIC_MAX + 1, sizeof(*name));
 	size_t n = 0;
@@ -67,6 +67,13 @@ static enum err_code check_features(struct job_spec *spec, struct arena *arena,
 		rc = err_set(err, ERR_NO_MEMORY, "features: out of memory");
 		goto out;
 	}
+	for (unsigned i = 0; i < pipeline_n_inputs(pipeline); i++) {
+		pipeline_input_row(pipeline, i, &dtype, &row);
+		if (dtype == DTYPE_F32 || spec->index_input)
+			continue;
+		spec->index_input =
+		    arena_strdup(arena, pipeline_input_name(pipeline, i));
+	}
 	pipeline_target_row(pipeline, 0, &dtype, &row, &width);
 	first = spec->output_features->first;
 	rc = loss_read(doc_find(first, "loss"), spec->output_type, width,
@@ -91,7 +98,8 @@ static enum err_code resolve_monitor(struct job_spec *spec, struct err *err)
 		if (!str_equal(spec->metrics[i], trainer->monitor))
 			continue;
 		measure = strchr(trainer->monitor, '_') + 1;
-		for (const struct metric *m = metrics_of(spec->output_type);
+		for (const struct metric *m =
+			 metrics_of(spec->loss.kind->measures);
 		     m->name; m++) {
 			if (!str_equal(m->name, measure))
 				continue;
@@ -140,6 +148,11 @@ static enum err_code read_parts(struct job_spec *spec, struct arena *arena,
 		rc = name_metrics(spec, arena, err);
 	if (!rc)
 		rc = job_spec_read_trainer(spec, arena, err);
+	if (!rc && spec->mixup.alpha > 0 && spec->index_input)
+		rc = err_set(err, ERR_INVALID,
+			     "trainer.mixup: input feature '%s' is a category, "
+			     "which cannot be mixed",
+			     spec->index_input);
 	if (!rc)
 		rc = optimizer_read(t->optimizer, &spec->optimizer, arena, err);
 	if (!rc)

@@ -16,6 +16,7 @@
 #include "data/dataset.h"
 #include "training/condition.h"
 #include "training/loss.h"
+#include "training/mixup.h"
 #include "training/optimizer.h"
 #include "training/phase.h"
 
@@ -31,12 +32,22 @@ struct trainer_spec {
 	const char *monitor;
 	int mode; /**< enum monitor_mode; resolved to MIN or MAX */
 	const struct doc *learning_rate, *optimizer, *schedule, *freeze,
-	    *phases, *clipping, *averaging, *on_nan, *early_stopping,
-	    *checkpoint;
+	    *phases, *clipping, *mixup, *activation, *watch, *averaging,
+	    *on_nan, *early_stopping, *checkpoint;
 };
 
 struct clipping_spec {
 	double max_norm, max_value; /**< 0: none */
+};
+
+/** Of recurrent layers (engine/train_step.h). */
+struct activation_spec {
+	double alpha, beta; /**< of activations, of their changes; 0: none */
+};
+
+/** What is watched besides metrics (training/watch.h). */
+struct watch_spec {
+	bool update_ratio, dead_units;
 };
 
 /** A second set of weights, which is evaluated, kept and published. */
@@ -89,6 +100,9 @@ struct job_spec {
 	struct optimizer optimizer;
 	struct phases phases;
 	struct clipping_spec clipping;
+	struct mixup_spec mixup;
+	struct activation_spec activation;
+	struct watch_spec watch;
 	struct averaging_spec averaging;
 	struct nan_spec on_nan;
 	struct early_stopping_spec early_stopping;
@@ -97,6 +111,7 @@ struct job_spec {
 	struct publish_spec publish;
 	struct loss loss;
 	const char *output_type; /**< of the one output feature */
+	const char *index_input; /**< the first that is a category, or NULL */
 	const char *const
 	    *metrics; /**< names that events carry; ends with NULL */
 };

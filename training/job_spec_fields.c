@@ -65,6 +65,9 @@ static const struct field trainer_fields[] = {
 	MAP("optimizer", "type and its parameters", T(optimizer)),
 	MAP("freeze", "layers that are not trained", T(freeze)),
 	MAP("phases", "stretches of the job, each with its own", T(phases)),
+	MAP("mixup", "alpha", T(mixup)),
+	MAP("activation_regularization", "alpha, beta", T(activation)),
+	MAP("watch", "update_ratio, dead_units", T(watch)),
 	MAP("averaging", "type, decay, start_epoch", T(averaging)),
 	MAP("on_nan", "action, lr_factor, max_retries", T(on_nan)),
 	MAP("gradient_clipping", "max_norm, max_value", T(clipping)),
@@ -104,6 +107,50 @@ static const struct field clipping_fields[] = {
 	  .offset = offsetof(struct clipping_spec, max_value),
 	  .min = 0,
 	  .max = 1e30 },
+	{ 0 },
+};
+
+/* A map that is left out means none, an empty one what is usual. */
+static const struct field mixup_fields[] = {
+	{ .name = "alpha",
+	  .help = "rows are mixed by shares of Beta(alpha, alpha); 0: not",
+	  .kind = FIELD_DOUBLE,
+	  .offset = offsetof(struct mixup_spec, alpha),
+	  .min = 0,
+	  .max = 1e3,
+	  .def = 0.4 },
+	{ 0 },
+};
+
+static const struct field activation_fields[] = {
+	{ .name = "alpha",
+	  .help = "times the mean square of recurrent outputs; 0: not",
+	  .kind = FIELD_DOUBLE,
+	  .offset = offsetof(struct activation_spec, alpha),
+	  .min = 0,
+	  .max = 1e6,
+	  .def = 2 },
+	{ .name = "beta",
+	  .help = "times that of their change from step to step; 0: not",
+	  .kind = FIELD_DOUBLE,
+	  .offset = offsetof(struct activation_spec, beta),
+	  .min = 0,
+	  .max = 1e6,
+	  .def = 1 },
+	{ 0 },
+};
+
+static const struct field watch_fields[] = {
+	{ .name = "update_ratio",
+	  .help = "norm of a step over the norm of the weights, by group",
+	  .kind = FIELD_BOOL,
+	  .offset = offsetof(struct watch_spec, update_ratio),
+	  .def = 1 },
+	{ .name = "dead_units",
+	  .help = "shares of units of relu layers that give 0 for every row",
+	  .kind = FIELD_BOOL,
+	  .offset = offsetof(struct watch_spec, dead_units),
+	  .def = 1 },
 	{ 0 },
 };
 
@@ -239,6 +286,17 @@ enum err_code job_spec_read_trainer(struct job_spec *spec, struct arena *arena,
 		rc = field_read(clipping_fields, map_or_null(t->clipping),
 				"trainer.gradient_clipping", NULL,
 				&spec->clipping, arena, err);
+	if (!rc && map_or_null(t->mixup))
+		rc = field_read(mixup_fields, t->mixup, "trainer.mixup", NULL,
+				&spec->mixup, arena, err);
+	if (!rc && map_or_null(t->activation))
+		rc = field_read(activation_fields, t->activation,
+				"trainer.activation_regularization", NULL,
+				&spec->activation, arena, err);
+	if (!rc)
+		rc =
+		    field_read(watch_fields, map_or_null(t->watch),
+			       "trainer.watch", NULL, &spec->watch, arena, err);
 	if (!rc)
 		rc = field_read(averaging_fields, map_or_null(t->averaging),
 				"trainer.averaging", NULL, &spec->averaging,
@@ -295,7 +353,9 @@ static void write_plain(const struct trainer_spec *t,
 		"freeze",	  "phases",
 		"averaging",	  "on_nan",
 		"optimizer",	  "gradient_clipping",
-		"early_stopping", "checkpoint"
+		"early_stopping", "checkpoint",
+		"mixup",	  "activation_regularization",
+		"watch"
 	};
 	struct field row[2] = { { 0 } };
 
@@ -328,6 +388,10 @@ void job_spec_write_trainer(const struct job_spec *spec,
 	optimizer_write(&spec->optimizer, writer);
 	write_map("gradient_clipping", clipping_fields, &spec->clipping,
 		  writer);
+	write_map("mixup", mixup_fields, &spec->mixup, writer);
+	write_map("activation_regularization", activation_fields,
+		  &spec->activation, writer);
+	write_map("watch", watch_fields, &spec->watch, writer);
 	write_map("averaging", averaging_fields, &spec->averaging, writer);
 	write_map("on_nan", nan_fields, &spec->on_nan, writer);
 	write_map("early_stopping", early_fields, &spec->early_stopping,

@@ -7,122 +7,60 @@
 #include "base/str.h"
 #include "engine/ops/loss.h"
 
-#define AT(member) offsetof(struct loss_params, member)
+enum { NAMES_MAX = 32 };
 
-static const struct field cross_entropy_fields[] = {
-	{ .name = "label_smoothing",
-	  .help = "share of the target spread over all classes",
-	  .kind = FIELD_DOUBLE,
-	  .offset = AT(label_smoothing),
-	  .min = 0,
-	  .max = 1 },
-	{ .name = "weight",
-	  .help = "one weight a class",
-	  .kind = FIELD_DOUBLES,
-	  .offset = AT(weight),
-	  .min = 0,
-	  .max = 1e9 },
-	{ .name = "ignore_index",
-	  .help = "targets of this number do not count",
-	  .kind = FIELD_INT,
-	  .offset = AT(ignore_index),
-	  .min = -1e9,
-	  .max = 1e9,
-	  .def = -100 },
-	{ 0 },
-};
-
-static const struct field plain_fields[] = { { 0 } };
-
-static const struct field delta_fields[] = {
-	{ .name = "delta",
-	  .help = "where the parabola becomes a line",
-	  .kind = FIELD_DOUBLE,
-	  .offset = AT(delta),
-	  .min = 1e-9,
-	  .max = 1e9,
-	  .def = 1 },
-	{ 0 },
-};
-
-#define ONE_FIELD(table, text, of, member, low, high, value) \
-	static const struct field table[] = {                \
-		{ .name = text,                              \
-		  .help = of,                                \
-		  .kind = FIELD_DOUBLE,                      \
-		  .offset = AT(member),                      \
-		  .min = low,                                \
-		  .max = high,                               \
-		  .def = value },                            \
-		{ 0 },                                       \
-	}
-ONE_FIELD(beta_fields, "beta", "where the parabola becomes a line", delta, 1e-9,
-	  1e9, 1);
-ONE_FIELD(gamma_fields, "gamma", "how little easy rows count", gamma, 1, 100,
-	  2);
-ONE_FIELD(margin_fields, "margin", "by which the target should lead", margin,
-	  1e-9, 1e9, 1);
-ONE_FIELD(quantile_fields, "quantile", "share of targets that lie below",
-	  quantile, 1e-6, 0.999999, 0.5);
-
-/* clang-format off */
-/* -(1 - p)^a log(p) of the target's probability p (Lin et al. 2017) */
-static const char focal[] =
-	"g = GatherElements<axis=1>(LogSoftmax<axis=1>(x), Unsqueeze(t, i:int64[1]={1})); "
-	"loss = Neg(ReduceMean<keepdims=0>(Mul(Pow(Sub(1, Exp(g)), a), g)))";
-/* max(0, a - x of the target + x), over all classes: the target's own term is
- * a, whatever x is (PyTorch's MultiMarginLoss, but for that term) */
-static const char hinge[] =
-	"g = GatherElements<axis=1>(x, Unsqueeze(t, i:int64[1]={1})); "
-	"loss = ReduceMean<keepdims=0>(Relu(Add(Sub(x, g), a)))";
-/* a max(0, t - x) + (1 - a) max(0, x - t) (Koenker and Bassett 1978) */
-static const char quantile[] =
-	"d = Sub(t, x); loss = ReduceMean<keepdims=0>(Add("
-	"Mul(a, Relu(d)), Mul(Sub(1, a), Relu(Neg(d)))))";
-
-static const struct loss_kind kinds[] = {
-	{ "cross_entropy", "softmax and negative log-likelihood", "category",
-	  "SoftmaxCrossEntropy", NULL, 0, cross_entropy_fields },
-	{ "focal", "cross-entropy that leaves easy rows aside", "category",
-	  NULL, focal, AT(gamma), gamma_fields },
-	{ "hinge", "how far others are within the margin", "category",
-	  NULL, hinge, AT(margin), margin_fields },
-	{ "cross_entropy", "softmax and negative log-likelihood", "text",
-	  "SoftmaxCrossEntropy", NULL, 0, cross_entropy_fields },
-	{ "focal", "cross-entropy that leaves easy tokens aside", "text",
-	  NULL, focal, AT(gamma), gamma_fields },
-	{ "mse", "mean of squared errors", "number",
-	  "MeanSquaredError", NULL, 0, plain_fields },
-	{ "mae", "mean of absolute errors", "number",
-	  "MeanAbsoluteError", NULL, 0, plain_fields },
-	{ "huber", "squared up to delta, then absolute", "number",
-	  "HuberLoss", NULL, 0, delta_fields },
-	{ "smooth_l1", "huber divided by its delta", "number",
-	  "SmoothL1Loss", NULL, 0, beta_fields },
-	{ "quantile", "errors to both sides count differently", "number",
-	  NULL, quantile, AT(quantile), quantile_fields },
-	{ 0 },
-};
-/* clang-format on */
-
-static const char *const kind_names[] = { "cross_entropy", "focal",    "hinge",
-					  "mse",	   "mae",      "huber",
-					  "smooth_l1",	   "quantile", NULL };
 static const char *const own_keys[] = { "type", NULL };
 static const char where[] = "output_features.loss";
+
+static unsigned type_of(const char *feature)
+{
+	if (str_equal(feature, "category"))
+		return LOSS_OF_CATEGORY;
+	if (str_equal(feature, "number"))
+		return LOSS_OF_NUMBER;
+	if (str_equal(feature, "text"))
+		return LOSS_OF_TEXT;
+	return str_equal(feature, "vector") ? LOSS_OF_VECTOR : 0;
+}
+
+/* A name that outputs of this type do not have. */
+static enum err_code refuse(const char *name, const char *feature,
+			    struct err *err)
+{
+	const char *valid[NAMES_MAX] = { NULL }, *near, *other = NULL;
+	size_t n = 0;
+
+	for (const struct loss_kind *kind = loss_kinds(); kind->name; kind++) {
+		if (kind->of & type_of(feature) && n + 1 < NAMES_MAX)
+			valid[n++] = kind->name;
+		else if (str_equal(kind->name, name))
+			other = kind->of & LOSS_OF_CATEGORY ? "category"
+				: kind->of & LOSS_OF_NUMBER ? "number"
+							    : "vector";
+	}
+	if (other)
+		return err_set(err, ERR_INVALID,
+			       "%s: an output of type %s has no loss '%s', one "
+			       "of type %s has",
+			       where, feature, name, other);
+	near = field_nearest(name, valid);
+	return err_set(err, ERR_INVALID,
+		       "%s: an output of type %s has no loss '%.64s'%s%s%s",
+		       where, feature, name, near ? ", did you mean '" : "",
+		       near ? near : "", near ? "'?" : "");
+}
 
 static enum err_code find_kind(const struct doc *map, const char *feature,
 			       const struct loss_kind **ret, struct err *err)
 {
 	const struct doc *type = doc_find(map, "type");
 	const char *name = type ? type->text : NULL;
-	const char *near;
 
 	if (type && type->kind != DOC_STRING)
 		return err_set(err, ERR_INVALID,
 			       "%s.type: expected the name of a loss", where);
-	for (const struct loss_kind *kind = kinds; kind->name; kind++) {
-		if (!str_equal(kind->feature, feature))
+	for (const struct loss_kind *kind = loss_kinds(); kind->name; kind++) {
+		if (!(kind->of & type_of(feature)))
 			continue;
 		if (!name || str_equal(kind->name, name)) {
 			*ret = kind;
@@ -134,11 +72,23 @@ static enum err_code find_kind(const struct doc *map, const char *feature,
 			       "output_features: there is no loss for an "
 			       "output of type %s",
 			       feature);
-	near = field_nearest(name, kind_names);
-	return err_set(err, ERR_INVALID,
-		       "%s: an output of type %s has no loss '%s'%s%s%s", where,
-		       feature, name, near ? ", did you mean '" : "",
-		       near ? near : "", near ? "'?" : "");
+	return refuse(name, feature, err);
+}
+
+/* width 0: it is not known yet. */
+static enum err_code check_weight(const struct loss *loss, int64_t width,
+				  struct err *err)
+{
+	const bool may_be_one = loss->kind->weight == LOSS_POSITIVE_WEIGHT;
+	const size_t n = loss->params.weight.n;
+
+	if (!n || width <= 0 || n == (size_t)width || (may_be_one && n == 1))
+		return ERR_NONE;
+	return err_set(
+	    err, ERR_INVALID, "%s.%s: expected %s%lld weights, one %s, got %zu",
+	    where, may_be_one ? "pos_weight" : "weight",
+	    may_be_one ? "1 or " : "", (long long)width,
+	    loss->kind->of & LOSS_OF_CATEGORY ? "a class" : "a number", n);
 }
 
 enum err_code loss_read(const struct doc *map, const char *feature_type,
@@ -151,17 +101,13 @@ enum err_code loss_read(const struct doc *map, const char *feature_type,
 	if (map && map->kind == DOC_NULL)
 		map = NULL;
 	rc = find_kind(map, feature_type, &loss.kind, err);
-	if (!rc)
+	if (!rc && loss.kind)
 		rc = field_read(loss.kind->fields, map, where, own_keys,
 				&loss.params, arena, err);
+	if (!rc && loss.kind)
+		rc = check_weight(&loss, width, err);
 	if (rc)
 		return rc;
-	if (loss.params.weight.n && width > 0 &&
-	    loss.params.weight.n != (size_t)width)
-		return err_set(err, ERR_INVALID,
-			       "%s.weight: expected %lld weights, one a class, "
-			       "got %zu",
-			       where, (long long)width, loss.params.weight.n);
 	*ret = loss;
 	return ERR_NONE;
 }
@@ -174,25 +120,35 @@ void loss_write(const struct loss *loss, struct json_writer *writer)
 	json_write_object_end(writer);
 }
 
-static enum err_code fill_weight(const struct field_doubles *weight,
+/* Those of the spec, or ones where the kind reads some anyway. */
+static enum err_code fill_weight(const struct loss *loss, int64_t width,
 				 struct arena *arena, struct fact *ret,
 				 struct err *err)
 {
-	float *value = arena_array(arena, weight->n, sizeof(*value));
+	const struct field_doubles *weight = &loss->params.weight;
+	size_t n = weight->n;
+	float *value;
 
+	if (!n && loss->kind->weight == LOSS_CLASS_ONES)
+		n = (size_t)width;
+	else if (!n && loss->kind->weight == LOSS_POSITIVE_WEIGHT)
+		n = 1;
+	if (!n)
+		return ERR_NONE;
+	value = arena_array(arena, n, sizeof(*value));
 	if (!value)
 		return err_set(err, ERR_NO_MEMORY, "%s: out of memory", where);
-	for (size_t i = 0; i < weight->n; i++)
-		value[i] = (float)weight->v[i];
+	for (size_t i = 0; i < n; i++)
+		value[i] = weight->n ? (float)weight->v[i] : 1;
 	*ret = (struct fact){ .type = { .elem = DTYPE_F32 },
 			      .has_shape = true,
 			      .value = value };
-	ret->shape = (struct shape){ .rank = 1, .dim = { (int64_t)weight->n } };
+	ret->shape = (struct shape){ .rank = 1, .dim = { (int64_t)n } };
 	return ERR_NONE;
 }
 
-enum err_code loss_for_step(const struct loss *loss, struct arena *arena,
-			    struct train_loss *ret, struct err *err)
+static enum err_code fill_attrs(const struct loss *loss, struct arena *arena,
+				struct train_loss *step, struct err *err)
 {
 	const struct cross_entropy_attrs entropy = {
 		.label_smoothing = loss->params.label_smoothing,
@@ -201,29 +157,39 @@ enum err_code loss_for_step(const struct loss *loss, struct arena *arena,
 	const struct pointwise_loss_attrs pointwise = {
 		.delta = loss->params.delta > 0 ? loss->params.delta : 1,
 	};
-	const bool is_text = str_equal(loss->kind->feature, "text");
-	const bool is_category =
-	    is_text || str_equal(loss->kind->feature, "category");
-	struct train_loss step = { .op = loss->kind->op,
-				   .text = loss->kind->text,
-				   .is_sequence = is_text };
+	bool is_category = loss->kind->of & (LOSS_OF_CATEGORY | LOSS_OF_TEXT);
 
-	if (step.text)
-		memcpy(&step.a,
-		       (const char *)&loss->params + loss->kind->number,
-		       sizeof(step.a));
-	step.target.elem = is_category ? DTYPE_I64 : DTYPE_F32;
-	step.attrs = is_category
-			 ? arena_copy(arena, &entropy, sizeof(entropy))
-			 : arena_copy(arena, &pointwise, sizeof(pointwise));
-	if (!step.attrs)
-		return err_set(err, ERR_NO_MEMORY, "%s: out of memory", where);
-	if (loss->params.weight.n) {
-		enum err_code rc =
-		    fill_weight(&loss->params.weight, arena, &step.weight, err);
-		if (rc)
-			return rc;
-	}
-	*ret = step;
-	return ERR_NONE;
+	step->target.elem = is_category ? DTYPE_I64 : DTYPE_F32;
+	step->attrs = is_category
+			  ? arena_copy(arena, &entropy, sizeof(entropy))
+			  : arena_copy(arena, &pointwise, sizeof(pointwise));
+	return step->attrs
+		   ? ERR_NONE
+		   : err_set(err, ERR_NO_MEMORY, "%s: out of memory", where);
+}
+
+enum err_code loss_for_step(const struct loss *loss, int64_t width,
+			    struct arena *arena, struct train_loss *ret,
+			    struct err *err)
+{
+	const struct loss_kind *kind = loss->kind;
+	struct train_loss step = { .op = kind->op,
+				   .text = kind->text,
+				   .is_sequence = kind->of & LOSS_OF_TEXT };
+	enum err_code rc = check_weight(loss, width, err);
+
+	for (size_t i = 0; i < TRAIN_LOSS_NUMBERS; i++)
+		memcpy(&step.number[i],
+		       (const char *)&loss->params + kind->number[i],
+		       sizeof(step.number[i]));
+	if (kind->choose)
+		kind->choose(&loss->params, &step);
+	if (!rc)
+		rc = fill_attrs(loss, arena, &step, err);
+	/* the engine's own rows take none of ones */
+	if (!rc && (step.text || kind->weight == LOSS_CLASS_WEIGHT))
+		rc = fill_weight(loss, width, arena, &step.weight, err);
+	if (!rc)
+		*ret = step;
+	return rc;
 }

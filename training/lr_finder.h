@@ -16,6 +16,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+struct buf;
 struct json_writer;
 
 #define LR_FIND_LOW 1e-7
@@ -44,6 +45,13 @@ struct lr_suggestions lr_suggest(const struct lr_curve *curve);
 /** The members `rate`, `loss` and `suggestions`, into the object that is
  * open. */
 void lr_curve_write(const struct lr_curve *curve, struct json_writer *writer);
+/** The file lr_find.json: the same with `learning_rate`, which was taken. */
+void lr_curve_write_file(const struct lr_curve *curve, double rate,
+			 struct buf *buf);
+/** A picture: loss over the logarithm of the rate, with the suggestions and the
+ * rate that was taken. */
+void lr_curve_write_svg(const struct lr_curve *curve, double rate,
+			struct buf *buf);
 /** The suggestion that jobs take: valley, else minimum; 0: there is none. */
 double lr_curve_choose(const struct lr_curve *curve);
 

@@ -60,6 +60,24 @@ static const struct metric category_metrics[] = {
 	OF_ALL("f1", true, f1),
 	OF_ALL("roc_auc", true, roc_auc),
 	OF_ALL("pr_auc", true, pr_auc),
+	OF_ALL("iou", true, iou),
+	OF_ALL("dice", true, dice),
+	OF_ALL("brier", false, brier),
+	OF_ALL("calibration_error", false, calibration),
+	{ 0 },
+};
+
+static const struct metric binary_metrics[] = {
+	{ "loss", false, loss, 0 },
+	{ "accuracy", true, accuracy, 0 },
+	OF_ALL("precision", true, precision),
+	OF_ALL("recall", true, recall),
+	OF_ALL("f1", true, f1),
+	OF_ALL("roc_auc", true, roc_auc),
+	OF_ALL("pr_auc", true, pr_auc),
+	OF_ALL("iou", true, iou),
+	OF_ALL("dice", true, dice),
+	OF_ALL("brier", false, brier),
 	OF_ALL("calibration_error", false, calibration),
 	{ 0 },
 };
@@ -81,12 +99,14 @@ static const struct metric number_metrics[] = {
 	{ 0 },
 };
 
-const struct metric *metrics_of(const char *output_type)
+const struct metric *metrics_of(const char *measures)
 {
-	if (str_equal(output_type, "text"))
+	if (str_equal(measures, "text"))
 		return text_metrics;
-	return str_equal(output_type, "category") ? category_metrics
-						  : number_metrics;
+	if (str_equal(measures, "category"))
+		return category_metrics;
+	return str_starts_with(measures, "binary") ? binary_metrics
+						   : number_metrics;
 }
 
 double metric_value(const struct metric *metric, const struct metric_sums *sums,
@@ -118,25 +138,40 @@ static void add_category(struct metric_sums *sums, const float *output,
 static void add_number(struct metric_sums *sums, const float *output,
 		       int64_t width, const float *target, int64_t n)
 {
+	const double w = (double)width;
+
 	for (int64_t i = 0; i < n * width; i++) {
 		double t = (double)target[i], d = (double)output[i] - t;
 
-		sums->absolute += fabs(d);
-		sums->square += d * d;
-		sums->target += t;
-		sums->target_square += t * t;
+		sums->absolute += fabs(d) / w;
+		sums->square += d * d / w;
+		sums->target += t / w;
+		sums->target_square += t * t / w;
 	}
 }
 
-void metric_add(struct metric_sums *sums, const char *output_type,
+static void add_binary(struct metric_sums *sums, double least,
+		       const struct metric_rows *rows)
+{
+	const float *target = rows->target;
+	int64_t hits = 0;
+
+	for (int64_t i = 0; i < rows->n * rows->width; i++)
+		hits += ((double)rows->output[i] > least) ==
+			((double)target[i] > 0.5);
+	sums->hits += (double)hits / (double)rows->width;
+}
+
+void metric_add(struct metric_sums *sums, const char *measures,
 		const struct metric_rows *rows)
 {
 	sums->n += (double)rows->n;
 	sums->loss += rows->loss * (double)rows->n;
-	if (str_equal(output_type, "category") ||
-	    str_equal(output_type, "text"))
+	if (str_equal(measures, "category") || str_equal(measures, "text"))
 		add_category(sums, rows->output, rows->width, rows->target,
 			     rows->n);
+	else if (str_starts_with(measures, "binary"))
+		add_binary(sums, str_equal(measures, "binary") ? 0.5 : 0, rows);
 	else
 		add_number(sums, rows->output, rows->width, rows->target,
 			   rows->n);

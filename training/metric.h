@@ -2,11 +2,14 @@
 /** @file
  * Metrics: figures of one pass over rows, by the type of the output feature.
  *
- * A category has accuracy, a text accuracy, perplexity and bits per character
- * of its tokens, a number mae, rmse and r2: they come from sums that are added
- * row by row in order, so the figures do not depend on batches, and are known
- * of training rows too. Figures of all rows together (precision, areas, ...)
- * come from an evaluation, and only of the other parts.
+ * What is measured goes by the loss (training/loss.h): "category" has accuracy,
+ * "text" accuracy, perplexity and bits per character of its tokens, "number"
+ * mae, rmse and r2, "binary" (probabilities) and "binary_logits" accuracy of
+ * each number: a target is positive above 1/2. They come from sums that are
+ * added row by row in order, so the figures do not depend on batches, and are
+ * known of training rows too. Figures of all rows together (precision, areas,
+ * ...) come from an evaluation, and only of the other parts. Of rows of many
+ * numbers, a row counts by their mean.
  *
  * Ownership: plain data. Threads: one.
  */
@@ -17,13 +20,13 @@
 #include <stddef.h>
 #include <stdint.h>
 
-enum { METRIC_MAX = 9 };
+enum { METRIC_MAX = 12 };
 
 struct evaluation_figures;
 
 struct metric_sums {
-	double n, loss; /**< rows, tokens of a text; loss times rows */
-	double hits;	/**< category: rows whose largest logit is the target */
+	double n, loss;	   /**< rows, tokens of a text; loss times rows */
+	double hits;	   /**< rows that are right; binary: shares of them */
 	double characters; /**< text: what its targets stand for; the caller
 			      adds them */
 	double absolute, square, target, target_square; /**< number */
@@ -37,9 +40,9 @@ struct metric {
 	size_t offset;
 };
 
-/** Rows for a type of output feature ("category", "number", "text"); always
- * begins with loss, ends with a NULL name. */
-const struct metric *metrics_of(const char *output_type);
+/** Rows for what is measured ("category", "number", "text", "binary",
+ * "binary_logits"); always begins with loss, ends with a NULL name. */
+const struct metric *metrics_of(const char *measures);
 /** The figure; figures NULL: those of all rows are NaN. */
 double metric_value(const struct metric *metric, const struct metric_sums *sums,
 		    const struct evaluation_figures *figures);
@@ -47,12 +50,12 @@ double metric_value(const struct metric *metric, const struct metric_sums *sums,
 struct metric_rows {
 	const float *output; /**< [n,width] */
 	const void *target;  /**< int64 [n] of a category or of a text's tokens,
-				float [n] of a number */
+				else float [n,width] */
 	int64_t n, width;
 	double loss; /**< their mean */
 };
 
-void metric_add(struct metric_sums *sums, const char *output_type,
+void metric_add(struct metric_sums *sums, const char *measures,
 		const struct metric_rows *rows);
 
 #endif

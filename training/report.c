@@ -89,24 +89,56 @@ static const struct {
 	{ "model_card.md", write_card },
 };
 
+static enum err_code save(const char *dir, const char *name, struct buf *buf,
+			  struct err *err)
+{
+	char path[4096];
+	enum err_code rc = buf_check(buf, name, err);
+
+	if (rc)
+		return rc;
+	if (snprintf(path, sizeof(path), "%s/%s", dir, name) >=
+	    (int)sizeof(path))
+		return err_set(err, ERR_INVALID, "'%s': the path is too long",
+			       dir);
+	return file_write_atomic(path, buf->data, buf->len, err);
+}
+
 enum err_code report_save(const struct report_source *source, const char *dir,
 			  struct err *err)
 {
 	enum err_code rc = ERR_NONE;
 
 	for (size_t i = 0; i < sizeof(files) / sizeof(files[0]) && !rc; i++) {
-		char path[4096];
 		struct buf buf;
 
-		if (snprintf(path, sizeof(path), "%s/%s", dir, files[i].name) >=
-		    (int)sizeof(path))
-			return err_set(err, ERR_INVALID,
-				       "'%s': the path is too long", dir);
 		buf_init(&buf, REPORT_MAX);
 		files[i].write(source, &buf);
-		rc = buf_check(&buf, files[i].name, err);
-		if (!rc)
-			rc = file_write_atomic(path, buf.data, buf.len, err);
+		rc = save(dir, files[i].name, &buf, err);
+		buf_finish(&buf);
+	}
+	return rc;
+}
+
+enum err_code report_save_curve(const struct lr_curve *curve, size_t phase,
+				double rate, const char *dir, struct err *err)
+{
+	enum err_code rc = file_make_dirs(dir, err);
+	char name[2][48], number[16] = "";
+
+	if (phase)
+		(void)snprintf(number, sizeof(number), "-%zu", phase + 1);
+	(void)snprintf(name[0], sizeof(name[0]), "lr_find%s.json", number);
+	(void)snprintf(name[1], sizeof(name[1]), "lr_find%s.svg", number);
+	for (int i = 0; i < 2 && !rc; i++) {
+		struct buf buf;
+
+		buf_init(&buf, 1 << 20);
+		if (i)
+			lr_curve_write_svg(curve, rate, &buf);
+		else
+			lr_curve_write_file(curve, rate, &buf);
+		rc = save(dir, name[i], &buf, err);
 		buf_finish(&buf);
 	}
 	return rc;

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /** @file
  * Report: what a finished job leaves for people: evaluation.json, metrics.csv,
- * curves.svg and model_card.md.
+ * curves.svg and model_card.md; and lr_find.json and .svg, where a phase found
+ * its own rate.
  *
  * Threads: one.
  */
@@ -22,5 +23,10 @@ struct report_source {
 /** Into the folder, which is there. */
 MUST_USE enum err_code report_save(const struct report_source *source,
 				   const char *dir, struct err *err);
+/** The curve of a phase (from 0), at once, so that nothing of it is state; a
+ * later phase's files are lr_find-2.json and so on. Makes the folder. */
+MUST_USE enum err_code report_save_curve(const struct lr_curve *curve,
+					 size_t phase, double rate,
+					 const char *dir, struct err *err);
 
 #endif

@@ -35,6 +35,7 @@ struct stepper {
 	float *carried[CARRIED]; /* [state_rows, state] */
 	struct way way[STEPPER_PLANS];
 	uint64_t clock;
+	struct instance *evaluated; /* the last evaluation's */
 };
 
 static bool excludes(const struct optimizer *optimizer, const char *what)
@@ -279,6 +280,15 @@ enum err_code stepper_create(struct graph *base,
 			     (int)base->n_input, options->n_inputs);
 		goto out;
 	}
+	for (unsigned i = 0; i < options->n_inputs && options->mixes; i++) {
+		if (options->input[i].dtype == DTYPE_F32)
+			continue;
+		rc = err_set(err, ERR_UNSUPPORTED,
+			     "trainer.mixup: input %u is a category, which "
+			     "cannot be mixed",
+			     i);
+		goto out;
+	}
 	stepper->base = base;
 	stepper->options = *options;
 	stepper->attrs = optimizer->attrs;
@@ -364,6 +374,11 @@ static unsigned fill_facts(const struct stepper *stepper, int64_t n, int kind,
 	if (stepper->options.accumulates)
 		fact[i++] = (struct fact){ .type = { .elem = DTYPE_F32 },
 					   .has_shape = true };
+	if (stepper->options.mixes) {
+		fact[i++] = (struct fact){ .type = { .elem = DTYPE_F32 },
+					   .has_shape = true };
+		fact[i++] = fact_of(&stepper->options.target, n);
+	}
 	return i;
 }
 
@@ -383,18 +398,22 @@ static enum err_code build_graph(struct stepper *stepper,
 		.batches = !o->accumulates ? TRAIN_ONE
 			   : kind == ADDS  ? TRAIN_ADD
 					   : TRAIN_LAST,
+		.activation = o->activation,
+		.temporal = o->temporal,
+		.mixes = o->mixes,
 	};
 
 	if (kind != EVALUATES)
 		return train_step_build(stepper->base, stepper->memory, &step,
 					fact, ret, err);
-	return train_eval_build(stepper->base, &o->loss, fact, ret, err);
+	return train_eval_build(stepper->base, &o->loss, o->watches, fact, ret,
+				err);
 }
 
 static enum err_code make_instance(struct stepper *stepper, struct way *way,
 				   int kind, struct err *err)
 {
-	struct fact fact[STEPPER_MAX_PORTS + 5];
+	struct fact fact[STEPPER_MAX_PORTS + 7];
 	struct signature signature = { .input = fact };
 	const struct plan_options options = {
 		.threads = stepper->options.threads,
@@ -458,6 +477,46 @@ static void write_batch(struct instance *instance,
 
 		memcpy(view.data, from, tensor_bytes(view.dtype, &view.shape));
 	}
+}
+
+/* Rows that are there already take their partners' share in. */
+static void mix_rows(const struct tensor_view *view, const float *from,
+		     const struct stepper_update *update)
+{
+	const int64_t n = view->shape.dim[0];
+	const int64_t width = shape_range(&view->shape, 1, view->shape.rank);
+	const float mix = (float)update->mix, rest = (float)(1 - update->mix);
+
+	for (int64_t i = 0; i < n; i++) {
+		const float *other = from + update->partner[i] * width;
+		float *row = (float *)view->data + i * width;
+
+		for (int64_t j = 0; j < width; j++)
+			row[j] = mix * row[j] + rest * other[j];
+	}
+}
+
+static void write_mix(struct instance *instance, const struct stepper *stepper,
+		      const struct stepper_batch *batch,
+		      const struct stepper_update *update)
+{
+	const struct stepper_options *o = &stepper->options;
+	const unsigned at = n_inputs(stepper) + 3 + o->accumulates;
+	struct tensor_view target = instance_input(instance, at + 1);
+	const size_t bytes =
+	    tensor_bytes(target.dtype, &target.shape) / (size_t)batch->n;
+
+	for (unsigned i = 0; i < o->n_inputs; i++) {
+		const struct tensor_view view = instance_input(instance, i);
+
+		mix_rows(&view, batch->input[i], update);
+	}
+	*(float *)instance_input(instance, at).data = (float)update->mix;
+	for (int64_t i = 0; i < batch->n; i++)
+		memcpy((char *)target.data + (size_t)i * bytes,
+		       (const char *)batch->target +
+			   (size_t)update->partner[i] * bytes,
+		       bytes);
 }
 
 static void write_hyper(struct instance *instance,
@@ -533,6 +592,8 @@ enum err_code stepper_step(struct stepper *stepper,
 	write_batch(instance, stepper, batch);
 	write_state(instance, stepper, batch, kind);
 	write_hyper(instance, stepper, update);
+	if (stepper->options.mixes)
+		write_mix(instance, stepper, batch, update);
 	copy_states(stepper, false);
 	rc = run(stepper, instance, 2, &result, err);
 	if (rc)
@@ -566,11 +627,18 @@ enum err_code stepper_evaluate(struct stepper *stepper,
 	write_batch(instance, stepper, batch);
 	write_state(instance, stepper, batch, EVALUATES);
 	rc = run(stepper, instance, 1, &result, err);
+	stepper->evaluated = instance;
 	if (rc)
 		return rc;
 	keep_state(instance, stepper, batch, EVALUATES);
 	*ret = result;
 	return ERR_NONE;
+}
+
+struct tensor_view stepper_watched(const struct stepper *stepper, unsigned i)
+{
+	return instance_output(stepper->evaluated,
+			       1 + (unsigned)stepper->base->n_output + i);
 }
 
 enum err_code stepper_prepare(struct stepper *stepper, int64_t n, bool trains,

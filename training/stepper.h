@@ -43,9 +43,12 @@ struct stepper_options {
 	struct shape state;
 	/** Rows of the largest batch that hands it on. */
 	int64_t state_rows, eval_state_rows;
-	bool accumulates;  /**< steps of more than one batch */
-	struct pool *pool; /**< NULL: alone */
+	bool accumulates; /**< steps of more than one batch */
+	bool mixes;	  /**< rows are mixed; inputs must be float */
+	double activation, temporal; /**< penalties (engine/train_step.h) */
+	struct pool *pool;	     /**< NULL: alone */
 	unsigned threads;
+	bool watches; /**< evaluations tell of units (stepper_watched()) */
 	bool strict_numerics; /**< no shortcuts (engine/kernel.h) */
 };
 
@@ -72,6 +75,10 @@ struct stepper_update {
 	bool is_partial; /**< more batches of this step follow */
 	double rate;	 /**< learning rate */
 	double momentum; /**< NaN: the optimizer's own */
+	/** Where rows are mixed: the share of each, and who has the rest
+	 * (training/mixup.h). */
+	double mix;
+	const int64_t *partner;
 };
 
 struct stepper_result {
@@ -106,6 +113,9 @@ MUST_USE enum err_code stepper_evaluate(struct stepper *stepper,
 					const struct stepper_batch *batch,
 					struct stepper_result *ret,
 					struct err *err);
+/** Of the last evaluation, where units are watched: the greatest value of each
+ * unit of the i-th Relu (train_watched()), valid until the next call. */
+struct tensor_view stepper_watched(const struct stepper *stepper, unsigned i);
 /** Plans a step (and an evaluation) of n rows now, so that it costs nothing
  * later, and reports its memory. */
 MUST_USE enum err_code stepper_prepare(struct stepper *stepper, int64_t n,

@@ -36,6 +36,10 @@ static enum err_code make_stepper(struct trainer *trainer, struct err *err)
 		.n_inputs = pipeline_n_inputs(p),
 		.accumulates =
 		    trainer->spec->trainer.gradient_accumulation_steps > 1,
+		.mixes = trainer->spec->mixup.alpha > 0,
+		.activation = trainer->spec->activation.alpha,
+		.temporal = trainer->spec->activation.beta,
+		.watches = trainer->spec->watch.dead_units,
 		.state = o->state,
 		.state_rows = trainer->spec->trainer.batch_size,
 		.eval_state_rows = trainer->spec->trainer.eval_batch_size,
@@ -53,8 +57,8 @@ static enum err_code make_stepper(struct trainer *trainer, struct err *err)
 		pipeline_input_row(p, i, &port[i].dtype, &port[i].row);
 	pipeline_target_row(p, 0, &options.target.dtype, &options.target.row,
 			    &width);
-	rc = loss_for_step(&trainer->spec->loss, trainer->arena, &options.loss,
-			   err);
+	rc = loss_for_step(&trainer->spec->loss, width, trainer->arena,
+			   &options.loss, err);
 	return rc ? rc
 		  : stepper_create(o->graph, &options, &trainer->stepper, err);
 }
@@ -107,6 +111,8 @@ static enum err_code restore_weights(struct trainer *trainer,
 	if (!rc)
 		rc = history_restore(&trainer->history, &checkpoint->history,
 				     err);
+	if (!rc)
+		rc = watch_restore(&trainer->watch, &checkpoint->history, err);
 	return rc;
 }
 
@@ -147,14 +153,38 @@ enum err_code trainer_restore(struct trainer *trainer,
 	return ERR_NONE;
 }
 
+/* What is lost is told: a run that began anew would look like a slow one. */
+static void tell_skipped(struct trainer *trainer,
+			 const struct checkpoint_skipped *skipped,
+			 const struct checkpoint *loaded)
+{
+	char text[1400], where[64] = "begins anew";
+
+	if (!skipped->n)
+		return;
+	if (loaded)
+		(void)snprintf(where, sizeof(where), "goes on from step %lld",
+			       (long long)loaded->state.step);
+	(void)snprintf(text, sizeof(text),
+		       "%zu checkpoint%s cannot be used, the newest, %s, "
+		       "because %s: the run %s",
+		       skipped->n, skipped->n > 1 ? "s" : "", skipped->name,
+		       skipped->why.msg, where);
+	trainer_warn(trainer, "checkpoint_skipped", text);
+}
+
 static enum err_code resume(struct trainer *trainer, struct err *err)
 {
 	struct checkpoint *checkpoint = NULL;
+	struct checkpoint_skipped skipped;
 	enum err_code rc = ERR_NONE;
 
 	if (!trainer->options.job_dir)
 		return ERR_NONE;
-	rc = checkpoint_load(trainer->options.job_dir, &checkpoint, err);
+	rc = checkpoint_load(trainer->options.job_dir, &checkpoint, &skipped,
+			     err);
+	if (!rc)
+		tell_skipped(trainer, &skipped, checkpoint);
 	if (!rc && checkpoint)
 		rc = trainer_restore(trainer, checkpoint, err);
 	checkpoint_destroy(checkpoint);
@@ -224,11 +254,14 @@ static enum err_code make_order(struct trainer *trainer, struct err *err)
 			most_other = n > most_other ? n : most_other;
 	}
 	trainer->order = mem_array((size_t)most, sizeof(*trainer->order));
-	if (!trainer->order)
+	trainer->partner = mem_array((size_t)trainer->spec->trainer.batch_size,
+				     sizeof(*trainer->partner));
+	if (!trainer->order || !trainer->partner)
 		return no_memory(err);
 	pipeline_target_row(trainer->options.pipeline, 0, &dtype, &row, &width);
-	return evaluation_init(&trainer->evaluation, trainer->spec->output_type,
-			       most_other, width, err);
+	return evaluation_init(&trainer->evaluation,
+			       trainer->spec->loss.kind->measures, most_other,
+			       width, err);
 }
 
 void trainer_order_rows(struct trainer *trainer, int64_t epoch)
@@ -276,7 +309,7 @@ struct metric_rows trainer_rows(const struct trainer *trainer,
 void trainer_add(const struct trainer *trainer, const struct metric_rows *rows,
 		 struct metric_sums *sums)
 {
-	metric_add(sums, trainer->spec->output_type, rows);
+	metric_add(sums, trainer->spec->loss.kind->measures, rows);
 	if (pipeline_is_language(trainer->options.pipeline))
 		sums->characters += pipeline_characters(
 		    trainer->options.pipeline, rows->target, rows->n);
@@ -330,6 +363,10 @@ enum err_code trainer_create(const struct trainer_options *options,
 	if (!rc)
 		rc = trainer_phases_init(trainer, err);
 	if (!rc)
+		rc = watch_init(&trainer->watch, &trainer->spec->watch,
+				options->graph, &trainer->groups,
+				trainer->arena, err);
+	if (!rc)
 		rc = describe(trainer, err);
 	if (!rc)
 		rc = trainer_begin_phase(trainer, 0, err);
@@ -341,6 +378,9 @@ enum err_code trainer_create(const struct trainer_options *options,
 		rc = loader_create(options->dataset, options->pipeline,
 				   batch > eval ? batch : eval,
 				   &trainer->loader, err);
+	/* restored weights have been scaled long ago */
+	if (!rc && !trainer->is_saved)
+		rc = trainer_scale_weights(trainer, err);
 	if (rc)
 		goto out;
 	count_steps(trainer);
@@ -363,7 +403,9 @@ void trainer_destroy(struct trainer *trainer)
 	weights_snapshot_finish(&trainer->raw);
 	evaluation_finish(&trainer->evaluation);
 	history_finish(&trainer->history);
+	watch_finish(&trainer->watch);
 	mem_free(trainer->order);
+	mem_free(trainer->partner);
 	arena_destroy(trainer->arena);
 	mem_free(trainer);
 }

@@ -47,6 +47,8 @@ struct trainer_progress {
 	double rate, momentum, grad_norm;
 };
 
+struct watch;
+
 /** Figures of an evaluation; NaN where there is none. */
 struct trainer_eval {
 	int64_t epoch, step;
@@ -56,6 +58,7 @@ struct trainer_eval {
 	enum diagnosis diagnosis;
 	double gap;	     /**< of overfitting: validation - training loss */
 	int64_t since_epoch; /**< of overfitting */
+	const struct watch *watch; /**< in an event; NULL otherwise */
 };
 
 struct trainer_events {
@@ -63,8 +66,9 @@ struct trainer_events {
 	void (*step)(void *ctx, const struct trainer_progress *progress);
 	void (*eval)(void *ctx, const struct trainer_eval *eval);
 	void (*checkpoint)(void *ctx, int64_t step, const char *name);
-	/** A phase whose rate is auto has found one. */
-	void (*lr_find)(void *ctx, const struct lr_curve *curve, double rate);
+	/** A phase (from 0) whose rate is auto has found one. */
+	void (*lr_find)(void *ctx, const struct lr_curve *curve, size_t phase,
+			double rate);
 	void (*warning)(void *ctx, const char *code, const char *message);
 	enum trainer_order (*poll)(void *ctx);
 };

@@ -23,7 +23,8 @@ static void fill_eval(struct trainer *trainer, enum dataset_part part,
 		      const struct metric_sums *sums,
 		      const struct evaluation_figures *figures)
 {
-	const struct metric *metric = metrics_of(trainer->spec->output_type);
+	const struct metric *metric =
+	    metrics_of(trainer->spec->loss.kind->measures);
 	double *value = trainer->last.value;
 
 	for (int p = PART_TRAIN; p <= (int)part; p++) {
@@ -63,6 +64,9 @@ static bool evaluate_batch(struct trainer *trainer, enum dataset_part part,
 
 		trainer_add(trainer, &all, sums);
 		evaluation_add(&trainer->evaluation, &all);
+		if (trainer->measured == PART_VALID)
+			*ret_rc =
+			    watch_rows(&trainer->watch, trainer->stepper, err);
 	}
 	loader_give_back(trainer->loader, batch);
 	return *ret_rc == ERR_NONE;
@@ -215,10 +219,15 @@ static enum err_code measure_and_judge(struct trainer *trainer,
 	enum err_code rc;
 
 	trainer_show_average(trainer);
+	watch_begin(&trainer->watch);
 	rc = measure(trainer, s->epoch + 1, s->step, &s->sum, ret_order, err);
+	watch_end(&trainer->watch);
 	if (!rc && !*ret_order) {
 		diagnose(trainer);
 		judge(trainer);
+		rc = watch_keep(&trainer->watch, s->step, err);
+	}
+	if (!rc && !*ret_order) {
 		rc = history_eval(&trainer->history, trainer->last.epoch,
 				  trainer->last.step, trainer->last.value, err);
 	}
@@ -247,8 +256,11 @@ enum err_code trainer_evaluate(struct trainer *trainer, bool ends_epoch,
 		s->is_epoch_over = true;
 	}
 	trainer->is_saved = false;
-	if (events && events->eval)
+	if (events && events->eval) {
+		trainer->last.watch = &trainer->watch;
 		events->eval(events->ctx, &trainer->last);
+		trainer->last.watch = NULL;
+	}
 	return ERR_NONE;
 }
 
@@ -292,6 +304,7 @@ void trainer_report(const struct trainer *trainer, struct json_writer *writer)
 	evaluation_write(
 	    &trainer->evaluation,
 	    dataset_rows(trainer->options.dataset, trainer->measured), writer);
+	watch_write_past(&trainer->watch, writer);
 }
 
 /* Where the weights were not kept, the one figure that was. */

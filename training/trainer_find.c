@@ -6,6 +6,8 @@
 #include <math.h>
 
 #include "base/clock.h"
+#include "base/str.h"
+#include "training/lsuv.h"
 #include "training/trainer_priv.h"
 
 /* Everything that steps change. */
@@ -52,7 +54,7 @@ static enum err_code step(struct trainer *trainer, const struct batch *batch,
 		.target = batch->target[0],
 		.goes_on = trainer_goes_on(trainer, PART_TRAIN, batch),
 	};
-	const struct stepper_update update = {
+	struct stepper_update update = {
 		.step = i + 1,
 		.draw = i + 1,
 		.share = 1,
@@ -60,9 +62,10 @@ static enum err_code step(struct trainer *trainer, const struct batch *batch,
 		.momentum = (double)NAN,
 	};
 	struct stepper_result result;
-	enum err_code rc =
-	    stepper_step(trainer->stepper, &rows, &update, &result, err);
+	enum err_code rc;
 
+	trainer_mix(trainer, batch->n, &update);
+	rc = stepper_step(trainer->stepper, &rows, &update, &result, err);
 	if (!rc)
 		*ret_loss = isfinite(result.norm) ? result.loss : (double)NAN;
 	return rc;
@@ -157,5 +160,43 @@ enum err_code trainer_time_step(struct trainer *trainer, int n,
 	if (batch)
 		loader_give_back(trainer->loader, batch);
 	end(trainer, &rehearsal);
+	return rc;
+}
+
+static bool is_lsuv(const struct trainer *trainer)
+{
+	const struct doc *model = trainer->spec->model;
+	const struct doc *init = doc_find(model, "init");
+
+	return init && init->kind == DOC_STRING &&
+	       str_equal(init->text, "lsuv") && !doc_find(model, "onnx");
+}
+
+enum err_code trainer_scale_weights(struct trainer *trainer, struct err *err)
+{
+	const struct pipeline *pipeline = trainer->options.pipeline;
+	struct fact fact[STEPPER_MAX_PORTS];
+	struct batch *batch = NULL;
+	enum err_code rc;
+
+	if (!is_lsuv(trainer))
+		return ERR_NONE;
+	rc = start(trainer, err);
+	if (!rc)
+		rc = loader_take(trainer->loader, &batch, err);
+	if (rc)
+		return rc;
+	for (unsigned i = 0; i < pipeline_n_inputs(pipeline); i++) {
+		struct shape row;
+
+		fact[i] = (struct fact){ .has_shape = true };
+		pipeline_input_row(pipeline, i, &fact[i].type.elem, &row);
+		fact[i].shape.rank = row.rank + 1;
+		fact[i].shape.dim[0] = batch->n;
+		for (unsigned d = 0; d < row.rank; d++)
+			fact[i].shape.dim[d + 1] = row.dim[d];
+	}
+	rc = lsuv_scale(trainer->options.graph, fact, batch->input, err);
+	loader_give_back(trainer->loader, batch);
 	return rc;
 }

@@ -138,7 +138,8 @@ enum err_code trainer_choose_rate(struct trainer *trainer,
 			       "not finite from the beginning or never falls; "
 			       "expected a number in place of auto");
 	if (events && events->lr_find)
-		events->lr_find(events->ctx, &curve, s->found_rate);
+		events->lr_find(events->ctx, &curve, trainer->phase,
+				s->found_rate);
 	return ERR_NONE;
 }
 
@@ -221,7 +222,7 @@ enum err_code trainer_roll_back(struct trainer *trainer, bool *ret_did,
 	    before.n_rollbacks >= spec->max_retries ||
 	    !trainer->options.job_dir)
 		return ERR_NONE;
-	rc = checkpoint_load(trainer->options.job_dir, &checkpoint, err);
+	rc = checkpoint_load(trainer->options.job_dir, &checkpoint, NULL, err);
 	if (rc || !checkpoint)
 		return rc;
 	rc = trainer_restore(trainer, checkpoint, err);

@@ -11,6 +11,7 @@
 #include "training/evaluation.h"
 #include "training/history.h"
 #include "training/trainer.h"
+#include "training/watch.h"
 #include "training/weights.h"
 
 struct trainer {
@@ -23,6 +24,7 @@ struct trainer {
 	struct weights_snapshot best;
 	struct weights_snapshot average, raw; /* where weights are averaged */
 	struct layer_groups groups;
+	struct watch watch;
 	bool *frozen;	/* by variable, of the phase */
 	double *factor; /* by group, of the phase */
 	size_t phase;
@@ -32,6 +34,7 @@ struct trainer {
 	struct history history;
 	struct baseline baseline;
 	int64_t *order;
+	int64_t *partner;	  /* of each row of a batch that is mixed */
 	int64_t n_train, n_epoch; /* training rows; those of an epoch */
 	int64_t steps_per_epoch, total_steps;
 	struct checkpoint_state state;
@@ -82,6 +85,9 @@ void trainer_average_epoch(struct trainer *trainer);
 /** The averages stand in for the weights, and the weights come back. */
 void trainer_show_average(struct trainer *trainer);
 void trainer_show_weights(struct trainer *trainer);
+/** Scales new weights by the first batch, where `init` is lsuv. */
+MUST_USE enum err_code trainer_scale_weights(struct trainer *trainer,
+					     struct err *err);
 /** Back to the last checkpoint, with a lower rate; false where the job has
  * none, or has tried often enough. */
 MUST_USE enum err_code trainer_roll_back(struct trainer *trainer, bool *ret_did,
@@ -94,6 +100,10 @@ MUST_USE enum err_code trainer_restore(struct trainer *trainer,
 MUST_USE enum err_code trainer_train_on(struct trainer *trainer,
 					const struct batch *batch,
 					bool *ret_is_nan, struct err *err);
+/** Where rows are mixed: with which, and how, in the batch that `draw` of the
+ * update says. */
+void trainer_mix(const struct trainer *trainer, int64_t n,
+		 struct stepper_update *update);
 /** What is wanted now; a wish for a checkpoint is kept in the trainer. */
 enum trainer_order trainer_poll(struct trainer *trainer);
 /* These are broken off by an order to end, which *ret_order tells: then

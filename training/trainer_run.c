@@ -87,6 +87,8 @@ enum err_code trainer_save(struct trainer *trainer, struct err *err)
 	what.part[4] = &history;
 	rc = history_list(&trainer->history, scratch, &history, err);
 	if (!rc)
+		rc = watch_list(&trainer->watch, scratch, &history, err);
+	if (!rc)
 		rc = checkpoint_save(trainer->options.job_dir, &what, scratch,
 				     &name, err);
 	trainer->saved_ns = clock_monotonic_ns();
@@ -164,6 +166,34 @@ static void place_batch(const struct trainer *trainer,
 	update->is_partial = batch->first + batch->n < end;
 }
 
+void trainer_mix(const struct trainer *trainer, int64_t n,
+		 struct stepper_update *update)
+{
+	const struct job_spec *spec = trainer->spec;
+
+	if (!(spec->mixup.alpha > 0))
+		return;
+	update->partner = trainer->partner;
+	update->mix = mixup_draw((uint64_t)spec->trainer.seed, update->draw,
+				 spec->mixup.alpha, n, trainer->partner);
+}
+
+/* An evaluation follows the step. */
+static bool is_watch_due(const struct trainer *trainer,
+			 const struct batch *batch,
+			 const struct stepper_update *update)
+{
+	const struct trainer_spec *t = &trainer->spec->trainer;
+	const int64_t step = trainer->state.step + 1;
+
+	if (update->is_partial)
+		return false;
+	return batch->first + batch->n >= trainer->n_epoch ||
+	       (t->max_steps && step >= t->max_steps) ||
+	       (t->evaluate_every_n_steps &&
+		step % t->evaluate_every_n_steps == 0);
+}
+
 enum err_code trainer_train_on(struct trainer *trainer,
 			       const struct batch *batch, bool *ret_is_nan,
 			       struct err *err)
@@ -182,16 +212,23 @@ enum err_code trainer_train_on(struct trainer *trainer,
 		.draw = (uint64_t)s->batch + 1,
 	};
 	struct stepper_result result;
+	bool is_watched;
 	enum err_code rc;
 
 	place_batch(trainer, batch, &update);
 	trainer_schedule(trainer, &update.rate, &update.momentum);
+	trainer_mix(trainer, batch->n, &update);
+	is_watched = is_watch_due(trainer, batch, &update);
+	if (is_watched)
+		watch_before_step(&trainer->watch);
 	rc = stepper_step(trainer->stepper, &rows, &update, &result, err);
 	if (rc)
 		return rc;
 	*ret_is_nan = !isfinite(result.norm) || !isfinite(result.loss);
 	if (*ret_is_nan)
 		return ERR_NONE;
+	if (is_watched)
+		watch_after_step(&trainer->watch);
 	count_batch(trainer, batch, &result, !update.is_partial);
 	if (!update.is_partial)
 		trainer_average_step(trainer);

@@ -20,6 +20,7 @@
 #include "training/job.h"
 #include "training/publish.h"
 #include "training/report.h"
+#include "training/watch.h"
 #include "training/worker_priv.h"
 
 #define BLAS_BUFFER_BYTES ((int64_t)129 << 20)
@@ -69,6 +70,7 @@ static void send_eval(void *ctx, const struct trainer_eval *eval)
 		json_write_double(w, "gap", eval->gap);
 		json_write_int(w, "since_epoch", eval->since_epoch);
 	}
+	watch_write(eval->watch, w);
 	worker_link_end(worker->link);
 }
 
@@ -82,14 +84,22 @@ static void send_checkpoint(void *ctx, int64_t step, const char *name)
 	worker_link_end(worker->link);
 }
 
-static void send_lr_find(void *ctx, const struct lr_curve *curve, double rate)
+/* A curve that cannot be written is still in the event. */
+static void send_lr_find(void *ctx, const struct lr_curve *curve, size_t phase,
+			 double rate)
 {
 	struct worker *worker = ctx;
 	struct json_writer *w = worker_link_begin(worker->link, "lr_find");
+	char *dir = arena_printf(worker->arena, "%s/artifacts",
+				 worker->options->job_dir);
+	struct err err = { 0 };
 
+	json_write_int(w, "phase", (int64_t)phase + 1);
 	json_write_double(w, "learning_rate", rate);
 	lr_curve_write(curve, w);
 	worker_link_end(worker->link);
+	if (dir && report_save_curve(curve, phase, rate, dir, &err))
+		worker_link_warning(worker->link, "no_artifact", err.msg);
 }
 
 static void send_warning(void *ctx, const char *code, const char *message)

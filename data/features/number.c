@@ -3,7 +3,7 @@
  * Number: one float. An input is brought to mean 0 and deviation 1 of the
  * training part unless `normalize: none`; an output is left as it is unless
  * `normalize: zscore`, which is undone in the prediction. A missing input
- * takes the training mean.
+ * takes the training mean. Scores become probabilities by `activation`.
  */
 #include <math.h>
 #include <stddef.h>
@@ -11,12 +11,13 @@
 #include "base/json_write.h"
 #include "base/str.h"
 #include "data/feature.h"
+#include "data/features/activation.h"
 
 enum { NORMALIZE_AUTO, NORMALIZE_NONE, NORMALIZE_ZSCORE };
 static const char *const normalize_names[] = { "auto", "none", "zscore", NULL };
 
 struct number {
-	int normalize;
+	int normalize, activation;
 	double mean, std;
 	const struct doc *loss; /* the trainer reads it */
 	double count, m2;	/* while fitting (Welford 1962) */
@@ -28,6 +29,7 @@ static const struct field number_fields[] = {
 	  .kind = FIELD_ENUM,
 	  .offset = offsetof(struct number, normalize),
 	  .names = normalize_names },
+	ACTIVATION_FIELD(struct number),
 	{ .name = "mean",
 	  .help = "fitted: mean of the training part",
 	  .kind = FIELD_DOUBLE,
@@ -54,6 +56,8 @@ static enum err_code number_create(struct feature *feature, struct err *err)
 	if (number->normalize == NORMALIZE_AUTO)
 		number->normalize =
 		    feature->is_output ? NORMALIZE_NONE : NORMALIZE_ZSCORE;
+	number->activation =
+	    activation_resolve(number->activation, number->loss);
 	return ERR_NONE;
 }
 
@@ -153,7 +157,8 @@ static void number_decode(const struct feature *feature, const float *row,
 			  int64_t width, struct json_writer *writer)
 {
 	const struct number *number = feature->state;
-	double y = width > 0 ? (double)row[0] : 0;
+	double y = activation_apply(number->activation,
+				    width > 0 ? (double)row[0] : 0);
 
 	if (number->normalize == NORMALIZE_ZSCORE)
 		y = y * number->std + number->mean;

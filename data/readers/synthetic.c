@@ -4,8 +4,10 @@
  * tests. A row has a hidden class k = row mod 10; an output category is
  * k mod num_classes, an output number is k. Inputs lean on k, so that there is
  * something to learn: element i of a picture is uniform in 0..127, plus 128
- * where i mod 10 = k; a number is normal around k/4; a category is (k plus
- * noise) mod its classes; a text is data/readers/synthetic_text.h's.
+ * where i mod 10 = k, and so is that of a vector; a number is normal around
+ * k/4; a category is (k plus noise) mod its classes; a text is
+ * data/readers/synthetic_text.h's. Place i of an output vector is 1 where
+ * i mod 10 = k, else 0.
  */
 #include "base/mem.h"
 #include "base/rng.h"
@@ -24,6 +26,7 @@ struct synthetic {
 	unsigned n_inputs;
 	const struct pipeline *pipeline;
 	struct tensor_view *picture; /* by input: all rows; data NULL: scalar */
+	struct tensor_view target; /* a row for each class; data NULL: scalar */
 	struct synthetic_text *text; /* by input; bytes NULL: none */
 };
 
@@ -77,6 +80,28 @@ static enum err_code draw_pictures(struct synthetic *all, unsigned input,
 	return ERR_NONE;
 }
 
+/* The rows of the hidden classes, where the output is a vector. */
+static enum err_code draw_targets(struct synthetic *all, struct err *err)
+{
+	struct tensor_view *view = &all->target;
+	enum dtype dtype;
+	struct shape row;
+	int64_t n;
+
+	pipeline_target_row(all->pipeline, 0, &dtype, &row, &n);
+	if (dtype != DTYPE_F32 || n < 2)
+		return ERR_NONE;
+	view->data = mem_alloc((size_t)n * HIDDEN_CLASSES);
+	if (!view->data)
+		return err_set(err, ERR_NO_MEMORY, "data: out of memory");
+	view->dtype = DTYPE_U8;
+	view->shape = row;
+	for (int64_t i = 0; i < n * HIDDEN_CLASSES; i++)
+		((unsigned char *)view->data)[i] =
+		    i % n % HIDDEN_CLASSES == i / n;
+	return ERR_NONE;
+}
+
 static enum err_code draw_text(struct synthetic *all, unsigned input,
 			       const struct text_cut *cut, struct err *err)
 {
@@ -99,6 +124,7 @@ static void synthetic_close(void *state)
 
 	if (!all)
 		return;
+	mem_free(all->target.data);
 	for (unsigned i = 0; all->picture && i < all->n_inputs; i++)
 		mem_free(all->picture[i].data);
 	for (unsigned i = 0; all->text && i < all->n_inputs; i++)
@@ -124,6 +150,7 @@ static enum err_code synthetic_open(const struct reader_source *source,
 	all->text = mem_array(all->n_inputs, sizeof(*all->text));
 	if (!all->picture || !all->text)
 		goto no_memory;
+	rc = draw_targets(all, err);
 	for (unsigned i = 0; i < all->n_inputs && !rc; i++) {
 		struct text_cut cut;
 		enum dtype dtype;
@@ -132,7 +159,8 @@ static enum err_code synthetic_open(const struct reader_source *source,
 		pipeline_input_row(source->pipeline, i, &dtype, &row);
 		if (pipeline_input_cut(source->pipeline, i, &cut))
 			rc = draw_text(all, i, &cut, err);
-		else if (dtype == DTYPE_F32 && row.rank > 1)
+		else if (dtype == DTYPE_F32 &&
+			 (row.rank > 1 || shape_count(&row) > 1))
 			rc = draw_pictures(all, i, &row, err);
 	}
 	if (rc)
@@ -223,6 +251,12 @@ static enum err_code synthetic_value(const void *state, int64_t row,
 				    &dtype, &shape, &width);
 		if (dtype == DTYPE_I64 && width > 0)
 			ret->number = (double)(k % width);
+		if (all->target.data &&
+		    width == shape_count(&all->target.shape)) {
+			ret->kind = RAW_TENSOR;
+			ret->tensor = all->target;
+			ret->tensor.data = (char *)ret->tensor.data + k * width;
+		}
 		return ERR_NONE;
 	}
 	if (all->text[column].bytes) {

@@ -84,6 +84,37 @@ static void draw_range(const struct draw *draw, int64_t first, int64_t last)
 	}
 }
 
+/* Rows of n elements, each by the number of its index. */
+static void draw_rows(const struct draw *draw, int64_t n, int64_t first,
+		      int64_t last)
+{
+	const size_t size = dtype_info(draw->dtype)->size;
+	const float least = least_kept(draw->ratio);
+
+	while (first < last) {
+		const int64_t row = first / n, end = (row + 1) * n;
+		const int64_t count = (end < last ? end : last) - first;
+		const bool is_kept =
+		    rng_uniform(draw->rng, (uint64_t)row) >= least;
+		const double scale = is_kept ? factor(draw) : 0;
+		const float *x = draw->x;
+		const double *wide = draw->x;
+
+		if (!is_kept)
+			memset((char *)draw->y + (size_t)first * size, 0,
+			       (size_t)count * size);
+		for (int64_t i = first; is_kept && i < first + count; i++) {
+			if (draw->dtype == DTYPE_F32)
+				((float *)draw->y)[i] =
+				    (float)scale * (x ? x[i] : 1);
+			else
+				((double *)draw->y)[i] =
+				    scale * (wide ? wide[i] : 1);
+		}
+		first += count;
+	}
+}
+
 static void mask_run(const struct kernel_call *call, unsigned slice,
 		     void *scratch)
 {
@@ -106,7 +137,11 @@ static void mask_run(const struct kernel_call *call, unsigned slice,
 	(void)scratch;
 	kernel_slice(shape_count(&x->shape), call->n_slices, slice, &first,
 		     &last);
-	draw_range(&draw, first, last);
+	if (attrs->rows)
+		draw_rows(&draw, shape_range(&x->shape, 1, x->shape.rank),
+			  first, last);
+	else
+		draw_range(&draw, first, last);
 }
 
 static double input_ratio(const struct kernel_call *call)
@@ -194,6 +229,8 @@ static enum err_code mask_infer(struct infer *infer, struct err *err)
 {
 	const struct dropout_mask_attrs *attrs = infer->attrs;
 
+	if (attrs->rows && !infer->in[0].shape.rank)
+		return infer_fail(err, "input 'x': a scalar has no rows");
 	if (!(attrs->ratio >= 0 && attrs->ratio < 1))
 		return err_set(err, ERR_INVALID,
 			       "attribute 'ratio': expected 0 or more and "
@@ -276,6 +313,8 @@ static const struct op_attr mask_attrs[] = {
 	{ .name = "ratio", .help = "probability of 0",
 	  .offset = offsetof(struct dropout_mask_attrs, ratio), .kind = ATTR_FLOAT, .max = 1,
 	  .def = 0.5 },
+	{ .name = "rows", .help = "1: by index along axis 0",
+	  .offset = offsetof(struct dropout_mask_attrs, rows), .kind = ATTR_INT, .max = 1 },
 	{ 0 },
 };
 static const struct op_attr dropout_attrs[] = {
@@ -298,11 +337,18 @@ static const struct op_case mask_cases[] = {
 	{ .name = "ratio of 1",
 	  .graph = "m = predictd.DropoutMask<ratio=1>(x:float[3], s:int64[]={1})",
 	  .want = ERR_INVALID },
+	{ .name = "rows of a scalar",
+	  .graph = "m = predictd.DropoutMask<rows=1>(x:float[], s:int64[]={1})",
+	  .want = ERR_SHAPE },
 	{ .name = "steps", .graph = "m = predictd.DropoutMask(x:float[3], s:int64[2]={1,2})",
 	  .want = ERR_SHAPE },
 	{ 0 },
 };
 static const struct op_case train_cases[] = {
+	{ .name = "rows",
+	  .graph = "y = predictd.DropoutTrain<seed=3, rows=1>(x:float[33,5], s:int64[]={4})" },
+	{ .name = "rows of double",
+	  .graph = "y = predictd.DropoutTrain<ratio=0.3, rows=1>(x:double[9,2,3], s:int64[]={4})" },
 	{ .name = "half",
 	  .graph = "y = predictd.DropoutTrain<seed=3, stream=7, "
 		   "ratio=0.5>(x:float[33,5], s:int64[]={4})" },
@@ -370,6 +416,6 @@ const struct op op_dropout_train = {
 	.infer = mask_infer,
 	.kernels = mask_kernels,
 	.grad = "dx = predictd.DropoutTrain<seed=@seed, stream=@stream, "
-		"ratio=@ratio>(dy, step)",
+		"ratio=@ratio, rows=@rows>(dy, step)",
 	.cases = train_cases,
 };

@@ -15,7 +15,7 @@ struct cross_entropy_attrs {
 };
 
 /** loss = MeanSquaredError(x, t), MeanAbsoluteError, HuberLoss, SmoothL1Loss,
- * BinaryCrossEntropyWithLogits: means over all elements. */
+ * BinaryCrossEntropyWithLogits, BinaryCrossEntropy: means over all elements. */
 struct pointwise_loss_attrs {
 	double delta; /**< HuberLoss: delta; SmoothL1Loss: beta; 1 */
 };

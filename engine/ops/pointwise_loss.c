@@ -10,6 +10,8 @@
  *   SmoothL1Loss                  d d / (2 delta) where |d| < delta,
  *                                 else |d| - delta / 2
  *   BinaryCrossEntropyWithLogits  max(x, 0) - x t + log(1 + exp(-|x|))
+ *   BinaryCrossEntropy            -t log x - (1 - t) log(1 - x), where no
+ *                                 logarithm is below -100
  */
 #include <math.h>
 #include <string.h>
@@ -24,8 +26,13 @@ enum loss_kind {
 	LOSS_HUBER,
 	LOSS_SMOOTH_L1,
 	LOSS_LOGITS,
+	LOSS_PROBABILITIES,
 };
-enum { N_KINDS = LOSS_LOGITS + 1, MAX_SLICES = 16, SLICE_ELEMENTS = 1 << 15 };
+enum {
+	N_KINDS = LOSS_PROBABILITIES + 1,
+	MAX_SLICES = 16,
+	SLICE_ELEMENTS = 1 << 15
+};
 
 /* as operator and as the attribute `loss` of the gradient */
 static const char *const kind_names[N_KINDS] = {
@@ -34,6 +41,7 @@ static const char *const kind_names[N_KINDS] = {
 	"HuberLoss",
 	"SmoothL1Loss",
 	"BinaryCrossEntropyWithLogits",
+	"BinaryCrossEntropy",
 };
 
 struct pointwise_grad_attrs {
@@ -43,6 +51,7 @@ struct pointwise_grad_attrs {
 
 #define T float
 #define EXP expf
+#define LOG logf
 #define LOG1P log1pf
 #define ABS fabsf
 #define NAME(x) x##_f32
@@ -50,6 +59,7 @@ struct pointwise_grad_attrs {
 
 #define T double
 #define EXP exp
+#define LOG log
 #define LOG1P log1p
 #define ABS fabs
 #define NAME(x) x##_f64
@@ -177,6 +187,9 @@ static enum err_code mean_vjp(struct vjp *vjp, struct err *err)
 	vjp->grad_in[0] = build_node(build, "PointwiseLossGrad", &grad, in, 3);
 	if (!vjp->wanted[1])
 		return build_check(build, err);
+	if (find_kind(name) == LOSS_PROBABILITIES)
+		return err_set(err, ERR_UNSUPPORTED,
+			       "BinaryCrossEntropy: only 'x' has a gradient");
 	if (find_kind(name) == LOSS_LOGITS) {
 		const int32_t n = build_scalar(build, x.type.elem,
 					       (double)shape_count(&x.shape));
@@ -279,6 +292,21 @@ static const struct op_case logits_cases[] = {
 	  .want = ERR_SHAPE },
 	{ 0 },
 };
+static const struct op_case probabilities_cases[] = {
+	{ .name = "matrix",
+	  .graph = "l = predictd.BinaryCrossEntropy(x:float[2,2]={0.1,0.5,0.9,0.7}, "
+		   "t:float[2,2]={0,0.25,1,1})" },
+	{ .name = "of scores",
+	  .graph = "l = predictd.BinaryCrossEntropy(Sigmoid(u:double[2,3]), "
+		   "t:double[2,3]={0,0.25,1,1,0.5,0.9})" },
+	{ .name = "certain",
+	  .graph = "l = predictd.BinaryCrossEntropy(x:float[4]={0,0,1,1}, "
+		   "t:float[4]={0,1,0,1})" },
+	{ .name = "shapes differ",
+	  .graph = "l = predictd.BinaryCrossEntropy(x:float[4], t:float[3])",
+	  .want = ERR_SHAPE },
+	{ 0 },
+};
 static const struct op_case slopes_cases[] = {
 	{ .name = "squared",
 	  .graph = "d = "
@@ -300,6 +328,22 @@ static const struct op_case slopes_cases[] = {
 	{ 0 },
 };
 /* clang-format on */
+
+extern const struct op op_binary_cross_entropy;
+const struct op op_binary_cross_entropy = {
+	.domain = "predictd",
+	.name = "BinaryCrossEntropy",
+	.help = "Mean cross-entropy of probabilities x and t.",
+	.since = 1,
+	.in = mean_in,
+	.out = mean_out,
+	.attrs = mean_attrs,
+	.attrs_size = sizeof(struct pointwise_loss_attrs),
+	.infer = mean_infer,
+	.kernels = mean_kernels,
+	.vjp = mean_vjp,
+	.cases = probabilities_cases,
+};
 
 extern const struct op op_binary_cross_entropy_with_logits;
 const struct op op_binary_cross_entropy_with_logits = {

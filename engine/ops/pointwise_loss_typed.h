@@ -1,6 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Losses of single elements in one type. T: element; EXP, LOG1P, ABS: its
+/* Losses of single elements in one type. T: element; EXP, LOG, LOG1P, ABS: its
  * functions. */
+
+/* As PyTorch's: the logarithm of 0 is -100, and slopes are cut alike. */
+static T NAME(log_at_least)(T x)
+{
+	const T y = x > 0 ? LOG(x) : -100;
+
+	return y > -100 ? y : -100;
+}
 
 static T NAME(value)(enum loss_kind kind, T x, T t, T delta)
 {
@@ -17,6 +25,9 @@ static T NAME(value)(enum loss_kind kind, T x, T t, T delta)
 		return a < delta ? d * d / (2 * delta) : a - delta / 2;
 	case LOSS_LOGITS:
 		return (x > 0 ? x : 0) - x * t + LOG1P(EXP(-ABS(x)));
+	case LOSS_PROBABILITIES:
+		return -t * NAME(log_at_least)(x) -
+		       (1 - t) * NAME(log_at_least)(1 - x);
 	}
 	return 0;
 }
@@ -38,6 +49,8 @@ static T NAME(slope)(enum loss_kind kind, T x, T t, T delta)
 		return ABS(d) < delta ? d / delta : sign;
 	case LOSS_LOGITS:
 		return 1 / (1 + EXP(-x)) - t;
+	case LOSS_PROBABILITIES:
+		return d / ((1 - x) * x > (T)1e-12 ? (1 - x) * x : (T)1e-12);
 	}
 	return 0;
 }
@@ -69,6 +82,7 @@ static void NAME(slopes)(const struct kernel_call *call, enum loss_kind kind,
 
 #undef T
 #undef EXP
+#undef LOG
 #undef LOG1P
 #undef ABS
 #undef NAME

@@ -5,16 +5,23 @@
 
 #include "base/rng.h"
 #include "base/str.h"
+#include "engine/ops/dropout.h"
 #include "models/architectures/recurrent.h"
 
 enum { LAYERS_MAX = 1000, STREAM_INIT = 0x494e0000 };
 #define PARAMS_MAX ((int64_t)1 << 31)
 
-const char *const init_names[] = { "default",	      "kaiming_normal",
-				   "kaiming_uniform", "xavier_normal",
-				   "xavier_uniform",  "normal",
-				   "trunc_normal",    "orthogonal",
-				   "zeros",	      NULL };
+const char *const init_names[] = { "default",
+				   "kaiming_normal",
+				   "kaiming_uniform",
+				   "xavier_normal",
+				   "xavier_uniform",
+				   "normal",
+				   "trunc_normal",
+				   "orthogonal",
+				   "zeros",
+				   "lsuv",
+				   NULL };
 
 #define LAYER(name) extern const struct layer_kind layer_##name;
 #include "models/architectures/layers.def"
@@ -95,6 +102,29 @@ enum err_code assembly_node(struct assembly *assembly,
 	return assembly_nodes(assembly, call, ret_out, 1, err);
 }
 
+enum err_code assembly_dropout(struct assembly *assembly, double p,
+			       const char *rows, int32_t *value,
+			       struct err *err)
+{
+	const char *before = assembly->build.prefix;
+	int32_t in[2] = { *value, VALUE_NONE };
+	const struct assembly_call call = { "Dropout", { NULL, 0 }, in, 2 };
+	enum err_code rc;
+
+	if (!(p > 0))
+		return ERR_NONE;
+	if (rows) {
+		assembly->build.prefix = arena_printf(
+		    assembly->scratch, "%s." ROW_DROPOUT ".", rows);
+		if (!assembly->build.prefix)
+			return no_memory(err);
+	}
+	in[1] = build_scalar(&assembly->build, DTYPE_F32, p);
+	rc = assembly_node(assembly, &call, value, err);
+	assembly->build.prefix = before;
+	return rc;
+}
+
 /* --- parameters --- */
 
 /* Bounds and deviations by He et al. 2015 and Glorot and Bengio 2010. What
@@ -132,6 +162,7 @@ static struct draw choose_draw(const struct assembly *assembly,
 	case INIT_TRUNC_NORMAL:
 		return (struct draw){ true, 0.02 };
 	case INIT_ORTHOGONAL:
+	case INIT_LSUV:
 		return (struct draw){ true, 1 };
 	case INIT_ZEROS:
 		return (struct draw){ false, 0 };
@@ -196,7 +227,8 @@ static void draw_values(struct assembly *assembly,
 		rng_fill_uniform(rng, 0, n, to);
 	if (param->is_weight && assembly->init == INIT_TRUNC_NORMAL)
 		truncate(to, n, rng);
-	if (param->is_weight && assembly->init == INIT_ORTHOGONAL && n)
+	if (param->is_weight && n &&
+	    (assembly->init == INIT_ORTHOGONAL || assembly->init == INIT_LSUV))
 		make_orthogonal(to, param->shape.dim[0],
 				(int64_t)n / param->shape.dim[0]);
 	/* what lies outside comes back in from the middle, as in fastai */
@@ -284,6 +316,7 @@ enum err_code assembly_layer(struct assembly *assembly, const char *kind,
 	const struct layer_kind *row = layer_find(kind);
 	int64_t params_before = assembly->n_params;
 	size_t layers_before = assembly->n_layers;
+	const char *before = assembly->build.prefix;
 	struct shape shape;
 	int32_t out;
 	enum err_code rc;
@@ -291,7 +324,11 @@ enum err_code assembly_layer(struct assembly *assembly, const char *kind,
 	if (!row)
 		return err_set(err, ERR_INTERNAL,
 			       "model: there is no layer '%s'", kind);
-	rc = row->build(assembly, options, name, *value, &out, err);
+	assembly->build.prefix = arena_printf(assembly->scratch, "%s.", name);
+	rc = assembly->build.prefix
+		 ? row->build(assembly, options, name, *value, &out, err)
+		 : no_memory(err);
+	assembly->build.prefix = before;
 	if (rc)
 		return rc;
 	*value = out;

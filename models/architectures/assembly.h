@@ -18,15 +18,16 @@
 
 /** How weights begin. default: as PyTorch's layers do by themselves. */
 enum init_kind {
-	INIT_DEFAULT,
-	INIT_KAIMING_NORMAL,
-	INIT_KAIMING_UNIFORM,
-	INIT_XAVIER_NORMAL,
-	INIT_XAVIER_UNIFORM,
+	/* clang-format off */
+	INIT_DEFAULT, INIT_KAIMING_NORMAL, INIT_KAIMING_UNIFORM,
+	INIT_XAVIER_NORMAL, INIT_XAVIER_UNIFORM,
+	/* clang-format on */
 	INIT_NORMAL,	   /**< of deviation 0.01 */
 	INIT_TRUNC_NORMAL, /**< of 0.02, drawn again beyond two */
 	INIT_ORTHOGONAL,   /**< rows (or columns) at right angles */
 	INIT_ZEROS,
+	INIT_LSUV, /**< orthogonal; the trainer scales them by the first batch
+		    */
 	INIT_KAIMING_FAN_OUT /**< torchvision's for residual networks */
 };
 extern const char *const init_names[];
@@ -93,12 +94,10 @@ struct architecture {
 					int64_t width, int32_t *ret_out,
 					struct err *err);
 };
-
 /** NULL when there is none. */
 const struct layer_kind *layer_find(const char *name);
 /** Ends with NULL: for field_nearest(). */
 const char *const *layer_names(void);
-
 /** Builds one layer by kind and options, and notes it in the summary. */
 MUST_USE enum err_code assembly_layer(struct assembly *assembly,
 				      const char *kind, const void *options,
@@ -110,7 +109,6 @@ MUST_USE enum err_code assembly_layers(struct assembly *assembly,
 				       const struct doc *list,
 				       const char *where, const char *prefix,
 				       int32_t *value, struct err *err);
-
 /** The shape of one row of a value. */
 struct shape assembly_row(const struct assembly *assembly, int32_t value);
 
@@ -130,6 +128,10 @@ MUST_USE enum err_code assembly_nodes(struct assembly *assembly,
 				      int32_t *out, unsigned n,
 				      struct err *err);
 
+/** p 0: none. rows: NULL, or a name: then by rows (engine/ops/dropout.h). */
+MUST_USE enum err_code assembly_dropout(struct assembly *assembly, double p,
+					const char *rows, int32_t *value,
+					struct err *err);
 /** A parameter or statistic as a variable "name.part". */
 struct assembly_param {
 	const char *name, *part;

@@ -46,6 +46,7 @@ struct recurrent_options {
 	int64_t hidden_size, num_layers;
 	bool bidirectional, bias;
 	int output; /**< 0: all steps; 1: the last states */
+	double dropout, weight_drop;
 };
 
 /** Layers without options. */

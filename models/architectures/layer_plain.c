@@ -43,6 +43,7 @@ ACTIVATION(relu, "Relu")
 ACTIVATION(sigmoid, "Sigmoid")
 ACTIVATION(tanh, "Tanh")
 ACTIVATION(softmax, "Softmax") /* over the last axis */
+ACTIVATION(log_softmax, "LogSoftmax")
 ACTIVATION(flatten, "Flatten") /* from axis 1 on */
 #undef ACTIVATION
 
@@ -86,6 +87,18 @@ static enum err_code dropout_build(struct assembly *assembly,
 	return add_node(assembly, "Dropout", in, ratio, ret_out, err);
 }
 
+/* The same of whole rows: inside a residual, stochastic depth. */
+static enum err_code drop_path_build(struct assembly *assembly,
+				     const void *options, const char *name,
+				     int32_t in, int32_t *ret_out,
+				     struct err *err)
+{
+	const struct dropout_options *o = options;
+
+	*ret_out = in;
+	return assembly_dropout(assembly, o->p, name, ret_out, err);
+}
+
 static const struct field leaky_relu_fields[] = {
 	{ .name = "negative_slope",
 	  .help = "slope below 0",
@@ -105,6 +118,17 @@ static const struct field dropout_fields[] = {
 	  .min = 0,
 	  .max = 0.999,
 	  .def = 0.5 },
+	{ 0 },
+};
+
+static const struct field drop_path_fields[] = {
+	{ .name = "p",
+	  .help = "share of the rows that training sets to 0",
+	  .kind = FIELD_DOUBLE,
+	  .offset = offsetof(struct dropout_options, p),
+	  .min = 0,
+	  .max = 0.999,
+	  .def = 0.1 },
 	{ 0 },
 };
 
@@ -223,6 +247,7 @@ static enum err_code residual_build(struct assembly *assembly,
 		.build = layer##_build,               \
 	}
 PLAIN(flatten, "all axes of a row in one");
+PLAIN(log_softmax, "logarithm of softmax");
 PLAIN(relu, "max(0, x)");
 PLAIN(sigmoid, "1 / (1 + exp(-x))");
 PLAIN(silu, "x sigmoid(x)");
@@ -230,14 +255,21 @@ PLAIN(softmax, "exp(x) over its sum, along the last axis");
 PLAIN(tanh, "hyperbolic tangent");
 #undef PLAIN
 
-extern const struct layer_kind layer_dropout, layer_leaky_relu, layer_reshape,
-    layer_residual;
+extern const struct layer_kind layer_drop_path, layer_dropout, layer_leaky_relu,
+    layer_reshape, layer_residual;
 const struct layer_kind layer_reshape = {
 	.name = "reshape",
 	.help = "the numbers of a row under other extents",
 	.fields = reshape_fields,
 	.size = sizeof(struct reshape_options),
 	.build = reshape_build,
+};
+const struct layer_kind layer_drop_path = {
+	.name = "drop_path",
+	.help = "in training, sets some rows to 0 and scales the others",
+	.fields = drop_path_fields,
+	.size = sizeof(struct dropout_options),
+	.build = drop_path_build,
 };
 const struct layer_kind layer_dropout = {
 	.name = "dropout",

@@ -42,6 +42,18 @@ static const struct field recurrent_fields[] = {
 	  .kind = FIELD_ENUM,
 	  .offset = offsetof(struct recurrent_options, output),
 	  .names = output_names },
+	{ .name = "dropout",
+	  .help = "of what a layer but the last gives, in training",
+	  .kind = FIELD_DOUBLE,
+	  .offset = offsetof(struct recurrent_options, dropout),
+	  .min = 0,
+	  .max = 0.999 },
+	{ .name = "weight_drop",
+	  .help = "of the weights from state to state, one mask a batch",
+	  .kind = FIELD_DOUBLE,
+	  .offset = offsetof(struct recurrent_options, weight_drop),
+	  .min = 0,
+	  .max = 0.999 },
 	{ 0 },
 };
 
@@ -108,6 +120,9 @@ static enum err_code add_params(const struct recurrent_stack *s, int64_t layer,
 		rc = add_param(s, layer, "weight_hh",
 			       (struct shape){ 3, { d, width, h } }, &in[2],
 			       err);
+	if (!rc)
+		rc = assembly_dropout(s->assembly, s->o->weight_drop, NULL,
+				      &in[2], err);
 	if (!rc && s->o->bias)
 		rc = add_param(s, layer, "bias",
 			       (struct shape){ 2, { d, 2 * width } }, &in[3],
@@ -167,6 +182,9 @@ static enum err_code build_stack(struct recurrent_stack *s, int32_t *value,
 		rc = recurrent_transpose(s, rows_second, 4, &in[0], err);
 		if (!rc)
 			rc = recurrent_join_axes(s, 2, &in[0], err);
+		if (!rc)
+			rc = assembly_dropout(s->assembly, s->o->dropout, NULL,
+					      &in[0], err);
 		s->n_in = s->n_directions * s->o->hidden_size;
 	}
 	if (rc)

@@ -6,17 +6,26 @@
  * conv 7x7 / 2, batch_norm, relu, max_pool 3 / 2, four stages of two blocks
  * with 64, 128, 256 and 512 channels, global average, linear. A block is
  * relu(x + bn2(conv2(relu(bn1(conv1(x)))))), with a 1x1 convolution and batch
- * norm on x where shapes change.
+ * norm on x where shapes change. With `drop_path`, what is added to x is
+ * dropped in training, row by row, as often as the block is deep (Huang et al.
+ * 2016).
  */
 #include "models/architectures/assembly.h"
 #include "models/architectures/layer_options.h"
 
 struct resnet_options {
 	int init;
+	double drop_path;
 };
 
 static const struct field resnet_fields[] = {
 	INIT_FIELD(struct resnet_options),
+	{ .name = "drop_path",
+	  .help = "stochastic depth of the last block; earlier ones have less",
+	  .kind = FIELD_DOUBLE,
+	  .offset = offsetof(struct resnet_options, drop_path),
+	  .min = 0,
+	  .max = 0.999 },
 	{ 0 },
 };
 
@@ -24,6 +33,7 @@ enum { STAGES = 4, BLOCKS = 2, NAME_BYTES = 64 };
 
 struct conv_size {
 	int64_t channels, kernel, stride;
+	double drop_path; /* of a block */
 };
 
 /* Without bias: batch norm follows and has one. */
@@ -62,7 +72,7 @@ static enum err_code add_downsample(struct assembly *assembly,
 				    struct conv_size size, const char *prefix,
 				    int32_t *value, struct err *err)
 {
-	const struct conv_size one = { size.channels, 1, size.stride };
+	const struct conv_size one = { size.channels, 1, size.stride, 0 };
 	char name[NAME_BYTES];
 	enum err_code rc;
 
@@ -78,7 +88,7 @@ static enum err_code add_block(struct assembly *assembly, struct conv_size size,
 			       const char *prefix, int32_t *value,
 			       struct err *err)
 {
-	const struct conv_size again = { size.channels, size.kernel, 1 };
+	const struct conv_size again = { size.channels, size.kernel, 1, 0 };
 	int32_t x = *value, pair[2];
 	const struct assembly_call add = { "Add", { NULL, 0 }, pair, 2 };
 	char name[NAME_BYTES];
@@ -98,6 +108,9 @@ static enum err_code add_block(struct assembly *assembly, struct conv_size size,
 	if (!rc && (size.stride != 1 ||
 		    assembly_row(assembly, x).dim[0] != size.channels))
 		rc = add_downsample(assembly, size, prefix, &x, err);
+	if (!rc)
+		rc = assembly_dropout(assembly, size.drop_path, prefix, value,
+				      err);
 	pair[0] = *value;
 	pair[1] = x;
 	if (!rc)
@@ -111,7 +124,7 @@ static enum err_code add_block(struct assembly *assembly, struct conv_size size,
 static enum err_code add_stem(struct assembly *assembly, int32_t *value,
 			      struct err *err)
 {
-	const struct conv_size size = { 64, 7, 2 };
+	const struct conv_size size = { 64, 7, 2, 0 };
 	int64_t three[] = { 3 }, two[] = { 2 }, one[] = { 1 };
 	const struct pool_options pool = { .kernel_size = { 1, three },
 					   .stride = { 1, two },
@@ -156,17 +169,20 @@ static enum err_code resnet18_build(struct assembly *assembly,
 				    int64_t width, int32_t *ret_out,
 				    struct err *err)
 {
+	const struct resnet_options *o = options;
 	enum err_code rc;
 
-	(void)options;
 	if (assembly->init == INIT_DEFAULT)
 		assembly->init = INIT_KAIMING_FAN_OUT;
 	rc = add_stem(assembly, &in, err);
 	for (int stage = 0; stage < STAGES && !rc; stage++) {
 		for (int block = 0; block < BLOCKS && !rc; block++) {
-			const struct conv_size size = { (int64_t)64 << stage, 3,
-							stage && !block ? 2
-									: 1 };
+			const int number = stage * BLOCKS + block;
+			const struct conv_size size = {
+				(int64_t)64 << stage, 3,
+				stage && !block ? 2 : 1,
+				o->drop_path * number / (STAGES * BLOCKS - 1)
+			};
 			char prefix[NAME_BYTES];
 
 			(void)snprintf(prefix, sizeof(prefix), "layer%d.%d.",

@@ -16,7 +16,7 @@
 struct tabular_options {
 	int init;
 	struct field_ints hidden_sizes;
-	double dropout, embedding_dropout;
+	double dropout, embedding_dropout, row_dropout;
 	bool batch_norm;
 };
 
@@ -38,6 +38,12 @@ static const struct field tabular_fields[] = {
 	  .help = "behind the embeddings; 0: none",
 	  .kind = FIELD_DOUBLE,
 	  .offset = offsetof(struct tabular_options, embedding_dropout),
+	  .min = 0,
+	  .max = 0.999 },
+	{ .name = "row_dropout",
+	  .help = "of whole rows of the embeddings' weights; 0: none",
+	  .kind = FIELD_DOUBLE,
+	  .offset = offsetof(struct tabular_options, row_dropout),
 	  .min = 0,
 	  .max = 0.999 },
 	{ .name = "batch_norm",
@@ -87,10 +93,11 @@ static int64_t embedding_size(const struct network_port *port)
 }
 
 /* [N] of indices to [N, size] */
-static enum err_code embed(struct assembly *assembly,
+static enum err_code embed(const struct tabular *t,
 			   const struct network_port *port, unsigned number,
 			   int32_t indices, int32_t *ret, struct err *err)
 {
+	struct assembly *assembly = t->assembly;
 	char name[32];
 	const struct assembly_param weight = {
 		.name = name,
@@ -105,6 +112,9 @@ static enum err_code embed(struct assembly *assembly,
 
 	(void)snprintf(name, sizeof(name), "embeds.%u", number);
 	rc = assembly_param(assembly, &weight, &in[0], err);
+	if (!rc)
+		rc = assembly_dropout(assembly, t->options->row_dropout, name,
+				      &in[0], err);
 	return rc ? rc : assembly_node(assembly, &call, ret, err);
 }
 
@@ -153,7 +163,7 @@ static enum err_code join(struct tabular *t, const struct assembly_inputs *in,
 			number[n_numbers++] = in->value[i];
 			continue;
 		}
-		rc = embed(t->assembly, &in->port[i], n_parts, in->value[i],
+		rc = embed(t, &in->port[i], n_parts, in->value[i],
 			   &part[n_parts], err);
 		n_parts++;
 	}

@@ -28,7 +28,7 @@ static void read_loss(const char *name, const struct doc *params,
 		doc_add(map, at->key, doc_new_double(arena, at->number));
 	cr_assert_eq(loss_read(map, feature, width, &loss, arena, &err),
 		     ERR_NONE, "%s", err.msg);
-	cr_assert_eq(loss_for_step(&loss, arena, ret, &err), ERR_NONE);
+	cr_assert_eq(loss_for_step(&loss, width, arena, ret, &err), ERR_NONE);
 }
 
 /* y = x + w with w of 0: its gradient is that of x. */

@@ -218,9 +218,9 @@ static void make_stepper(struct run *run)
 	cr_assert_eq(loss_read(NULL, "category", CLASSES, &loss,
 			       run->reference->arena, &err),
 		     ERR_NONE, "%s", err.msg);
-	cr_assert_eq(
-	    loss_for_step(&loss, run->reference->arena, &with_loss.loss, &err),
-	    ERR_NONE, "%s", err.msg);
+	cr_assert_eq(loss_for_step(&loss, CLASSES, run->reference->arena,
+				   &with_loss.loss, &err),
+		     ERR_NONE, "%s", err.msg);
 	cr_assert_eq(
 	    stepper_create(run->network.graph, &with_loss, &run->stepper, &err),
 	    ERR_NONE, "%s", err.msg);

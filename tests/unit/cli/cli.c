@@ -390,6 +390,37 @@ Test(cli, a_dry_run_is_a_table_of_layers)
 				"parameters: 7850\n");
 }
 
+Test(cli, a_rate_finder_tells_its_curve_and_its_suggestions)
+{
+	struct peer peer;
+
+	folder_put("job.json", "{}");
+	cr_assert_eq(
+	    RUN_WITH(&peer,
+		     json("{\"state\":\"lr_find\",\"result\":{\"rate\":[1e-7,"
+			  "1e-6,1e-5,1e-4,1e-3,1e-2],\"loss\":[2,2,1.5,1,1.25,"
+			  "3],\"suggestions\":{\"steep\":1e-5,\"valley\":2e-5,"
+			  "\"minimum\":1e-5,\"slide\":null}},\"spec\":{}}"),
+		     "train", "--lr-find", "job.json"),
+	    CLI_OK);
+	cr_assert(asked(&peer, "POST /train?lr_find=1 HTTP/1.1\r\n"));
+	peer_stop(&peer);
+	fflush(stdout);
+	cr_assert_stdout_eq_str(
+	    "LEARNING RATE  LOSS  CURVE\n"
+	    "1.00e-07       2     ########################################\n"
+	    "1.00e-04       1     <- lowest\n"
+	    "1.00e-03       1.25  ##########\n"
+	    "\n"
+	    "SUGGESTION  LEARNING RATE  WHERE\n"
+	    "valley      2.00e-05       into the longest way down; what auto "
+	    "takes\n"
+	    "steep       1.00e-05       the loss falls fastest\n"
+	    "minimum     1.00e-05       a tenth of the lowest loss's\n"
+	    "slide       -              before the slope changes, from the "
+	    "right\n");
+}
+
 Test(cli, completion_names_every_command)
 {
 	cr_assert_eq(RUN("predictctl", "completion", "bash"), CLI_OK);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "tests/unit/data/pipeline_text.h"
 
+#include "base/buf.h"
 #include "base/json_write.h"
 #include "data/feature.h"
 
@@ -249,6 +250,101 @@ Test(features, what_is_declared_wrongly_is_refused_with_the_reason)
 			      "%s", table[i].yaml);
 		cr_assert(strstr(t.err.msg, table[i].says), "%zu: %s", i,
 			  t.err.msg);
+		text_pipeline_finish(&t);
+	}
+}
+
+#define VECTOR "input_features: [{name: v, type: vector, size: 3"
+
+Test(features, a_vector_is_scaled_place_by_place)
+{
+	struct text_pipeline t;
+	struct raw_value v[] = { text("1 2 3"),
+				 text("[3, 2, 7]"),
+				 { .kind = RAW_MISSING } };
+	float out[3];
+
+	cr_assert_eq(text_pipeline_init(&t, VECTOR "}]\n" LABEL), ERR_NONE,
+		     "%s", t.err.msg);
+	cr_assert_eq(pipeline_encode_input(t.pipeline, 0, &v[0], out, &t.err),
+		     ERR_INTERNAL);
+	fit(&t, false, v, 3);
+	cr_assert_eq(pipeline_encode_input(t.pipeline, 0, &v[0], out, &t.err),
+		     ERR_NONE, "%s", t.err.msg);
+	/* means 2, 2, 5; deviations 1, (0 stays 1), 2 */
+	cr_expect(out[0] == -1 && out[1] == 0 && out[2] == -1);
+	cr_assert_eq(pipeline_encode_input(t.pipeline, 0, &v[2], out, &t.err),
+		     ERR_NONE);
+	cr_expect(out[0] == 0 && out[1] == 0 && out[2] == 0);
+	text_pipeline_finish(&t);
+}
+
+Test(features, a_vector_of_another_length_is_told)
+{
+	struct text_pipeline t;
+	struct raw_value v[] = { text("1;2"), text("1 x 3"), text("1 1e999 3"),
+				 number(4) };
+	static const char *const want[] = { "expected 3 numbers",
+					    "number 1 is not finite",
+					    "number 1 is not finite",
+					    "expected 3 numbers" };
+	float out[3];
+
+	cr_assert_eq(
+	    text_pipeline_init(&t, VECTOR ", normalize: none}]\n" LABEL),
+	    ERR_NONE, "%s", t.err.msg);
+	for (int i = 0; i < 4; i++) {
+		cr_expect_neq(
+		    pipeline_encode_input(t.pipeline, 0, &v[i], out, &t.err),
+		    ERR_NONE);
+		cr_expect(strstr(t.err.msg, want[i]), "%s", t.err.msg);
+	}
+	text_pipeline_finish(&t);
+	cr_assert_eq(
+	    text_pipeline_init(&t, VECTOR ", mean: [1], std: [1]}]\n" LABEL),
+	    ERR_INVALID);
+	cr_expect(strstr(t.err.msg, "'mean' has 1 numbers, size is 3"), "%s",
+		  t.err.msg);
+	text_pipeline_finish(&t);
+}
+
+/* `auto` goes by the loss; what the job said wins. */
+Test(features, scores_become_probabilities_where_the_loss_takes_scores)
+{
+	static const struct {
+		const char *output, *want;
+	} rows[] = {
+		{ "{name: y, type: vector, size: 2, loss: {type: dice}}",
+		  "{\"value\":[0.5,0.8807971]}" },
+		{ "{name: y, type: vector, size: 2}", "{\"value\":[0,2]}" },
+		{ "{name: y, type: vector, size: 2, activation: none, loss: "
+		  "{type: focal}}",
+		  "{\"value\":[0,2]}" },
+		{ "{name: y, type: number, loss: {type: "
+		  "binary_cross_entropy_with_logits}}",
+		  "{\"value\":0.5}" },
+		{ "{name: y, type: number, loss: {type: mae}}",
+		  "{\"value\":0}" },
+	};
+	static const float scores[] = { 0, 2 };
+
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		struct text_pipeline t;
+		struct json_writer w;
+		struct buf buf;
+		char yaml[512];
+
+		(void)snprintf(yaml, sizeof(yaml),
+			       VECTOR "}]\noutput_features: [%s]\n",
+			       rows[i].output);
+		cr_assert_eq(text_pipeline_init(&t, yaml), ERR_NONE, "%s",
+			     t.err.msg);
+		buf_init(&buf, 1 << 12);
+		json_write_init(&w, &buf);
+		pipeline_decode_output(t.pipeline, 0, scores, 2, &w);
+		buf_put(&buf, "", 1);
+		cr_expect_str_eq(buf.data, rows[i].want);
+		buf_finish(&buf);
 		text_pipeline_finish(&t);
 	}
 }

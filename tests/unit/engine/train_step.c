@@ -652,7 +652,7 @@ Test(train_step, an_evaluation_graph_has_the_loss_first)
 	fill(&bench);
 	copy_params(&bench, hand.param);
 	hand_gradients(&hand, input(&bench, 0), input(&bench, 1));
-	cr_assert_eq(train_eval_build(bench.base, &bench.options.loss,
+	cr_assert_eq(train_eval_build(bench.base, &bench.options.loss, false,
 				      bench.input, &eval, &bench.err),
 		     ERR_NONE, "%s", bench.err.msg);
 	in[0] = instance_input(bench.instance, 0);

@@ -110,7 +110,7 @@ static int64_t loaded_step(struct bench *b)
 	struct checkpoint *c = NULL;
 	int64_t step = -1;
 
-	cr_assert_eq(checkpoint_load(b->dir, &c, &b->err), ERR_NONE, "%s",
+	cr_assert_eq(checkpoint_load(b->dir, &c, NULL, &b->err), ERR_NONE, "%s",
 		     b->err.msg);
 	if (!c)
 		return -1;
@@ -154,7 +154,7 @@ Test(checkpoint, gives_back_every_bit)
 	cr_expect_eq(loaded_step(&b), -1);
 	save_well(&b, 7, 2);
 	cr_expect_eq(loaded_step(&b), 7);
-	cr_assert_eq(checkpoint_load(b.dir, &c, &b.err), ERR_NONE);
+	cr_assert_eq(checkpoint_load(b.dir, &c, NULL, &b.err), ERR_NONE);
 	fill(&b, 7);
 	cr_assert_eq(c->best.n, 1);
 	cr_expect_eq(memcmp(safetensors_find(&c->best, "w")->data, b.value[2],
@@ -162,7 +162,7 @@ Test(checkpoint, gives_back_every_bit)
 		     0);
 	checkpoint_destroy(c);
 	cr_assert_eq(save(&b, 8, false, 2), ERR_NONE, "%s", b.err.msg);
-	cr_assert_eq(checkpoint_load(b.dir, &c, &b.err), ERR_NONE);
+	cr_assert_eq(checkpoint_load(b.dir, &c, NULL, &b.err), ERR_NONE);
 	cr_expect_eq(c->state.step, 8);
 	cr_expect_eq(c->best.n, 0);
 	checkpoint_destroy(c);
@@ -267,13 +267,13 @@ Test(checkpoint, a_manifest_may_not_lead_elsewhere)
 	static const char *const manifests[] = {
 		"{}",
 		"[]",
-		"{\"format\":1}",
-		"{\"format\":1,\"files\":[]}",
-		"{\"format\":1,\"files\":{}}",
-		"{\"format\":1,\"files\":[1,null,[]]}",
-		"{\"format\":1,\"files\":[{\"name\":\"../state.json\","
+		"{\"format\":2}",
+		"{\"format\":2,\"files\":[]}",
+		"{\"format\":2,\"files\":{}}",
+		"{\"format\":2,\"files\":[1,null,[]]}",
+		"{\"format\":2,\"files\":[{\"name\":\"../state.json\","
 		"\"size\":0,\"sha256\":\"\"}]}",
-		"{\"format\":1,\"files\":[{\"name\":\"..\",\"size\":0,"
+		"{\"format\":2,\"files\":[{\"name\":\"..\",\"size\":0,"
 		"\"sha256\":\"\"}]}",
 		"{\"format\":2,\"files\":[]}",
 	};
@@ -343,7 +343,7 @@ Test(checkpoint, a_folder_that_is_not_there_is_an_error)
 	struct checkpoint *c = NULL;
 	struct err err = { 0 };
 
-	cr_expect_eq(checkpoint_load("/nowhere/at/all", &c, &err),
+	cr_expect_eq(checkpoint_load("/nowhere/at/all", &c, NULL, &err),
 		     ERR_NOT_FOUND);
 	cr_expect_null(c);
 }

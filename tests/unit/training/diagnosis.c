@@ -272,7 +272,8 @@ Test(diagnosis, a_linear_model_of_xor_underfits)
 	static const float x[] = { 0, 0, 0, 1, 1, 0, 1, 1 };
 	static const int64_t y[] = { 0, 1, 1, 0 };
 	static const double count[] = { 2, 2 };
-	const struct loss loss = { .kind = &mse };
+	static const struct loss_kind kind = { .name = "cross_entropy" };
+	const struct loss loss = { .kind = &kind };
 	struct study study = {
 		.model = "{layers: [{type: linear, out_features: 2}]}",
 		.optimizer = "{type: adam}",
@@ -296,4 +297,23 @@ Test(diagnosis, a_linear_model_of_xor_underfits)
 	study.model = "{layers: [{type: linear, out_features: 16}, {type: "
 		      "tanh}, {type: linear, out_features: 2}]}";
 	cr_expect_str_neq(run(&study), "underfitting");
+}
+
+/* Of shares the best that sees no inputs is their mean; what is not known is
+ * not told. */
+Test(diagnosis, a_binary_baseline_is_the_entropy_of_the_mean)
+{
+	static const struct loss_kind known = {
+		.name = "binary_cross_entropy_with_logits"
+	};
+	static const struct loss_kind other = { .name = "dice" };
+	double target[] = { 0, 1, 1, 1 }, weight = 2;
+	struct loss loss = { .kind = &known };
+
+	cr_expect_float_eq(baseline_of_numbers(target, 4, &loss),
+			   -0.75 * log(0.75) - 0.25 * log(0.25), 1e-12);
+	loss.params.weight = (struct field_doubles){ 1, &weight };
+	cr_expect(isnan(baseline_of_numbers(target, 4, &loss)));
+	loss = (struct loss){ .kind = &other };
+	cr_expect(isnan(baseline_of_numbers(target, 4, &loss)));
 }

@@ -38,6 +38,9 @@ Test(evaluation, areas_are_those_of_the_order)
 	cr_expect_float_eq(f.recall, 2. / 3, 1e-12);
 	cr_expect_float_eq(f.f1, 2. / 3, 1e-12);
 	cr_expect_eq(f.top5, 1);
+	/* of each class 2 hits, one error of each kind */
+	cr_expect_float_eq(f.iou, 2. / 4, 1e-12);
+	cr_expect_eq(f.dice, f.f1);
 	evaluation_finish(&e);
 }
 
@@ -64,6 +67,73 @@ Test(evaluation, classes_without_rows_do_not_count)
 	evaluation_add(&e, &(struct metric_rows){ logits, target, 2, 6, 0 });
 	f = evaluation_figures(&e);
 	cr_expect(f.f1 == 1 && f.roc_auc == 1 && f.pr_auc == 1);
+	evaluation_finish(&e);
+}
+
+/* Twelve rows of one number, or four of three: the same figures; the numbers
+ * are scikit-learn's. */
+Test(evaluation, a_binary_output_is_measured_by_its_positives)
+{
+	static const float x[] = { 4.1f, -5.1f, .8f,   -1.1f, -.9f, -.4f,
+				   -4,	 -.5f,	-1.7f, 6.6f,  .5f,  -.7f };
+	static const float t[] = { 0, 1, 1, 1, 0, 1, 1, 0, 0, 1, 0, 0 };
+
+	for (int64_t width = 1; width <= 3; width += 2) {
+		struct evaluation e;
+		struct evaluation_figures f;
+		struct metric_sums sums = { 0 };
+		const struct metric_rows rows = { x, t, 12 / width, width, 1 };
+
+		cr_assert_eq(
+		    evaluation_init(&e, "binary_logits", 12, width, NULL),
+		    ERR_NONE);
+		evaluation_add(&e, &rows);
+		metric_add(&sums, "binary_logits", &rows);
+		f = evaluation_figures(&e);
+		cr_expect_float_eq(sums.hits / sums.n, 0.5, 1e-12);
+		cr_expect_float_eq(f.precision, 0.5, 1e-12);
+		cr_expect_float_eq(f.recall, 1. / 3, 1e-12);
+		cr_expect_float_eq(f.f1, 0.4, 1e-12);
+		cr_expect_float_eq(f.dice, 0.4, 1e-12);
+		cr_expect_float_eq(f.iou, 0.25, 1e-12);
+		cr_expect_float_eq(f.brier, 0.390405452, 1e-6);
+		cr_expect_float_eq(f.calibration, 0.532716187, 1e-6);
+		cr_expect_float_eq(f.roc_auc, 4. / 9, 1e-12);
+		cr_expect_float_eq(f.pr_auc, 0.610942761, 1e-6);
+		cr_expect(isnan(f.top5) && isnan(f.exp_rmspe));
+		evaluation_finish(&e);
+	}
+}
+
+Test(evaluation, probabilities_stay_as_they_are)
+{
+	static const float p[] = { 0.8f, 0 }, t[] = { 1, 0 };
+	struct evaluation e;
+	struct metric_sums sums = { 0 };
+	const struct metric_rows rows = { p, t, 2, 1, 0 };
+
+	cr_assert_eq(evaluation_init(&e, "binary", 2, 1, NULL), ERR_NONE);
+	evaluation_add(&e, &rows);
+	metric_add(&sums, "binary", &rows);
+	cr_expect_float_eq(e.loss[0], -log(0.8), 1e-6);
+	cr_expect_eq(e.loss[1], 0);
+	cr_expect_eq(sums.hits, 2);
+	cr_expect_float_eq(evaluation_figures(&e).brier, 0.02, 1e-6);
+	evaluation_finish(&e);
+}
+
+/* p of class 0: e/(e+1) and 1/2; squared distances, both classes */
+Test(evaluation, brier_is_of_all_classes)
+{
+	static const float logits[] = { 1, 0, 0, 0 };
+	static const int64_t target[] = { 0, 1 };
+	struct evaluation e;
+	const double q = 1 / (1 + exp(1));
+
+	cr_assert_eq(evaluation_init(&e, "category", 2, 2, NULL), ERR_NONE);
+	evaluation_add(&e, &(struct metric_rows){ logits, target, 2, 2, 0 });
+	cr_expect_float_eq(evaluation_figures(&e).brier, (2 * q * q + 0.5) / 2,
+			   1e-6);
 	evaluation_finish(&e);
 }
 

@@ -49,7 +49,7 @@ Test(loss, its_parameters_reach_the_training_step)
 	read_spec("{type: cross_entropy, label_smoothing: 0.25, ignore_index:"
 		  " 7, weight: [1, 2, 0.5]}",
 		  "category", &loss, arena);
-	cr_assert_eq(loss_for_step(&loss, arena, &step, &err), ERR_NONE);
+	cr_assert_eq(loss_for_step(&loss, 3, arena, &step, &err), ERR_NONE);
 	entropy = step.attrs;
 	cr_expect_str_eq(step.op, "SoftmaxCrossEntropy");
 	cr_expect_eq(step.target.elem, DTYPE_I64);
@@ -58,7 +58,7 @@ Test(loss, its_parameters_reach_the_training_step)
 	cr_expect_eq(step.weight.shape.dim[0], 3);
 	cr_expect_eq(((const float *)step.weight.value)[2], 0.5f);
 	read_spec("{type: huber, delta: 0.5}", "number", &loss, arena);
-	cr_assert_eq(loss_for_step(&loss, arena, &step, &err), ERR_NONE);
+	cr_assert_eq(loss_for_step(&loss, 3, arena, &step, &err), ERR_NONE);
 	pointwise = step.attrs;
 	cr_expect_str_eq(step.op, "HuberLoss");
 	cr_expect_eq(step.target.elem, DTYPE_F32);
@@ -78,4 +78,55 @@ Test(loss, an_output_that_has_none_is_told)
 	cr_expect_str_eq(err.msg, "output_features: there is no loss for an "
 				  "output of type image");
 	arena_destroy(arena);
+}
+
+static enum err_code refused(const char *yaml, const char *feature,
+			     struct err *err)
+{
+	struct arena *arena = arena_create(1 << 20);
+	struct loss loss;
+	struct doc *map;
+	enum err_code rc;
+
+	cr_assert_eq(
+	    doc_parse_yaml(yaml, strlen(yaml), "loss", arena, &map, err),
+	    ERR_NONE, "%s", err->msg);
+	rc = loss_read(map, feature, 3, &loss, arena, err);
+	arena_destroy(arena);
+	return rc;
+}
+
+Test(loss, what_is_unknown_names_the_nearest)
+{
+	static const struct {
+		const char *yaml, *feature, *want;
+	} rows[] = {
+		{ "{type: binary_crossentropy}", "vector",
+		  "did you mean 'binary_cross_entropy'?" },
+		{ "{type: tripletmargin}", "vector",
+		  "did you mean 'triplet_margin'?" },
+		{ "{type: nll}", "number",
+		  "an output of type number has no loss 'nll', one of type "
+		  "category has" },
+		{ "{type: kl_div}", "number", "one of type vector has" },
+		{ "{type: triplet_margin, swop: true}", "vector",
+		  "did you mean 'swap'?" },
+		{ "{type: kl_div, reduction: sum}", "vector", "batchmean" },
+		{ "{type: nll, weight: [1, 2]}", "category",
+		  "output_features.loss.weight: expected 3 weights, one a "
+		  "class, got 2" },
+		{ "{type: binary_cross_entropy_with_logits, pos_weight: [1, "
+		  "2]}",
+		  "vector",
+		  "pos_weight: expected 1 or 3 weights, one a number, got 2" },
+	};
+
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		struct err err = { 0 };
+
+		cr_expect_eq(refused(rows[i].yaml, rows[i].feature, &err),
+			     ERR_INVALID, "%s", rows[i].yaml);
+		cr_expect(strstr(err.msg, rows[i].want), "%s: %s", rows[i].yaml,
+			  err.msg);
+	}
 }

@@ -4,6 +4,9 @@
 #include <criterion/criterion.h>
 #include <math.h>
 
+#include "base/buf.h"
+#include "base/doc.h"
+
 /* A curve whose smoothed losses are given. */
 static void fill(struct lr_curve *curve, size_t n, double (*loss)(double))
 {
@@ -94,4 +97,64 @@ Test(lr_finder, finds_a_good_rate_of_a_parabola)
 		best = a * lr_suggest(&curve).minimum;
 		cr_expect(best > 1 / (3 * 1.21) && best < 3, "%g: %g", a, best);
 	}
+}
+
+/* Both are whole, and hold the four suggestions. */
+Test(lr_finder, its_files_have_the_curve_and_all_suggestions)
+{
+	static const char *const names[] = { "steep", "valley", "minimum",
+					     "slide" };
+	struct arena *arena = arena_create(1 << 20);
+	struct lr_curve curve = { 0 };
+	struct doc *doc;
+	struct buf buf;
+
+	for (size_t i = 0; i < LR_FIND_STEPS; i++) {
+		const double x = (double)i / 10 - 7;
+
+		if (!lr_curve_add(&curve, 2 - tanh(x + 2) + exp(3 * (x - 1))))
+			break;
+	}
+	buf_init(&buf, 1 << 20);
+	lr_curve_write_file(&curve, 0.5, &buf);
+	cr_assert_eq(
+	    doc_parse_json(buf.data, buf.len, "lr_find", arena, &doc, NULL),
+	    ERR_NONE);
+	cr_expect_eq(doc_find(doc, "learning_rate")->number, 0.5);
+	cr_expect_eq(doc_find(doc, "rate")->n, curve.n);
+	cr_expect_eq(doc_find(doc, "loss")->n, curve.n);
+	buf_finish(&buf);
+	buf_init(&buf, 1 << 20);
+	lr_curve_write_svg(&curve, 0.5, &buf);
+	buf_put(&buf, "", 1);
+	cr_expect(strstr(buf.data, "<svg ") && strstr(buf.data, "</svg>"));
+	cr_expect(strstr(buf.data, ">taken 0.5</text>"));
+	cr_expect_null(strstr(buf.data, "nan"));
+	cr_expect_null(strstr(buf.data, "inf"));
+	for (size_t i = 0; i < 4; i++) {
+		const struct doc *s = doc_find(doc, "suggestions");
+		char text[64];
+
+		s = doc_find(s, names[i]);
+		cr_assert(s && s->number > 0, "%s", names[i]);
+		(void)snprintf(text, sizeof(text), ">%s %.3g</text>", names[i],
+			       s->number);
+		cr_expect(strstr(buf.data, text), "%s", text);
+	}
+	buf_finish(&buf);
+	arena_destroy(arena);
+}
+
+Test(lr_finder, a_picture_of_no_curve_has_no_lines_outside)
+{
+	const struct lr_curve none = { 0 };
+	struct buf buf;
+
+	buf_init(&buf, 1 << 20);
+	lr_curve_write_svg(&none, (double)NAN, &buf);
+	buf_put(&buf, "", 1);
+	cr_expect(strstr(buf.data, "</svg>"));
+	cr_expect_null(strstr(buf.data, "nan"));
+	cr_expect_null(strstr(buf.data, "inf"));
+	buf_finish(&buf);
 }

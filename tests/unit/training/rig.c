@@ -37,11 +37,12 @@ static void take_checkpoint(void *ctx, int64_t step, const char *name)
 	rig->n_checkpoints++;
 }
 
-static void take_rate(void *ctx, const struct lr_curve *curve, double rate)
+static void take_rate(void *ctx, const struct lr_curve *curve, size_t phase,
+		      double rate)
 {
 	struct rig *rig = ctx;
 
-	cr_expect_gt(curve->n, 0);
+	cr_expect(curve->n > 0 && phase < PHASES_MAX);
 	rig->n_found++;
 	rig->found = rate;
 }
@@ -57,6 +58,7 @@ static void take_warning(void *ctx, const char *code, const char *message)
 	}
 	rig->n_warnings++;
 	(void)str_copy(rig->warning, sizeof(rig->warning), code);
+	(void)str_copy(rig->message, sizeof(rig->message), message);
 }
 
 static enum trainer_order give_order(void *ctx)

@@ -28,6 +28,18 @@
 #define LINEAR                                                            \
 	"model: {layers: [{type: flatten}, {type: linear, out_features: " \
 	"4}]}\n"
+/* whole rows are dropped; weights begin by the first batch */
+#define RESIDUAL                                                              \
+	"model: {init: lsuv, layers: [{type: conv2d, out_channels: 3, "       \
+	"kernel_size: 3}, {type: relu}, {type: residual, layers: [{type: "    \
+	"conv2d, out_channels: 3, kernel_size: 3, padding: 1}, {type: "       \
+	"drop_path, p: 0.3}]}, {type: flatten}, {type: linear, out_features:" \
+	" 4}]}\n"
+/* so are weights from state to state, and what is between the layers */
+#define RECURRENT                                                         \
+	"model: {layers: [{type: reshape, shape: [6, 6]}, {type: lstm, "  \
+	"hidden_size: 5, num_layers: 2, dropout: 0.2, weight_drop: 0.3, " \
+	"output: last}, {type: linear, out_features: 4}]}\n"
 
 struct rig {
 	struct arena *arena;
@@ -47,6 +59,7 @@ struct rig {
 	int n_evals, n_checkpoints, n_warnings, n_steps, n_found;
 	double found;	  /* the last rate that a phase found */
 	char warning[64]; /* code of the last */
+	char message[512];
 	struct trainer_eval eval[64];
 };
 

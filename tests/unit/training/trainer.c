@@ -61,7 +61,48 @@ Test(trainer, numbers_are_learned_and_measured_in_both_parts)
 	rig_end(&rig);
 }
 
-Test(trainer, gives_the_same_bits_for_any_number_of_threads)
+/* Of a vector of ten, place k of the target is 1 in rows of hidden class k. */
+Test(trainer, vectors_are_learned_by_each_of_their_losses)
+{
+	static const struct {
+		const char *loss, *last, *metric;
+		double least;
+	} rows[] = {
+		{ "{type: binary_cross_entropy_with_logits, pos_weight: 3}", "",
+		  "valid_iou", 0.8 },
+		{ "{type: binary_cross_entropy}", ", {type: sigmoid}",
+		  "valid_accuracy", 0.95 },
+		{ "{type: dice}", "", "valid_dice", 0.8 },
+		{ "{type: focal}", "", "valid_roc_auc", 0.95 },
+		{ "{type: hinge}", "", "valid_f1", 0.8 },
+		{ "{type: mse}", "", "valid_r2", 0.5 },
+	};
+
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		struct rig rig;
+		char text[700];
+		double got;
+
+		(void)snprintf(
+		    text, sizeof(text),
+		    "data: {source: synthetic, rows: 400}\n"
+		    "output_features: [{name: y, type: vector, size: 10, "
+		    "loss: %s}]\n"
+		    "model: {layers: [{type: flatten}, {type: linear, "
+		    "out_features: 10}%s]}\n"
+		    "trainer: {epochs: 30, batch_size: 32, learning_rate: "
+		    "0.03}\n",
+		    rows[i].loss, rows[i].last);
+		rig_begin(&rig, text, 1);
+		rig_run(&rig, NULL);
+		got = rig_figure(&rig.result.last, rows[i].metric);
+		cr_expect_geq(got, rows[i].least, "%s: %s is %g", rows[i].loss,
+			      rows[i].metric, got);
+		rig_end(&rig);
+	}
+}
+
+static void expect_same_for_any_threads(const char *text)
 {
 	struct buf want = { 0 };
 
@@ -69,9 +110,7 @@ Test(trainer, gives_the_same_bits_for_any_number_of_threads)
 		struct rig rig;
 		struct buf got;
 
-		rig_begin(&rig,
-			  NETWORK "trainer: {epochs: 2, batch_size: 16}\n",
-			  threads);
+		rig_begin(&rig, text, threads);
 		rig_run(&rig, NULL);
 		rig_weights(&rig, &got);
 		rig_end(&rig);
@@ -81,10 +120,21 @@ Test(trainer, gives_the_same_bits_for_any_number_of_threads)
 		}
 		cr_expect_eq(got.len, want.len);
 		cr_expect_eq(memcmp(got.data, want.data, want.len), 0,
-			     "%u threads", threads);
+			     "%u threads: %s", threads, text);
 		buf_finish(&got);
 	}
 	buf_finish(&want);
+}
+
+Test(trainer, gives_the_same_bits_for_any_number_of_threads)
+{
+	expect_same_for_any_threads(NETWORK
+				    "trainer: {epochs: 2, batch_size: 16}\n");
+	expect_same_for_any_threads(
+	    RESIDUAL "trainer: {epochs: 2, batch_size: 16, mixup: {}}\n");
+	expect_same_for_any_threads(RECURRENT
+				    "trainer: {epochs: 2, batch_size: 16, "
+				    "activation_regularization: {}}\n");
 }
 
 Test(trainer, another_seed_gives_another_run)
@@ -179,6 +229,11 @@ static const char *const runs[] = {
 	" one_cycle, div_factor: 5}}], checkpoint: {every_n_steps: 3}}\n",
 	NETWORK "trainer: {epochs: 2, batch_size: 16, learning_rate: auto,"
 		" checkpoint: {every_n_steps: 3}}\n",
+	RESIDUAL "trainer: {epochs: 2, batch_size: 16, mixup: {},"
+		 " checkpoint: {every_n_steps: 3}}\n",
+	RECURRENT "trainer: {epochs: 2, batch_size: 16,"
+		  " activation_regularization: {}, checkpoint:"
+		  " {every_n_steps: 3}}\n",
 	/* the state that batches hand on is state */
 	LANGUAGE "trainer: {epochs: 2, batch_size: 16, checkpoint:"
 		 " {every_n_steps: 2}, evaluate_every_n_steps: 2}\n",
@@ -223,6 +278,91 @@ Test(trainer, a_run_that_died_after_its_end_only_ends_again)
 		buf_finish(&again.weights);
 		rig_remove_dir(dir);
 	}
+}
+
+/* Writes another number for the format into every manifest, or breaks them. */
+static void change_checkpoints(const char *dir, const char *manifest,
+			       const char *only)
+{
+	struct arena *arena = arena_create(1 << 20);
+	const char **names;
+	size_t n;
+
+	cr_assert_eq(file_list_dir(dir, 100, arena, &names, &n, NULL),
+		     ERR_NONE);
+	for (size_t i = 0; i < n; i++) {
+		char *path =
+		    arena_printf(arena, "%s/%s/manifest.json", dir, names[i]);
+
+		if (!str_starts_with(names[i], only))
+			continue;
+		cr_assert_eq(
+		    file_write_atomic(path, manifest, strlen(manifest), NULL),
+		    ERR_NONE);
+	}
+	arena_destroy(arena);
+}
+
+static enum err_code create_over(struct rig *rig, const char *dir)
+{
+	const struct trainer_options options = {
+		.spec = &rig->spec,
+		.dataset = rig->dataset,
+		.pipeline = rig->pipeline,
+		.graph = rig->network.graph,
+		.threads = 1,
+		.job_dir = dir,
+		.events = &rig->events,
+	};
+
+	return trainer_create(&options, &rig->trainer, &rig->err);
+}
+
+Test(trainer, checkpoints_of_another_format_are_refused)
+{
+	struct rig_outcome outcome = { 0 };
+	struct rig rig;
+	char dir[64];
+
+	rig_make_dir(dir);
+	cr_assert_not(rig_attempt(LINEAR, dir, ORDER_STOP, 3, &outcome));
+	change_checkpoints(dir, "{\"format\":99,\"files\":[]}", "ckpt-");
+	rig_begin(&rig, LINEAR, 1);
+	cr_expect_eq(create_over(&rig, dir), ERR_CONFLICT);
+	cr_expect(strstr(rig.err.msg, "format 99, this version reads format"),
+		  "%s", rig.err.msg);
+	cr_expect(strstr(rig.err.msg, "submit it again"), "%s", rig.err.msg);
+	rig_end(&rig);
+	rig_remove_dir(dir);
+}
+
+Test(trainer, checkpoints_that_are_passed_over_are_told)
+{
+	static const char text[] =
+	    LINEAR "trainer: {batch_size: 8, checkpoint: {every_n_steps: 2, "
+		   "keep_last: 9}}\n";
+	struct rig_outcome outcome = { 0 };
+	struct rig rig;
+	char dir[64];
+
+	rig_make_dir(dir);
+	cr_assert_not(rig_attempt(text, dir, ORDER_CANCEL, 8, &outcome));
+	change_checkpoints(dir, "{\"format\":99,\"files\":[]}",
+			   "ckpt-000000000006");
+	rig_begin(&rig, text, 1);
+	cr_expect_eq(create_over(&rig, dir), ERR_NONE);
+	cr_expect_str_eq(rig.warning, "checkpoint_skipped");
+	cr_expect(strstr(rig.message, "format 99") &&
+		      strstr(rig.message, "goes on from step 4"),
+		  "%s", rig.message);
+	rig_end(&rig);
+	change_checkpoints(dir, "{", "ckpt-");
+	rig_begin(&rig, text, 1);
+	cr_expect_eq(create_over(&rig, dir), ERR_NONE);
+	cr_expect_str_eq(rig.warning, "checkpoint_skipped");
+	cr_expect(strstr(rig.message, "begins anew"), "%s", rig.message);
+	rig_end(&rig);
+	rig_remove_dir(dir);
 }
 
 Test(trainer, saves_when_it_is_asked_to_even_during_an_evaluation)
@@ -425,7 +565,8 @@ Test(trainer, a_run_that_diverges_keeps_its_last_finite_weights)
 			    ((const float *)(const void *)bytes.data)[j]);
 		cr_expect_eq(n_bad, 0, "%zu: %d weights", i, n_bad);
 		cr_expect_eq(rig.n_checkpoints, 1);
-		cr_assert_eq(checkpoint_load(dir, &checkpoint, NULL), ERR_NONE);
+		cr_assert_eq(checkpoint_load(dir, &checkpoint, NULL, NULL),
+			     ERR_NONE);
 		cr_expect(checkpoint && checkpoint->state.step > 0);
 		checkpoint_destroy(checkpoint);
 		buf_finish(&bytes);

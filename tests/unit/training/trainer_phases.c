@@ -178,6 +178,57 @@ Test(trainer_phases, looking_for_a_rate_changes_no_bit)
 	rig_end(&rig);
 }
 
+static void keep_bits(const struct rig *rig, struct buf *ret)
+{
+	const struct train_memory *memory =
+	    stepper_memory(trainer_stepper(rig->trainer));
+	const size_t bytes = memory->n * sizeof(float);
+
+	rig_weights(rig, ret);
+	buf_put(ret, memory->params, bytes);
+	for (unsigned i = 0; i < memory->n_moments; i++)
+		buf_put(ret, memory->moment[i], bytes);
+	if (memory->sum)
+		buf_put(ret, memory->sum, bytes);
+	cr_assert_eq(buf_check(ret, "bits", NULL), ERR_NONE);
+}
+
+/* In the middle of a job, when moments, statistics and a half sum of gradients
+ * are there. */
+Test(trainer_phases, finding_a_rate_leaves_every_bit_of_model_and_optimizer)
+{
+	static const char *const texts[] = {
+		NETWORK "trainer: {max_steps: 3, batch_size: 16, optimizer: "
+			"{type: adam, amsgrad: true}}\n",
+		NETWORK "trainer: {max_steps: 3, batch_size: 8, optimizer: "
+			"{type: sgd, momentum: 0.9}, "
+			"gradient_accumulation_steps: 2}\n",
+		RESIDUAL "trainer: {max_steps: 3, batch_size: 16, mixup: {}}\n",
+	};
+
+	for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++) {
+		struct lr_curve curve = { 0 };
+		enum trainer_order order;
+		struct buf before, after;
+		struct rig rig;
+
+		rig_begin(&rig, texts[i], 1);
+		rig_run(&rig, NULL);
+		keep_bits(&rig, &before);
+		cr_assert_eq(
+		    trainer_find_rate(rig.trainer, &curve, &order, &rig.err),
+		    ERR_NONE);
+		cr_expect_gt(curve.n, 20);
+		keep_bits(&rig, &after);
+		cr_expect_eq(before.len, after.len);
+		cr_expect_eq(memcmp(before.data, after.data, before.len), 0,
+			     "%s", texts[i]);
+		buf_finish(&before);
+		buf_finish(&after);
+		rig_end(&rig);
+	}
+}
+
 Test(trainer_phases, an_auto_rate_trains)
 {
 	struct rig rig;

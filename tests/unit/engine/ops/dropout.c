@@ -110,3 +110,34 @@ Test(dropout, training_mode_drops_and_tells_what_it_kept)
 	cr_expect_eq(memcmp(run_text_output(&run, 0), x, sizeof(x)), 0);
 	run_text_finish(&run);
 }
+
+Test(dropout, rows_are_kept_or_not_as_a_whole)
+{
+	enum { ROWS = 5000, WIDTH = 7 };
+	const double ratio = 0.3, sigma = sqrt(ratio * (1 - ratio) / ROWS);
+	float *x = mem_array((size_t)ROWS * WIDTH, sizeof(*x));
+	int64_t step = 3;
+	void *const data[] = { x, &step };
+	const float *y;
+	struct run_text run;
+	int dropped = 0;
+
+	for (int i = 0; i < ROWS * WIDTH; i++)
+		x[i] = (float)(i + 1);
+	run_text(&run,
+		 "y = predictd.DropoutTrain<seed=5, ratio=0.3, "
+		 "rows=1>(x:float[5000,7], s:int64[])",
+		 data);
+	y = run_text_output(&run, 0);
+	for (int r = 0; r < ROWS; r++) {
+		const bool is_kept = y[r * WIDTH] > 0;
+
+		dropped += !is_kept;
+		for (int i = r * WIDTH; i < (r + 1) * WIDTH; i++)
+			cr_assert_eq(y[i],
+				     is_kept ? (float)(1 / 0.7) * x[i] : 0);
+	}
+	cr_expect_lt(fabs(dropped / (double)ROWS - ratio), 3 * sigma);
+	run_text_finish(&run);
+	mem_free(x);
+}
