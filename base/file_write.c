@@ -102,9 +102,10 @@ static enum err_code close_checked(int fd, const char *name, struct err *err)
 /* Creates, writes, syncs; on failure nothing is left. `path` is for messages.
  */
 static enum err_code write_new(int dir_fd, const char *name, const char *path,
-			       const void *data, size_t len, struct err *err)
+			       const struct file_pieces *pieces,
+			       struct err *err)
 {
-	enum err_code rc, close_rc;
+	enum err_code rc = ERR_NONE, close_rc;
 	int fd = -1;
 
 	if (!file_fuse_blows())
@@ -114,7 +115,13 @@ static enum err_code write_new(int dir_fd, const char *name, const char *path,
 			   FILE_MODE);
 	if (fd < 0)
 		return file_err(err, errno, "create", path);
-	rc = file_write_fd(fd, path, data, len, err);
+	for (size_t i = 0; i < pieces->n && !rc; i++) {
+		const struct file_piece *piece = &pieces->piece[i];
+
+		rc = file_write_fd(fd, path, piece->data, piece->len, err);
+		if (!rc && pieces->written)
+			pieces->written(pieces->ctx, piece);
+	}
 	if (!rc)
 		rc = file_sync_fd(fd, path, err);
 	close_rc = close_checked(fd, path, rc ? NULL : err);
@@ -128,12 +135,23 @@ static enum err_code write_new(int dir_fd, const char *name, const char *path,
 enum err_code file_write_durable(int dir_fd, const char *name, const void *data,
 				 size_t len, struct err *err)
 {
-	return write_new(dir_fd, name, name, data, len, err);
+	const struct file_piece piece = { data, len };
+
+	return write_new(dir_fd, name, name,
+			 &(struct file_pieces){ .piece = &piece, .n = 1 }, err);
+}
+
+enum err_code file_write_pieces(int dir_fd, const char *name,
+				const struct file_pieces *pieces,
+				struct err *err)
+{
+	return write_new(dir_fd, name, name, pieces, err);
 }
 
 static enum err_code replace(int dir_fd, const char *name, const char *path,
 			     const void *data, size_t len, struct err *err)
 {
+	const struct file_piece piece = { data, len };
 	char temporary[TEMPORARY_DIGITS + sizeof(FILE_TEMPORARY)];
 	enum err_code rc;
 
@@ -141,7 +159,9 @@ static enum err_code replace(int dir_fd, const char *name, const char *path,
 	rc = digest_random_hex(temporary + strlen(FILE_TEMPORARY),
 			       TEMPORARY_DIGITS, err);
 	if (!rc)
-		rc = write_new(dir_fd, temporary, path, data, len, err);
+		rc = write_new(dir_fd, temporary, path,
+			       &(struct file_pieces){ .piece = &piece, .n = 1 },
+			       err);
 	if (rc)
 		return rc;
 	if (file_fuse_blows() ||
