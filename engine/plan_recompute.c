@@ -1,0 +1,770 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/** @file
+ * Recomputation: a training step in fewer bytes, for more arithmetic.
+ *
+ * The way to the loss (output 0) is cut into segments. What crosses a cut is
+ * kept, and so is the last segment; of the others nothing that the way back
+ * reads outlives its last reader on the way there: before the first node that
+ * reads some of it on the way back, the segment's nodes are run again, as
+ * clones with the same operands, attributes and facts, so by the same kernels
+ * and to the same bits. Draws are functions of a counter that the clone reads
+ * too, and running statistics are assigned from the first run alone.
+ *
+ * More segments are shorter ones: few bytes are alive beside the kept ones on
+ * the way back, until the kept ones outweigh that. 2, 3, 4 ... segments are
+ * tried, each of the same share of the saved bytes and cut where the fewest
+ * bytes cross, until one comes down to the goal. From there, or else from the
+ * one that needs the least, cuts are added, left out and moved as long as that
+ * saves bytes, or time where the goal is met. A try is an exact count, with the
+ * scratch that kernels ask for.
+ */
+#include <stdint.h>
+
+#include "engine/planner_priv.h"
+#include "engine/tuner.h"
+
+enum {
+	SEGMENTS_MAX = 64,
+	TRIES_MAX = 1 << 20, /* nodes looked at, all tries together */
+	/* a value of a smaller share of what is saved is kept: means and
+	 * deviations, whose nodes cost as much as if they made more */
+	SMALL_SHARE = 1024,
+	NEVER = INT32_MAX,
+};
+
+/* An item is a node number, or ~number for the node's clone. */
+struct recompute {
+	struct planner *p;
+	struct graph *graph;
+	int32_t n; /* values; the clone of value v is v + n */
+	/* by value */
+	int32_t *root, *made_at, *read_at; /* forward positions, of roots */
+	size_t *bytes;
+	bool *is_kept;	  /* root: whatever the cuts are */
+	bool *is_saved;	  /* root: the way back reads it */
+	bool *is_dropped; /* root: of the cuts at hand */
+	int32_t *last;	  /* by value and clone: the last item that reads it */
+	bool *is_live;
+	bool *is_whole;	    /* root: a Concat whose parts lie in it */
+	size_t *part_bytes; /* root: of its parts that are there */
+	/* by node */
+	bool *is_forward, *is_cloned;
+	int32_t *segment, *stack;
+	double *cost;
+	size_t *scratch;
+	/* by position on the way forward */
+	int32_t *forward, n_forward;
+	size_t *crossing; /* bytes that the rest of the way forward reads */
+	bool *is_cut;	  /* after it */
+	size_t saved;	  /* bytes that the way back reads */
+	int32_t *item, n_items;
+	double us; /* of the clones */
+	int32_t n_tries;
+};
+
+/* Cuts, and what they come to. */
+struct choice {
+	bool *is_cut;
+	size_t peak;
+	double us;
+};
+
+static bool allocate(struct recompute *r)
+{
+	const size_t n = (size_t)r->n + 1;
+	const size_t n_node = (size_t)r->graph->n_node + 1;
+	struct arena *arena = r->p->arena;
+
+	r->root = arena_array(arena, n, sizeof(int32_t));
+	r->made_at = arena_array(arena, n, sizeof(int32_t));
+	r->read_at = arena_array(arena, n, sizeof(int32_t));
+	r->bytes = arena_array(arena, n, sizeof(size_t));
+	r->is_kept = arena_array(arena, n, sizeof(bool));
+	r->is_saved = arena_array(arena, n, sizeof(bool));
+	r->is_dropped = arena_array(arena, n, sizeof(bool));
+	r->last = arena_array(arena, 2 * n, sizeof(int32_t));
+	r->is_live = arena_array(arena, 2 * n, sizeof(bool));
+	r->is_whole = arena_array(arena, n, sizeof(bool));
+	r->part_bytes = arena_array(arena, n, sizeof(size_t));
+	r->is_forward = arena_array(arena, n_node, sizeof(bool));
+	r->is_cloned = arena_array(arena, n_node, sizeof(bool));
+	r->segment = arena_array(arena, n_node, sizeof(int32_t));
+	r->stack = arena_array(arena, 2 * n_node, sizeof(int32_t));
+	r->cost = arena_array(arena, n_node, sizeof(double));
+	r->scratch = arena_array(arena, n_node, sizeof(size_t));
+	r->forward = arena_array(arena, n_node, sizeof(int32_t));
+	r->crossing = arena_array(arena, n_node, sizeof(size_t));
+	r->is_cut = arena_array(arena, n_node, sizeof(bool));
+	r->item = arena_array(arena, 2 * n_node, sizeof(int32_t));
+	return r->root && r->made_at && r->read_at && r->bytes && r->is_kept &&
+	       r->is_saved && r->is_dropped && r->last && r->is_live &&
+	       r->is_whole && r->part_bytes && r->is_forward && r->is_cloned &&
+	       r->segment && r->stack && r->cost && r->scratch && r->forward &&
+	       r->crossing && r->is_cut && r->item;
+}
+
+/* The node that makes a value, or -1. */
+static int32_t maker(const struct graph *graph, int32_t value)
+{
+	if (value == VALUE_NONE || graph->value[value].origin != ORIGIN_NODE)
+		return -1;
+	return graph->value[value].source;
+}
+
+static int32_t root_of(const struct recompute *r, int32_t value)
+{
+	return plan_root_of(r->root, value);
+}
+
+/* --- what does not depend on the cuts --- */
+
+/* The way forward: what the loss needs. Nodes stand in an order that can run.
+ */
+static void find_forward(struct recompute *r)
+{
+	const struct graph *graph = r->graph;
+	const int32_t loss = maker(graph, graph->output[0]);
+
+	if (loss >= 0)
+		r->is_forward[loss] = true;
+	for (int32_t i = graph->n_node - 1; i >= 0; i--) {
+		const struct graph_node *node = &graph->node[i];
+
+		for (int32_t j = 0; r->is_forward[i] && j < node->n_in; j++) {
+			const int32_t from =
+			    maker(graph, graph_in(graph, node)[j]);
+
+			if (from >= 0)
+				r->is_forward[from] = true;
+		}
+	}
+	for (int32_t t = 0; t < r->p->n_order; t++) {
+		const int32_t i = r->p->order[t];
+
+		r->segment[i] = -1;
+		if (r->is_forward[i])
+			r->forward[r->n_forward++] = i;
+	}
+}
+
+static bool can_repeat(const struct graph_node *node)
+{
+	return !(node->op->flags & (OP_IMPURE | OP_DYNAMIC)) &&
+	       !node->op->evaluate && !node->n_body;
+}
+
+static void keep(struct recompute *r, int32_t value)
+{
+	if (value != VALUE_NONE)
+		r->is_kept[root_of(r, value)] = true;
+}
+
+static void look_at_forward(struct recompute *r, int32_t at)
+{
+	const struct graph *graph = r->graph;
+	const struct graph_node *node = &graph->node[r->forward[at]];
+
+	for (int32_t j = 0; j < node->n_in; j++) {
+		const int32_t v = graph_in(graph, node)[j];
+
+		if (v != VALUE_NONE)
+			r->read_at[root_of(r, v)] = at;
+	}
+	for (int32_t j = 0; j < node->n_out; j++) {
+		const int32_t v = graph_out(graph, node)[j];
+
+		if (v == VALUE_NONE)
+			continue;
+		if (r->made_at[root_of(r, v)] == NEVER)
+			r->made_at[root_of(r, v)] = at;
+		if (!can_repeat(node))
+			keep(r, v);
+	}
+}
+
+/* Which values are kept for ever, and which of the others are read on the way
+ * back. */
+static void find_saved(struct recompute *r)
+{
+	const struct graph *graph = r->graph;
+
+	for (int32_t v = 0; v < r->n; v++) {
+		r->made_at[v] = NEVER;
+		r->read_at[v] = -1;
+	}
+	for (int32_t at = 0; at < r->n_forward; at++)
+		look_at_forward(r, at);
+	for (int32_t i = 0; i < graph->n_output; i++)
+		keep(r, graph->output[i]);
+	for (int32_t i = 0; i < graph->n_assign; i++)
+		keep(r, graph->assign[i].value);
+	for (int32_t i = 0; i < graph->n_node; i++) {
+		const struct graph_node *node = &graph->node[i];
+
+		for (int32_t j = 0; !r->is_forward[i] && j < node->n_in; j++) {
+			const int32_t v = graph_in(graph, node)[j];
+
+			if (v != VALUE_NONE)
+				r->is_saved[root_of(r, v)] = true;
+		}
+	}
+}
+
+/* Of the way back: flat gradients. */
+static void find_wholes(struct recompute *r)
+{
+	for (int32_t i = 0; i < r->graph->n_node; i++) {
+		const struct graph_node *node = &r->graph->node[i];
+
+		if (!r->is_forward[i] && is_outer_concat(r->p, node))
+			r->is_whole[root_of(r, graph_out(r->graph, node)[0])] =
+			    true;
+	}
+}
+
+static void count_saved(struct recompute *r)
+{
+	r->saved = 0;
+	for (int32_t v = 0; v < r->n; v++)
+		if (r->made_at[v] != NEVER && r->is_saved[v] && !r->is_kept[v])
+			r->saved += r->bytes[v];
+}
+
+static void find_crossing(struct recompute *r)
+{
+	size_t small;
+
+	count_saved(r);
+	small = r->saved / SMALL_SHARE;
+	for (int32_t v = 0; v < r->n; v++)
+		r->is_kept[v] = r->is_kept[v] || r->bytes[v] < small;
+	count_saved(r);
+	for (int32_t v = 0; v < r->n; v++) {
+		if (r->made_at[v] == NEVER || !r->bytes[v])
+			continue;
+		for (int32_t at = r->made_at[v]; at < r->read_at[v]; at++)
+			r->crossing[at] += r->bytes[v];
+	}
+}
+
+static void gather(const struct recompute *r, const int32_t *edge, int32_t n,
+		   struct fact *to)
+{
+	for (int32_t j = 0; j < n; j++)
+		to[j] = edge[j] == VALUE_NONE ? (struct fact){ 0 }
+					      : r->p->facts->fact[edge[j]];
+}
+
+/* What a node takes, in time and beside its operands, as its kernel says. */
+static enum err_code find_cost(struct recompute *r, int32_t i, struct err *err)
+{
+	const struct plan_options *options = &r->p->plan->options;
+	const struct graph_node *node = &r->graph->node[i];
+	const size_t n = (size_t)node->n_in + (size_t)node->n_out;
+	struct fact *fact = arena_array(r->p->arena, n + 1, sizeof(*fact));
+	const struct kernel_query query = {
+		.op = node->op,
+		.attrs = node->attrs,
+		.in = fact,
+		.out = fact + node->n_in,
+		.n_in = (unsigned)node->n_in,
+		.n_out = (unsigned)node->n_out,
+		.want_slices = options->threads ? options->threads : 1,
+		.numerics = options->numerics,
+		.packs = options->packs,
+	};
+	struct kernel_setup setup;
+	const struct kernel *kernel;
+	enum err_code rc;
+
+	if (!fact)
+		return err_set(err, ERR_NO_MEMORY, "plan: out of memory");
+	gather(r, graph_in(r->graph, node), node->n_in, fact);
+	gather(r, graph_out(r->graph, node), node->n_out, fact + node->n_in);
+	rc = tuner_prepare(options->tuner, &query, &kernel, &setup, err);
+	if (rc)
+		return err_prefix(err, "node '%s' (%s)", node->name,
+				  node->op->name);
+	r->cost[i] = kernel_cost(kernel, &query);
+	r->scratch[i] =
+	    plan_round(setup.scratch_bytes) *
+	    plan_scratches(r->p, setup.n_slices ? setup.n_slices : 1);
+	if (kernel->finish && setup.state)
+		kernel->finish(setup.state);
+	return ERR_NONE;
+}
+
+static enum err_code find_costs(struct recompute *r, struct err *err)
+{
+	enum err_code rc = ERR_NONE;
+
+	for (int32_t i = 0; i < r->graph->n_node && !rc; i++) {
+		const struct graph_node *node = &r->graph->node[i];
+
+		if (!(node->op->flags & OP_VIEW) &&
+		    !is_outer_concat(r->p, node))
+			rc = find_cost(r, i, err);
+	}
+	return rc;
+}
+
+/* --- cuts --- */
+
+static void no_cuts(struct recompute *r)
+{
+	memset(r->is_cut, 0, (size_t)r->n_forward * sizeof(bool));
+}
+
+/* Bytes made at a place that the way back reads. */
+static size_t saved_at(const struct recompute *r, int32_t at)
+{
+	const struct graph_node *node = &r->graph->node[r->forward[at]];
+	size_t bytes = 0;
+
+	for (int32_t j = 0; j < node->n_out; j++) {
+		const int32_t v = graph_out(r->graph, node)[j];
+
+		if (v != VALUE_NONE && r->is_saved[v] && !r->is_kept[v])
+			bytes += r->bytes[v];
+	}
+	return bytes;
+}
+
+/* Segments of about `share` saved bytes. A cut is made where the fewest bytes
+ * cross, among the places at which the segment has at least half of them. */
+static void cut_evenly(struct recompute *r, size_t share)
+{
+	size_t has = 0, least = SIZE_MAX;
+	int32_t first = 0, best = -1;
+
+	no_cuts(r);
+	for (int32_t at = 0; at + 1 < r->n_forward; at++) {
+		has += saved_at(r, at);
+		if (has >= share / 2 && r->crossing[at] <= least) {
+			least = r->crossing[at];
+			best = at;
+		}
+		if (has < share || best < first)
+			continue;
+		r->is_cut[best] = true;
+		has = 0;
+		least = SIZE_MAX;
+		first = best + 1;
+		at = best; /* what came after the cut is counted again */
+	}
+}
+
+/* Numbers of segments; the last one's comes back. */
+static int32_t number_segments(struct recompute *r)
+{
+	int32_t n = 0;
+
+	for (int32_t at = 0; at < r->n_forward; at++) {
+		r->segment[r->forward[at]] = n;
+		n += r->is_cut[at] && at + 1 < r->n_forward;
+	}
+	return n;
+}
+
+/* Values of all segments but the last that no other segment reads. */
+static void find_dropped(struct recompute *r, int32_t last)
+{
+	for (int32_t v = 0; v < r->n; v++) {
+		const int32_t made = r->made_at[v], read = r->read_at[v];
+		int32_t of;
+
+		r->is_dropped[v] = false;
+		if (made == NEVER || !r->bytes[v] || r->is_kept[v])
+			continue;
+		of = r->segment[r->forward[made]];
+		r->is_dropped[v] =
+		    of < last &&
+		    (read < 0 || r->segment[r->forward[read]] == of);
+	}
+}
+
+/* Read or made on the way forward it is the first run's. */
+static bool is_again(const struct recompute *r, int32_t value)
+{
+	const int32_t from = maker(r->graph, value);
+
+	return from >= 0 && r->is_forward[from] &&
+	       r->is_dropped[root_of(r, value)];
+}
+
+/* Clones of a node and of what it needs, each after its operands. */
+static void demand(struct recompute *r, int32_t number)
+{
+	int32_t n = 0;
+
+	r->stack[n++] = number;
+	while (n) {
+		const int32_t i = r->stack[n - 1];
+		const struct graph_node *node = &r->graph->node[i];
+		int32_t missing = -1;
+
+		for (int32_t j = 0;
+		     !r->is_cloned[i] && j < node->n_in && missing < 0; j++) {
+			const int32_t v = graph_in(r->graph, node)[j];
+
+			if (v != VALUE_NONE && is_again(r, v) &&
+			    !r->is_cloned[maker(r->graph, v)])
+				missing = maker(r->graph, v);
+		}
+		if (missing >= 0) {
+			r->stack[n++] = missing;
+			continue;
+		}
+		n--;
+		if (r->is_cloned[i])
+			continue;
+		r->is_cloned[i] = true;
+		r->item[r->n_items++] = ~i;
+		r->us += r->cost[i];
+	}
+}
+
+/* The run in its order, with the clones. */
+static void list_items(struct recompute *r)
+{
+	r->n_items = 0;
+	r->us = 0;
+	memset(r->is_cloned, 0, (size_t)r->graph->n_node * sizeof(bool));
+	for (int32_t t = 0; t < r->p->n_order; t++) {
+		const int32_t i = r->p->order[t];
+		const struct graph_node *node = &r->graph->node[i];
+
+		for (int32_t j = 0; !r->is_forward[i] && j < node->n_in; j++) {
+			const int32_t v = graph_in(r->graph, node)[j];
+
+			if (v != VALUE_NONE && is_again(r, v))
+				demand(r, maker(r->graph, v));
+		}
+		r->item[r->n_items++] = i;
+	}
+}
+
+/* --- what a choice of cuts needs --- */
+
+static const struct graph_node *node_of(const struct recompute *r, int32_t item)
+{
+	return &r->graph->node[item < 0 ? ~item : item];
+}
+
+/* The bytes of a value as an item sees it: those of the first run, or of the
+ * second. */
+static int32_t place_of(const struct recompute *r, int32_t item, int32_t value)
+{
+	const int32_t root = value == VALUE_NONE ? -1 : root_of(r, value);
+
+	if (root < 0 || !r->bytes[root])
+		return -1;
+	return (item < 0 || !r->is_forward[item]) && r->is_dropped[root]
+		   ? root + r->n
+		   : root;
+}
+
+static void read_last(struct recompute *r)
+{
+	const struct graph *graph = r->graph;
+
+	for (int32_t v = 0; v < 2 * r->n; v++) {
+		r->part_bytes[v % r->n] = 0;
+		r->last[v] = -1;
+		r->is_live[v] = false;
+	}
+	for (int32_t t = 0; t < r->n_items; t++) {
+		const struct graph_node *node = node_of(r, r->item[t]);
+
+		for (int32_t j = 0; j < node->n_in; j++) {
+			const int32_t at =
+			    place_of(r, r->item[t], graph_in(graph, node)[j]);
+
+			if (at >= 0)
+				r->last[at] = t;
+		}
+	}
+	for (int32_t i = 0; i < graph->n_output; i++)
+		r->last[root_of(r, graph->output[i])] = NEVER;
+	for (int32_t i = 0; i < graph->n_assign; i++)
+		r->last[root_of(r, graph->assign[i].value)] = NEVER;
+}
+
+/* Bytes that a result takes, which a part of a Concat does on its own. */
+static size_t take_bytes(struct recompute *r, const struct graph_node *node,
+			 int32_t value, int32_t at)
+{
+	size_t bytes;
+
+	if (at < r->n && r->is_whole[at]) {
+		r->is_live[at] = true;
+		if (node->op->flags & OP_VIEW || is_outer_concat(r->p, node))
+			return 0;
+		bytes = fact_bytes(r->p, value);
+		r->part_bytes[at] += bytes;
+		return bytes;
+	}
+	if (r->is_live[at])
+		return 0;
+	r->is_live[at] = true;
+	return r->bytes[at % r->n];
+}
+
+/* Most bytes alive at once. */
+static size_t count_peak(struct recompute *r)
+{
+	const struct graph *graph = r->graph;
+	size_t live = 0, peak = 0;
+
+	read_last(r);
+	for (int32_t t = 0; t < r->n_items; t++) {
+		const struct graph_node *node = node_of(r, r->item[t]);
+		const int32_t *edge = graph_out(graph, node);
+		const size_t scratch = r->scratch[node - graph->node];
+
+		for (int32_t j = 0; j < node->n_out; j++) {
+			const int32_t at = place_of(r, r->item[t], edge[j]);
+
+			if (at < 0 || r->last[at] < t)
+				continue;
+			live += take_bytes(r, node, edge[j], at);
+		}
+		if (peak < live + scratch)
+			peak = live + scratch;
+		edge = graph_in(graph, node);
+		for (int32_t j = 0; j < node->n_in; j++) {
+			const int32_t at = place_of(r, r->item[t], edge[j]);
+
+			if (at < 0 || !r->is_live[at] || r->last[at] != t)
+				continue;
+			r->is_live[at] = false;
+			live -= r->is_whole[at % r->n] ? r->part_bytes[at]
+						       : r->bytes[at % r->n];
+		}
+	}
+	return peak;
+}
+
+static size_t try_cuts(struct recompute *r)
+{
+	r->n_tries++;
+	find_dropped(r, number_segments(r));
+	list_items(r);
+	return count_peak(r);
+}
+
+/* The cuts at hand as the best ones, when they are. */
+static void weigh(struct recompute *r, struct choice *best)
+{
+	const size_t goal = r->p->plan->options.arena_goal;
+	const size_t peak = try_cuts(r);
+	const bool is_better =
+	    peak <= goal && best->peak <= goal
+		? r->us < best->us
+		: peak < best->peak || (peak == best->peak && r->us < best->us);
+
+	if (!is_better)
+		return;
+	best->peak = peak;
+	best->us = r->us;
+	memcpy(best->is_cut, r->is_cut, (size_t)r->n_forward * sizeof(bool));
+}
+
+static void take(struct recompute *r, const struct choice *from)
+{
+	memcpy(r->is_cut, from->is_cut, (size_t)r->n_forward * sizeof(bool));
+}
+
+/* No fewer bytes cross beside it. */
+static bool is_narrow(const struct recompute *r, int32_t at)
+{
+	return at + 1 < r->n_forward &&
+	       (at == 0 || r->crossing[at] <= r->crossing[at - 1]) &&
+	       r->crossing[at] <= r->crossing[at + 1];
+}
+
+/* One cut more, one less, or one elsewhere, as long as that is better. */
+static void improve(struct recompute *r, struct choice *best)
+{
+	const int32_t most = TRIES_MAX / (r->graph->n_node + 1) + SEGMENTS_MAX;
+	bool is_better = true;
+
+	while (is_better && r->n_tries < most) {
+		const struct choice before = { NULL, best->peak, best->us };
+		int32_t cut = -1; /* the last one before the place */
+
+		for (int32_t at = 0; at < r->n_forward; at++) {
+			take(r, best);
+			if (!is_narrow(r, at) && !r->is_cut[at])
+				continue;
+			r->is_cut[at] = !r->is_cut[at];
+			weigh(r, best);
+			take(r, best);
+			if (cut >= 0 && r->is_cut[cut] && !r->is_cut[at]) {
+				r->is_cut[cut] = false;
+				r->is_cut[at] = true;
+				weigh(r, best);
+				take(r, best);
+			}
+			if (r->is_cut[at])
+				cut = at;
+		}
+		is_better = best->peak < before.peak || best->us < before.us;
+	}
+}
+
+/* Whether anything helps; the cuts are then those of *best. */
+static bool choose(struct recompute *r, struct choice *best)
+{
+	const size_t goal = r->p->plan->options.arena_goal;
+	size_t whole;
+
+	no_cuts(r);
+	whole = best->peak = try_cuts(r);
+	for (size_t n = 2; n <= SEGMENTS_MAX && best->peak > goal; n++) {
+		cut_evenly(r, r->saved / n + 1);
+		weigh(r, best);
+	}
+	if (whole > goal)
+		improve(r, best);
+	take(r, best);
+	(void)try_cuts(r);
+	return best->peak < whole;
+}
+
+/* --- the graph --- */
+
+static enum err_code no_memory(struct err *err)
+{
+	return err_set(err, ERR_NO_MEMORY, "plan: out of memory");
+}
+
+/* A clone's operands are those of the second run where there are any. */
+static void read_again(struct recompute *r, int32_t number,
+		       const int32_t *again)
+{
+	struct graph *graph = r->graph;
+	int32_t *edge = graph->edge + graph->node[number].first_in;
+
+	for (int32_t j = 0; j < graph->node[number].n_in; j++)
+		if (edge[j] != VALUE_NONE && edge[j] < r->n &&
+		    again[edge[j]] != VALUE_NONE)
+			edge[j] = again[edge[j]];
+}
+
+static enum err_code clone(struct recompute *r, int32_t number, int32_t *again,
+			   struct err *err)
+{
+	struct graph *graph = r->graph;
+	const struct graph_node node = graph->node[number];
+	const size_t n_in = (size_t)node.n_in, n_out = (size_t)node.n_out;
+	int32_t *in = arena_array(r->p->arena, n_in + n_out + 1, sizeof(*in));
+	int32_t *out = in ? in + n_in : NULL, *edge;
+	enum err_code rc;
+
+	if (!in)
+		return no_memory(err);
+	memcpy(in, graph_in(graph, &node), n_in * sizeof(*in));
+	rc = graph_add_node(graph, node.op, node.name, node.attrs, in,
+			    node.n_in, out, node.n_out, err);
+	if (rc)
+		return rc;
+	graph->node[graph->n_node - 1].attrs = node.attrs;
+	graph->node[graph->n_node - 1].epoch = node.epoch + 1;
+	read_again(r, graph->n_node - 1, again);
+	edge = graph->edge + graph->node[graph->n_node - 1].first_out;
+	for (size_t j = 0; j < n_out && !rc; j++) {
+		const int32_t old = graph_out(graph, &graph->node[number])[j];
+		struct fact fact;
+
+		if (old == VALUE_NONE) {
+			edge[j] = VALUE_NONE;
+			continue;
+		}
+		fact = r->p->facts->fact[old];
+		graph->value[out[j]].type = graph->value[old].type;
+		rc = facts_set(r->p->facts, out[j], &fact, err);
+		if (is_again(r, old))
+			again[old] = out[j];
+	}
+	return rc;
+}
+
+/* Nodes in the order of the items; clones have the numbers from `n_before` on,
+ * in theirs. */
+static enum err_code sort_nodes(struct recompute *r, int32_t n_before,
+				struct err *err)
+{
+	struct graph *graph = r->graph;
+	const size_t n = (size_t)graph->n_node;
+	struct graph_node *node =
+	    arena_array(r->p->arena, n + 1, sizeof(*node));
+	int32_t *to = arena_array(r->p->arena, n + 1, sizeof(*to));
+
+	if (!node || !to)
+		return no_memory(err);
+	for (int32_t t = 0; t < r->n_items; t++) {
+		const int32_t i = r->item[t] < 0 ? n_before++ : r->item[t];
+
+		node[t] = graph->node[i];
+		to[i] = t;
+	}
+	memcpy(graph->node, node, n * sizeof(*node));
+	for (int32_t v = 0; v < graph->n_value; v++)
+		if (maker(graph, v) >= 0)
+			graph->value[v].source = to[graph->value[v].source];
+	return ERR_NONE;
+}
+
+static enum err_code rewrite(struct recompute *r, struct err *err)
+{
+	struct plan_report *report = &r->p->plan->report;
+	const int32_t n_before = r->graph->n_node;
+	int32_t *again =
+	    arena_array(r->p->arena, (size_t)r->n + 1, sizeof(*again));
+	enum err_code rc = again ? ERR_NONE : no_memory(err);
+
+	for (int32_t v = 0; v < r->n && !rc; v++)
+		again[v] = VALUE_NONE;
+	for (int32_t t = 0; t < r->n_items && !rc; t++) {
+		const int32_t item = r->item[t];
+
+		if (item < 0)
+			rc = clone(r, ~item, again, err);
+		else if (!r->is_forward[item])
+			read_again(r, item, again);
+	}
+	if (rc)
+		return rc;
+	report->n_recomputed = (size_t)(r->graph->n_node - n_before);
+	report->recomputed_us = r->us;
+	rc = sort_nodes(r, n_before, err);
+	return rc ? rc : plan_order(r->p, err);
+}
+
+enum err_code plan_recompute(struct planner *p, struct err *err)
+{
+	struct recompute r = { .p = p,
+			       .graph = p->graph,
+			       .n = p->graph->n_value };
+	struct choice best = { 0 };
+	enum err_code rc;
+
+	if (p->graph->n_output < 1)
+		return ERR_NONE;
+	if (p->n_order != p->graph->n_node)
+		return err_set(err, ERR_INTERNAL, "plan: nodes without order");
+	best.is_cut =
+	    arena_array(p->arena, (size_t)p->graph->n_node + 1, sizeof(bool));
+	if (!allocate(&r) || !best.is_cut)
+		return no_memory(err);
+	plan_roots(p, r.root, r.bytes);
+	find_forward(&r);
+	find_saved(&r);
+	find_wholes(&r);
+	find_crossing(&r);
+	rc = find_costs(&r, err);
+	if (rc || !choose(&r, &best))
+		return rc;
+	return rewrite(&r, err);
+}
