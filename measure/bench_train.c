@@ -39,7 +39,7 @@ struct bench {
 	struct samples samples;
 	int64_t threads;
 	double seconds;
-	size_t peak;
+	size_t peak, predicted;
 	uint64_t step;
 };
 
@@ -177,6 +177,22 @@ static enum err_code prepare(const struct args *args, struct bench *bench,
 	return rc ? rc : take_batch(bench, err);
 }
 
+/* What the steps will take at their most: what the process has now, with the
+ * plan and its kernels, and the block that the first step makes. */
+static enum err_code predict(struct bench *bench, struct err *err)
+{
+	struct plan_report report;
+	enum err_code rc =
+	    stepper_prepare(bench->stepper, bench->batch->n, STEPPER_TRAINS,
+			    &report, err);
+
+	if (rc)
+		return rc;
+	mem_trim();
+	bench->predicted = mem_resident() + report.arena;
+	return ERR_NONE;
+}
+
 static enum err_code step(struct bench *bench, struct err *err)
 {
 	const struct stepper_batch rows = {
@@ -235,6 +251,7 @@ static enum err_code print(struct bench *bench, struct err *err)
 	json_write_double(&w, "min_us", s.min_us);
 	json_write_double(&w, "median_us", s.median_us);
 	json_write_uint(&w, "peak_rss_bytes", bench->peak);
+	json_write_uint(&w, "predicted_peak_bytes", bench->predicted);
 	json_write_uint(&w, "steps", bench->samples.n);
 	json_write_object_end(&w);
 	rc = buf_check(&buf, "the result", err);
@@ -276,6 +293,8 @@ static enum err_code bench_train(const struct args *args, bool *ret_failed,
 		rc = err_set(err, ERR_NO_MEMORY, "out of memory");
 	if (!rc)
 		rc = prepare(args, &bench, err);
+	if (!rc)
+		rc = predict(&bench, err);
 	if (!rc)
 		rc = measure(&bench, err);
 	if (!rc)

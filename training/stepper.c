@@ -10,14 +10,15 @@
 
 /* each group of layers is two of the optimizer's */
 enum { GROUP_DECAYED, GROUP_PLAIN, KINDS };
-enum { TRAINS, ADDS, EVALUATES, WAYS };
+enum { WAYS = STEPPER_EVALUATES + 1 };
 
 /* The plans of one number of rows. */
 struct way {
 	int64_t n;
 	uint64_t used; /* for the choice of what to drop */
 	struct graph *graph[WAYS];
-	struct instance *instance[WAYS];
+	struct plan *plan[WAYS];
+	struct instance *instance[WAYS]; /* NULL: no run yet */
 };
 
 struct stepper {
@@ -31,6 +32,9 @@ struct stepper {
 	int32_t *group; /* by variable: that of layers, and its kind */
 	char *states;	/* those of the network before a step */
 	struct way way[STEPPER_PLANS];
+	struct stepper_thrift thrift;
+	char *block; /* of all plans, where they share one */
+	size_t block_bytes;
 	uint64_t clock;
 };
 
@@ -80,9 +84,26 @@ static void way_finish(struct way *way)
 {
 	for (int i = 0; i < WAYS; i++) {
 		instance_destroy(way->instance[i]);
+		plan_unref(way->plan[i]);
 		graph_destroy(way->graph[i]);
 	}
 	*way = (struct way){ 0 };
+}
+
+void stepper_rest(struct stepper *stepper)
+{
+	for (int i = 0; i < STEPPER_PLANS; i++)
+		way_finish(&stepper->way[i]);
+	mem_free(stepper->block);
+	stepper->block = NULL;
+	stepper->block_bytes = 0;
+}
+
+void stepper_save_memory(struct stepper *stepper,
+			 const struct stepper_thrift *thrift)
+{
+	stepper_rest(stepper);
+	stepper->thrift = *thrift;
 }
 
 static void zero_moments(struct train_memory *memory)
@@ -111,8 +132,7 @@ enum err_code stepper_begin(struct stepper *stepper,
 		stepper->group[v] =
 		    (phase->group ? phase->group[v] : 0) * KINDS +
 		    (stepper->is_plain[v] ? GROUP_PLAIN : GROUP_DECAYED);
-	for (int i = 0; i < STEPPER_PLANS; i++)
-		way_finish(&stepper->way[i]);
+	stepper_rest(stepper);
 	zero_moments(stepper->memory);
 	return ERR_NONE;
 }
@@ -225,8 +245,7 @@ void stepper_destroy(struct stepper *stepper)
 {
 	if (!stepper)
 		return;
-	for (int i = 0; i < STEPPER_PLANS; i++)
-		way_finish(&stepper->way[i]);
+	stepper_rest(stepper);
 	train_memory_destroy(stepper->memory);
 	mem_free(stepper->is_plain);
 	mem_free(stepper->group);
@@ -256,7 +275,7 @@ static unsigned fill_facts(const struct stepper *stepper, int64_t n, int kind,
 	for (; i < stepper->options.n_inputs; i++)
 		fact[i] = fact_of(&stepper->input[i], n);
 	fact[i++] = fact_of(&stepper->options.target, n);
-	if (kind == EVALUATES)
+	if (kind == STEPPER_EVALUATES)
 		return i;
 	fact[i++] =
 	    (struct fact){ .type = { .elem = DTYPE_I64 }, .has_shape = true };
@@ -286,19 +305,19 @@ static enum err_code build_graph(struct stepper *stepper,
 		.frozen = stepper->phase.frozen,
 		.group = stepper->group,
 		.n_groups = KINDS * (unsigned)stepper->phase.n_groups,
-		.batches = !o->accumulates ? TRAIN_ONE
-			   : kind == ADDS  ? TRAIN_ADD
-					   : TRAIN_LAST,
+		.batches = !o->accumulates	  ? TRAIN_ONE
+			   : kind == STEPPER_ADDS ? TRAIN_ADD
+						  : TRAIN_LAST,
 	};
 
-	if (kind != EVALUATES)
+	if (kind != STEPPER_EVALUATES)
 		return train_step_build(stepper->base, stepper->memory, &step,
 					fact, ret, err);
 	return train_eval_build(stepper->base, &o->loss, fact, ret, err);
 }
 
-static enum err_code make_instance(struct stepper *stepper, struct way *way,
-				   int kind, struct err *err)
+static enum err_code make_plan(struct stepper *stepper, struct way *way,
+			       int kind, struct err *err)
 {
 	struct fact fact[STEPPER_MAX_PORTS + 4];
 	struct signature signature = { .input = fact };
@@ -307,18 +326,17 @@ static enum err_code make_instance(struct stepper *stepper, struct way *way,
 		.numerics = stepper->options.strict_numerics
 				? NUMERICS_STRICT
 				: NUMERICS_REPEATABLE,
+		.arena_goal =
+		    kind == STEPPER_EVALUATES ? 0 : stepper->thrift.arena_goal,
+		.one_scratch = stepper->thrift.one_scratch,
 	};
-	struct plan *plan = NULL;
 	enum err_code rc;
 
 	signature.n = fill_facts(stepper, way->n, kind, fact);
 	rc = build_graph(stepper, fact, kind, &way->graph[kind], err);
 	if (!rc)
-		rc = plan_create(way->graph[kind], &signature, &options, &plan,
-				 err);
-	if (!rc)
-		rc = instance_create(plan, &way->instance[kind], err);
-	plan_unref(plan);
+		rc = plan_create(way->graph[kind], &signature, &options,
+				 &way->plan[kind], err);
 	if (rc && way->graph[kind]) {
 		graph_destroy(way->graph[kind]);
 		way->graph[kind] = NULL;
@@ -326,8 +344,9 @@ static enum err_code make_instance(struct stepper *stepper, struct way *way,
 	return rc;
 }
 
-static enum err_code find_instance(struct stepper *stepper, int64_t n, int kind,
-				   struct instance **ret, struct err *err)
+/* The plans' way of a number of rows, with a plan of that kind. */
+static enum err_code find_way(struct stepper *stepper, int64_t n, int kind,
+			      struct way **ret, struct err *err)
 {
 	struct way *way = NULL, *oldest = &stepper->way[0];
 	enum err_code rc = ERR_NONE;
@@ -344,7 +363,58 @@ static enum err_code find_instance(struct stepper *stepper, int64_t n, int kind,
 		way->n = n;
 	}
 	way->used = ++stepper->clock;
-	if (!way->instance[kind])
+	if (!way->plan[kind])
+		rc = make_plan(stepper, way, kind, err);
+	if (!rc)
+		*ret = way;
+	return rc;
+}
+
+/* A block that is large enough; instances in a smaller one are made again when
+ * they are needed. */
+static enum err_code grow_block(struct stepper *stepper, size_t bytes,
+				struct err *err)
+{
+	if (stepper->block_bytes >= bytes)
+		return ERR_NONE;
+	for (int i = 0; i < STEPPER_PLANS; i++) {
+		for (int kind = 0; kind < WAYS; kind++) {
+			instance_destroy(stepper->way[i].instance[kind]);
+			stepper->way[i].instance[kind] = NULL;
+		}
+	}
+	mem_free(stepper->block);
+	stepper->block_bytes = 0;
+	stepper->block = mem_large(bytes);
+	if (!stepper->block)
+		return err_set(err, ERR_NO_MEMORY,
+			       "trainer: no memory for %zu bytes", bytes);
+	stepper->block_bytes = bytes;
+	return ERR_NONE;
+}
+
+static enum err_code make_instance(struct stepper *stepper, struct way *way,
+				   int kind, struct err *err)
+{
+	struct plan *plan = way->plan[kind];
+	enum err_code rc;
+
+	if (!stepper->thrift.shares_block)
+		return instance_create(plan, &way->instance[kind], err);
+	rc = grow_block(stepper, instance_bytes(plan), err);
+	return rc ? rc
+		  : instance_create_in(plan, stepper->block,
+				       stepper->block_bytes,
+				       &way->instance[kind], err);
+}
+
+static enum err_code find_instance(struct stepper *stepper, int64_t n, int kind,
+				   struct instance **ret, struct err *err)
+{
+	struct way *way;
+	enum err_code rc = find_way(stepper, n, kind, &way, err);
+
+	if (!rc && !way->instance[kind])
 		rc = make_instance(stepper, way, kind, err);
 	if (!rc)
 		*ret = way->instance[kind];
@@ -433,7 +503,8 @@ enum err_code stepper_step(struct stepper *stepper,
 	enum err_code rc;
 
 	rc = find_instance(stepper, batch->n,
-			   update->is_partial ? ADDS : TRAINS, &instance, err);
+			   update->is_partial ? STEPPER_ADDS : STEPPER_TRAINS,
+			   &instance, err);
 	if (rc)
 		return rc;
 	write_batch(instance, stepper, batch);
@@ -463,7 +534,8 @@ enum err_code stepper_evaluate(struct stepper *stepper,
 	struct stepper_result result = { .norm = (double)NAN };
 	enum err_code rc;
 
-	rc = find_instance(stepper, batch->n, EVALUATES, &instance, err);
+	rc =
+	    find_instance(stepper, batch->n, STEPPER_EVALUATES, &instance, err);
 	if (rc)
 		return rc;
 	write_batch(instance, stepper, batch);
@@ -473,31 +545,52 @@ enum err_code stepper_evaluate(struct stepper *stepper,
 	return rc;
 }
 
-enum err_code stepper_prepare(struct stepper *stepper, int64_t n, bool trains,
+enum err_code stepper_prepare(struct stepper *stepper, int64_t n,
+			      enum stepper_way kind,
 			      struct plan_report *ret_report, struct err *err)
 {
-	struct instance *instance;
-	enum err_code rc;
+	struct way *way;
+	enum err_code rc = find_way(stepper, n, (int)kind, &way, err);
 
-	rc = find_instance(stepper, n, trains ? TRAINS : EVALUATES, &instance,
-			   err);
 	if (!rc)
-		*ret_report = *plan_report(instance_plan(instance));
+		*ret_report = *plan_report(way->plan[kind]);
+	return rc;
+}
+
+enum err_code stepper_try(struct stepper *stepper, int64_t n, struct err *err)
+{
+	const unsigned n_inputs = stepper->options.n_inputs;
+	struct stepper_result result;
+	struct instance *instance = NULL;
+	struct way *way;
+	enum err_code rc = find_way(stepper, n, STEPPER_EVALUATES, &way, err);
+
+	if (!rc)
+		rc = instance_create(way->plan[STEPPER_EVALUATES], &instance,
+				     err);
+	for (unsigned i = 0; i <= n_inputs && !rc; i++) {
+		struct tensor_view view = instance_input(instance, i);
+
+		memset(view.data, 0, tensor_bytes(view.dtype, &view.shape));
+	}
+	if (!rc)
+		rc = run(stepper, instance, 1, &result, err);
+	instance_destroy(instance);
 	return rc;
 }
 
 enum err_code stepper_digest(struct stepper *stepper, int64_t n,
 			     char ret_hex[DIGEST_HEX_MAX], struct err *err)
 {
-	struct instance *instance;
+	struct way *way;
 	struct buf buf;
 	enum err_code rc;
 
-	rc = find_instance(stepper, n, TRAINS, &instance, err);
+	rc = find_way(stepper, n, STEPPER_TRAINS, &way, err);
 	if (rc)
 		return rc;
 	buf_init(&buf, (size_t)64 << 20);
-	plan_print(instance_plan(instance), &buf);
+	plan_print(way->plan[STEPPER_TRAINS], &buf);
 	rc = buf_check(&buf, "the plan's kernels", err);
 	if (!rc)
 		digest_sha256(buf.data, buf.len, ret_hex);

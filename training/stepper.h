@@ -44,6 +44,16 @@ struct stepper_options {
 	bool strict_numerics; /**< no shortcuts (engine/kernel.h) */
 };
 
+/** What a plan is for: a step, a part of one, figures. */
+enum stepper_way { STEPPER_TRAINS, STEPPER_ADDS, STEPPER_EVALUATES };
+
+/** How to do with less memory. Losses and weights have the same bits. */
+struct stepper_thrift {
+	bool shares_block; /**< all plans run in one block */
+	size_t arena_goal; /**< of steps (engine/plan.h); 0: none */
+	bool one_scratch;  /**< the same */
+};
+
 struct stepper_phase {
 	const bool *frozen;   /**< by variable of the network; NULL: none */
 	const int32_t *group; /**< by variable; NULL: all 0 */
@@ -97,12 +107,21 @@ MUST_USE enum err_code stepper_evaluate(struct stepper *stepper,
 					const struct stepper_batch *batch,
 					struct stepper_result *ret,
 					struct err *err);
-/** Plans a step (and an evaluation) of n rows now, so that it costs nothing
- * later, and reports its memory. */
+/** From now on; plans that there are go. */
+void stepper_save_memory(struct stepper *stepper,
+			 const struct stepper_thrift *thrift);
+/** Plans for n rows now, so that it costs nothing later, and reports what its
+ * runs take; their memory is taken at the first one. */
 MUST_USE enum err_code stepper_prepare(struct stepper *stepper, int64_t n,
-				       bool trains,
+				       enum stepper_way way,
 				       struct plan_report *ret_report,
 				       struct err *err);
+/** Runs the evaluation of n rows once, of zeros, so that what libraries take at
+ * their first run is there. Nothing changes. */
+MUST_USE enum err_code stepper_try(struct stepper *stepper, int64_t n,
+				   struct err *err);
+/** Gives plans and their memory back; they are made again where needed. */
+void stepper_rest(struct stepper *stepper);
 /** SHA-256 over the steps and kernels of a step of n rows: a resumed run
  * on another machine may have other bits. */
 MUST_USE enum err_code stepper_digest(struct stepper *stepper, int64_t n,

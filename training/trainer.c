@@ -23,6 +23,23 @@ void trainer_warn(struct trainer *trainer, const char *code,
 
 /* --- birth --- */
 
+/* Where the weights lie until the stepper moves them. */
+static enum err_code list_built(struct trainer *trainer, struct err *err)
+{
+	const struct graph *graph = trainer->options.graph;
+
+	trainer->built =
+	    arena_array(trainer->arena, (size_t)graph->n_variable + 1,
+			sizeof(*trainer->built));
+	if (!trainer->built)
+		return no_memory(err);
+	for (int32_t v = 0; v < graph->n_variable; v++)
+		if (graph->variable[v].role == ROLE_PARAM)
+			trainer->built[trainer->n_built++] =
+			    graph->variable[v].view;
+	return ERR_NONE;
+}
+
 static enum err_code make_stepper(struct trainer *trainer, struct err *err)
 {
 	const struct trainer_options *o = &trainer->options;
@@ -65,9 +82,24 @@ static enum err_code make_lists(struct trainer *trainer, struct err *err)
 	if (!rc)
 		rc = weights_moments(stepper_memory(trainer->stepper),
 				     trainer->arena, &trainer->moments, err);
+	return rc;
+}
+
+/* Of the weights: the best ones, and averages. */
+static enum err_code make_copies(struct trainer *trainer, struct err *err)
+{
+	struct arena *arena = trainer->arena;
+	enum err_code rc;
+
+	rc = weights_snapshot_spill(&trainer->best, &trainer->model,
+				    trainer_spill_dir(trainer), arena, err);
+	if (rc || trainer->spec->averaging.type == AVERAGE_NONE)
+		return rc;
+	rc = weights_snapshot_init(&trainer->average, &trainer->model, arena,
+				   err);
 	if (!rc)
-		rc = weights_snapshot_init(&trainer->best, &trainer->model,
-					   trainer->arena, err);
+		rc = weights_snapshot_init(&trainer->raw, &trainer->model,
+					   arena, err);
 	return rc;
 }
 
@@ -96,6 +128,7 @@ static enum err_code restore_weights(struct trainer *trainer,
 		rc = weights_restore(&checkpoint->best, &trainer->best.list,
 				     err);
 		trainer->has_best_weights = rc == ERR_NONE;
+		weights_snapshot_rest(&trainer->best);
 	}
 	if (!rc && checkpoint->state.n_averaged)
 		rc = weights_restore(&checkpoint->average,
@@ -181,7 +214,7 @@ static enum err_code leave_lone_row(struct trainer *trainer, struct err *err)
 	trainer->n_epoch = trainer->n_train;
 	if (trainer->n_epoch % batch != 1 || trainer->n_epoch <= batch)
 		return ERR_NONE;
-	rc = stepper_prepare(trainer->stepper, 1, true, &report, err);
+	rc = stepper_prepare(trainer->stepper, 1, STEPPER_TRAINS, &report, err);
 	if (!rc || rc == ERR_NO_MEMORY)
 		return rc;
 	trainer->n_epoch--;
@@ -260,6 +293,7 @@ enum err_code trainer_create(const struct trainer_options *options,
 		goto out;
 	}
 	trainer->options = *options;
+	trainer->memory.process = mem_resident();
 	trainer->spec = options->spec;
 	trainer->n_train = dataset_n(options->dataset, PART_TRAIN);
 	history_init(&trainer->history, trainer->spec->metrics);
@@ -268,6 +302,8 @@ enum err_code trainer_create(const struct trainer_options *options,
 		rc = baseline_measure(options->dataset, options->pipeline,
 				      &trainer->spec->loss, &trainer->baseline,
 				      err);
+	if (!rc)
+		rc = list_built(trainer, err);
 	if (!rc)
 		rc = make_stepper(trainer, err);
 	if (!rc)
@@ -279,15 +315,20 @@ enum err_code trainer_create(const struct trainer_options *options,
 	if (!rc)
 		rc = trainer_begin_phase(trainer, 0, err);
 	if (!rc)
-		rc = resume(trainer, err);
-	if (!rc)
 		rc = leave_lone_row(trainer, err);
+	if (!rc)
+		rc = trainer_plan_memory(trainer, err);
+	if (!rc)
+		rc = make_copies(trainer, err);
+	if (!rc)
+		rc = resume(trainer, err);
 	if (!rc)
 		rc = loader_create(options->dataset, options->pipeline,
 				   batch > eval ? batch : eval,
 				   &trainer->loader, err);
 	if (rc)
 		goto out;
+	trainer_limit_batches(trainer);
 	count_steps(trainer);
 	check_monitor(trainer);
 	*ret_trainer = trainer;
@@ -316,6 +357,17 @@ void trainer_destroy(struct trainer *trainer)
 struct stepper *trainer_stepper(struct trainer *trainer)
 {
 	return trainer->stepper;
+}
+
+const char *trainer_spill_dir(const struct trainer *trainer)
+{
+	return trainer->memory.spills ? trainer->options.spill_dir : NULL;
+}
+
+void trainer_rest(struct trainer *trainer)
+{
+	if (trainer->memory.is_thrifty)
+		stepper_rest(trainer->stepper);
 }
 
 const struct history *trainer_history(const struct trainer *trainer)

@@ -255,7 +255,7 @@ enum err_code trainer_conclude(struct trainer *trainer,
 	*ret_order = ORDER_NONE;
 	if (trainer->has_best_weights &&
 	    trainer->spec->early_stopping.restore_best) {
-		rc = weights_restore(&trainer->best.list, &trainer->model, err);
+		weights_snapshot_give(&trainer->best, &trainer->model);
 		trainer->last = trainer->best_eval;
 	} else {
 		trainer_show_average(trainer);
@@ -319,20 +319,20 @@ enum err_code trainer_recall_best(struct trainer *trainer,
 	recall_value(trainer);
 	if (!trainer->has_best_weights)
 		return ERR_NONE;
-	rc = weights_snapshot_init(&now, &trainer->model, trainer->arena, err);
+	rc = weights_snapshot_spill(&now, &trainer->model,
+				    trainer_spill_dir(trainer), trainer->arena,
+				    err);
 	if (rc)
 		return rc;
-	rc = weights_restore(&trainer->best.list, &trainer->model, err);
-	if (!rc)
-		rc = measure(trainer, s->best_epoch, s->best_step, &s->best_sum,
-			     ret_order, err);
+	weights_snapshot_give(&trainer->best, &trainer->model);
+	rc = measure(trainer, s->best_epoch, s->best_step, &s->best_sum,
+		     ret_order, err);
 	if (!rc && !*ret_order) {
 		trainer->best_eval = trainer->last;
 		trainer->best_eval.is_best = true;
 	}
 	trainer->last = (struct trainer_eval){ 0 };
-	if (!rc)
-		rc = weights_restore(&now.list, &trainer->model, err);
+	weights_snapshot_give(&now, &trainer->model);
 	weights_snapshot_finish(&now);
 	return rc;
 }

@@ -18,13 +18,14 @@ static enum err_code begin(struct trainer *trainer, struct rehearsal *ret,
 			   struct err *err)
 {
 	struct rehearsal r = { .state = trainer->state };
+	const char *dir = trainer_spill_dir(trainer);
 	enum err_code rc;
 
-	rc = weights_snapshot_init(&r.model, &trainer->model, trainer->arena,
-				   err);
+	rc = weights_snapshot_spill(&r.model, &trainer->model, dir,
+				    trainer->arena, err);
 	if (!rc)
-		rc = weights_snapshot_init(&r.moments, &trainer->moments,
-					   trainer->arena, err);
+		rc = weights_snapshot_spill(&r.moments, &trainer->moments, dir,
+					    trainer->arena, err);
 	if (rc)
 		weights_snapshot_finish(&r.model);
 	else

@@ -23,14 +23,7 @@ enum err_code trainer_phases_init(struct trainer *trainer, struct err *err)
 				      sizeof(*trainer->factor));
 	if (!trainer->frozen || !trainer->factor)
 		return err_set(err, ERR_NO_MEMORY, "trainer: out of memory");
-	if (trainer->spec->averaging.type == AVERAGE_NONE)
-		return ERR_NONE;
-	rc = weights_snapshot_init(&trainer->average, &trainer->model, arena,
-				   err);
-	if (!rc)
-		rc = weights_snapshot_init(&trainer->raw, &trainer->model,
-					   arena, err);
-	return rc;
+	return ERR_NONE;
 }
 
 enum err_code trainer_describe(struct trainer *trainer, struct err *err)

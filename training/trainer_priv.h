@@ -21,6 +21,9 @@ struct trainer {
 	struct loader *loader;
 	struct safetensors model, moments; /* the live memory */
 	struct weights_snapshot best;
+	struct tensor_view *built; /* where the weights were before */
+	size_t n_built;
+	struct job_memory memory;
 	struct weights_snapshot average, raw; /* where weights are averaged */
 	struct layer_groups groups;
 	bool *frozen;	/* by variable, of the phase */
@@ -48,7 +51,14 @@ struct trainer {
 
 void trainer_warn(struct trainer *trainer, const char *code,
 		  const char *message);
-/** Groups of layers, and room for the averages. */
+/** The peak, and how to stay below the limit. Ends in the first phase. */
+MUST_USE enum err_code trainer_plan_memory(struct trainer *trainer,
+					   struct err *err);
+/** Of the loader, once it is there. */
+void trainer_limit_batches(struct trainer *trainer);
+/** Where a copy of weights is to lie: NULL: in memory. */
+const char *trainer_spill_dir(const struct trainer *trainer);
+/** Groups of layers. */
 MUST_USE enum err_code trainer_phases_init(struct trainer *trainer,
 					   struct err *err);
 /** The optimizer, rates and frozen layers of a phase; the checkpoint's state

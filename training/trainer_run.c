@@ -66,6 +66,7 @@ enum err_code trainer_save(struct trainer *trainer, struct err *err)
 		.state = &trainer->state,
 		.part = { &trainer->model, &trainer->moments },
 		.keep = spec->keep_last,
+		.spill = &trainer->best.spill,
 	};
 	struct safetensors history;
 	struct arena *scratch;
