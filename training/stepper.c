@@ -254,6 +254,23 @@ void stepper_destroy(struct stepper *stepper)
 	mem_free(stepper);
 }
 
+/* What the current phase trains, and its inputs. */
+static const struct graph *graph_of(const struct stepper *stepper)
+{
+	return stepper->phase.head ? stepper->phase.head : stepper->base;
+}
+
+static unsigned n_inputs_of(const struct stepper *stepper)
+{
+	return stepper->phase.head ? stepper->phase.n_inputs
+				   : stepper->options.n_inputs;
+}
+
+static const struct stepper_port *inputs_of(const struct stepper *stepper)
+{
+	return stepper->phase.head ? stepper->phase.input : stepper->input;
+}
+
 static struct fact fact_of(const struct stepper_port *port, int64_t n)
 {
 	struct fact fact = { .type = { .elem = port->dtype },
@@ -272,8 +289,8 @@ static unsigned fill_facts(const struct stepper *stepper, int64_t n, int kind,
 {
 	unsigned i = 0;
 
-	for (; i < stepper->options.n_inputs; i++)
-		fact[i] = fact_of(&stepper->input[i], n);
+	for (; i < n_inputs_of(stepper); i++)
+		fact[i] = fact_of(&inputs_of(stepper)[i], n);
 	fact[i++] = fact_of(&stepper->options.target, n);
 	if (kind == STEPPER_EVALUATES)
 		return i;
@@ -311,9 +328,9 @@ static enum err_code build_graph(struct stepper *stepper,
 	};
 
 	if (kind != STEPPER_EVALUATES)
-		return train_step_build(stepper->base, stepper->memory, &step,
+		return train_step_build(graph_of(stepper), stepper->memory, &step,
 					fact, ret, err);
-	return train_eval_build(stepper->base, &o->loss, fact, ret, err);
+	return train_eval_build(graph_of(stepper), &o->loss, fact, ret, err);
 }
 
 static enum err_code make_plan(struct stepper *stepper, struct way *way,
@@ -425,7 +442,7 @@ static void write_batch(struct instance *instance,
 			const struct stepper *stepper,
 			const struct stepper_batch *batch)
 {
-	unsigned n_inputs = stepper->options.n_inputs;
+	unsigned n_inputs = n_inputs_of(stepper);
 
 	for (unsigned i = 0; i <= n_inputs; i++) {
 		struct tensor_view view = instance_input(instance, i);
@@ -442,12 +459,12 @@ static void write_hyper(struct instance *instance,
 {
 	const struct stepper_options *o = &stepper->options;
 	struct optimizer_setting setting;
-	float *hyper = instance_input(instance, o->n_inputs + 2).data;
-	int64_t *number = instance_input(instance, o->n_inputs + 1).data;
+	float *hyper = instance_input(instance, n_inputs_of(stepper) + 2).data;
+	int64_t *number = instance_input(instance, n_inputs_of(stepper) + 1).data;
 
 	*number = (int64_t)update->draw;
 	if (o->accumulates)
-		*(float *)instance_input(instance, o->n_inputs + 3).data =
+		*(float *)instance_input(instance, n_inputs_of(stepper) + 3).data =
 		    (float)update->share;
 	for (int32_t group = 0; group < stepper->phase.n_groups; group++) {
 		double factor =
@@ -559,7 +576,7 @@ enum err_code stepper_prepare(struct stepper *stepper, int64_t n,
 
 enum err_code stepper_try(struct stepper *stepper, int64_t n, struct err *err)
 {
-	const unsigned n_inputs = stepper->options.n_inputs;
+	const unsigned n_inputs = n_inputs_of(stepper);
 	struct stepper_result result;
 	struct instance *instance = NULL;
 	struct way *way;

@@ -313,6 +313,10 @@ enum err_code trainer_create(const struct trainer_options *options,
 	if (!rc)
 		rc = describe(trainer, err);
 	if (!rc)
+		rc = loader_create(options->dataset, options->pipeline,
+				   batch > eval ? batch : eval,
+				   &trainer->loader, err);
+	if (!rc)
 		rc = trainer_begin_phase(trainer, 0, err);
 	if (!rc)
 		rc = leave_lone_row(trainer, err);
@@ -322,10 +326,6 @@ enum err_code trainer_create(const struct trainer_options *options,
 		rc = make_copies(trainer, err);
 	if (!rc)
 		rc = resume(trainer, err);
-	if (!rc)
-		rc = loader_create(options->dataset, options->pipeline,
-				   batch > eval ? batch : eval,
-				   &trainer->loader, err);
 	if (rc)
 		goto out;
 	trainer_limit_batches(trainer);
@@ -344,6 +344,7 @@ void trainer_destroy(struct trainer *trainer)
 		return;
 	loader_destroy(trainer->loader);
 	stepper_destroy(trainer->stepper);
+	features_destroy(trainer->features);
 	weights_snapshot_finish(&trainer->best);
 	weights_snapshot_finish(&trainer->average);
 	weights_snapshot_finish(&trainer->raw);
@@ -368,6 +369,8 @@ void trainer_rest(struct trainer *trainer)
 {
 	if (trainer->memory.is_thrifty)
 		stepper_rest(trainer->stepper);
+	if (trainer->features && trainer->memory.is_thrifty)
+		features_rest(trainer->features);
 }
 
 const struct history *trainer_history(const struct trainer *trainer)

@@ -45,9 +45,9 @@ static bool evaluate_batch(struct trainer *trainer, struct metric_sums *sums,
 {
 	struct stepper_result result;
 	struct stepper_batch rows;
-	struct batch *batch;
+	const struct batch *batch;
 
-	*ret_rc = loader_take(trainer->loader, &batch, err);
+	*ret_rc = trainer_rows_take(trainer, &batch, err);
 	if (*ret_rc || !batch)
 		return false;
 	rows = (struct stepper_batch){ .n = batch->n,
@@ -62,7 +62,7 @@ static bool evaluate_batch(struct trainer *trainer, struct metric_sums *sums,
 		metric_add(sums, trainer->spec->output_type, &all);
 		evaluation_add(&trainer->evaluation, &all);
 	}
-	loader_give_back(trainer->loader, batch);
+	trainer_rows_give(trainer);
 	return *ret_rc == ERR_NONE;
 }
 
@@ -83,9 +83,9 @@ static enum err_code evaluate_part(struct trainer *trainer,
 	evaluation_reset(&trainer->evaluation);
 	trainer->measured = part;
 	if (n > 0)
-		rc = loader_start(trainer->loader, dataset_rows(dataset, part),
-				  n, 0, trainer->spec->trainer.eval_batch_size,
-				  err);
+		rc = trainer_rows_start(
+		    trainer, dataset_rows(dataset, part), n, 0,
+		    trainer->spec->trainer.eval_batch_size, err);
 	while (n > 0 && !rc && order < grave) {
 		if (!evaluate_batch(trainer, &sums, &rc, err))
 			break;

@@ -28,6 +28,7 @@ struct need {
 	size_t n;
 	size_t together; /* the most that a stepper keeps at once */
 	size_t largest, largest_step, gradients;
+	size_t features;
 	size_t n_recomputed;
 	double recomputed;
 };
@@ -150,6 +151,13 @@ static enum err_code plan_uses(struct trainer *trainer, struct need *need,
 		}
 	}
 	need->together = simulate(need);
+	if (trainer->features) {
+		const size_t body = features_block_bytes(trainer->features);
+
+		need->together += body;
+		need->largest += body;
+		need->features = trainer_feature_bytes(trainer);
+	}
 	return rc;
 }
 
@@ -205,6 +213,7 @@ static enum err_code plan_phases(struct trainer *trainer, struct need *ret,
 		need.together = most(need.together, one.together);
 		need.largest = most(need.largest, one.largest);
 		need.largest_step = most(need.largest_step, one.largest_step);
+		need.features = most(need.features, one.features);
 		need.gradients = most(need.gradients, one.gradients);
 		if (one.n_recomputed > need.n_recomputed) {
 			need.n_recomputed = one.n_recomputed;
@@ -283,6 +292,7 @@ static void note_plans(struct job_memory *m, const struct need *need)
 {
 	m->block = m->is_thrifty ? need->largest : need->together;
 	m->gradients = need->gradients;
+	m->features = 0;
 	m->n_recomputed = need->n_recomputed;
 	m->recomputed = need->recomputed;
 }
@@ -322,6 +332,10 @@ static void measure(struct trainer *trainer, const struct need *need)
 	m->evaluation = evaluation_bytes(trainer);
 	m->artifacts = model;
 	note_plans(m, need);
+	add_up(m);
+	/* beside a limit the cache takes what is left, or a file */
+	if (!m->limit && trainer_keeps_features(trainer, need->features))
+		m->features = need->features;
 	add_up(m);
 }
 

@@ -66,7 +66,9 @@ enum err_code trainer_begin_phase(struct trainer *trainer, size_t phase,
 		(void)err_prefix(err, "phase %zu", phase + 1);
 		return rc;
 	}
-	rc = stepper_begin(trainer->stepper, &begin, err);
+	rc = trainer_cut_body(trainer, &begin, err);
+	if (!rc)
+		rc = stepper_begin(trainer->stepper, &begin, err);
 	if (rc)
 		return rc;
 	trainer->phase = phase;
