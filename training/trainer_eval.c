@@ -255,6 +255,7 @@ enum err_code trainer_conclude(struct trainer *trainer,
 	*ret_order = ORDER_NONE;
 	if (trainer->has_best_weights &&
 	    trainer->spec->early_stopping.restore_best) {
+		trainer->shows_others = true;
 		weights_snapshot_give(&trainer->best, &trainer->model);
 		trainer->last = trainer->best_eval;
 	} else {
@@ -325,6 +326,7 @@ enum err_code trainer_recall_best(struct trainer *trainer,
 	if (rc)
 		return rc;
 	weights_snapshot_give(&trainer->best, &trainer->model);
+	trainer->shows_others = true;
 	rc = measure(trainer, s->best_epoch, s->best_step, &s->best_sum,
 		     ret_order, err);
 	if (!rc && !*ret_order) {
@@ -333,6 +335,7 @@ enum err_code trainer_recall_best(struct trainer *trainer,
 	}
 	trainer->last = (struct trainer_eval){ 0 };
 	weights_snapshot_give(&now, &trainer->model);
+	trainer->shows_others = false;
 	weights_snapshot_finish(&now);
 	return rc;
 }

@@ -175,12 +175,14 @@ void trainer_show_average(struct trainer *trainer)
 		return;
 	weights_snapshot_take(&trainer->raw, &trainer->model);
 	weights_snapshot_give(&trainer->average, &trainer->model);
+	trainer->shows_others = true;
 }
 
 void trainer_show_weights(struct trainer *trainer)
 {
 	if (trainer->state.n_averaged)
 		weights_snapshot_give(&trainer->raw, &trainer->model);
+	trainer->shows_others = false;
 }
 
 /* --- rollback --- */

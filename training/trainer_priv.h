@@ -32,6 +32,7 @@ struct trainer {
 	struct features *features; /* of the phase's frozen body, or NULL */
 	bool has_filled;	   /* their cache, or has tried to */
 	bool is_running;
+	bool shows_others; /* averages or the best weights stand in */
 	struct safetensors model, moments; /* the live memory */
 	struct weights_snapshot best;
 	struct tensor_view *built; /* where the weights were before */

@@ -167,7 +167,8 @@ enum err_code trainer_rows_start(struct trainer *trainer, const int64_t *order,
 	struct rows_source *source = &trainer->source;
 	enum err_code rc = ERR_NONE;
 
-	if (trainer->features && trainer->is_running && !trainer->has_filled)
+	if (trainer->features && trainer->is_running && !trainer->has_filled &&
+	    !trainer->shows_others)
 		rc = fill(trainer, err);
 	if (rc)
 		return rc;
@@ -176,7 +177,8 @@ enum err_code trainer_rows_start(struct trainer *trainer, const int64_t *order,
 		.n = n,
 		.next = first,
 		.batch_size = batch_size,
-		.is_cached = trainer->features &&
+		/* other weights have other bodies */
+		.is_cached = trainer->features && !trainer->shows_others &&
 			     features_has(trainer->features, order, n),
 	};
 	return source->is_cached ? ERR_NONE
