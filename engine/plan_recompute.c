@@ -18,55 +18,14 @@
  * saves bytes, or time where the goal is met. A try is an exact count, with the
  * scratch that kernels ask for.
  */
-#include <stdint.h>
-
-#include "engine/planner_priv.h"
+#include "engine/plan_recompute_priv.h"
 #include "engine/tuner.h"
 
 enum {
-	SEGMENTS_MAX = 64,
-	TRIES_MAX = 1 << 20, /* nodes looked at, all tries together */
 	/* a value of a smaller share of what is saved is kept: means and
 	 * deviations, whose nodes cost as much as if they made more */
 	SMALL_SHARE = 1024,
-	NEVER = INT32_MAX,
-};
-
-/* An item is a node number, or ~number for the node's clone. */
-struct recompute {
-	struct planner *p;
-	struct graph *graph;
-	int32_t n; /* values; the clone of value v is v + n */
-	/* by value */
-	int32_t *root, *made_at, *read_at; /* forward positions, of roots */
-	size_t *bytes;
-	bool *is_kept;	  /* root: whatever the cuts are */
-	bool *is_saved;	  /* root: the way back reads it */
-	bool *is_dropped; /* root: of the cuts at hand */
-	int32_t *last;	  /* by value and clone: the last item that reads it */
-	bool *is_live;
-	bool *is_whole;	    /* root: a Concat whose parts lie in it */
-	size_t *part_bytes; /* root: of its parts that are there */
-	/* by node */
-	bool *is_forward, *is_cloned;
-	int32_t *segment, *stack;
-	double *cost;
-	size_t *scratch;
-	/* by position on the way forward */
-	int32_t *forward, n_forward;
-	size_t *crossing; /* bytes that the rest of the way forward reads */
-	bool *is_cut;	  /* after it */
-	size_t saved;	  /* bytes that the way back reads */
-	int32_t *item, n_items;
-	double us; /* of the clones */
-	int32_t n_tries;
-};
-
-/* Cuts, and what they come to. */
-struct choice {
-	bool *is_cut;
-	size_t peak;
-	double us;
+	NEVER = RECOMPUTE_NEVER,
 };
 
 static bool allocate(struct recompute *r)
@@ -103,19 +62,6 @@ static bool allocate(struct recompute *r)
 	       r->crossing && r->is_cut && r->item;
 }
 
-/* The node that makes a value, or -1. */
-static int32_t maker(const struct graph *graph, int32_t value)
-{
-	if (value == VALUE_NONE || graph->value[value].origin != ORIGIN_NODE)
-		return -1;
-	return graph->value[value].source;
-}
-
-static int32_t root_of(const struct recompute *r, int32_t value)
-{
-	return plan_root_of(r->root, value);
-}
-
 /* --- what does not depend on the cuts --- */
 
 /* The way forward: what the loss needs. Nodes stand in an order that can run.
@@ -123,7 +69,7 @@ static int32_t root_of(const struct recompute *r, int32_t value)
 static void find_forward(struct recompute *r)
 {
 	const struct graph *graph = r->graph;
-	const int32_t loss = maker(graph, graph->output[0]);
+	const int32_t loss = recompute_maker(graph, graph->output[0]);
 
 	if (loss >= 0)
 		r->is_forward[loss] = true;
@@ -132,7 +78,7 @@ static void find_forward(struct recompute *r)
 
 		for (int32_t j = 0; r->is_forward[i] && j < node->n_in; j++) {
 			const int32_t from =
-			    maker(graph, graph_in(graph, node)[j]);
+			    recompute_maker(graph, graph_in(graph, node)[j]);
 
 			if (from >= 0)
 				r->is_forward[from] = true;
@@ -156,7 +102,7 @@ static bool can_repeat(const struct graph_node *node)
 static void keep(struct recompute *r, int32_t value)
 {
 	if (value != VALUE_NONE)
-		r->is_kept[root_of(r, value)] = true;
+		r->is_kept[recompute_root(r, value)] = true;
 }
 
 static void look_at_forward(struct recompute *r, int32_t at)
@@ -168,15 +114,15 @@ static void look_at_forward(struct recompute *r, int32_t at)
 		const int32_t v = graph_in(graph, node)[j];
 
 		if (v != VALUE_NONE)
-			r->read_at[root_of(r, v)] = at;
+			r->read_at[recompute_root(r, v)] = at;
 	}
 	for (int32_t j = 0; j < node->n_out; j++) {
 		const int32_t v = graph_out(graph, node)[j];
 
 		if (v == VALUE_NONE)
 			continue;
-		if (r->made_at[root_of(r, v)] == NEVER)
-			r->made_at[root_of(r, v)] = at;
+		if (r->made_at[recompute_root(r, v)] == NEVER)
+			r->made_at[recompute_root(r, v)] = at;
 		if (!can_repeat(node))
 			keep(r, v);
 	}
@@ -205,7 +151,7 @@ static void find_saved(struct recompute *r)
 			const int32_t v = graph_in(graph, node)[j];
 
 			if (v != VALUE_NONE)
-				r->is_saved[root_of(r, v)] = true;
+				r->is_saved[recompute_root(r, v)] = true;
 		}
 	}
 }
@@ -217,8 +163,8 @@ static void find_wholes(struct recompute *r)
 		const struct graph_node *node = &r->graph->node[i];
 
 		if (!r->is_forward[i] && is_outer_concat(r->p, node))
-			r->is_whole[root_of(r, graph_out(r->graph, node)[0])] =
-			    true;
+			r->is_whole[recompute_root(
+			    r, graph_out(r->graph, node)[0])] = true;
 	}
 }
 
@@ -308,330 +254,6 @@ static enum err_code find_costs(struct recompute *r, struct err *err)
 	return rc;
 }
 
-/* --- cuts --- */
-
-static void no_cuts(struct recompute *r)
-{
-	memset(r->is_cut, 0, (size_t)r->n_forward * sizeof(bool));
-}
-
-/* Bytes made at a place that the way back reads. */
-static size_t saved_at(const struct recompute *r, int32_t at)
-{
-	const struct graph_node *node = &r->graph->node[r->forward[at]];
-	size_t bytes = 0;
-
-	for (int32_t j = 0; j < node->n_out; j++) {
-		const int32_t v = graph_out(r->graph, node)[j];
-
-		if (v != VALUE_NONE && r->is_saved[v] && !r->is_kept[v])
-			bytes += r->bytes[v];
-	}
-	return bytes;
-}
-
-/* Segments of about `share` saved bytes. A cut is made where the fewest bytes
- * cross, among the places at which the segment has at least half of them. */
-static void cut_evenly(struct recompute *r, size_t share)
-{
-	size_t has = 0, least = SIZE_MAX;
-	int32_t first = 0, best = -1;
-
-	no_cuts(r);
-	for (int32_t at = 0; at + 1 < r->n_forward; at++) {
-		has += saved_at(r, at);
-		if (has >= share / 2 && r->crossing[at] <= least) {
-			least = r->crossing[at];
-			best = at;
-		}
-		if (has < share || best < first)
-			continue;
-		r->is_cut[best] = true;
-		has = 0;
-		least = SIZE_MAX;
-		first = best + 1;
-		at = best; /* what came after the cut is counted again */
-	}
-}
-
-/* Numbers of segments; the last one's comes back. */
-static int32_t number_segments(struct recompute *r)
-{
-	int32_t n = 0;
-
-	for (int32_t at = 0; at < r->n_forward; at++) {
-		r->segment[r->forward[at]] = n;
-		n += r->is_cut[at] && at + 1 < r->n_forward;
-	}
-	return n;
-}
-
-/* Values of all segments but the last that no other segment reads. */
-static void find_dropped(struct recompute *r, int32_t last)
-{
-	for (int32_t v = 0; v < r->n; v++) {
-		const int32_t made = r->made_at[v], read = r->read_at[v];
-		int32_t of;
-
-		r->is_dropped[v] = false;
-		if (made == NEVER || !r->bytes[v] || r->is_kept[v])
-			continue;
-		of = r->segment[r->forward[made]];
-		r->is_dropped[v] =
-		    of < last &&
-		    (read < 0 || r->segment[r->forward[read]] == of);
-	}
-}
-
-/* Read or made on the way forward it is the first run's. */
-static bool is_again(const struct recompute *r, int32_t value)
-{
-	const int32_t from = maker(r->graph, value);
-
-	return from >= 0 && r->is_forward[from] &&
-	       r->is_dropped[root_of(r, value)];
-}
-
-/* Clones of a node and of what it needs, each after its operands. */
-static void demand(struct recompute *r, int32_t number)
-{
-	int32_t n = 0;
-
-	r->stack[n++] = number;
-	while (n) {
-		const int32_t i = r->stack[n - 1];
-		const struct graph_node *node = &r->graph->node[i];
-		int32_t missing = -1;
-
-		for (int32_t j = 0;
-		     !r->is_cloned[i] && j < node->n_in && missing < 0; j++) {
-			const int32_t v = graph_in(r->graph, node)[j];
-
-			if (v != VALUE_NONE && is_again(r, v) &&
-			    !r->is_cloned[maker(r->graph, v)])
-				missing = maker(r->graph, v);
-		}
-		if (missing >= 0) {
-			r->stack[n++] = missing;
-			continue;
-		}
-		n--;
-		if (r->is_cloned[i])
-			continue;
-		r->is_cloned[i] = true;
-		r->item[r->n_items++] = ~i;
-		r->us += r->cost[i];
-	}
-}
-
-/* The run in its order, with the clones. */
-static void list_items(struct recompute *r)
-{
-	r->n_items = 0;
-	r->us = 0;
-	memset(r->is_cloned, 0, (size_t)r->graph->n_node * sizeof(bool));
-	for (int32_t t = 0; t < r->p->n_order; t++) {
-		const int32_t i = r->p->order[t];
-		const struct graph_node *node = &r->graph->node[i];
-
-		for (int32_t j = 0; !r->is_forward[i] && j < node->n_in; j++) {
-			const int32_t v = graph_in(r->graph, node)[j];
-
-			if (v != VALUE_NONE && is_again(r, v))
-				demand(r, maker(r->graph, v));
-		}
-		r->item[r->n_items++] = i;
-	}
-}
-
-/* --- what a choice of cuts needs --- */
-
-static const struct graph_node *node_of(const struct recompute *r, int32_t item)
-{
-	return &r->graph->node[item < 0 ? ~item : item];
-}
-
-/* The bytes of a value as an item sees it: those of the first run, or of the
- * second. */
-static int32_t place_of(const struct recompute *r, int32_t item, int32_t value)
-{
-	const int32_t root = value == VALUE_NONE ? -1 : root_of(r, value);
-
-	if (root < 0 || !r->bytes[root])
-		return -1;
-	return (item < 0 || !r->is_forward[item]) && r->is_dropped[root]
-		   ? root + r->n
-		   : root;
-}
-
-static void read_last(struct recompute *r)
-{
-	const struct graph *graph = r->graph;
-
-	for (int32_t v = 0; v < 2 * r->n; v++) {
-		r->part_bytes[v % r->n] = 0;
-		r->last[v] = -1;
-		r->is_live[v] = false;
-	}
-	for (int32_t t = 0; t < r->n_items; t++) {
-		const struct graph_node *node = node_of(r, r->item[t]);
-
-		for (int32_t j = 0; j < node->n_in; j++) {
-			const int32_t at =
-			    place_of(r, r->item[t], graph_in(graph, node)[j]);
-
-			if (at >= 0)
-				r->last[at] = t;
-		}
-	}
-	for (int32_t i = 0; i < graph->n_output; i++)
-		r->last[root_of(r, graph->output[i])] = NEVER;
-	for (int32_t i = 0; i < graph->n_assign; i++)
-		r->last[root_of(r, graph->assign[i].value)] = NEVER;
-}
-
-/* Bytes that a result takes, which a part of a Concat does on its own. */
-static size_t take_bytes(struct recompute *r, const struct graph_node *node,
-			 int32_t value, int32_t at)
-{
-	size_t bytes;
-
-	if (at < r->n && r->is_whole[at]) {
-		r->is_live[at] = true;
-		if (node->op->flags & OP_VIEW || is_outer_concat(r->p, node))
-			return 0;
-		bytes = fact_bytes(r->p, value);
-		r->part_bytes[at] += bytes;
-		return bytes;
-	}
-	if (r->is_live[at])
-		return 0;
-	r->is_live[at] = true;
-	return r->bytes[at % r->n];
-}
-
-/* Most bytes alive at once. */
-static size_t count_peak(struct recompute *r)
-{
-	const struct graph *graph = r->graph;
-	size_t live = 0, peak = 0;
-
-	read_last(r);
-	for (int32_t t = 0; t < r->n_items; t++) {
-		const struct graph_node *node = node_of(r, r->item[t]);
-		const int32_t *edge = graph_out(graph, node);
-		const size_t scratch = r->scratch[node - graph->node];
-
-		for (int32_t j = 0; j < node->n_out; j++) {
-			const int32_t at = place_of(r, r->item[t], edge[j]);
-
-			if (at < 0 || r->last[at] < t)
-				continue;
-			live += take_bytes(r, node, edge[j], at);
-		}
-		if (peak < live + scratch)
-			peak = live + scratch;
-		edge = graph_in(graph, node);
-		for (int32_t j = 0; j < node->n_in; j++) {
-			const int32_t at = place_of(r, r->item[t], edge[j]);
-
-			if (at < 0 || !r->is_live[at] || r->last[at] != t)
-				continue;
-			r->is_live[at] = false;
-			live -= r->is_whole[at % r->n] ? r->part_bytes[at]
-						       : r->bytes[at % r->n];
-		}
-	}
-	return peak;
-}
-
-static size_t try_cuts(struct recompute *r)
-{
-	r->n_tries++;
-	find_dropped(r, number_segments(r));
-	list_items(r);
-	return count_peak(r);
-}
-
-/* The cuts at hand as the best ones, when they are. */
-static void weigh(struct recompute *r, struct choice *best)
-{
-	const size_t goal = r->p->plan->options.arena_goal;
-	const size_t peak = try_cuts(r);
-	const bool is_better =
-	    peak <= goal && best->peak <= goal
-		? r->us < best->us
-		: peak < best->peak || (peak == best->peak && r->us < best->us);
-
-	if (!is_better)
-		return;
-	best->peak = peak;
-	best->us = r->us;
-	memcpy(best->is_cut, r->is_cut, (size_t)r->n_forward * sizeof(bool));
-}
-
-static void take(struct recompute *r, const struct choice *from)
-{
-	memcpy(r->is_cut, from->is_cut, (size_t)r->n_forward * sizeof(bool));
-}
-
-/* No fewer bytes cross beside it. */
-static bool is_narrow(const struct recompute *r, int32_t at)
-{
-	return at + 1 < r->n_forward &&
-	       (at == 0 || r->crossing[at] <= r->crossing[at - 1]) &&
-	       r->crossing[at] <= r->crossing[at + 1];
-}
-
-/* One cut more, one less, or one elsewhere, as long as that is better. */
-static void improve(struct recompute *r, struct choice *best)
-{
-	const int32_t most = TRIES_MAX / (r->graph->n_node + 1) + SEGMENTS_MAX;
-	bool is_better = true;
-
-	while (is_better && r->n_tries < most) {
-		const struct choice before = { NULL, best->peak, best->us };
-		int32_t cut = -1; /* the last one before the place */
-
-		for (int32_t at = 0; at < r->n_forward; at++) {
-			take(r, best);
-			if (!is_narrow(r, at) && !r->is_cut[at])
-				continue;
-			r->is_cut[at] = !r->is_cut[at];
-			weigh(r, best);
-			take(r, best);
-			if (cut >= 0 && r->is_cut[cut] && !r->is_cut[at]) {
-				r->is_cut[cut] = false;
-				r->is_cut[at] = true;
-				weigh(r, best);
-				take(r, best);
-			}
-			if (r->is_cut[at])
-				cut = at;
-		}
-		is_better = best->peak < before.peak || best->us < before.us;
-	}
-}
-
-/* Whether anything helps; the cuts are then those of *best. */
-static bool choose(struct recompute *r, struct choice *best)
-{
-	const size_t goal = r->p->plan->options.arena_goal;
-	size_t whole;
-
-	no_cuts(r);
-	whole = best->peak = try_cuts(r);
-	for (size_t n = 2; n <= SEGMENTS_MAX && best->peak > goal; n++) {
-		cut_evenly(r, r->saved / n + 1);
-		weigh(r, best);
-	}
-	if (whole > goal)
-		improve(r, best);
-	take(r, best);
-	(void)try_cuts(r);
-	return best->peak < whole;
-}
-
 /* --- the graph --- */
 
 static enum err_code no_memory(struct err *err)
@@ -684,7 +306,7 @@ static enum err_code clone(struct recompute *r, int32_t number, int32_t *again,
 		fact = r->p->facts->fact[old];
 		graph->value[out[j]].type = graph->value[old].type;
 		rc = facts_set(r->p->facts, out[j], &fact, err);
-		if (is_again(r, old))
+		if (recompute_is_again(r, old))
 			again[old] = out[j];
 	}
 	return rc;
@@ -711,7 +333,7 @@ static enum err_code sort_nodes(struct recompute *r, int32_t n_before,
 	}
 	memcpy(graph->node, node, n * sizeof(*node));
 	for (int32_t v = 0; v < graph->n_value; v++)
-		if (maker(graph, v) >= 0)
+		if (recompute_maker(graph, v) >= 0)
 			graph->value[v].source = to[graph->value[v].source];
 	return ERR_NONE;
 }
@@ -747,7 +369,7 @@ enum err_code plan_recompute(struct planner *p, struct err *err)
 	struct recompute r = { .p = p,
 			       .graph = p->graph,
 			       .n = p->graph->n_value };
-	struct choice best = { 0 };
+	struct recompute_choice best = { 0 };
 	enum err_code rc;
 
 	if (p->graph->n_output < 1)
@@ -764,7 +386,7 @@ enum err_code plan_recompute(struct planner *p, struct err *err)
 	find_wholes(&r);
 	find_crossing(&r);
 	rc = find_costs(&r, err);
-	if (rc || !choose(&r, &best))
+	if (rc || !recompute_choose(&r, &best))
 		return rc;
 	return rewrite(&r, err);
 }

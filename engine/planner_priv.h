@@ -107,8 +107,7 @@ MUST_USE enum err_code plan_order(struct planner *p, struct err *err);
 void plan_roots(const struct planner *p, int32_t *root, size_t *bytes);
 int32_t plan_root_of(int32_t *root, int32_t value);
 
-/* plan_recompute.c: what the way back reads is computed again, so that fewer
- * bytes are alive at once. Orders anew. */
+/* plan_recompute.c: fewer bytes, by computing again; orders anew. */
 MUST_USE enum err_code plan_recompute(struct planner *p, struct err *err);
 
 /* plan_area.c: areas and the values in them */

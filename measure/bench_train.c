@@ -182,9 +182,8 @@ static enum err_code prepare(const struct args *args, struct bench *bench,
 static enum err_code predict(struct bench *bench, struct err *err)
 {
 	struct plan_report report;
-	enum err_code rc =
-	    stepper_prepare(bench->stepper, bench->batch->n, STEPPER_TRAINS,
-			    &report, err);
+	enum err_code rc = stepper_prepare(bench->stepper, bench->batch->n,
+					   STEPPER_TRAINS, &report, err);
 
 	if (rc)
 		return rc;

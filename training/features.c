@@ -38,8 +38,7 @@ static enum err_code plan_body(struct features *f, struct err *err)
 {
 	const struct features_options *o = &f->options;
 	const struct plan_options options = { .threads = o->threads,
-					      .numerics =
-						  NUMERICS_REPEATABLE };
+					      .numerics = NUMERICS_REPEATABLE };
 	struct fact fact[STEPPER_MAX_PORTS] = { 0 };
 	const struct signature signature = { (unsigned)f->cut.body->n_input,
 					     fact };
@@ -212,13 +211,13 @@ static bool is_same(const struct features *f, const char *first, unsigned i)
 	const size_t bytes = f->bytes[i];
 	const int64_t n = f->made.n;
 
-	for (int64_t row = 0; row < n; row++)
+	for (int64_t row = 0; row < n && first; row++)
 		if (memcmp(first + (size_t)row * bytes,
 			   (const char *)f->input[i] +
 			       (size_t)(n - 1 - row) * bytes,
 			   bytes) != 0)
 			return false;
-	return true;
+	return first != NULL;
 }
 
 static enum err_code try_rows(struct features *f, const struct batch *sample,

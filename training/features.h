@@ -42,32 +42,31 @@ MUST_USE enum err_code features_create(const struct features_options *options,
 				       const struct batch *sample,
 				       struct features **ret, struct err *err);
 /** NULL is fine. */
-void features_destroy(struct features *features);
-const struct graph *features_head(const struct features *features);
-const struct stepper_port *features_ports(const struct features *features,
+void features_destroy(struct features *f);
+const struct graph *features_head(const struct features *f);
+const struct stepper_port *features_ports(const struct features *f,
 					  unsigned *ret_n);
 /** Bytes of one row in the cache, and of the body's block. */
-size_t features_row_bytes(const struct features *features);
-size_t features_block_bytes(const struct features *features);
+size_t features_row_bytes(const struct features *f);
+size_t features_block_bytes(const struct features *f);
 
 /** Room for n rows, numbered below `end`, in memory or, dir given, in a file
  * of that folder. */
-MUST_USE enum err_code features_reserve(struct features *features, int64_t n,
+MUST_USE enum err_code features_reserve(struct features *f, int64_t n,
 					int64_t end, const char *dir,
 					struct err *err);
 /** The same rows as inputs of the head, with `batch`'s targets. */
-MUST_USE enum err_code features_make(struct features *features,
+MUST_USE enum err_code features_make(struct features *f,
 				     const struct batch *batch,
 				     const struct batch **ret, struct err *err);
 /** Puts what features_make() gave last into the cache; rows[n]: numbers. */
-void features_put(struct features *features, const struct batch *made,
+void features_put(struct features *f, const struct batch *made,
 		  const int64_t *rows);
-bool features_has(const struct features *features, const int64_t *rows,
-		  int64_t n);
+bool features_has(const struct features *f, const int64_t *rows, int64_t n);
 /** Gives back the body's memory, which it takes again where it has to run. */
-void features_rest(struct features *features);
+void features_rest(struct features *f);
 /** From the cache. first: the batch's place in its order. */
-const struct batch *features_get(struct features *features,
-				 const int64_t *rows, int64_t n, int64_t first);
+const struct batch *features_get(struct features *f, const int64_t *rows,
+				 int64_t n, int64_t first);
 
 #endif

@@ -62,12 +62,14 @@ void job_memory_describe(const struct job_memory *m, char *text, size_t cap)
 
 enum err_code job_memory_check(const struct job_memory *m, struct err *err)
 {
+	const size_t least = m->least < m->unlimited ? m->least : m->unlimited;
+
 	if (!m->limit || m->peak <= m->limit)
 		return ERR_NONE;
 	return err_set(err, ERR_NO_MEMORY,
 		       "the job's predicted peak memory is %.1f MiB, %.1f MiB "
 		       "at least where a step computes values again, and "
 		       "resources.memory_limit is %.1f MiB",
-		       (double)m->unlimited / MIB, (double)m->least / MIB,
+		       (double)m->unlimited / MIB, (double)least / MIB,
 		       (double)m->limit / MIB);
 }

@@ -43,14 +43,12 @@ struct job_memory {
 };
 
 /** Members into the object that is open. */
-void job_memory_write(const struct job_memory *memory,
-		      struct json_writer *writer);
+void job_memory_write(const struct job_memory *m, struct json_writer *w);
 /** "predicted peak 231.4 MiB (limit 240 MiB; 312 steps of 800 are ...)", for
  * a log. */
-void job_memory_describe(const struct job_memory *memory, char *text,
-			 size_t cap);
+void job_memory_describe(const struct job_memory *m, char *text, size_t cap);
 /** ERR_NO_MEMORY, in one sentence, where the peak is above the limit. */
-MUST_USE enum err_code job_memory_check(const struct job_memory *memory,
+MUST_USE enum err_code job_memory_check(const struct job_memory *m,
 					struct err *err);
 
 #endif

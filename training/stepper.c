@@ -328,8 +328,8 @@ static enum err_code build_graph(struct stepper *stepper,
 	};
 
 	if (kind != STEPPER_EVALUATES)
-		return train_step_build(graph_of(stepper), stepper->memory, &step,
-					fact, ret, err);
+		return train_step_build(graph_of(stepper), stepper->memory,
+					&step, fact, ret, err);
 	return train_eval_build(graph_of(stepper), &o->loss, fact, ret, err);
 }
 
@@ -460,12 +460,13 @@ static void write_hyper(struct instance *instance,
 	const struct stepper_options *o = &stepper->options;
 	struct optimizer_setting setting;
 	float *hyper = instance_input(instance, n_inputs_of(stepper) + 2).data;
-	int64_t *number = instance_input(instance, n_inputs_of(stepper) + 1).data;
+	int64_t *number =
+	    instance_input(instance, n_inputs_of(stepper) + 1).data;
 
 	*number = (int64_t)update->draw;
 	if (o->accumulates)
-		*(float *)instance_input(instance, n_inputs_of(stepper) + 3).data =
-		    (float)update->share;
+		*(float *)instance_input(instance, n_inputs_of(stepper) + 3)
+		     .data = (float)update->share;
 	for (int32_t group = 0; group < stepper->phase.n_groups; group++) {
 		double factor =
 		    stepper->phase.factor ? stepper->phase.factor[group] : 1;

@@ -59,8 +59,8 @@ struct stepper_phase {
 	const int32_t *group; /**< by variable; NULL: all 0 */
 	const double *factor; /**< of each group's rate; NULL: 1 */
 	int32_t n_groups;     /**< 0: one */
-	/** What is trained in place of the network, with its variables and inputs
-	 * of its own (engine/train_cut.h); NULL: the network. */
+	/** What is trained in place of the network, with its variables and
+	 * inputs of its own (engine/train_cut.h); NULL: the network. */
 	const struct graph *head;
 	const struct stepper_port *input;
 	unsigned n_inputs;

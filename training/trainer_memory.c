@@ -89,40 +89,57 @@ struct kept {
 	size_t bytes, used;
 };
 
+/* What a stepper keeps, while it is simulated. */
+struct keeper {
+	const struct need *need;
+	struct kept kept[STEPPER_PLANS];
+	bool is_made[USES_MAX];
+	size_t clock, peak;
+};
+
+/* The place of a number of rows; the oldest one gives way to it. */
+static struct kept *find_kept(struct keeper *k, int64_t n)
+{
+	struct kept *oldest = &k->kept[0];
+
+	for (int i = 0; i < STEPPER_PLANS; i++) {
+		if (k->kept[i].n == n)
+			return &k->kept[i];
+		if (k->kept[i].used < oldest->used)
+			oldest = &k->kept[i];
+	}
+	for (size_t i = 0; i < k->need->n; i++)
+		if (k->need->use[i].n == oldest->n)
+			k->is_made[i] = false;
+	*oldest = (struct kept){ .n = n };
+	return oldest;
+}
+
+static void run_use(struct keeper *k, size_t i)
+{
+	const struct use *use = &k->need->use[i];
+	struct kept *at = find_kept(k, use->n);
+	size_t sum = 0;
+
+	at->used = ++k->clock;
+	at->bytes += k->is_made[i] ? 0 : use->bytes;
+	k->is_made[i] = true;
+	for (int j = 0; j < STEPPER_PLANS; j++)
+		sum += k->kept[j].bytes;
+	k->peak = most(k->peak, sum);
+}
+
 /* A stepper keeps the plans of the last numbers of rows that it met: the most
  * that they take together on two epochs and the end. */
 static size_t simulate(const struct need *need)
 {
-	struct kept kept[STEPPER_PLANS] = { 0 };
-	bool is_made[USES_MAX] = { false };
-	size_t peak = 0, clock = 0;
+	struct keeper keeper = { .need = need };
 
-	for (int turn = 0; turn < 3; turn++) {
-		for (size_t i = 0; i < need->n; i++) {
-			const struct use *use = &need->use[i];
-			struct kept *at = &kept[0];
-			size_t sum = 0;
-
-			if (use->is_last != (turn == 2))
-				continue;
-			for (int k = 0; k < STEPPER_PLANS; k++)
-				at = kept[k].used < at->used ? &kept[k] : at;
-			for (int k = 0; k < STEPPER_PLANS; k++)
-				at = kept[k].n == use->n ? &kept[k] : at;
-			for (size_t j = 0; at->n != use->n && j < need->n; j++)
-				if (need->use[j].n == at->n)
-					is_made[j] = false;
-			if (at->n != use->n)
-				*at = (struct kept){ .n = use->n };
-			at->used = ++clock;
-			at->bytes += is_made[i] ? 0 : use->bytes;
-			is_made[i] = true;
-			for (int k = 0; k < STEPPER_PLANS; k++)
-				sum += kept[k].bytes;
-			peak = most(peak, sum);
-		}
-	}
-	return peak;
+	for (int turn = 0; turn < 3; turn++)
+		for (size_t i = 0; i < need->n; i++)
+			if (need->use[i].is_last == (turn == 2))
+				run_use(&keeper, i);
+	return keeper.peak;
 }
 
 static enum err_code plan_uses(struct trainer *trainer, struct need *need,
