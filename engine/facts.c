@@ -299,8 +299,9 @@ static bool can_fold(const struct facts *facts, const struct node_call *call)
 	}
 	if (arena_used(facts->arena) + facts->big_bytes + out_bytes > room)
 		return false;
-	return most <= FACTS_MAX_VALUE || out_bytes <= FOLD_GROWN ||
-	       out_bytes / FOLD_GROWTH <= in_bytes;
+	return most <= FACTS_MAX_VALUE ||
+	       (!facts->is_lean && (out_bytes <= FOLD_GROWN ||
+				    out_bytes / FOLD_GROWTH <= in_bytes));
 }
 
 /* Runs the node, whose outputs are `out`; a bad value is left for the run to
@@ -419,14 +420,16 @@ static enum err_code count_readers(struct facts *facts,
 	return ERR_NONE;
 }
 
-enum err_code facts_create(const struct graph *graph, const struct fact *input,
-			   struct facts **ret_facts, struct err *err)
+static enum err_code create(const struct graph *graph, const struct fact *input,
+			    bool is_lean, struct facts **ret_facts,
+			    struct err *err)
 {
 	struct facts *facts;
 	enum err_code rc = facts_create_empty(&facts, err);
 
 	if (rc)
 		return rc;
+	facts->is_lean = is_lean;
 	rc = grow(facts, graph->n_value, err);
 	if (!rc)
 		rc = count_readers(facts, graph, err);
@@ -442,4 +445,17 @@ enum err_code facts_create(const struct graph *graph, const struct fact *input,
 	facts->readers = NULL;
 	*ret_facts = facts;
 	return ERR_NONE;
+}
+
+enum err_code facts_create(const struct graph *graph, const struct fact *input,
+			   struct facts **ret_facts, struct err *err)
+{
+	return create(graph, input, false, ret_facts, err);
+}
+
+enum err_code facts_create_shapes(const struct graph *graph,
+				  const struct fact *input,
+				  struct facts **ret_facts, struct err *err)
+{
+	return create(graph, input, true, ret_facts, err);
 }

@@ -30,6 +30,7 @@ struct facts {
 	struct facts_big *big; /**< large values, in blocks of their own */
 	size_t big_bytes;
 	int32_t *readers; /**< not folded yet; NULL: nobody counts */
+	bool is_lean;	  /**< of facts_create_shapes() */
 };
 
 /** Element types of every value, from those of inputs, constants and
@@ -41,6 +42,12 @@ MUST_USE enum err_code facts_type_graph(struct graph *graph, struct err *err);
 MUST_USE enum err_code facts_create(const struct graph *graph,
 				    const struct fact *input,
 				    struct facts **ret_facts, struct err *err);
+/** The same for who asks for shapes: no value of more than FACTS_MAX_VALUE
+ * elements is computed. */
+MUST_USE enum err_code facts_create_shapes(const struct graph *graph,
+					   const struct fact *input,
+					   struct facts **ret_facts,
+					   struct err *err);
 /** An empty one that grows with facts_node(); inputs are added by hand. */
 MUST_USE enum err_code facts_create_empty(struct facts **ret_facts,
 					  struct err *err);

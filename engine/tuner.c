@@ -251,8 +251,9 @@ static double shared_us(const struct contest *contest, unsigned i)
 	const struct candidate *c = &contest->candidate[i];
 	const unsigned threads = threads_of(contest->query);
 	const unsigned n = c->setup.n_slices > 1 ? c->setup.n_slices : 1;
+	const unsigned most = (n + threads - 1) / threads;
 
-	return c->us * ((n + threads - 1) / threads) / n;
+	return c->us * most / n;
 }
 
 static unsigned winner(const struct contest *contest)

@@ -26,8 +26,8 @@ struct measure_command {
 };
 
 extern const struct measure_command measure_bench_model, measure_bench_train,
-    measure_profile_model, measure_run_model, measure_op_test,
-    measure_operators;
+    measure_profile_model, measure_profile_train, measure_run_model,
+    measure_op_test, measure_operators;
 
 /** NULL-terminated, in the order of the help. */
 const struct measure_command *const *measure_commands(void);

@@ -189,6 +189,44 @@ static bool matmul(const struct walk *walk, const struct graph_node *node)
 	return state_of(walk, node, 1) == STATE_ROWS && a == b && a > 2;
 }
 
+static bool is_number(const struct walk *walk, const struct graph_node *node,
+		      int32_t i)
+{
+	return !is_there(walk, node, i) ||
+	       shape_count(&fact_of(walk, node, i)->shape) == 1;
+}
+
+/* One grid for all, or grids that lie along other axes. */
+static bool quantize(const struct walk *walk, const struct graph_node *node)
+{
+	return rest_is_same(walk, node, 1) &&
+	       ((is_number(walk, node, 1) && is_number(walk, node, 2)) ||
+		inner_axis(walk, node));
+}
+
+/* Products of rows that have one zero point, and weights, input b. */
+static bool byte_product(const struct walk *walk, const struct graph_node *node,
+			 int32_t b, int32_t a_zero)
+{
+	return rest_is_same(walk, node, 1) &&
+	       fact_of(walk, node, 0)->shape.rank >= 2 &&
+	       fact_of(walk, node, b)->shape.rank <= 2 &&
+	       is_number(walk, node, a_zero);
+}
+
+static bool matmul_integer(const struct walk *walk,
+			   const struct graph_node *node)
+{
+	return byte_product(walk, node, 1, 2);
+}
+
+static bool qlinear_matmul(const struct walk *walk,
+			   const struct graph_node *node)
+{
+	return is_number(walk, node, 1) && is_number(walk, node, 6) &&
+	       is_number(walk, node, 7) && byte_product(walk, node, 3, 2);
+}
+
 static bool batch_norm(const struct walk *walk, const struct graph_node *node)
 {
 	struct attr_value training;
@@ -209,7 +247,9 @@ static const struct rule {
 	{ "Clip", elements },
 	{ "Concat", concat },
 	{ "Conv", first_input },
+	{ "ConvInteger", first_input },
 	{ "ConvTranspose", first_input },
+	{ "DequantizeLinear", quantize },
 	{ "Div", elements },
 	{ "Elu", elements },
 	{ "Erf", elements },
@@ -228,6 +268,7 @@ static const struct rule {
 	{ "Log", elements },
 	{ "LogSoftmax", along_axis },
 	{ "MatMul", matmul },
+	{ "MatMulInteger", matmul_integer },
 	{ "Max", elements },
 	{ "MaxPool", first_input },
 	{ "Min", elements },
@@ -235,6 +276,9 @@ static const struct rule {
 	{ "Neg", elements },
 	{ "PRelu", elements },
 	{ "Pow", elements },
+	{ "QLinearConv", first_input },
+	{ "QLinearMatMul", qlinear_matmul },
+	{ "QuantizeLinear", quantize },
 	{ "ReduceMax", reduce },
 	{ "ReduceMean", reduce },
 	{ "ReduceMin", reduce },
@@ -345,7 +389,7 @@ bool package_rows_are_apart(const struct graph *graph, const struct fact *input)
 		walk.state = arena_array(arena, (size_t)graph->n_value + 1,
 					 sizeof(*walk.state));
 	if (walk.state && graph->n_input &&
-	    !facts_create(graph, input, &facts, NULL)) {
+	    !facts_create_shapes(graph, input, &facts, NULL)) {
 		walk.facts = facts;
 		walk.n = input[0].shape.dim[0];
 		apart = walk_graph(&walk);

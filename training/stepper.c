@@ -597,6 +597,12 @@ enum err_code stepper_try(struct stepper *stepper, int64_t n, struct err *err)
 	return rc;
 }
 
+enum err_code stepper_instance(struct stepper *stepper, int64_t n,
+			       struct instance **ret_instance, struct err *err)
+{
+	return find_instance(stepper, n, STEPPER_TRAINS, ret_instance, err);
+}
+
 enum err_code stepper_digest(struct stepper *stepper, int64_t n,
 			     char ret_hex[DIGEST_HEX_MAX], struct err *err)
 {

@@ -87,6 +87,7 @@ struct stepper_result {
 	int64_t width;
 };
 
+struct instance;
 struct stepper;
 
 MUST_USE enum err_code stepper_create(struct graph *base,
@@ -127,6 +128,10 @@ MUST_USE enum err_code stepper_try(struct stepper *stepper, int64_t n,
 				   struct err *err);
 /** Gives plans and their memory back; they are made again where needed. */
 void stepper_rest(struct stepper *stepper);
+/** What runs a step of n rows, to be observed. */
+MUST_USE enum err_code stepper_instance(struct stepper *stepper, int64_t n,
+					struct instance **ret_instance,
+					struct err *err);
 /** SHA-256 over the steps and kernels of a step of n rows: a resumed run
  * on another machine may have other bits. */
 MUST_USE enum err_code stepper_digest(struct stepper *stepper, int64_t n,

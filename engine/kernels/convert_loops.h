@@ -37,6 +37,15 @@ struct byte_sums {
 	float factor;
 };
 
+/** y = saturate(round(((a - a_zero) a_scale + (b - b_zero) b_scale) / y_scale)
+ * + y_zero), step by step in float. flip: 0, or 128 of what is signed; zero
+ * points count in what is flipped. */
+struct byte_sum_grid {
+	float a_scale, b_scale, y_scale;
+	int32_t a_zero, b_zero, y_zero;
+	uint8_t a_flip, b_flip, y_flip;
+};
+
 struct convert_loops {
 	const struct convert_row *row; /**< ends with run NULL */
 	/** The least and the largest element, and 0. */
@@ -61,6 +70,9 @@ struct convert_loops {
 	 * the others count 256 of theirs. */
 	void (*add_scaled)(const struct byte_sums *sums, const float *scale,
 			   int64_t n, float *y);
+	/** y may be a or b. */
+	void (*add_bytes)(const uint8_t *a, const uint8_t *b, int64_t n,
+			  const struct byte_sum_grid *g, uint8_t *y);
 	/** y = (x - zero) scale */
 	void (*from_u8)(const uint8_t *x, int64_t n, const struct byte_grid *g,
 			float *y);

@@ -10,7 +10,7 @@
 
 #define INLINE static inline __attribute__((always_inline))
 
-enum { LANES = 32 };
+enum { LANES = 32, CHUNK = 1024 };
 
 INLINE float float_of(uint32_t bits)
 {
@@ -230,6 +230,29 @@ static void quantize(const float *restrict x, int64_t n,
 		y[i] = byte_of(x[i] / scale, zero, low, high);
 }
 
+/* A chunk at a time: y may be a or b. */
+static void add_bytes(const uint8_t *a, const uint8_t *b, int64_t n,
+		      const struct byte_sum_grid *g, uint8_t *y)
+{
+	const struct byte_sum_grid grid = *g;
+	float sum[CHUNK];
+
+	for (int64_t at = 0; at < n; at += CHUNK) {
+		const int64_t m = n - at < CHUNK ? n - at : CHUNK;
+
+		for (int64_t i = 0; i < m; i++)
+			sum[i] =
+			    (float)((a[at + i] ^ grid.a_flip) - grid.a_zero) *
+				grid.a_scale +
+			    (float)((b[at + i] ^ grid.b_flip) - grid.b_zero) *
+				grid.b_scale;
+		for (int64_t i = 0; i < m; i++)
+			y[at + i] = byte_of(sum[i] / grid.y_scale, grid.y_zero,
+					    0, UINT8_MAX) ^
+				    grid.y_flip;
+	}
+}
+
 static void requantize(const int32_t *restrict x, const float *restrict scale,
 		       int64_t n, const struct byte_grid *g,
 		       uint8_t *restrict y)
@@ -371,6 +394,7 @@ const struct convert_loops CONVERT_LOOPS_TABLE = {
 	.row = rows,
 	.range = range,
 	.quantize = quantize,
+	.add_bytes = add_bytes,
 	.requantize = requantize,
 	.scale_whole = scale_whole,
 	.reach = reach,

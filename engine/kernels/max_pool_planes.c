@@ -7,16 +7,17 @@
 #include "engine/kernels/planes.h"
 #include "engine/ops/pool.h"
 
-enum { MAX_SLICES = 64, SLICE_OUTPUTS = 1 << 15 };
+enum { MAX_SLICES = 64, SLICE_OUTPUTS = 1 << 15, ROOM_MAX = 1 << 20 };
 
-static bool fits(const struct kernel_query *query)
+/* Windows of 2 x 2 side by side over x. */
+static bool are_of_4(const struct kernel_query *query, const struct fact *x)
 {
 	const struct pool_attrs *attrs = query->attrs;
 	struct window w;
 
-	if (query->in[0].type.elem != DTYPE_F32 || attrs->storage_order ||
-	    window_init(&attrs->window, &attrs->window.kernel_shape,
-			&query->in[0].shape, &w, NULL) ||
+	if (x->type.elem != DTYPE_F32 || attrs->storage_order ||
+	    window_init(&attrs->window, &attrs->window.kernel_shape, &x->shape,
+			&w, NULL) ||
 	    w.n != 2 || w.n_in > INT32_MAX / 2)
 		return false;
 	for (int i = 1; i < WINDOW_DIMS; i++)
@@ -24,6 +25,11 @@ static bool fits(const struct kernel_query *query)
 		    w.dilation[i] != 1 || w.begin[i] || w.out[i] != w.in[i] / 2)
 			return false;
 	return true;
+}
+
+static bool fits(const struct kernel_query *query)
+{
+	return are_of_4(query, &query->in[0]);
 }
 
 static double cost(const struct kernel_query *query)
@@ -72,17 +78,65 @@ const struct kernel max_pool_planes = {
 	.run = run,
 };
 
-/* The windows of a query that fits; false: it does not. */
-static bool windows_of(const struct kernel_query *query,
-		       struct plane_window *ret)
+static bool grad_fits(const struct kernel_query *query)
+{
+	return are_of_4(query, &query->in[1]);
+}
+
+static double grad_cost(const struct kernel_query *query)
+{
+	return 0.1 + (double)shape_count(&query->in[0].shape) * 1.2e-3;
+}
+
+static enum err_code grad_prepare(const struct kernel_query *query,
+				  struct kernel_setup *ret, struct err *err)
+{
+	const int64_t n = shape_count(&query->in[0].shape) / SLICE_OUTPUTS;
+
+	(void)err;
+	ret->n_slices =
+	    kernel_slices(query, n < MAX_SLICES ? (double)n : MAX_SLICES);
+	return ERR_NONE;
+}
+
+static void grad_run(const struct kernel_call *call, unsigned slice,
+		     void *scratch)
+{
+	const struct shape *dy = &call->query->in[0].shape;
+	const struct shape *x = &call->query->in[1].shape;
+	const int64_t n_in = shape_range(x, 2, 4);
+	const int64_t n_out = shape_range(dy, 2, 4);
+	int64_t first, last;
+
+	(void)scratch;
+	kernel_slice(shape_range(x, 0, 2), call->n_slices, slice, &first,
+		     &last);
+	for (int64_t i = first; i < last; i++)
+		plane_loops()->give_to_4(x->dim + 2,
+					 (const float *)call->in[1] + i * n_in,
+					 (const float *)call->in[0] + i * n_out,
+					 (float *)call->out[0] + i * n_in);
+}
+
+const struct kernel max_pool_grad_planes = {
+	.name = "max_pool_grad.planes",
+	.flags = KERNEL_QUICK | KERNEL_SLICE_FREE,
+	.fits = grad_fits,
+	.cost = grad_cost,
+	.prepare = grad_prepare,
+	.run = grad_run,
+};
+
+/* Any windows over planes of x; false: they have more axes. */
+static bool windows_over(const struct kernel_query *query, const struct fact *x,
+			 struct plane_window *ret)
 {
 	const struct pool_attrs *attrs = query->attrs;
 	struct window w;
 
-	if (query->in[0].type.elem != DTYPE_F32 ||
-	    (query->n_out > 1 && query->out[1].type.elem != DTYPE_NONE) ||
-	    window_init(&attrs->window, &attrs->window.kernel_shape,
-			&query->in[0].shape, &w, NULL) ||
+	if (x->type.elem != DTYPE_F32 ||
+	    window_init(&attrs->window, &attrs->window.kernel_shape, &x->shape,
+			&w, NULL) ||
 	    w.n > 2)
 		return false;
 	for (int i = 0; i < 2; i++) {
@@ -94,6 +148,14 @@ static bool windows_of(const struct kernel_query *query,
 		ret->begin[i] = w.begin[i + 1];
 	}
 	return true;
+}
+
+/* The windows of a query that fits; false: it does not. */
+static bool windows_of(const struct kernel_query *query,
+		       struct plane_window *ret)
+{
+	return (query->n_out < 2 || query->out[1].type.elem == DTYPE_NONE) &&
+	       windows_over(query, &query->in[0], ret);
 }
 
 static bool windows_fits(const struct kernel_query *query)
@@ -153,4 +215,69 @@ const struct kernel max_pool_windows = {
 	.cost = windows_cost,
 	.prepare = windows_prepare,
 	.run = windows_run,
+};
+
+static bool grad_windows_fits(const struct kernel_query *query)
+{
+	struct plane_window w;
+
+	return windows_over(query, &query->in[1], &w) &&
+	       w.in[0] * w.in[1] < INT32_MAX / 2 &&
+	       plane_give_room(&w) < ROOM_MAX;
+}
+
+static double grad_windows_cost(const struct kernel_query *query)
+{
+	struct plane_window w = { 0 };
+
+	if (!windows_over(query, &query->in[1], &w))
+		return 0;
+	return 0.1 +
+	       (double)shape_range(&query->in[1].shape, 0, 2) *
+		   ((double)(w.kernel[0] * w.kernel[1] * w.out[0] * w.out[1]) *
+			3e-4 +
+		    (double)(w.in[0] * w.in[1]) * 1e-4);
+}
+
+static enum err_code grad_windows_prepare(const struct kernel_query *query,
+					  struct kernel_setup *ret,
+					  struct err *err)
+{
+	struct plane_window w = { 0 };
+	enum err_code rc = grad_prepare(query, ret, err);
+
+	if (!rc && windows_over(query, &query->in[1], &w))
+		ret->scratch_bytes =
+		    (size_t)plane_give_room(&w) * sizeof(int32_t);
+	return rc;
+}
+
+static void grad_windows_run(const struct kernel_call *call, unsigned slice,
+			     void *scratch)
+{
+	const struct kernel_query *q = call->query;
+	struct plane_window w;
+	int64_t first, last;
+
+	if (!windows_over(q, &q->in[1], &w))
+		return;
+	kernel_slice(shape_range(&q->in[1].shape, 0, 2), call->n_slices, slice,
+		     &first, &last);
+	for (int64_t i = first; i < last; i++) {
+		const int64_t in = i * w.in[0] * w.in[1];
+
+		plane_loops()->give(&w, (const float *)call->in[1] + in,
+				    (const float *)call->in[0] +
+					i * w.out[0] * w.out[1],
+				    (float *)call->out[0] + in, scratch);
+	}
+}
+
+const struct kernel max_pool_grad_windows = {
+	.name = "max_pool_grad.windows",
+	.flags = KERNEL_QUICK | KERNEL_SLICE_FREE,
+	.fits = grad_windows_fits,
+	.cost = grad_windows_cost,
+	.prepare = grad_windows_prepare,
+	.run = grad_windows_run,
 };

@@ -38,11 +38,21 @@ struct plane_loops {
 	 * is no number the last. */
 	void (*largest_of_4)(const int64_t extent[2], const float *x, float *y,
 			     int64_t *at, int64_t base);
+	/** Gradient of the values above: dy goes to the place of the largest,
+	 * 0 to every other. */
+	void (*give_to_4)(const int64_t extent[2], const float *x,
+			  const float *dy, float *dx);
 	/** The largest of each window over a plane, -infinity where it lies in
 	 * the padding altogether; what is no number wins. row: room for
 	 * plane_window_width() floats. */
 	void (*largest)(const struct plane_window *w, const float *x, float *y,
 			float *row);
+	/** Gradient of the values above: each window's dy is added at the first
+	 * place of its largest, or the last that is no number; a window that
+	 * lies in the padding altogether gives none. The plane has fewer than
+	 * 2^30 elements. room: plane_give_room() words. */
+	void (*give)(const struct plane_window *w, const float *x,
+		     const float *dy, float *dx, int32_t *room);
 };
 
 /** Columns that the windows of a row reach over, padding included. */
@@ -53,6 +63,12 @@ static inline int64_t plane_window_width(const struct plane_window *w)
 	const int64_t all = w->begin[1] + w->in[1];
 
 	return reach > all ? reach : all;
+}
+
+/** Words of 4 bytes that give() works in. */
+static inline int64_t plane_give_room(const struct plane_window *w)
+{
+	return 2 * (plane_window_width(w) + w->stride[1] + w->out[1]);
 }
 
 /** The widest level that this CPU runs. */

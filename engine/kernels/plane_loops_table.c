@@ -8,7 +8,13 @@
 #include "engine/kernels/loops_priv.h"
 #include "engine/kernels/plane_loops_priv.h"
 
-enum { LANES = 32, BLOCK = 4096, CHUNK = 8 };
+enum {
+	LANES = 32,
+	BLOCK = 4096,
+	CHUNK = 8,
+	PAIR = 2 * CHUNK, /* what windows side by side read of a row */
+	NOWHERE = INT32_MIN / 2
+};
 
 #define INLINE static inline __attribute__((always_inline))
 
@@ -118,19 +124,35 @@ INLINE void chunk_of_4_at(const struct windows *w, int64_t first,
 		at[j] = place + 2 * j + found[j];
 }
 
-/* A row of fewer than CHUNK windows goes through buffers. */
-static void short_row(const struct windows *w, int64_t n, float *y, int64_t *at)
+/* n floats of a row, through memory of most; a copy of a size that is known
+ * here needs no call. What lies behind a row that is not the last one may be
+ * read, and written where its turn is still to come. */
+INLINE void copy_row(const float *from, int64_t n, int64_t most, bool is_last,
+		     float *to)
 {
-	float top[2 * CHUNK] = { 0 }, low[2 * CHUNK] = { 0 }, best[CHUNK];
+	if (is_last)
+		memcpy(to, from, (size_t)n * sizeof(float));
+	else
+		memcpy(to, from, (size_t)most * sizeof(float));
+}
+
+/* A row of fewer than CHUNK windows goes through buffers. */
+static void short_row(const struct windows *w, int64_t n, bool is_last,
+		      float *y, int64_t *at)
+{
+	float top[PAIR] = { 0 }, low[PAIR] = { 0 }, best[CHUNK];
 	const struct windows buffered = { top, low, w->width, w->place };
 	int64_t found[CHUNK];
 
-	memcpy(top, w->top, 2 * (size_t)n * sizeof(float));
-	memcpy(low, w->low, 2 * (size_t)n * sizeof(float));
-	chunk_of_4_at(&buffered, 0, best, found);
-	memcpy(y, best, (size_t)n * sizeof(float));
-	if (at)
+	copy_row(w->top, 2 * n, PAIR, is_last, top);
+	copy_row(w->low, 2 * n, PAIR, is_last, low);
+	if (at) {
+		chunk_of_4_at(&buffered, 0, best, found);
 		memcpy(at, found, (size_t)n * sizeof(found[0]));
+	} else {
+		chunk_of_4(top, low, best);
+	}
+	copy_row(best, n, CHUNK, is_last, y);
 }
 
 /* The last chunk goes back over some windows of the one before. */
@@ -146,6 +168,15 @@ static void long_row(const struct windows *w, int64_t n, float *y, int64_t *at)
 	}
 }
 
+/* Row h of windows over a plane: whether CHUNK of them would leave it. */
+static bool is_near_end(const int64_t extent[2], int64_t h)
+{
+	const int64_t rows = extent[0] / 2, n = extent[1] / 2;
+
+	return (2 * h + 1) * extent[1] + PAIR > extent[0] * extent[1] ||
+	       h * n + CHUNK > rows * n;
+}
+
 static void largest_of_4(const int64_t extent[2], const float *x, float *y,
 			 int64_t *at, int64_t base)
 {
@@ -155,10 +186,84 @@ static void largest_of_4(const int64_t extent[2], const float *x, float *y,
 		const int64_t row = 2 * h * extent[1];
 		const struct windows w = { x + row, x + row + extent[1],
 					   (int32_t)extent[1], base + row };
+		int64_t *place = at ? at + h * n : NULL;
 
-		(n < CHUNK ? short_row : long_row)(&w, n, y + h * n,
-						   at ? at + h * n : NULL);
+		if (n < CHUNK)
+			short_row(&w, n, is_near_end(extent, h), y + h * n,
+				  place);
+		else
+			long_row(&w, n, y + h * n, place);
 	}
+}
+
+/* What two rows of windows give back to the rows that they read. */
+INLINE void give_chunk(const float *restrict top, const float *restrict low,
+		       const float *restrict dy, float *restrict to_top,
+		       float *restrict to_low)
+{
+	for (int64_t j = 0; j < CHUNK; j++) {
+		const float a = top[2 * j], b = top[2 * j + 1];
+		const float c = low[2 * j], d = low[2 * j + 1];
+		const int32_t right = place_of(b, a, 1, 0);
+		const int32_t low_right = place_of(d, c, 1, 0);
+		const int32_t below =
+		    place_of(larger(d, c), larger(b, a), 1, 0);
+		const float up = below ? 0 : dy[j], down = below ? dy[j] : 0;
+
+		to_top[2 * j] = right ? 0 : up;
+		to_top[2 * j + 1] = right ? up : 0;
+		to_low[2 * j] = low_right ? 0 : down;
+		to_low[2 * j + 1] = low_right ? down : 0;
+	}
+}
+
+/* A row of fewer than CHUNK windows goes through buffers. */
+static void give_short(const float *const x[2], const float *dy, int64_t n,
+		       bool is_last, float *const dx[2])
+{
+	float top[PAIR] = { 0 }, low[PAIR] = { 0 };
+	float to_top[PAIR], to_low[PAIR], given[CHUNK] = { 0 };
+
+	copy_row(x[0], 2 * n, PAIR, is_last, top);
+	copy_row(x[1], 2 * n, PAIR, is_last, low);
+	copy_row(dy, n, CHUNK, is_last, given);
+	give_chunk(top, low, given, to_top, to_low);
+	copy_row(to_top, 2 * n, PAIR, is_last, dx[0]);
+	copy_row(to_low, 2 * n, PAIR, is_last, dx[1]);
+}
+
+/* The last chunk goes back over some windows of the one before. */
+static void give_long(const float *const x[2], const float *dy, int64_t n,
+		      float *const dx[2])
+{
+	for (int64_t i = 0; i < n; i += CHUNK) {
+		const int64_t j = i + CHUNK > n ? n - CHUNK : i;
+
+		give_chunk(x[0] + 2 * j, x[1] + 2 * j, dy + j, dx[0] + 2 * j,
+			   dx[1] + 2 * j);
+	}
+}
+
+static void give_to_4(const int64_t extent[2], const float *x, const float *dy,
+		      float *dx)
+{
+	const int64_t width = extent[1], n = width / 2;
+
+	for (int64_t h = 0; h < extent[0] / 2; h++, dy += n) {
+		const int64_t row = 2 * h * width;
+		const float *const from[] = { x + row, x + row + width };
+		float *const to[] = { dx + row, dx + row + width };
+
+		if (n < CHUNK)
+			give_short(from, dy, n, is_near_end(extent, h), to);
+		else
+			give_long(from, dy, n, to);
+		for (int64_t i = 2 * n; i < width; i++)
+			to[0][i] = to[1][i] = 0;
+	}
+	if (extent[0] % 2)
+		memset(dx + (extent[0] - 1) * width, 0,
+		       (size_t)width * sizeof(float));
 }
 
 /* row = the larger of row and from */
@@ -210,10 +315,123 @@ static void largest(const struct plane_window *w, const float *x, float *y,
 	}
 }
 
+/* Where a row of windows looks for its largest. row: a row of the plane and its
+ * padding, first the elements that the windows' first columns are at, then
+ * those beside them, and so on, so that each tap finds its own side by side;
+ * phase: how many each lot has. column: in the same order, of the plane's
+ * columns and, far below 0, of the padding. best, at: of each window so far, at
+ * below 0 where there is none yet. */
+struct search {
+	int64_t phase;
+	float *row, *best;
+	int32_t *column, *at;
+};
+
+static int64_t phase_of(const struct plane_window *w)
+{
+	return (plane_window_width(w) + w->stride[1] - 1) / w->stride[1];
+}
+
+static int64_t place_in(const struct plane_window *w, int64_t i)
+{
+	return i % w->stride[1] * phase_of(w) + i / w->stride[1];
+}
+
+/* The padding is lower than all, and no place. */
+static void lay_out(const struct plane_window *w, const struct search *s)
+{
+	for (int64_t i = 0; i < s->phase * w->stride[1]; i++) {
+		const int64_t at = i - w->begin[1], to = place_in(w, i);
+
+		s->row[to] = -INFINITY;
+		s->column[to] =
+		    at >= 0 && at < w->in[1] ? (int32_t)at : NOWHERE;
+	}
+}
+
+static void lay_row(const struct plane_window *w, const float *restrict x,
+		    const struct search *s)
+{
+	const int64_t n = w->in[1], begin = w->begin[1];
+	float *restrict even, *restrict odd;
+
+	if (w->stride[1] == 1) {
+		memcpy(s->row + begin, x, (size_t)n * sizeof(float));
+		return;
+	}
+	if (w->stride[1] != 2) {
+		for (int64_t i = 0; i < n; i++)
+			s->row[place_in(w, begin + i)] = x[i];
+		return;
+	}
+	even = s->row + begin % 2 * s->phase + begin / 2;
+	odd = s->row + (begin + 1) % 2 * s->phase + (begin + 1) / 2;
+	for (int64_t i = 0; i < n / 2; i++) {
+		even[i] = x[2 * i];
+		odd[i] = x[2 * i + 1];
+	}
+	if (n % 2)
+		even[n / 2] = x[n - 1];
+}
+
+/* What has been laid out, whose first element is at `base`. */
+static void search_row(const struct plane_window *w, const struct search *s,
+		       int32_t base)
+{
+	const int64_t n = w->out[1];
+	float *restrict best = s->best;
+	int32_t *restrict at = s->at;
+
+	for (int64_t t = 0; t < w->kernel[1]; t++) {
+		const int64_t from = place_in(w, t * w->dilation[1]);
+		const float *restrict row = s->row + from;
+		const int32_t *restrict column = s->column + from;
+
+		for (int64_t j = 0; j < n; j++) {
+			const float v = row[j];
+			const bool wins =
+			    (at[j] < 0) | (v > best[j]) | (v != v);
+
+			best[j] = wins ? v : best[j];
+			at[j] = wins ? base + column[j] : at[j];
+		}
+	}
+}
+
+static void give(const struct plane_window *w, const float *x, const float *dy,
+		 float *dx, int32_t *room)
+{
+	const int64_t n = w->out[1], phase = phase_of(w);
+	const int64_t width = phase * w->stride[1];
+	float *row = (float *)(void *)(room + width + n);
+	const struct search s = { phase, row, row + width, room, room + width };
+
+	lay_out(w, &s);
+	memset(dx, 0, (size_t)(w->in[0] * w->in[1]) * sizeof(float));
+	for (int64_t h = 0; h < w->out[0]; h++, dy += n) {
+		for (int64_t j = 0; j < n; j++)
+			s.at[j] = -1;
+		for (int64_t t = 0; t < w->kernel[0]; t++) {
+			const int64_t from =
+			    h * w->stride[0] - w->begin[0] + t * w->dilation[0];
+
+			if (from < 0 || from >= w->in[0])
+				continue;
+			lay_row(w, x + from * w->in[1], &s);
+			search_row(w, &s, (int32_t)(from * w->in[1]));
+		}
+		for (int64_t j = 0; j < n; j++)
+			if (s.at[j] >= 0)
+				dx[s.at[j]] += dy[j];
+	}
+}
+
 extern const struct plane_loops PLANE_LOOPS_TABLE;
 const struct plane_loops PLANE_LOOPS_TABLE = {
 	.sums = sums,
 	.blend = blend,
 	.largest_of_4 = largest_of_4,
+	.give_to_4 = give_to_4,
 	.largest = largest,
+	.give = give,
 };

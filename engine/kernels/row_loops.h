@@ -37,6 +37,7 @@ struct row_loops {
 		      float *sum);
 	float (*dot)(const float *x, const float *y, int64_t n);
 	/** In double. */
+	double (*sum)(const float *x, int64_t n);
 	double (*squares)(const float *x, int64_t n);
 	float (*largest)(const float *x, int64_t n); /**< n > 0 */
 	/** The same, but a NaN among them is the result. */

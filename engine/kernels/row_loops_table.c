@@ -87,6 +87,22 @@ static float dot(const float *restrict x, const float *restrict y, int64_t n)
 	return join(lane);
 }
 
+static double sum(const float *x, int64_t n)
+{
+	double lane[LANES] = { 0 }, all = 0;
+	int64_t i = 0;
+
+	for (; i + LANES <= n; i += LANES) {
+		for (int j = 0; j < LANES; j++)
+			lane[j] += (double)x[i + j];
+	}
+	for (int64_t j = 0; i + j < n; j++)
+		lane[j] += (double)x[i + j];
+	for (int j = 0; j < LANES; j++)
+		all += lane[j];
+	return all;
+}
+
 static double squares(const float *x, int64_t n)
 {
 	double lane[LANES] = { 0 }, sum = 0;
@@ -344,6 +360,7 @@ extern const struct row_loops ROW_LOOPS_TABLE;
 const struct row_loops ROW_LOOPS_TABLE = {
 	.panel = panel,
 	.dot = dot,
+	.sum = sum,
 	.squares = squares,
 	.largest = largest,
 	.largest_or_nan = largest_or_nan,

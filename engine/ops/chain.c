@@ -308,6 +308,7 @@ static bool may_read(const struct infer *infer, const struct op *op,
 	if (from == CHAIN_NONE)
 		return is_clip;
 	return from >= 1 && from < (int64_t)infer->n_in &&
+	       infer->in[from].type.elem != DTYPE_NONE &&
 	       (!is_clip || shape_count(&infer->in[from].shape) == 1);
 }
 
@@ -396,6 +397,10 @@ static const struct op_case chain_cases[] = {
 	{ .name = "one link", .graph = SQUARE "(x:float[5,7])" },
 	{ .name = "a scalar", .graph = SQUARE "(x:float[])" },
 	{ .name = "nothing", .graph = SQUARE "(x:float[0,3])" },
+	{ .name = "an operand that is left out",
+	  .graph = CHAIN("\"Mul\"", "-1,1,-2", "0,0,0") "(x:float[2], , "
+							"z:float[2])",
+	  .want = ERR_INVALID },
 	{ .name = "numbers",
 	  .graph = SCALED "(x:float[37,67], a:float[], b:float[1])" },
 	{ .name = "a number a channel",

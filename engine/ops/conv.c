@@ -356,6 +356,7 @@ static const struct kernel *const grad_data_kernels[] = {
 	&conv_grad_data_plain,		 NULL,
 };
 static const struct kernel *const grad_weights_kernels[] = {
+	&conv_grad_weights_onednn_winograd,
 	&conv_grad_weights_onednn_product,
 	&conv_grad_weights_onednn_plain,
 	&conv_grad_weights_onednn,
@@ -532,6 +533,9 @@ static const struct op_case grad_data_cases[] = {
 	{ .name = "groups",
 	  .graph = "dx = predictd.ConvGradData<shape=[2,4,6,6], "
 		   "group=2>(dy:float[2,6,4,4], w:float[6,2,3,3])" },
+	{ .name = "channels that fill no block",
+	  .graph = "dx = predictd.ConvGradData<shape=[64,20,12,12]>(dy:float[64,50,8,8], "
+		   "w:float[50,20,5,5])" },
 	{ .name = "medium",
 	  .graph = "dx = predictd.ConvGradData<shape=[3,16,21,19], "
 		   "pads=[1,1,1,1]>(dy:float[3,24,21,19], w:float[24,16,3,3])" },
@@ -547,6 +551,12 @@ static const struct op_case grad_data_cases[] = {
 	{ 0 },
 };
 static const struct op_case grad_weights_cases[] = {
+	{ .name = "channels that fill no block",
+	  .graph = "dw = predictd.ConvGradWeights<kernel_shape=[5,5]>(dy:float[64,50,8,8], "
+		   "x:float[64,20,12,12])" },
+	{ .name = "one channel, many out",
+	  .graph = "dw = predictd.ConvGradWeights<kernel_shape=[5,5]>(dy:float[64,20,24,24], "
+		   "x:float[64,1,28,28])" },
 	{ .name = "plain",
 	  .graph = "dw = "
 		   "predictd.ConvGradWeights<kernel_shape=[3,3]>(dy:float[2,4,6,6], "

@@ -59,6 +59,16 @@ static enum err_code product(const struct shape *x, const struct shape *w,
 	return conv_init(&attrs, &rows, &taps, NULL, ret, err);
 }
 
+static bool zero_fits(int64_t zero, enum dtype elem)
+{
+	int32_t low, high;
+
+	if (zero == 0)
+		return true;
+	return quantized_range(elem, &low, &high) && zero >= low &&
+	       zero <= high;
+}
+
 static enum err_code geometry(const struct conv_narrow_attrs *attrs,
 			      unsigned n_in, const struct fact *in,
 			      struct conv_narrow *ret, struct err *err)
@@ -81,6 +91,8 @@ static enum err_code geometry(const struct conv_narrow_attrs *attrs,
 		.z_scale = dtype_is_float(in[CONV_NARROW_Z].type.elem)
 			       ? 1
 			       : attrs->z_scale,
+		.x_zero = (int32_t)attrs->x_zero,
+		.y_zero = (int32_t)attrs->y_zero,
 		.epilogue = { .alpha = attrs->alpha, .beta = attrs->beta },
 	};
 	if (!epilogue_find(attrs->activation, &ret->epilogue.kind))
@@ -93,6 +105,11 @@ static enum err_code geometry(const struct conv_narrow_attrs *attrs,
 		return err_set(err, ERR_INVALID,
 			       "attributes 'y_scale', 'z_scale': expected "
 			       "numbers above 0");
+	if (!zero_fits(attrs->x_zero, ret->x_elem) ||
+	    !zero_fits(attrs->y_zero, ret->y_elem))
+		return err_set(err, ERR_INVALID,
+			       "attributes 'x_zero', 'y_zero': expected "
+			       "bytes of the types of X and Y");
 	if (!ret->is_product) {
 		if (ret->x_last && x->rank > 2)
 			plain = channels_first(x);
@@ -240,11 +257,14 @@ static void add_tap(const struct job *job, int64_t tap, struct place x,
 	window_tap(win, tap, &box);
 	for (int64_t row = 0; row < box.n_rows; row++) {
 		window_row(win, &box, row, &o, &i);
-		for (int64_t j = 0; j < box.hi[2] - box.lo[2]; j++)
-			sum[o + j] +=
-			    w * element(job->g.x_elem, job->in[CONV_NARROW_X],
-					x.first +
-					    (i + j * win->stride[2]) * x.step);
+		for (int64_t j = 0; j < box.hi[2] - box.lo[2]; j++) {
+			const int64_t at =
+			    x.first + (i + j * win->stride[2]) * x.step;
+
+			sum[o + j] += w * (element(job->g.x_elem,
+						   job->in[CONV_NARROW_X], at) -
+					   job->g.x_zero);
+		}
 	}
 }
 
@@ -272,7 +292,7 @@ static void store(const struct job *job, int64_t at, double real)
 			      1, true);
 	else
 		quantized_put(to, job->out, at,
-			      quantize_one((double)narrow, 0, to));
+			      quantize_one((double)narrow, job->g.y_zero, to));
 }
 
 /* One channel out of one image. */
@@ -395,8 +415,12 @@ static const struct op_attr attrs[] = {
 	  .offset = ATTR(x_last), .kind = ATTR_INT, .max = 1 },
 	{ .name = "y_last", .help = "1: channels of Y and Z are their last axis",
 	  .offset = ATTR(y_last), .kind = ATTR_INT, .max = 1 },
+	{ .name = "x_zero", .help = "the zero point of X",
+	  .offset = ATTR(x_zero), .kind = ATTR_INT, .min = INT8_MIN, .max = UINT8_MAX },
 	{ .name = "y_scale", .help = "of a Y of bytes",
 	  .offset = ATTR(y_scale), .kind = ATTR_FLOAT, .def = 1 },
+	{ .name = "y_zero", .help = "the zero point of Y",
+	  .offset = ATTR(y_zero), .kind = ATTR_INT, .min = INT8_MIN, .max = UINT8_MAX },
 	{ .name = "z_scale", .help = "of a Z of bytes",
 	  .offset = ATTR(z_scale), .kind = ATTR_FLOAT, .def = 1 },
 	{ 0 },
@@ -433,6 +457,23 @@ static const struct op_case cases[] = {
 	{ .name = "residual", .graph = CONV "pads=[1,1,1,1], to=2, y_scale=0.93, z_scale=1.7, "
 		   "activation=\"Relu\">(z:uint8[2,9,7,32], x:uint8[2,9,7,16], "
 		   "w:int8[32,16,3,3], s:float[1]={0.37}, b:float[32])" },
+	{ .name = "zero points and padding",
+	  .graph = CONV "pads=[1,1,1,1], to=2, y_scale=93.1, y_zero=117, x_zero=13>"
+		   "(, x:uint8[2,9,7,16], " KNOWN_SMALL("t", "4608.", "4]={32,16,3,3")
+		   ", s:float[1]={0.37}, b:float[32])" },
+	{ .name = "zero points, a channel a group",
+	  .graph = CONV "pads=[1,1,1,1], group=32, strides=[2,2], to=3, y_scale=23.1, "
+		   "y_zero=-7, x_zero=3, activation=\"Relu\">(, x:int8[1,9,7,32], "
+		   KNOWN_SMALL("t", "288.", "4]={32,1,3,3") ", s:float[1]={0.37}, b:float[32])" },
+	{ .name = "zero points of a product",
+	  .graph = CONV "to=2, y_scale=23.17, y_zero=200, x_zero=100>(, x:uint8[40,64], "
+		   KNOWN_SMALL("t", "2048.", "2]={32,64") ", s:float[1]={0.37})" },
+	{ .name = "a zero point of three channels",
+	  .graph = CONV "pads=[3,3,3,3], strides=[2,2], x_zero=114>(, x:uint8[1,22,18,3], "
+		   KNOWN_SMALL("t", "2352.", "4]={16,3,7,7") ", s:float[1]={0.37})" },
+	{ .name = "a zero point that is no byte of X",
+	  .graph = CONV "x_zero=200>(, x:int8[3,70], w:int8[24,70], s:float[1])",
+	  .want = ERR_INVALID },
 	{ .name = "residual of another sign",
 	  .graph = CONV "to=3, y_scale=0.93, z_scale=1.7>(z:uint8[1,5,5,16], "
 		   "x:int8[1,5,5,16], w:int8[16,16,1,1], s:float[1]={0.37})" },

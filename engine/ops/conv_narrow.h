@@ -3,13 +3,14 @@
  * ConvNarrow: convolutions and products of narrow values (bytes, bfloat16),
  * with what follows them:
  *
- *   real = S[m] (conv(X, W) + B[m]) + z_scale Z
+ *   real = S[m] (conv(X - x_zero, W) + B[m]) + z_scale Z
  *   Y    = epilogue(real), where Y is float
- *   Y    = saturate(round(epilogue(real) / y_scale)), where it is of bytes
+ *   Y    = saturate(round(epilogue(real) / y_scale) + y_zero), where it is of
+ *          bytes
  *
- * X is uint8, int8 or bfloat16, W int8 or bfloat16. Zero is zero: there are no
- * zero points, so that padding costs nothing. S (one number: 1) holds the
- * scales of X and W together, B counts in units of the sums.
+ * X is uint8, int8 or bfloat16, W int8 or bfloat16. Padding is what X - x_zero
+ * has 0 for; zero points are 0 of what is not bytes. S (one number: 1) holds
+ * the scales of X and W together, B counts in units of the sums.
  *
  * Values are plain [N, C, spatial...] or, where x_last or y_last (Y's and Z's)
  * is 1, channels last: [N, spatial..., C], the form in which libraries want
@@ -40,6 +41,7 @@ struct conv_narrow_attrs {
 	struct conv_attrs conv;
 	int64_t x_last, y_last;
 	int64_t to; /**< Y's element type */
+	int64_t x_zero, y_zero;
 	double y_scale, z_scale;
 	const char *activation; /**< the name of an epilogue */
 	double alpha, beta;	/**< of the epilogue */
@@ -51,6 +53,7 @@ struct conv_narrow {
 	bool x_last, y_last, has_bias, has_sum, is_product;
 	enum dtype x_elem, y_elem, z_elem;
 	double y_scale, z_scale; /**< 1 where it has none */
+	int32_t x_zero, y_zero;
 	struct epilogue epilogue;
 };
 

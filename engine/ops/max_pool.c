@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /** @file
  * The largest value of each window: MaxPool with its Indices, GlobalMaxPool,
- * and the gradient, which gives dy to the place that Indices name. Of equals
- * the first in row-major order counts.
+ * and the gradient, which gives dy to the place of the largest. Of equals the
+ * first in row-major order counts.
  */
 #include <math.h>
 #include <string.h>
@@ -45,22 +45,11 @@ static void query_window(const struct kernel_query *query,
 	(void)rc;
 }
 
-/* row-major place in a plane to column-major, or back */
-static int64_t turn(const struct window *win, int64_t at, bool back)
+/* row-major place in a plane to column-major */
+static int64_t turn(const struct window *win, int64_t at)
 {
 	int64_t stride = 1, ret = 0, step[WINDOW_DIMS];
 
-	if (back) {
-		for (unsigned i = WINDOW_DIMS; i-- > 0;) {
-			step[i] = stride;
-			stride *= win->in[i];
-		}
-		for (unsigned i = 0; i < WINDOW_DIMS; i++) {
-			ret += at % win->in[i] * step[i];
-			at /= win->in[i];
-		}
-		return ret;
-	}
 	for (unsigned i = 0; i < WINDOW_DIMS; i++) {
 		step[i] = stride;
 		stride *= win->in[i];
@@ -72,24 +61,30 @@ static int64_t turn(const struct window *win, int64_t at, bool back)
 	return ret;
 }
 
-/* spare: a plane to write to where nobody reads the values */
-static void plane(const struct kernel_call *call, const struct window *win,
-		  int64_t i, void *spare, int64_t *at)
+static void max_plane(enum dtype elem, const struct window *win, const void *x,
+		      void *y, int64_t *at)
 {
-	const enum dtype elem = call->query->in[0].type.elem;
-	const size_t size = dtype_info(elem)->size;
-	const void *x =
-	    (const char *)call->in[0] + (size_t)(i * win->n_in) * size;
-	void *y = spare;
-
-	if (call->out[0])
-		y = (char *)call->out[0] + (size_t)(i * win->n_out) * size;
 	if (elem == DTYPE_F32)
 		max_plane_f32(win, x, y, at);
 	else if (elem == DTYPE_F64)
 		max_plane_f64(win, x, y, at);
 	else
 		max_plane_i32(win, x, y, at);
+}
+
+/* spare: a plane to write to where nobody reads the values */
+static void plane(const struct kernel_call *call, const struct window *win,
+		  int64_t i, void *spare, int64_t *at)
+{
+	const enum dtype elem = call->query->in[0].type.elem;
+	const size_t size = dtype_info(elem)->size;
+
+	max_plane(elem, win,
+		  (const char *)call->in[0] + (size_t)(i * win->n_in) * size,
+		  call->out[0]
+		      ? (char *)call->out[0] + (size_t)(i * win->n_out) * size
+		      : spare,
+		  at);
 }
 
 /* places in the plane become places in the tensor; a window that lies in the
@@ -103,7 +98,7 @@ static void finish_indices(const struct kernel_call *call,
 		if (at[o] < 0)
 			continue;
 		if (attrs->storage_order)
-			at[o] = turn(win, at[o], false);
+			at[o] = turn(win, at[o]);
 		at[o] += i * win->n_in;
 	}
 }
@@ -151,72 +146,47 @@ static void global_run(const struct kernel_call *call, unsigned slice,
 	}
 }
 
-/* Where window o of plane i has its largest, as a place in the plane; -1:
- * nowhere, or no place of it (a fault). */
-static int64_t place_of(const struct kernel_call *call,
-			const struct window *win, int64_t i, int64_t o)
-{
-	const struct pool_attrs *attrs = call->query->attrs;
-	const int64_t index =
-	    ((const int64_t *)call->in[1])[i * win->n_out + o];
-	const int64_t at = index - i * win->n_in;
-
-	if (at >= 0 && at < win->n_in)
-		return attrs->storage_order ? turn(win, at, true) : at;
-	if (index != -1)
-		kernel_fault(call, i * win->n_out + o);
-	return -1;
-}
-
-static void grad_plane(const struct kernel_call *call, const struct window *win,
-		       int64_t i)
-{
-	const float *dy = (const float *)call->in[0] + i * win->n_out;
-	float *dx = (float *)call->out[0] + i * win->n_in;
-
-	for (int64_t o = 0; o < win->n_out; o++) {
-		const int64_t at = place_of(call, win, i, o);
-
-		if (at >= 0)
-			dx[at] += dy[o];
+/* dx[at[o]] += dy[o]; a window in the padding has no place */
+#define SCATTER(T)                                                         \
+	static void scatter_##T(const T *dy, const int64_t *at, int64_t n, \
+				T *dx)                                     \
+	{                                                                  \
+		for (int64_t o = 0; o < n; o++)                            \
+			if (at[o] >= 0)                                    \
+				dx[at[o]] += dy[o];                        \
 	}
-}
+SCATTER(float)
+SCATTER(double)
 
-static void grad_plane_f64(const struct kernel_call *call,
-			   const struct window *win, int64_t i)
-{
-	const double *dy = (const double *)call->in[0] + i * win->n_out;
-	double *dx = (double *)call->out[0] + i * win->n_in;
-
-	for (int64_t o = 0; o < win->n_out; o++) {
-		const int64_t at = place_of(call, win, i, o);
-
-		if (at >= 0)
-			dx[at] += dy[o];
-	}
-}
-
+/* Finds the places again: cheaper than to keep them. */
 static void grad_run(const struct kernel_call *call, unsigned slice,
 		     void *scratch)
 {
-	const struct pool_attrs *attrs = call->query->attrs;
-	const struct shape x = shape_of(attrs->shape.v, attrs->shape.n);
-	const size_t size = dtype_info(call->query->in[0].type.elem)->size;
+	const struct shape *x = &call->query->in[1].shape;
+	const enum dtype elem = call->query->in[1].type.elem;
+	const size_t size = dtype_info(elem)->size;
+	int64_t *at = scratch;
 	struct window win;
 	int64_t first, last;
 
-	(void)scratch;
-	query_window(call->query, &x, &win);
-	kernel_slice(shape_range(&x, 0, 2), call->n_slices, slice, &first,
+	query_window(call->query, x, &win);
+	kernel_slice(shape_range(x, 0, 2), call->n_slices, slice, &first,
 		     &last);
-	if (first < last)
-		memset((char *)call->out[0] + (size_t)(first * win.n_in) * size,
-		       0, (size_t)((last - first) * win.n_in) * size);
 	for (int64_t i = first; i < last; i++) {
-		if (size == sizeof(double))
-			grad_plane_f64(call, &win, i);
+		const size_t in = (size_t)(i * win.n_in) * size;
+		const char *dy =
+		    (const char *)call->in[0] + (size_t)(i * win.n_out) * size;
+		char *dx = (char *)call->out[0] + in;
+
+		max_plane(elem, &win, (const char *)call->in[1] + in,
+			  at + win.n_out, at);
+		memset(dx, 0, (size_t)win.n_in * size);
+		if (elem == DTYPE_F64)
+			scatter_double((const double *)(const void *)dy, at,
+				       win.n_out, (double *)(void *)dx);
 		else
-			grad_plane(call, &win, i);
+			scatter_float((const float *)(const void *)dy, at,
+				      win.n_out, (float *)(void *)dx);
 	}
 }
 
@@ -242,14 +212,38 @@ static enum err_code max_prepare(const struct kernel_query *query,
 	return prepare(query, ret, err);
 }
 
-static double cost(const struct kernel_query *query)
+/* Scratch: places, and values that nobody reads. */
+static enum err_code grad_prepare(const struct kernel_query *query,
+				  struct kernel_setup *ret, struct err *err)
+{
+	const struct shape *dy = &query->in[0].shape;
+
+	ret->scratch_bytes = (size_t)shape_range(dy, 2, dy->rank) *
+			     (sizeof(int64_t) + sizeof(double));
+	return prepare(query, ret, err);
+}
+
+/* windows: an element each */
+static double windows_cost(const struct kernel_query *query,
+			   const struct shape *windows)
 {
 	const struct pool_attrs *attrs = query->attrs;
 	double taps = 1;
 
 	for (size_t i = 0; i < attrs->window.kernel_shape.n; i++)
 		taps *= (double)attrs->window.kernel_shape.v[i];
-	return 0.2 + (double)shape_count(&query->out[0].shape) * taps * 5e-4;
+	return 0.2 + (double)shape_count(windows) * taps * 5e-4;
+}
+
+static double cost(const struct kernel_query *query)
+{
+	return windows_cost(query, &query->out[0].shape);
+}
+
+static double grad_cost(const struct kernel_query *query)
+{
+	return windows_cost(query, &query->in[0].shape) +
+	       (double)shape_count(&query->in[1].shape) * 1e-3;
 }
 
 static double global_cost(const struct kernel_query *query)
@@ -297,61 +291,38 @@ static enum err_code global_infer(struct infer *infer, struct err *err)
 static enum err_code grad_infer(struct infer *infer, struct err *err)
 {
 	const struct pool_attrs *attrs = infer->attrs;
-	const struct shape *dy = &infer->in[0].shape;
-	struct shape x, y;
+	const struct shape *dy = &infer->in[0].shape, *x = &infer->in[1].shape;
+	struct shape y;
 	struct window win;
 	char text[2][64];
-	enum err_code rc;
+	enum err_code rc = window_init(
+	    &attrs->window, &attrs->window.kernel_shape, x, &win, err);
 
-	if (attrs->shape.n < 3 || attrs->shape.n > 2 + WINDOW_DIMS)
-		return err_set(err, ERR_INVALID,
-			       "attribute 'shape': expected 3 to %d extents, "
-			       "got %zu",
-			       2 + WINDOW_DIMS, attrs->shape.n);
-	x = shape_of(attrs->shape.v, attrs->shape.n);
-	rc = shape_check(&x, "attribute 'shape'", err);
 	if (!rc)
-		rc = window_init(&attrs->window, &attrs->window.kernel_shape,
-				 &x, &win, err);
-	if (!rc)
-		rc = window_shape(&win, x.dim[0], x.dim[1], &y, err);
+		rc = window_shape(&win, x->dim[0], x->dim[1], &y, err);
 	if (rc)
 		return rc;
-	if (!shape_equal(dy, &y) || !shape_equal(&infer->in[1].shape, &y))
-		return infer_fail(err,
-				  "inputs 'dy' and 'indices': expected %s, got "
-				  "dy %s",
+	if (!shape_equal(dy, &y))
+		return infer_fail(err, "input 'dy': expected %s, got %s",
 				  shape_text(&y, text[0], sizeof(text[0])),
 				  shape_text(dy, text[1], sizeof(text[1])));
-	infer->out[0].shape = x;
+	infer->out[0].shape = *x;
 	infer->out[0].has_shape = true;
 	return ERR_NONE;
 }
 
-/* indices: of the node, or VALUE_NONE to find them again */
-static enum err_code build_grad(struct vjp *vjp, const struct pool_attrs *of,
-				int32_t indices, struct err *err)
+static enum err_code build_grad(struct vjp *vjp, const struct pool_attrs *attrs,
+				struct err *err)
 {
-	struct build *build = vjp->build;
-	const struct shape x = build_fact(build, vjp->in[0])->shape;
-	int32_t out[2] = { VALUE_NONE, indices }, in[2];
-	struct pool_attrs attrs = *of;
+	const int32_t in[] = { vjp->grad_out[0], vjp->in[0] };
 
-	if (indices == VALUE_NONE)
-		build_nodes(build, "MaxPool", &attrs, vjp->in, 1, out, 2);
-	attrs.shape = (struct attr_ints){ x.rank, x.dim };
-	in[0] = vjp->grad_out[0];
-	in[1] = out[1];
-	vjp->grad_in[0] = build_node(build, "MaxPoolGrad", &attrs, in, 2);
-	return build_check(build, err);
+	vjp->grad_in[0] = build_node(vjp->build, "MaxPoolGrad", attrs, in, 2);
+	return build_check(vjp->build, err);
 }
 
 static enum err_code max_vjp(struct vjp *vjp, struct err *err)
 {
-	struct pool_attrs attrs = *(const struct pool_attrs *)vjp->attrs;
-
-	return build_grad(vjp, &attrs,
-			  vjp->node->n_out > 1 ? vjp->out[1] : VALUE_NONE, err);
+	return build_grad(vjp, vjp->attrs, err);
 }
 
 static enum err_code global_vjp(struct vjp *vjp, struct err *err)
@@ -365,7 +336,7 @@ static enum err_code global_vjp(struct vjp *vjp, struct err *err)
 		vjp->grad_in[0] = vjp->grad_out[0];
 		return ERR_NONE;
 	}
-	return build_grad(vjp, &attrs, VALUE_NONE, err);
+	return build_grad(vjp, &attrs, err);
 }
 
 static bool fits(const struct kernel_query *query)
@@ -430,8 +401,8 @@ static const struct kernel global_kernel = {
 static const struct kernel grad_kernel = {
 	.name = "max_pool_grad.plain",
 	.flags = KERNEL_QUICK | KERNEL_SLICE_FREE,
-	.cost = global_cost,
-	.prepare = prepare,
+	.cost = grad_cost,
+	.prepare = grad_prepare,
 	.run = grad_run,
 };
 static const struct kernel *const max_kernels[] = {
@@ -439,7 +410,9 @@ static const struct kernel *const max_kernels[] = {
 };
 static const struct kernel *const global_kernels[] = { &global_rows,
 						       &global_kernel, NULL };
-static const struct kernel *const grad_kernels[] = { &grad_kernel, NULL };
+static const struct kernel *const grad_kernels[] = { &max_pool_grad_planes,
+						     &max_pool_grad_windows,
+						     &grad_kernel, NULL };
 
 static const struct port max_in[] = {
 	{ "X", "T:float16,float,double,bfloat16,int8,uint8,int32", 0 },
@@ -453,14 +426,14 @@ static const struct port max_out[] = {
 static const struct port global_out[] = { { "Y", "T", 0 }, { 0 } };
 static const struct port grad_in[] = {
 	{ "dy", "T:float,double", 0 },
-	{ "indices", "int64", 0 },
+	{ "X", "T", 0 },
 	{ 0 },
 };
 static const struct port grad_out[] = { { "dx", "T", 0 }, { 0 } };
 
 /* clang-format off */
 #define WINDOW(member) offsetof(struct pool_attrs, window.member)
-#define MAX_ATTRS \
+#define WINDOW_ATTRS \
 	{ .name = "auto_pad", .help = "NOTSET, SAME_UPPER, SAME_LOWER or VALID", \
 	  .offset = WINDOW(auto_pad), .kind = ATTR_STRING, .def_text = "NOTSET" }, \
 	{ .name = "ceil_mode", .help = "1: a last window may be cut short", \
@@ -472,19 +445,16 @@ static const struct port grad_out[] = { { "dx", "T", 0 }, { 0 } };
 	  .max = INT32_MAX }, \
 	{ .name = "pads", .help = "padding before each axis, then after each", \
 	  .offset = WINDOW(pads), .kind = ATTR_INTS, .max = INT32_MAX }, \
-	{ .name = "storage_order", .help = "1: Indices count columns first", \
-	  .offset = offsetof(struct pool_attrs, storage_order), .kind = ATTR_INT, .max = 1 }, \
 	{ .name = "strides", .help = "steps of the window, by axis", \
 	  .offset = WINDOW(strides), .kind = ATTR_INTS, .min = 1, .max = INT32_MAX }
 
-static const struct op_attr max_attrs[] = { MAX_ATTRS, { 0 } };
-static const struct op_attr grad_attrs[] = {
-	MAX_ATTRS,
-	{ .name = "shape", .help = "the shape of x",
-	  .offset = offsetof(struct pool_attrs, shape), .kind = ATTR_INTS,
-	  .flags = ATTR_REQUIRED, .max = INT32_MAX },
+static const struct op_attr max_attrs[] = {
+	WINDOW_ATTRS,
+	{ .name = "storage_order", .help = "1: Indices count columns first",
+	  .offset = offsetof(struct pool_attrs, storage_order), .kind = ATTR_INT, .max = 1 },
 	{ 0 },
 };
+static const struct op_attr grad_attrs[] = { WINDOW_ATTRS, { 0 } };
 
 static const struct op_case max_cases[] = {
 	{ .name = "a window far larger than the input",
@@ -548,22 +518,43 @@ static const struct op_case global_cases[] = {
 	{ 0 },
 };
 static const struct op_case grad_cases[] = {
+	{ .name = "windows side by side",
+	  .graph = "dx = predictd.MaxPoolGrad<kernel_shape=[2,2], strides=[2,2]>"
+		   "(dy:float[2,3,4,9], x:float[2,3,8,18])" },
+	{ .name = "windows side by side, few and odd",
+	  .graph = "dx = predictd.MaxPoolGrad<kernel_shape=[2,2], strides=[2,2]>"
+		   "(dy:float[2,3,3,2], x:float[2,3,7,5])" },
+	{ .name = "equals and what is no number",
+	  .graph = "dx = predictd.MaxPoolGrad<kernel_shape=[2,2], strides=[2,2]>"
+		   "(dy:float[1,1,2,2], x:float[1,1,4,4]="
+		   "{1,1,2,3,1,1,3,3,nan,5,-1,-2,7,nan,-2,-1})" },
 	{ .name = "images",
-	  .graph = "dx = predictd.MaxPoolGrad<kernel_shape=[2,2], strides=[2,2], "
-		   "shape=[1,2,4,4]>(dy:float[1,2,2,2], "
-	  "i:int64[1,2,2,2]={0,2,9,15,16,18,25,31})" },
+	  .graph = "dx = predictd.MaxPoolGrad<kernel_shape=[3,3], strides=[2,2], "
+		   "pads=[1,1,1,1]>(dy:float[2,3,5,5], x:float[2,3,9,9])" },
+	{ .name = "far apart",
+	  .graph = "dx = predictd.MaxPoolGrad<kernel_shape=[3,2], strides=[2,3], dilations=[2,3], "
+		   "pads=[1,2,2,1]>(dy:float[2,2,5,8], x:float[2,2,11,23])" },
+	{ .name = "a sequence",
+	  .graph = "dx = predictd.MaxPoolGrad<kernel_shape=[3]>"
+		   "(dy:float[2,3,35], x:float[2,3,37])" },
+	{ .name = "infinities",
+	  .graph = "dx = predictd.MaxPoolGrad<kernel_shape=[3], pads=[1,1]>(dy:float[1,1,4], "
+		   "x:float[1,1,4]={-inf,-inf,nan,1})" },
 	{ .name = "two in one place",
-	  .graph = "dx = predictd.MaxPoolGrad<kernel_shape=[2], "
-		   "shape=[1,1,3]>(dy:double[1,1,2], i:int64[1,1,2]={1,1})" },
+	  .graph = "dx = predictd.MaxPoolGrad<kernel_shape=[2]>"
+		   "(dy:double[1,1,2], x:double[1,1,3]={0,5,1})" },
+	{ .name = "a window in the padding",
+	  .graph = "dx = predictd.MaxPoolGrad<kernel_shape=[2], strides=[2], pads=[2,0]>"
+		   "(dy:float[1,1,3], x:float[1,1,4])" },
+	{ .name = "no batch",
+	  .graph = "dx = predictd.MaxPoolGrad<kernel_shape=[2,2], strides=[2,2]>"
+		   "(dy:float[0,3,4,9], x:float[0,3,8,18])" },
 	{ .name = "another dy",
-	  .graph = "dx = predictd.MaxPoolGrad<kernel_shape=[2], "
-		   "shape=[1,1,3]>(dy:float[1,1,3], i:int64[1,1,3])", .want = ERR_SHAPE },
-	{ .name = "another indices",
-	  .graph = "dx = predictd.MaxPoolGrad<kernel_shape=[2], "
-		   "shape=[1,1,3]>(dy:float[1,1,2], i:int64[1,1,3])", .want = ERR_SHAPE },
+	  .graph = "dx = predictd.MaxPoolGrad<kernel_shape=[2]>"
+		   "(dy:float[1,1,3], x:float[1,1,3])", .want = ERR_SHAPE },
 	{ .name = "no window",
-	  .graph = "dx = predictd.MaxPoolGrad<kernel_shape=[], "
-		   "shape=[1,1,3]>(dy:float[1,1,2], i:int64[1,1,2])", .want = ERR_INVALID },
+	  .graph = "dx = predictd.MaxPoolGrad<kernel_shape=[]>"
+		   "(dy:float[1,1,2], x:float[1,1,3])", .want = ERR_INVALID },
 	{ 0 },
 };
 /* clang-format on */
@@ -602,7 +593,7 @@ extern const struct op op_max_pool_grad;
 const struct op op_max_pool_grad = {
 	.domain = "predictd",
 	.name = "MaxPoolGrad",
-	.help = "Gradient of MaxPool from its Indices.",
+	.help = "Gradient of MaxPool.",
 	.since = 1,
 	.in = grad_in,
 	.out = grad_out,

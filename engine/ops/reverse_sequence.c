@@ -64,15 +64,16 @@ static void reverse_run(const struct kernel_call *call, unsigned slice,
 	for (int64_t i = first; bytes && i < last; i++) {
 		const int64_t b = attrs->batch_axis ? i % width : i / width;
 		const int64_t t = attrs->time_axis ? i % width : i / width;
-		const int64_t from =
-		    t < lens[b] ? i + (lens[b] - 1 - 2 * t) * step : i;
 		char *to = (char *)call->out[0] + (size_t)i * bytes;
+		int64_t from = i;
 
 		if (lens[b] < 0 || lens[b] > steps) {
 			memset(to, 0, bytes);
 			kernel_fault(call, i);
 			continue;
 		}
+		if (t < lens[b])
+			from += (lens[b] - 1 - 2 * t) * step;
 		memcpy(to, (const char *)call->in[0] + (size_t)from * bytes,
 		       bytes);
 	}

@@ -9,11 +9,12 @@
 #include <string.h>
 
 #include "engine/autodiff.h"
+#include "engine/kernels/row_loops.h"
 #include "engine/ops/broadcast.h"
 #include "engine/ops/elementwise.h"
 
 /* Neighbouring results that are summed together. */
-enum { SUM_COLUMNS = 256, SUM_LANES = 16 };
+enum { SUM_COLUMNS = 256 };
 
 /* The input's axes, merged where neighbours are alike: summed or kept. */
 struct sum_plan {
@@ -84,6 +85,20 @@ static int64_t result_offset(const struct sum_plan *plan, int64_t at,
 		at /= plan->kept[d];
 	}
 	return offset;
+}
+
+static double f32_sum_run(const float *x, int64_t n)
+{
+	return row_loops()->sum(x, n);
+}
+
+static double f64_sum_run(const double *x, int64_t n)
+{
+	double sum = 0;
+
+	for (int64_t i = 0; i < n; i++)
+		sum += x[i];
+	return sum;
 }
 
 #define T float

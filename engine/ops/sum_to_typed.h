@@ -1,21 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Sums of elements of type T. */
-
-/* n neighbours: lane j takes every 16th element from the j-th on. */
-static double NAME(sum_run)(const T *x, int64_t n)
-{
-	double lane[SUM_LANES] = { 0 }, sum = 0.0;
-	int64_t i = 0;
-
-	for (; i + SUM_LANES <= n; i += SUM_LANES)
-		for (int j = 0; j < SUM_LANES; j++)
-			lane[j] += (double)x[i + j];
-	for (int j = 0; j < SUM_LANES; j++)
-		sum += lane[j];
-	for (; i < n; i++)
-		sum += (double)x[i];
-	return sum;
-}
+/* Sums of elements of type T; NAME(sum_run) sums n neighbours. */
 
 /* One result, whose innermost summed axis lies dense. */
 static double NAME(sum_dense)(const struct sum_plan *plan, const T *x)

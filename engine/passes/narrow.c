@@ -5,7 +5,8 @@
  * and in that form from one to the next. Bias, residual, activation and the
  * rounding to narrow values go into the convolution before them.
  *
- * So do QLinearConvs of models that came quantized, where zero points are 0.
+ * So do QLinearConvs of models that came quantized, where zero points of
+ * weights are 0.
  *
  * It walks as the pass `blocked` does. Twins are channels last here; those of
  * products have the plain shape, as their channels are last anyway.

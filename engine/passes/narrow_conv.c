@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "engine/kernels/onednn/onednn.h"
+#include "engine/ops/add_bytes.h"
 #include "engine/ops/conv_narrow.h"
 #include "engine/ops/quantize.h"
 #include "engine/passes/narrow_priv.h"
@@ -119,17 +120,30 @@ static const float *floats(const struct blocking *b,
 	return blocking_fact(b, input(b, node, i))->value;
 }
 
-/* Zero is zero everywhere, and all else is known. */
-static bool is_symmetric(const struct blocking *b,
-			 const struct graph_node *node)
+/* One zero point that is known; left out: 0. */
+static bool zero_of(const struct blocking *b, int32_t value, int64_t *ret)
+{
+	const struct fact *fact;
+
+	*ret = 0;
+	if (value == VALUE_NONE)
+		return true;
+	fact = blocking_fact(b, value);
+	if (!fact->value || shape_count(&fact->shape) != 1 ||
+	    dtype_info(fact->type.elem)->size != 1)
+		return false;
+	*ret = quantized_at(fact->type.elem, fact->value, 0);
+	return true;
+}
+
+/* Zero is zero in weights, and all that counts is known. */
+static bool is_known(const struct blocking *b, const struct graph_node *node)
 {
 	const struct fact *w = blocking_fact(b, input(b, node, Q_W));
 	const int32_t bias = input(b, node, Q_B);
 
 	return w->value && w->type.elem == DTYPE_I8 && w->shape.rank >= 3 &&
-	       are_zeros(b, input(b, node, Q_X_ZERO)) &&
 	       are_zeros(b, input(b, node, Q_W_ZERO)) &&
-	       are_zeros(b, input(b, node, Q_Y_ZERO)) &&
 	       are_scales(b, input(b, node, Q_X_SCALE), 1) &&
 	       are_scales(b, input(b, node, Q_W_SCALE), w->shape.dim[0]) &&
 	       are_scales(b, input(b, node, Q_Y_SCALE), 1) &&
@@ -178,7 +192,9 @@ bool narrow_qlinear_conv(struct blocking *b, const struct graph_node *node)
 
 	/* our own loops take all weights on other CPUs */
 	if (!onednn_has_bytes() || !narrow_is_image(b, out) ||
-	    !is_symmetric(b, node) ||
+	    !is_known(b, node) ||
+	    !zero_of(b, input(b, node, Q_X_ZERO), &attrs.x_zero) ||
+	    !zero_of(b, input(b, node, Q_Y_ZERO), &attrs.y_zero) ||
 	    !lay_in(b, input(b, node, Q_X), &attrs, &operand[CONV_NARROW_X]))
 		return false;
 	attrs.y_scale = (double)*floats(b, node, Q_Y_SCALE);
@@ -220,12 +236,18 @@ static void again(struct blocking *b, const struct graph_node *conv,
 				  CONV_NARROW_N_IN);
 }
 
-/* One number above 0 as scale, and zero as zero point. */
+/* How bytes stand for numbers. */
+struct grid {
+	double scale;
+	int64_t zero;
+};
+
+/* One number above 0 as scale, and one zero point. */
 static bool grid_of(const struct blocking *b, const struct graph_node *node,
-		    double *ret_scale)
+		    struct grid *ret)
 {
-	const int32_t scale = input(b, node, 1), zero = input(b, node, 2);
-	const struct fact *s, *z;
+	const int32_t scale = input(b, node, 1);
+	const struct fact *s;
 
 	if (scale == VALUE_NONE)
 		return false;
@@ -233,15 +255,8 @@ static bool grid_of(const struct blocking *b, const struct graph_node *node,
 	if (s->type.elem != DTYPE_F32 || !s->value ||
 	    shape_count(&s->shape) != 1)
 		return false;
-	*ret_scale = (double)*(const float *)s->value;
-	if (!(*ret_scale > 0))
-		return false;
-	if (zero == VALUE_NONE)
-		return true;
-	z = blocking_fact(b, zero);
-	return z->value && shape_count(&z->shape) == 1 &&
-	       dtype_info(z->type.elem)->size == 1 &&
-	       quantized_at(z->type.elem, z->value, 0) == 0;
+	ret->scale = (double)*(const float *)s->value;
+	return ret->scale > 0 && zero_of(b, input(b, node, 2), &ret->zero);
 }
 
 static bool is_byte(enum dtype elem)
@@ -252,13 +267,13 @@ static bool is_byte(enum dtype elem)
 const struct graph_node *narrow_widened(const struct blocking *b, int32_t value)
 {
 	const struct graph_node *node = graph_producer(b->graph, value);
-	double scale;
+	struct grid grid;
 
 	return node && node->op && !node->op->domain[0] &&
 		       !strcmp(node->op->name, "DequantizeLinear") &&
 		       is_byte(
 			   blocking_fact(b, input(b, node, 0))->type.elem) &&
-		       grid_of(b, node, &scale)
+		       grid_of(b, node, &grid)
 		   ? node
 		   : NULL;
 }
@@ -269,13 +284,14 @@ static int32_t summand(const struct blocking *b, int32_t value,
 {
 	const int32_t twin = b->twin[value];
 	const struct graph_node *node;
+	struct grid grid;
 
 	*ret_scale = 1;
 	if (twin == VALUE_NONE)
 		return value;
 	node = narrow_widened(b, twin);
-	if (node) {
-		(void)grid_of(b, node, ret_scale);
+	if (node && grid_of(b, node, &grid) && grid.zero == 0) {
+		*ret_scale = grid.scale;
 		return input(b, node, 0);
 	}
 	node = graph_producer(b->graph, twin);
@@ -288,13 +304,14 @@ static int32_t summand(const struct blocking *b, int32_t value,
 /* What was widened from bytes of the same type and scale is those bytes. */
 static int32_t same_bytes(const struct blocking *b,
 			  const struct graph_node *node, enum dtype to,
-			  double scale)
+			  const struct grid *grid)
 {
 	const struct graph_node *from =
 	    narrow_widened(b, b->twin[graph_in(b->graph, node)[0]]);
-	double had;
+	struct grid had;
 
-	if (!from || !grid_of(b, from, &had) || had < scale || had > scale ||
+	if (!from || !grid_of(b, from, &had) || had.scale < grid->scale ||
+	    had.scale > grid->scale || had.zero != grid->zero ||
 	    blocking_fact(b, input(b, from, 0))->type.elem != to)
 		return VALUE_NONE;
 	return input(b, from, 0);
@@ -381,23 +398,79 @@ static bool x_is_bf16(const struct blocking *b, const struct graph_node *conv)
 	       DTYPE_BF16;
 }
 
+static const struct graph_node *maker_of(const struct blocking *b,
+					 int32_t value, const char *name)
+{
+	const struct graph_node *node =
+	    value == VALUE_NONE ? NULL : graph_producer(b->graph, value);
+
+	return node && node->op && !node->op->domain[0] &&
+		       !strcmp(node->op->name, name)
+		   ? node
+		   : NULL;
+}
+
+/* The rounded sum of two values that were widened from bytes, VALUE_NONE where
+ * the twin is none. What saturation does anyway may come between. */
+static int32_t sum_of_bytes(struct blocking *b, int32_t twin, enum dtype to,
+			    const struct grid *grid)
+{
+	const struct graph_node *relu = maker_of(b, twin, "Relu");
+	const struct graph_node *add, *from[2];
+	struct add_bytes_attrs attrs = { .to = to,
+					 .y_scale = grid->scale,
+					 .y_zero = grid->zero };
+	struct grid had[2];
+	int32_t operand[2];
+
+	if (relu && grid->zero == (to == DTYPE_U8 ? 0 : INT8_MIN))
+		twin = graph_in(b->graph, relu)[0];
+	add = maker_of(b, twin, "Add");
+	for (int i = 0; add && i < 2; i++) {
+		operand[i] = graph_in(b->graph, add)[i];
+		from[i] = narrow_widened(b, operand[i]);
+		if (!from[i] || !grid_of(b, from[i], &had[i]) ||
+		    !shape_equal(&blocking_fact(b, operand[i])->shape,
+				 &blocking_fact(b, twin)->shape))
+			return VALUE_NONE;
+	}
+	if (!add)
+		return VALUE_NONE;
+	for (int i = 0; i < 2; i++)
+		operand[i] = input(b, from[i], 0);
+	attrs.a_scale = had[0].scale;
+	attrs.a_zero = had[0].zero;
+	attrs.b_scale = had[1].scale;
+	attrs.b_zero = had[1].zero;
+	return build_node(&b->build, "AddBytes", &attrs, operand, 2);
+}
+
 bool narrow_round(struct blocking *b, const struct graph_node *node)
 {
 	const int32_t in = graph_in(b->graph, node)[0];
 	const int32_t out = graph_out(b->graph, node)[0];
 	const enum dtype to = blocking_fact(b, out)->type.elem;
 	const struct graph_node *conv = maker(b, in);
-	double scale = 1;
+	struct grid grid = { .scale = 1 };
 
 	if (to == DTYPE_F32)
 		return narrow_widen(b, node);
 	if (b->twin[in] == VALUE_NONE ||
-	    (to != DTYPE_BF16 && !(is_byte(to) && grid_of(b, node, &scale))))
+	    (to != DTYPE_BF16 && !(is_byte(to) && grid_of(b, node, &grid))))
 		return false;
-	if (is_byte(to) && same_bytes(b, node, to, scale) != VALUE_NONE) {
+	if (is_byte(to) && same_bytes(b, node, to, &grid) != VALUE_NONE) {
 		b->is_flat[out] = b->is_flat[in];
-		b->twin[out] = same_bytes(b, node, to, scale);
+		b->twin[out] = same_bytes(b, node, to, &grid);
 		return true;
+	}
+	if (is_byte(to)) {
+		const int32_t sum = sum_of_bytes(b, b->twin[in], to, &grid);
+
+		if (sum != VALUE_NONE) {
+			b->is_flat[out] = b->is_flat[in];
+			b->twin[out] = sum;
+			return true;
+		}
 	}
 	if (conv && residual_fits(b, conv, to) &&
 	    x_is_bf16(b, conv) == (to == DTYPE_BF16)) {
@@ -405,7 +478,8 @@ bool narrow_round(struct blocking *b, const struct graph_node *node)
 		struct conv_narrow_attrs attrs = *attrs_of(&copy);
 
 		attrs.to = to;
-		attrs.y_scale = scale;
+		attrs.y_scale = grid.scale;
+		attrs.y_zero = grid.zero;
 		again(b, &copy, &attrs, VALUE_NONE, in, out);
 		return true;
 	}
@@ -417,11 +491,11 @@ bool narrow_widen(struct blocking *b, const struct graph_node *node)
 {
 	const int32_t in = graph_in(b->graph, node)[0];
 	const int32_t out = graph_out(b->graph, node)[0];
+	struct grid grid;
 	int32_t operand[3];
-	double scale;
 
 	if (b->twin[in] == VALUE_NONE ||
-	    (node->n_in > 1 && !grid_of(b, node, &scale)))
+	    (node->n_in > 1 && !grid_of(b, node, &grid)))
 		return false;
 	for (int32_t i = 0; i < 3; i++)
 		operand[i] = input(b, node, i);

@@ -387,6 +387,8 @@ CONV_KERNEL(conv_grad_data_onednn_winograd, "conv_grad_data.dnnl.winograd",
 	    CONV_DATA, CONV_WINOGRAD);
 CONV_KERNEL(conv_grad_weights_onednn, "conv_grad_weights.dnnl", CONV_WEIGHTS,
 	    CONV_DIRECT);
+CONV_KERNEL(conv_grad_weights_onednn_winograd,
+	    "conv_grad_weights.dnnl.winograd", CONV_WEIGHTS, CONV_WINOGRAD);
 CONV_KERNEL(conv_grad_weights_onednn_plain, "conv_grad_weights.dnnl.plain",
 	    CONV_WEIGHTS, CONV_PLAIN);
 CONV_KERNEL(conv_grad_weights_onednn_product, "conv_grad_weights.dnnl.product",

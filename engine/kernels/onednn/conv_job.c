@@ -12,9 +12,10 @@ enum {
 };
 
 /* Measured on one core with AVX-512 (Xeon, 2.3 GHz), plain values outside, for
- * the shapes of ResNet-18 at 224 and 64 pixels and of a small network. A us:
- * flops of dense arithmetic; floats of weights, which are read anew for each
- * image; floats of weights that Winograd transforms. */
+ * the shapes of ResNet-18 at 224 and 64 pixels and of a small network; the
+ * gradient of weights by Winograd on a Zen 4, where its share of the direct
+ * one's time counts. A us: flops of dense arithmetic; floats of weights, which
+ * are read anew for each image; floats of weights that Winograd transforms. */
 struct conv_rate {
 	double flops, weights, transform, start_us;
 };
@@ -34,6 +35,7 @@ static const struct conv_rate rates[CONV_N_KINDS][CONV_N_FORMS] = {
 	[CONV_WEIGHTS] = {
 		[CONV_PLAIN] = { 105e3, 4.5e3, 0, 2 },
 		[CONV_DIRECT] = { 165e3, 5.5e3, 0, 3 },
+		[CONV_WINOGRAD] = { 400e3, 1e9, 800, 60 },
 		[CONV_PRODUCT] = { 165e3, 1e9, 0, 5 },
 	},
 };
@@ -239,14 +241,13 @@ void conv_job(const struct kernel_query *query, enum conv_kind kind,
 }
 
 /* Winograd's method is made for windows of 3 x 3, step 1, over blocks of
- * channels; for the weights' gradient it is slower than direct once cut into
- * slices. */
+ * channels. */
 static bool winograd_fits(const struct conv_job *job)
 {
 	const struct conv *g = &job->whole;
 	const struct window *w = &g->window;
 
-	if (job->kind == CONV_WEIGHTS || g->group > 1 || w->n != 2)
+	if (g->group > 1 || w->n != 2)
 		return false;
 	for (int i = 1; i < WINDOW_DIMS; i++)
 		if (w->kernel[i] != 3 || w->stride[i] != 1 ||

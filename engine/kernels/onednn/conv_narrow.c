@@ -329,6 +329,8 @@ static enum err_code offer(const struct job *job, const struct recipe *recipe,
 		rc = scales(job, &scale, &follow.n_scales, err);
 	follow.ops = ops;
 	follow.scale = scale;
+	follow.x_zero = job->g.x_zero;
+	follow.y_zero = job->g.y_zero;
 	if (!rc)
 		rc = recipe_offer_with(recipe, &desc, &follow, ret, err);
 	if (ops)

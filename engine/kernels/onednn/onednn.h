@@ -27,7 +27,8 @@ extern const struct kernel conv_onednn_winograd, conv_onednn_product,
 extern const struct kernel conv_grad_data_onednn_winograd,
     conv_grad_data_onednn_plain, conv_grad_data_onednn;
 extern const struct kernel conv_grad_weights_onednn_product,
-    conv_grad_weights_onednn_plain, conv_grad_weights_onednn;
+    conv_grad_weights_onednn_winograd, conv_grad_weights_onednn_plain,
+    conv_grad_weights_onednn;
 extern const struct kernel product_onednn;
 extern const struct kernel max_pool_onednn, average_pool_onednn;
 extern const struct kernel softmax_onednn, log_softmax_onednn;

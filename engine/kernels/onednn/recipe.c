@@ -174,6 +174,14 @@ static enum err_code refuse_reference(const_dnnl_primitive_desc_t pd,
 		       name);
 }
 
+static enum err_code zero_point(dnnl_primitive_attr_t attr, int arg,
+				const int32_t *zero, struct err *err)
+{
+	return onednn_check(
+	    dnnl_primitive_attr_set_zero_points(attr, arg, 1, 0, zero),
+	    "a zero point", err);
+}
+
 static enum err_code offer(const struct recipe *recipe, const void *op_desc,
 			   const struct recipe_follow *follow,
 			   const_dnnl_primitive_desc_t hint,
@@ -193,6 +201,10 @@ static enum err_code offer(const struct recipe *recipe, const void *op_desc,
 				      follow->n_scales > 1 ? 1 << 1 : 0,
 				      follow->scale),
 				  "scales", err);
+	if (!rc && follow && follow->x_zero)
+		rc = zero_point(attr, DNNL_ARG_SRC, &follow->x_zero, err);
+	if (!rc && follow && follow->y_zero)
+		rc = zero_point(attr, DNNL_ARG_DST, &follow->y_zero, err);
 	if (!rc)
 		rc = onednn_check(dnnl_primitive_desc_create(
 				      &pd, op_desc, attr, recipe->engine, hint),

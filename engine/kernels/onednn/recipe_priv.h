@@ -100,6 +100,7 @@ struct recipe_follow {
 	const_dnnl_post_ops_t ops; /**< NULL: none */
 	const float *scale;	   /**< of all, or by channel */
 	int64_t n_scales;	   /**< 0: none */
+	int32_t x_zero, y_zero;	   /**< zero points of source and result */
 };
 /** The same for a forward primitive, with what follows. */
 MUST_USE enum err_code recipe_offer_with(const struct recipe *recipe,

@@ -17,11 +17,8 @@ struct found {
 	bool is_question;
 };
 
-static struct found plan_with(const char *text, struct tuner *tuner,
-			      enum numerics numerics)
+static struct found plan_for(const char *text, struct plan_options options)
 {
-	const struct plan_options options = { .numerics = numerics,
-					      .tuner = tuner };
 	struct plan_step_info dear = { 0 };
 	struct bench bench = { 0 };
 	struct found ret = { 0 };
@@ -39,6 +36,13 @@ static struct found plan_with(const char *text, struct tuner *tuner,
 	ret.is_question = tuner_question(dear.query, ret.question);
 	bench_finish(&bench);
 	return ret;
+}
+
+static struct found plan_with(const char *text, struct tuner *tuner,
+			      enum numerics numerics)
+{
+	return plan_for(text, (struct plan_options){ .numerics = numerics,
+						     .tuner = tuner });
 }
 
 static struct tuning *create(void)
@@ -151,4 +155,16 @@ Test(tuner, asks_otherwise_where_numerics_are_strict)
 	cr_assert(a.is_question);
 	cr_expect_str_neq(a.question, b.question);
 	cr_expect_not(plan_with(sum, NULL, NUMERICS_STRICT).is_question);
+}
+
+/* what threads can share is weighed */
+Test(tuner, asks_otherwise_for_other_threads)
+{
+	const struct found one =
+	    plan_for(product, (struct plan_options){ .threads = 1 });
+	const struct found two =
+	    plan_for(product, (struct plan_options){ .threads = 2 });
+
+	cr_assert(one.is_question);
+	cr_expect_str_neq(one.question, two.question);
 }

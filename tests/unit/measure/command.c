@@ -182,6 +182,13 @@ Test(command, a_training_step_is_timed)
 	cr_assert_eq(RUN("bench-train", "job.yaml", "--seconds", "0.01"),
 		     MEASURE_OK);
 	cr_assert_eq(RUN("bench-train", "none.yaml"), MEASURE_FAILED);
+	cr_assert_eq(RUN("profile-train", "job.yaml", "--seconds", "0.01",
+			 "--trace", "trace.json", "--json"),
+		     MEASURE_OK);
+	cr_assert_eq(access("trace.json", R_OK), 0);
+	cr_assert_eq(RUN("profile-train", "none.yaml"), MEASURE_FAILED);
+	cr_assert_eq(RUN("profile-train", "job.yaml", "--top", "few"),
+		     MEASURE_FAILED);
 	folder_put(
 	    "job.yaml",
 	    "data: {source: 'path:/nowhere', format: idx, split: {type: "

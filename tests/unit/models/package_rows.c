@@ -61,6 +61,30 @@ static const struct row {
 	{ "y = BatchNormalization(x:float[2,1,2], a:float[1]={1}, "
 	  "b:float[1]={1}, c:float[1]={1}, d:float[1]={1})",
 	  true },
+	/* bytes */
+	{ "y = QuantizeLinear(x:float[2,4], c:float[1]={2})", true },
+	{ "y = QuantizeLinear<axis=1>(x:float[2,2], c:float[2]={2,1})", true },
+	{ "y = QuantizeLinear<axis=0>(x:float[2,2], c:float[2]={2,1})", false },
+	{ "y = DequantizeLinear<axis=-2>(x:uint8[2,2], c:float[2]={2,1})",
+	  false },
+	{ "y = DequantizeLinear(x:uint8[2,4], c:float[]={2}, z:uint8[]={7})",
+	  true },
+	{ "y = DequantizeLinear(x:uint8[2,4], Cast<to=float>(Size(x)))",
+	  false },
+	{ "y, s, z = DynamicQuantizeLinear(x:float[2,4])", false },
+	{ "y = MatMulInteger(x:uint8[2,2], c:int8[2,1]={1,2}, z:uint8[]={3})",
+	  true },
+	{ "y = MatMulInteger(x:uint8[2,2], c:int8[2,1]={1,2}, "
+	  "z:uint8[2]={3,4})",
+	  false },
+	{ "y = QLinearMatMul(x:uint8[2,2], a:float[]={1}, az:uint8[]={3}, "
+	  "c:uint8[2,1]={1,2}, b:float[]={1}, bz:uint8[]={3}, d:float[]={1}, "
+	  "dz:uint8[]={1})",
+	  true },
+	{ "y = QLinearMatMul(x:uint8[2,2], a:float[2]={1,2}, "
+	  "az:uint8[2]={3,1}, c:uint8[2,1]={1,2}, b:float[]={1}, "
+	  "bz:uint8[]={3}, d:float[]={1}, dz:uint8[]={1})",
+	  false },
 	/* no rule */
 	{ "y = Trilu(x:float[2,4])", false },
 	{ "y = RandomNormalLike(x:float[2,4])", false },

@@ -31,29 +31,32 @@ Test(row_loops, sums_are_right_for_every_length_and_level)
 	draw(x, MOST, 1);
 	draw(y, MOST, 2);
 	for (int64_t n = 1; n <= MOST; n++) {
-		double dot = 0, squares = 0, exps = 0;
-		float max = x[0], first[4];
+		double dot = 0, squares = 0, exps = 0, sum = 0;
+		float max = x[0], first[5];
 
 		for (int64_t i = 0; i < n; i++) {
 			dot += (double)x[i] * (double)y[i];
 			squares += (double)x[i] * (double)x[i];
+			sum += (double)x[i];
 			exps += exp((double)x[i] - 2);
 			max = fmaxf(max, x[i]);
 		}
 		for (unsigned level = 0; level < loop_levels(); level++) {
 			const struct row_loops *rows = row_loops_level(level);
-			const float got[4] = { rows->dot(x, y, n),
+			const float got[5] = { rows->dot(x, y, n),
 					       (float)rows->squares(x, n),
 					       rows->exps(x, 2, n, NULL),
-					       rows->largest(x, n) };
+					       rows->largest(x, n),
+					       (float)rows->sum(x, n) };
 
 			cr_expect_float_eq(got[0], dot, 1e-4);
 			cr_expect_float_eq(got[1], squares, 1e-4);
 			cr_expect_float_eq(got[2], exps, 1e-4 * exps);
 			cr_expect_eq(got[3], max);
+			cr_expect_float_eq(got[4], sum, 1e-4);
 			if (level == 0)
 				memcpy(first, got, sizeof(first));
-			expect_bits("sums", level, 4, first, got);
+			expect_bits("sums", level, 5, first, got);
 		}
 	}
 }

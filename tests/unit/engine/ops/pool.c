@@ -73,18 +73,3 @@ Test(pool, the_first_of_equals_gives_the_index)
 	cr_expect_eq(at[1], 4);
 	run_text_finish(&run);
 }
-
-Test(pool, an_index_outside_of_its_plane_is_a_bad_value)
-{
-	float dy[2] = { 1, 1 };
-	int64_t at[2] = { 1, 1 };
-	void *const data[] = { dy, at };
-	struct run_text run;
-
-	run_text(&run,
-		 "d = predictd.MaxPoolGrad<kernel_shape=[2], strides=[2], "
-		 "shape=[1,2,2]>(g:float[1,2,1], i:int64[1,2,1])",
-		 data);
-	cr_expect_eq(run.rc, ERR_INVALID);
-	run_text_finish(&run);
-}

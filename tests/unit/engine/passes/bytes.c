@@ -2,6 +2,7 @@
 #include <criterion/criterion.h>
 
 #include "engine/kernels/byte_product.h"
+#include "engine/kernels/onednn/onednn.h"
 #include "pass_check.h"
 
 #define W "w:int8[64,70]!"
@@ -154,11 +155,62 @@ static const struct pass_case lstms[] = {
 	{ 0 },
 };
 
-/* Elsewhere this pass and byte_lstm do nothing. */
+#define X_BYTES \
+	"DequantizeLinear(x:uint8[1,2,4,4], t:float[]={0.5}, z:uint8[]={7})"
+#define CONV_BYTES(w, b)                                                    \
+	"y = Conv<pads=[1,1,1,1]>(" X_BYTES ", DequantizeLinear<axis=0>(" w \
+	")" b ")"
+#define OWN_CONV(s)                                            \
+	"y = predictd.ConvNarrow<pads=[1,1,1,1], x_zero=7>(, " \
+	"x:uint8[1,2,4,4], w:int8[2,2,1,1]={4,-8,12,16}, s:float[2]={" s "}"
+#define W_CONV "w:int8[2,2,1,1]={4,-8,12,16}"
+
+static const struct pass_case convs[] = {
+	{ "a scale a channel, a bias", "byte_conv",
+	  CONV_BYTES(W_CONV ", s:float[2]={0.25,0.5}", ", b:float[2]={1,3}"),
+	  OWN_CONV("0.125,0.25") ", b:float[2]={8,12})" },
+	{ "a bias of integers", "byte_conv",
+	  CONV_BYTES(
+	      W_CONV ", s:float[]={0.25}",
+	      ", DequantizeLinear(b:int32[2]={5,-6}, u:float[]={0.125})"),
+	  OWN_CONV("0.125,0.125") ", b:float[2]={5,-6})" },
+	{ "zero points of weights", "byte_conv",
+	  CONV_BYTES(
+	      "w:uint8[2,2,1,1]={104,92,115,119}, s:float[2]={0.25,0.5}, "
+	      "v:uint8[2]={100,103}",
+	      ""),
+	  OWN_CONV("0.125,0.25") ")" },
+	{ "weights that no int8 holds", "byte_conv",
+	  CONV_BYTES("w:uint8[2,2,1,1]={104,0,115,119}, s:float[]={0.25}, "
+		     "v:uint8[]={200}",
+		     ""),
+	  NULL },
+	{ "scales along another axis", "byte_conv",
+	  "y = Conv(" X_BYTES ", DequantizeLinear<axis=1>(" W_CONV
+	  ", s:float[2]={0.25,0.5}))",
+	  NULL },
+	{ "scales of X that come in", "byte_conv",
+	  "y = Conv(DequantizeLinear(x:uint8[1,2,4,4], t:float[]), "
+	  "DequantizeLinear(" W_CONV ", s:float[]={0.25}))",
+	  NULL },
+	{ "a bias that comes in", "byte_conv",
+	  CONV_BYTES(W_CONV ", s:float[]={0.25}", ", b:float[2]"), NULL },
+	{ "weights that are floats", "byte_conv",
+	  "y = Conv(" X_BYTES ", w:float[2,2,1,1]!)", NULL },
+	{ 0 },
+};
+
+/* Elsewhere these passes do nothing. */
 Test(passes, byte_weights)
 {
 	if (byte_is_fast(byte_loops()))
 		pass_check_all(weights);
+}
+
+Test(passes, byte_conv)
+{
+	if (onednn_has_bytes())
+		pass_check_all(convs);
 }
 
 Test(passes, byte_products)
