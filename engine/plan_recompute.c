@@ -197,8 +197,8 @@ static void gather(const struct recompute *r, const int32_t *edge, int32_t n,
 		   struct fact *to)
 {
 	for (int32_t j = 0; j < n; j++)
-		to[j] = edge[j] == VALUE_NONE ? (struct fact){ 0 }
-					      : r->p->facts->fact[edge[j]];
+		if (edge[j] != VALUE_NONE)
+			to[j] = r->p->facts->fact[edge[j]];
 }
 
 /* What a node takes, in time and beside its operands, as its kernel says. */
