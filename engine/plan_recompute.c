@@ -208,7 +208,14 @@ static enum err_code find_cost(struct recompute *r, int32_t i, struct err *err)
 	const struct graph_node *node = &r->graph->node[i];
 	const size_t n = (size_t)node->n_in + (size_t)node->n_out;
 	struct fact *fact = arena_array(r->p->arena, n + 1, sizeof(*fact));
-	const struct kernel_query query = {
+	struct kernel_query query;
+	struct kernel_setup setup;
+	const struct kernel *kernel;
+	enum err_code rc;
+
+	if (!fact)
+		return err_set(err, ERR_NO_MEMORY, "plan: out of memory");
+	query = (struct kernel_query){
 		.op = node->op,
 		.attrs = node->attrs,
 		.in = fact,
@@ -219,12 +226,6 @@ static enum err_code find_cost(struct recompute *r, int32_t i, struct err *err)
 		.numerics = options->numerics,
 		.packs = options->packs,
 	};
-	struct kernel_setup setup;
-	const struct kernel *kernel;
-	enum err_code rc;
-
-	if (!fact)
-		return err_set(err, ERR_NO_MEMORY, "plan: out of memory");
 	gather(r, graph_in(r->graph, node), node->n_in, fact);
 	gather(r, graph_out(r->graph, node), node->n_out, fact + node->n_in);
 	rc = tuner_prepare(options->tuner, &query, &kernel, &setup, err);
