@@ -48,6 +48,19 @@ void batch_shuffle(const int64_t *rows, int64_t n, uint64_t seed,
 		ret_order[i] = rows[ret_order[i]];
 }
 
+void batch_stream(const int64_t *rows, int64_t n, int64_t batch_size,
+		  int64_t *ret_order)
+{
+	const int64_t wide = n < batch_size ? n : batch_size;
+	const int64_t batches = wide ? n / wide : 0;
+
+	for (int64_t i = 0; i < batches; i++)
+		for (int64_t r = 0; r < wide; r++)
+			ret_order[i * wide + r] = rows[r * batches + i];
+	for (int64_t i = wide * batches; i < n; i++)
+		ret_order[i] = rows[i];
+}
+
 static enum err_code encode_row(const struct loader *loader, int64_t row,
 				int64_t at, struct batch *batch,
 				struct err *err)

@@ -23,6 +23,10 @@ struct batch {
 
 struct loader;
 
+/** rows[n] of a stream for batches of batch_size: row r of a batch goes on
+ * where row r of the batch before ends. Rows that fill no batch come last. */
+void batch_stream(const int64_t *rows, int64_t n, int64_t batch_size,
+		  int64_t *ret_order);
 /** rows[n] in the order of epoch `epoch`: shuffled from seed. */
 void batch_shuffle(const int64_t *rows, int64_t n, uint64_t seed,
 		   uint32_t epoch, int64_t *ret_order);

@@ -24,7 +24,8 @@ static const struct field spec_fields[] = {
 	  .offset = offsetof(struct dataset_spec, source),
 	  .flags = FIELD_REQUIRED },
 	{ .name = "format",
-	  .help = "csv, idx or synthetic; told from the source when left out",
+	  .help =
+	      "csv, idx, synthetic or text; told from the source when left out",
 	  .kind = FIELD_STRING,
 	  .offset = offsetof(struct dataset_spec, format) },
 	{ .name = "rows",
@@ -76,6 +77,7 @@ struct dataset {
 	int64_t *row; /* all, part after part */
 	int64_t first[PART_COUNT], n[PART_COUNT];
 	const struct pipeline *pipeline;
+	bool is_stream;
 	struct digest identity; /* of the spec */
 };
 
@@ -221,7 +223,7 @@ static enum err_code choose_reader(struct dataset *dataset,
 		return ERR_NONE;
 	return err_set(err, ERR_INVALID,
 		       "data.format: '%s' looks like none of the known formats "
-		       "(csv, idx); say which it is",
+		       "(csv, idx, text); say which it is",
 		       source->shown);
 }
 
@@ -256,14 +258,20 @@ static void split_fixed(struct dataset *dataset, int64_t n, int64_t n_train)
 	dataset->first[PART_TEST] = n;
 }
 
+/* A stream is cut where shares say so: its rows stay in order. */
 static void split_random(struct dataset *dataset, int64_t n, uint64_t seed,
 			 const struct field_doubles *shares)
 {
 	int64_t first = 0;
 	double sum = 0;
 
-	rng_permutation((struct rng){ .seed = seed, .stream = STREAM_SPLIT },
-			(size_t)n, dataset->row);
+	if (dataset->is_stream)
+		for (int64_t i = 0; i < n; i++)
+			dataset->row[i] = i;
+	else
+		rng_permutation(
+		    (struct rng){ .seed = seed, .stream = STREAM_SPLIT },
+		    (size_t)n, dataset->row);
 	for (size_t part = 0; part < PART_COUNT; part++) {
 		int64_t end;
 
@@ -314,6 +322,23 @@ static enum err_code split(struct dataset *dataset,
 	return ERR_NONE;
 }
 
+/* Targets of a language model are what follows in a stream. */
+static enum err_code check_stream(struct dataset *dataset, const char *shown,
+				  struct err *err)
+{
+	const struct reader *reader = dataset->reader;
+
+	dataset->is_stream =
+	    reader->is_stream && reader->is_stream(dataset->state);
+	if (dataset->is_stream || !pipeline_is_language(dataset->pipeline))
+		return ERR_NONE;
+	return err_set(err, ERR_INVALID,
+		       "data.format: a text output needs plain text (format: "
+		       "text); '%s' is %s, whose rows do not follow from each "
+		       "other",
+		       shown, reader->name);
+}
+
 enum err_code dataset_create(const struct dataset_options *options,
 			     struct dataset **ret_dataset, struct err *err)
 {
@@ -339,6 +364,8 @@ enum err_code dataset_create(const struct dataset_options *options,
 		rc = dataset->reader->open(&source, &dataset->state, err);
 	if (!rc)
 		rc = find_columns(dataset, err);
+	if (!rc)
+		rc = check_stream(dataset, source.shown, err);
 	if (!rc)
 		rc = split(dataset, options, err);
 	if (rc)
@@ -372,6 +399,11 @@ const int64_t *dataset_rows(const struct dataset *dataset,
 			    enum dataset_part part)
 {
 	return dataset->row + dataset->first[part];
+}
+
+bool dataset_is_stream(const struct dataset *dataset)
+{
+	return dataset->is_stream;
 }
 
 enum err_code dataset_input(const struct dataset *dataset, int64_t row,

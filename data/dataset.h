@@ -56,6 +56,9 @@ int64_t dataset_n(const struct dataset *dataset, enum dataset_part part);
 /** Row numbers of a part. */
 const int64_t *dataset_rows(const struct dataset *dataset,
 			    enum dataset_part part);
+/** Does row i + 1 go on where row i ends? Then parts are stretches, with
+ * their rows in order. */
+bool dataset_is_stream(const struct dataset *dataset);
 MUST_USE enum err_code dataset_input(const struct dataset *dataset, int64_t row,
 				     unsigned i, struct raw_value *ret,
 				     struct err *err);

@@ -23,6 +23,23 @@ struct feature {
 	struct arena *arena;
 };
 
+/** What a kind knows of tokens. */
+struct feature_language {
+	/** Numbers of a value's tokens, of which cap fit; how many there are.
+	 */
+	size_t (*tokens)(const struct feature *feature,
+			 const struct raw_value *value, int64_t *id,
+			 size_t cap);
+	/** A token's own bytes; *ret_blank: a blank parts it from the one
+	 * before. Nothing of what is unknown. */
+	struct token (*spell)(const struct feature *feature, int64_t before,
+			      int64_t id, bool *ret_blank);
+	/** Characters that n tokens in a row stand for. */
+	double (*characters)(const struct feature *feature, const int64_t *id,
+			     int64_t n);
+	void (*cut)(const struct feature *feature, struct text_cut *ret);
+};
+
 /** Also every feature's own keys: name and type. */
 struct feature_kind {
 	const char *name, *help;
@@ -30,6 +47,10 @@ struct feature_kind {
 	size_t size;
 	/** Checks the options together, fills what follows from them. */
 	enum err_code (*create)(struct feature *feature, struct err *err);
+	/** Of an output that goes by an input: the one of its name, or NULL.
+	 * NULL: it stands alone. */
+	enum err_code (*link)(struct feature *feature, struct feature *input,
+			      struct err *err);
 	/** One row of the tensor; width: what the network gives for an output.
 	 */
 	void (*row)(const struct feature *feature, enum dtype *ret_dtype,
@@ -50,6 +71,7 @@ struct feature_kind {
 	/** NULL: cannot be an output. */
 	void (*decode)(const struct feature *feature, const float *row,
 		       int64_t width, struct json_writer *writer);
+	const struct feature_language *language; /**< NULL: no text */
 };
 
 const struct feature_kind *feature_kind_find(const char *name);

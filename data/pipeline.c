@@ -55,6 +55,17 @@ const char *const *feature_kind_names(void)
 	return kind_names;
 }
 
+/* "category, image, number", for messages */
+static const char *all_kinds(struct arena *arena)
+{
+	const char *all = "";
+
+	for (size_t i = 0; kind_names[i] && all; i++)
+		all = arena_printf(arena, "%s%s%s", all, i ? ", " : "",
+				   kind_names[i]);
+	return all ? all : "";
+}
+
 static enum err_code read_kind(struct feature *feature, const struct doc *map,
 			       const char *where, struct err *err)
 {
@@ -64,17 +75,17 @@ static enum err_code read_kind(struct feature *feature, const struct doc *map,
 	if (!type || type->kind != DOC_STRING)
 		return err_set(err, ERR_INVALID,
 			       "%s: 'type' must name the kind of feature "
-			       "(category, image, number)",
-			       where);
+			       "(%s)",
+			       where, all_kinds(feature->arena));
 	feature->kind = feature_kind_find(type->text);
 	if (feature->kind)
 		return ERR_NONE;
 	near = field_nearest(type->text, kind_names);
 	return err_set(err, ERR_INVALID,
-		       "%s: there is no feature type '%s'%s%s%s (there are "
-		       "category, image, number)",
+		       "%s: there is no feature type '%s'%s%s%s (there are %s)",
 		       where, type->text, near ? ", did you mean '" : "",
-		       near ? near : "", near ? "'?" : "");
+		       near ? near : "", near ? "'?" : "",
+		       all_kinds(feature->arena));
 }
 
 static enum err_code read_feature(struct pipeline *pipeline, int side,
@@ -158,6 +169,27 @@ static enum err_code read_side(struct pipeline *pipeline, int side,
 	return check_unique(pipeline, side, err);
 }
 
+/* Outputs that go by an input find the one of their name. */
+static enum err_code link_outputs(struct pipeline *pipeline, struct err *err)
+{
+	enum err_code rc = ERR_NONE;
+
+	for (unsigned i = 0; i < pipeline->n[OUTPUTS] && !rc; i++) {
+		struct feature *output = &pipeline->feature[OUTPUTS][i];
+		struct feature *input = NULL;
+
+		if (!output->kind->link)
+			continue;
+		for (unsigned j = 0; j < pipeline->n[INPUTS] && !input; j++) {
+			if (str_equal(pipeline->feature[INPUTS][j].name,
+				      output->name))
+				input = &pipeline->feature[INPUTS][j];
+		}
+		rc = output->kind->link(output, input, err);
+	}
+	return rc;
+}
+
 enum err_code pipeline_create(const struct doc *input_features,
 			      const struct doc *output_features,
 			      struct pipeline **ret_pipeline, struct err *err)
@@ -174,6 +206,8 @@ enum err_code pipeline_create(const struct doc *input_features,
 	rc = read_side(pipeline, INPUTS, input_features, err);
 	if (!rc)
 		rc = read_side(pipeline, OUTPUTS, output_features, err);
+	if (!rc)
+		rc = link_outputs(pipeline, err);
 	if (rc)
 		goto out;
 	*ret_pipeline = pipeline;
@@ -291,6 +325,66 @@ void pipeline_decode_output(const struct pipeline *pipeline, unsigned i,
 	const struct feature *feature = &pipeline->feature[OUTPUTS][i];
 
 	feature->kind->decode(feature, row, width, writer);
+}
+
+/* --- texts --- */
+
+/* The output that predicts tokens, where there is one. */
+static const struct feature *language_of(const struct pipeline *pipeline)
+{
+	return &pipeline->feature[OUTPUTS][0];
+}
+
+bool pipeline_is_language(const struct pipeline *pipeline)
+{
+	return language_of(pipeline)->kind->language != NULL;
+}
+
+struct text_cut pipeline_text_cut(const struct pipeline *pipeline)
+{
+	const struct feature *feature = language_of(pipeline);
+	struct text_cut cut;
+
+	feature->kind->language->cut(feature, &cut);
+	return cut;
+}
+
+bool pipeline_input_cut(const struct pipeline *pipeline, unsigned i,
+			struct text_cut *ret)
+{
+	const struct feature *feature = &pipeline->feature[INPUTS][i];
+
+	if (!feature->kind->language)
+		return false;
+	feature->kind->language->cut(feature, ret);
+	return true;
+}
+
+size_t pipeline_tokens(const struct pipeline *pipeline,
+		       const struct raw_value *value, int64_t *id, size_t cap)
+{
+	const struct feature *feature = language_of(pipeline);
+
+	return feature->kind->language->tokens(feature, value, id, cap);
+}
+
+const char *pipeline_spell(const struct pipeline *pipeline, int64_t before,
+			   int64_t id, size_t *ret_len, bool *ret_blank)
+{
+	const struct feature *feature = language_of(pipeline);
+	const struct token token =
+	    feature->kind->language->spell(feature, before, id, ret_blank);
+
+	*ret_len = token.len;
+	return token.bytes;
+}
+
+double pipeline_characters(const struct pipeline *pipeline, const int64_t *id,
+			   int64_t n)
+{
+	const struct feature *feature = language_of(pipeline);
+
+	return feature->kind->language->characters(feature, id, n);
 }
 
 void pipeline_save(const struct pipeline *pipeline, struct json_writer *writer)

@@ -17,10 +17,17 @@
 #include <stdbool.h>
 
 #include "base/doc.h"
+#include "data/features/token.h"
 #include "engine/tensor.h"
 
 struct json_writer;
 struct pipeline;
+
+/** How a text is cut into rows of tokens. */
+struct text_cut {
+	enum token_level level;
+	int64_t length; /**< tokens of a row */
+};
 
 /** One raw value of one row, before any feature. */
 enum raw_kind { RAW_MISSING, RAW_NUMBER, RAW_TEXT, RAW_BYTES, RAW_TENSOR };
@@ -78,6 +85,23 @@ MUST_USE enum err_code pipeline_encode_target(const struct pipeline *pipeline,
 void pipeline_decode_output(const struct pipeline *pipeline, unsigned i,
 			    const float *row, int64_t width,
 			    struct json_writer *writer);
+/** Does the first output predict the tokens of a text? The rest is of such a
+ * pipeline only. */
+bool pipeline_is_language(const struct pipeline *pipeline);
+struct text_cut pipeline_text_cut(const struct pipeline *pipeline);
+/** The same of input i; false where it is no text. */
+bool pipeline_input_cut(const struct pipeline *pipeline, unsigned i,
+			struct text_cut *ret);
+/** Numbers of a text's tokens, of which cap are kept; how many there are. */
+size_t pipeline_tokens(const struct pipeline *pipeline,
+		       const struct raw_value *value, int64_t *id, size_t cap);
+/** A token's bytes, which a NUL does not end; *ret_blank: a blank parts it
+ * from token `before`. What is unknown has none. */
+const char *pipeline_spell(const struct pipeline *pipeline, int64_t before,
+			   int64_t id, size_t *ret_len, bool *ret_blank);
+/** Characters that n tokens in a row stand for. */
+double pipeline_characters(const struct pipeline *pipeline, const int64_t *id,
+			   int64_t n);
 /** The members "input_features" and "output_features" with their fitted state,
  * into the object that is open: what pipeline_create() reads back. */
 void pipeline_save(const struct pipeline *pipeline, struct json_writer *writer);

@@ -37,6 +37,9 @@ struct reader {
 	int64_t (*n_rows)(const void *state);
 	/** Rows before this are the given training part; -1: none is given. */
 	int64_t (*n_fixed_train)(const void *state);
+	/** Is row i + 1 what follows row i? NULL: no. Such rows stay in order.
+	 */
+	bool (*is_stream)(const void *state);
 	/** Column for a feature; ERR_INVALID lists those that exist. */
 	enum err_code (*column)(const void *state, const char *feature,
 				bool is_output, unsigned *ret_column,

@@ -149,6 +149,27 @@ static enum err_code recurrent(struct forms *forms, int32_t number,
 	return build_check(&work->build, err);
 }
 
+static enum err_code lstm(struct forms *forms, int32_t number, struct err *err)
+{
+	struct graph *graph = forms->work->graph;
+	const struct graph_node node = graph->node[number];
+	int32_t old[3] = { VALUE_NONE, VALUE_NONE, VALUE_NONE }, out[3];
+	bool did;
+	enum err_code rc;
+
+	if (node.n_out > 3)
+		return ERR_NONE;
+	memcpy(old, graph_out(graph, &node), (size_t)node.n_out * sizeof(*old));
+	rc = train_lstm(forms->work, &node, out, &did, err);
+	if (rc || !did)
+		return rc ? rc : recurrent(forms, number, err);
+	for (int32_t i = 0; i < node.n_out; i++)
+		if (old[i] != VALUE_NONE)
+			forms->to[old[i]] = out[i];
+	graph->node[number].op = NULL;
+	return ERR_NONE;
+}
+
 static const struct {
 	const char *op;
 	enum err_code (*make)(struct forms *forms, int32_t number,
@@ -157,7 +178,7 @@ static const struct {
 	{ "BatchNormalization", batch_norm },
 	{ "Dropout", dropout },
 	{ "GRU", recurrent },
-	{ "LSTM", recurrent },
+	{ "LSTM", lstm },
 	{ "RNN", recurrent },
 };
 

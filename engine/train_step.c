@@ -61,12 +61,36 @@ static unsigned count_outputs(const struct op *op)
 	return n;
 }
 
+/* What the loss is of: x [rows, classes] and t. */
+static enum err_code loss_operands(struct train_work *work,
+				   const struct train_loss *loss, int32_t in[2],
+				   struct err *err)
+{
+	struct build *build = &work->build;
+	const struct fact *x = build_fact(build, work->graph->output[0]);
+	int64_t shape[2] = { -1, 0 };
+
+	in[0] = work->graph->output[0];
+	in[1] = work->target;
+	if (!loss->is_sequence)
+		return ERR_NONE;
+	if (!x->has_shape || !x->shape.rank)
+		return err_set(err, ERR_UNSUPPORTED,
+			       "training: the shape of the model's output is "
+			       "not known");
+	shape[1] = x->shape.dim[x->shape.rank - 1];
+	in[0] = build_2(build, "Reshape", in[0], build_ints(build, shape, 2));
+	in[1] = build_2(build, "Reshape", in[1], build_ints(build, shape, 1));
+	return build_check(build, err);
+}
+
 static enum err_code add_text(struct train_work *work,
-			      const struct train_loss *loss, struct err *err)
+			      const struct train_loss *loss,
+			      const int32_t operand[2], struct err *err)
 {
 	const struct build_name bound[] = {
-		{ "x", work->graph->output[0] },
-		{ "t", work->target },
+		{ "x", operand[0] },
+		{ "t", operand[1] },
 		{ "a", build_scalar(&work->build, DTYPE_F32, loss->a) },
 	};
 	struct build_name want = { "loss", VALUE_NONE };
@@ -82,12 +106,15 @@ static enum err_code add_loss(struct train_work *work,
 {
 	enum { MAX_OUT = 4 };
 	const struct op *op = loss->text ? NULL : op_find("predictd", loss->op);
-	int32_t in[3] = { work->graph->output[0], work->target, VALUE_NONE };
+	int32_t in[3] = { VALUE_NONE, VALUE_NONE, VALUE_NONE };
 	int32_t out[MAX_OUT];
 	unsigned n_in = 2;
+	enum err_code rc = loss_operands(work, loss, in, err);
 
+	if (rc)
+		return rc;
 	if (loss->text)
-		return add_text(work, loss, err);
+		return add_text(work, loss, in, err);
 	if (!op || count_outputs(op) > MAX_OUT)
 		return err_set(err, ERR_INVALID, "'%s' is no loss", loss->op);
 	if (loss->weight.value) {

@@ -49,6 +49,9 @@ struct train_loss {
 	const char *text;
 	double a;
 	const void *attrs;
+	/** The output is [..., classes] and the target [...]: each place is a
+	 * row of the loss. */
+	bool is_sequence;
 	struct type target; /**< type of the target input */
 	struct fact
 	    weight; /**< class weights: value NULL where there are none */

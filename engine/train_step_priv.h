@@ -29,6 +29,12 @@ static inline bool train_is_frozen(const struct train_work *work,
 
 /** Training forms in place of evaluation forms, then graph_tidy(). */
 MUST_USE enum err_code train_forms(struct train_work *work, struct err *err);
+/** The training form of an LSTM node, where there is one: what stands for its
+ * outputs. */
+MUST_USE enum err_code train_lstm(struct train_work *work,
+				  const struct graph_node *node,
+				  int32_t ret_out[3], bool *ret_did,
+				  struct err *err);
 /** Gradients, their norm, the optimizer and its assigns. */
 MUST_USE enum err_code train_update(struct train_work *work, struct err *err);
 

@@ -48,6 +48,18 @@ static double matmul_flops(const struct kernel_query *q, unsigned b)
 	return product_flops(&product);
 }
 
+/* R meets every step of every sequence, there and back; beside it stands what
+ * all steps have. */
+static double steps_flops(const struct kernel_query *q, unsigned r)
+{
+	const struct shape *all = &q->in[1 - r].shape;
+
+	if (all->rank < 2)
+		return 0;
+	return 2.0 * (double)all->dim[0] * (double)all->dim[1] *
+	       (double)shape_count(&q->in[r].shape);
+}
+
 /* Both weights meet every step of every sequence: W is in 1, R in 2. */
 static double recurrent_flops(const struct kernel_query *q, unsigned w)
 {
@@ -71,6 +83,8 @@ static const struct work_row {
 	{ "GRU", 1, recurrent_flops },
 	{ "Gemm", 1, matmul_flops },
 	{ "LSTM", 1, recurrent_flops },
+	{ "LSTMSteps", 1, steps_flops },
+	{ "LSTMStepsGrad", 0, steps_flops },
 	{ "MatMul", 1, matmul_flops },
 	{ "MatMulInteger", 1, product_flops_of },
 	{ "MatMulT", 1, matmul_flops },

@@ -89,6 +89,9 @@ static enum err_code make_stepper(struct train_trial *trial, struct err *err)
 		.seed = (uint64_t)trial->spec.trainer.seed,
 		.input = port,
 		.n_inputs = pipeline_n_inputs(p),
+		.state = trial->network.state,
+		.state_rows = trial->spec.trainer.batch_size,
+		.eval_state_rows = 1,
 		.threads = (unsigned)trial->threads,
 	};
 	int64_t width;
@@ -152,6 +155,7 @@ enum err_code train_trial_step(struct train_trial *trial, struct err *err)
 		.n = trial->batch->n,
 		.input = trial->batch->input,
 		.target = trial->batch->target[0],
+		.goes_on = trial->step > 0,
 	};
 	const struct stepper_update update = {
 		.step = trial->step + 1,

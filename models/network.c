@@ -4,9 +4,11 @@
 #include "base/str.h"
 #include "data/pipeline.h"
 #include "models/architectures/assembly.h"
+#include "models/architectures/recurrent.h"
 #include "models/network_priv.h"
 
 static const char *const batch_symbol = "batch";
+static const char *const steps_symbol = "sequence";
 
 #define ARCHITECTURE(name) extern const struct architecture architecture_##name;
 #include "models/architectures/architectures.def"
@@ -145,6 +147,17 @@ static enum err_code add_input(struct assembly *assembly,
 	return rc;
 }
 
+enum err_code assembly_state(struct assembly *assembly, const struct shape *row,
+			     struct err *err)
+{
+	const struct network_port port = { .name = NETWORK_STATE_INPUT,
+					   .dtype = DTYPE_F32,
+					   .row = *row };
+
+	assembly->state.row = *row;
+	return add_input(assembly, &port, &assembly->state.in, err);
+}
+
 static enum err_code join_inputs(struct assembly *assembly,
 				 const int32_t *value, unsigned n,
 				 int32_t *ret_value, struct err *err)
@@ -206,6 +219,22 @@ static enum err_code build_body(struct assembly *assembly,
 			   width, ret_out, err);
 }
 
+/* Of each step: [steps, width], with as many steps as the input has. */
+static enum err_code check_sequence(const struct network_target *out,
+				    const struct shape *row, struct err *err)
+{
+	char text[128];
+
+	if (row->rank == 2 && row->dim[1] == out->width)
+		return ERR_NONE;
+	return err_set(err, ERR_SHAPE,
+		       "model: output feature '%s' needs %lld values for each "
+		       "token, as rnn_language_model gives them; this network "
+		       "gives %s a row",
+		       out->name, (long long)out->width,
+		       shape_text(row, text, sizeof(text)));
+}
+
 static enum err_code check_output(const struct assembly *assembly,
 				  const struct network_target *out,
 				  bool is_list, int32_t value, struct err *err)
@@ -213,6 +242,8 @@ static enum err_code check_output(const struct assembly *assembly,
 	struct shape row = assembly_row(assembly, value);
 	char text[128];
 
+	if (out->is_sequence)
+		return check_sequence(out, &row, err);
 	if (row.rank != 1)
 		return err_set(
 		    err, ERR_SHAPE,
@@ -246,6 +277,21 @@ static void fill_port(struct signature_port *port, const char *name,
 		port->dim[d + 1].extent = row->dim[d];
 }
 
+/* With a state between runs a text may come in pieces of any length. */
+static void fill_state(const struct assembly *assembly, unsigned n_in,
+		       struct model_signature *s)
+{
+	const struct signature_dim steps = { -1, steps_symbol };
+
+	for (unsigned i = 0; i < n_in; i++)
+		s->input[i].dim[1] = steps;
+	s->output[0].dim[1] = steps;
+	fill_port(&s->input[n_in], NETWORK_STATE_INPUT, DTYPE_F32,
+		  &assembly->state.row);
+	fill_port(&s->output[1], NETWORK_STATE_OUTPUT, DTYPE_F32,
+		  &assembly->state.row);
+}
+
 /* A job may predict what it reads (the next letter of a text): the output then
  * has another name, because names are unique in a file. */
 static const char *output_name(const struct network_request *request,
@@ -268,12 +314,13 @@ enum err_code network_fill_signature(const struct assembly *assembly,
 	struct arena *arena = assembly->graph->arena;
 	struct shape row = assembly_row(assembly, value);
 	const char *name = output_name(request, arena);
-	struct model_signature s = { .n_inputs = request->n_in,
-				     .n_outputs = 1,
+	const bool has_state = assembly->state.row.rank > 0;
+	struct model_signature s = { .n_inputs = request->n_in + has_state,
+				     .n_outputs = 1U + has_state,
 				     .may_batch = true };
 
-	s.input = arena_array(arena, request->n_in + 1, sizeof(*s.input));
-	s.output = arena_array(arena, 1, sizeof(*s.output));
+	s.input = arena_array(arena, request->n_in + 2, sizeof(*s.input));
+	s.output = arena_array(arena, 2, sizeof(*s.output));
 	if (!s.input || !s.output || !name)
 		return network_no_memory(err);
 	for (unsigned i = 0; i < request->n_in; i++) {
@@ -283,6 +330,8 @@ enum err_code network_fill_signature(const struct assembly *assembly,
 			  request->in[i].dtype, &request->in[i].row);
 	}
 	fill_port(&s.output[0], name, DTYPE_F32, &row);
+	if (has_state)
+		fill_state(assembly, request->n_in, &s);
 	*ret = s;
 	return ERR_NONE;
 }
@@ -317,6 +366,10 @@ static enum err_code build_network(struct assembly *assembly,
 				  value, err);
 	if (!rc)
 		rc = graph_add_output(assembly->graph, value, err);
+	if (!rc && assembly->state.row.rank)
+		rc =
+		    graph_add_output(assembly->graph, assembly->state.out, err);
+	ret->state = assembly->state.row;
 	if (!rc)
 		rc = network_fill_signature(assembly, request, value,
 					    &ret->signature, err);
@@ -349,6 +402,7 @@ enum err_code network_ports(const struct pipeline *pipeline,
 		in[i].embedding_size = size;
 	}
 	ret_out->name = pipeline_output_name(pipeline, 0);
+	ret_out->is_sequence = pipeline_is_language(pipeline);
 	pipeline_target_row(pipeline, 0, &dtype, &row, &ret_out->width);
 	return ERR_NONE;
 }

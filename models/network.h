@@ -32,6 +32,7 @@ struct network_port {
 struct network_target {
 	const char *name;
 	int64_t width;
+	bool is_sequence; /**< for each step of the input, not for the row */
 };
 
 /** Where a model to train further may lie. */
@@ -66,10 +67,17 @@ struct network_summary {
 	int64_t n_params;
 };
 
+/** Names of the input and output by which a network hands a state from one run
+ * to the next: float of the same shape, zeros at the beginning. They are its
+ * last ones, and belong to no feature. */
+#define NETWORK_STATE_INPUT "initial_state"
+#define NETWORK_STATE_OUTPUT "final_state"
+
 struct network {
 	struct graph *graph;
 	struct model_signature signature;
 	struct network_summary summary;
+	struct shape state; /**< a row of it; rank 0: it has none */
 };
 
 struct pipeline;

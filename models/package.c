@@ -10,6 +10,7 @@
 #include "data/pipeline.h"
 #include "engine/pack.h"
 #include "engine/passes/pass.h"
+#include "models/network.h"
 #include "models/onnx.h"
 #include "models/package_priv.h"
 
@@ -179,7 +180,10 @@ static enum err_code load_about(struct loaded *loaded,
 	(void)close(fd);
 	if (!rc)
 		rc = manifest_check(manifest, about_file, text, len, err);
-	if (!rc)
+	/* what a job leaves there is JSON, whose strings may have what YAML
+	 * takes for a control character */
+	if (!rc &&
+	    doc_parse_json(text, len, about_file, loaded->arena, &doc, NULL))
 		rc = doc_parse_yaml(text, len, about_file, loaded->arena, &doc,
 				    err);
 	if (!rc && doc->kind != DOC_MAP)
@@ -246,6 +250,45 @@ static enum err_code check_input(const struct package *package, unsigned i,
 	return ERR_NONE;
 }
 
+/* A language model's state is an input and output more than the features'. */
+static void find_state(struct package *package)
+{
+	const struct model_signature *s = &package->signature;
+	const struct signature_port *in, *out;
+
+	in = find_port(s->input, s->n_inputs, NETWORK_STATE_INPUT);
+	out = find_port(s->output, s->n_outputs, NETWORK_STATE_OUTPUT);
+	if (!in || !out || s->n_inputs != 2 || s->n_outputs != 2 ||
+	    !pipeline_is_language(package->pipeline) || !in->has_rank ||
+	    in->rank != 3 || in->dtype != DTYPE_F32 ||
+	    out->dtype != DTYPE_F32 || in->dim[1].extent < 1 ||
+	    in->dim[2].extent < 1 || row_count(in) > SHAPE_MAX_EXTENT)
+		return;
+	package->has_state = true;
+	package->state_in = (unsigned)(in - s->input);
+	package->state_out = (unsigned)(out - s->output);
+}
+
+/* Its other output has a number for each token. */
+static enum err_code check_tokens(const struct package *package,
+				  struct err *err)
+{
+	const struct signature_port *port =
+	    &package->signature.output[!package->state_out];
+	enum dtype dtype;
+	struct shape row;
+	int64_t width;
+
+	pipeline_target_row(package->pipeline, 0, &dtype, &row, &width);
+	if (port->dtype == DTYPE_F32 && port->has_rank && port->rank == 3 &&
+	    port->dim[2].extent == width)
+		return ERR_NONE;
+	return err_set(err, ERR_INVALID,
+		       "%s: the model's output '%s' does not give a number for "
+		       "each of %lld tokens",
+		       about_file, port->name, (long long)width);
+}
+
 /* Fitted features and network must be of one piece. */
 static enum err_code load_pipeline(struct package *package, struct err *err)
 {
@@ -258,9 +301,10 @@ static enum err_code load_pipeline(struct package *package, struct err *err)
 	rc = pipeline_create(in, out, &package->pipeline, err);
 	if (rc)
 		return err_prefix(err, "%s", about_file);
-	if (pipeline_n_inputs(package->pipeline) !=
+	find_state(package);
+	if (pipeline_n_inputs(package->pipeline) + package->has_state !=
 		package->signature.n_inputs ||
-	    pipeline_n_outputs(package->pipeline) !=
+	    pipeline_n_outputs(package->pipeline) + package->has_state !=
 		package->signature.n_outputs)
 		return err_set(err, ERR_INVALID,
 			       "%s: %u input and %u output features; the model "
@@ -269,8 +313,11 @@ static enum err_code load_pipeline(struct package *package, struct err *err)
 			       pipeline_n_outputs(package->pipeline),
 			       package->signature.n_inputs,
 			       package->signature.n_outputs);
-	for (unsigned i = 0; i < package->signature.n_inputs && !rc; i++)
+	for (unsigned i = 0; i < pipeline_n_inputs(package->pipeline) && !rc;
+	     i++)
 		rc = check_input(package, i, err);
+	if (!rc && package->has_state)
+		rc = check_tokens(package, err);
 	return rc;
 }
 

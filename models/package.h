@@ -45,8 +45,12 @@ struct package {
 	struct model_signature signature;
 	struct pipeline *pipeline; /**< NULL: a model without features */
 	const struct doc *about;   /**< model.yaml, or NULL */
-	size_t bytes;		   /**< of its files */
-	bool batches;		   /**< may_batch, and the check agreed */
+	/** A language model that hands a state from run to run
+	 * (models/network.h), by these of its two inputs and outputs. */
+	bool has_state;
+	unsigned state_in, state_out;
+	size_t bytes; /**< of its files */
+	bool batches; /**< may_batch, and the check agreed */
 	struct precision_report precision;
 	bool is_calibrated; /**< by rows that somebody gave */
 };

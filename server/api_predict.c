@@ -7,6 +7,7 @@
 #include "server/api_handlers.h"
 #include "server/codec_csv.h"
 #include "server/codec_predict.h"
+#include "server/generation.h"
 #include "server/server_priv.h"
 
 /* What the body says while it is read. */
@@ -15,7 +16,8 @@ struct predict {
 	struct json_pull pull;
 	struct inference *inference; /* once the model is known */
 	const char *model, *version;
-	struct str inputs; /* passed over, as the model was not known yet */
+	struct str inputs;     /* passed over, as the model was not known yet */
+	struct str parameters; /* bytes NULL: none */
 	bool has_inputs;
 };
 
@@ -145,7 +147,10 @@ static enum err_code take_member(struct predict *predict, struct str key,
 		return take_model(predict, err);
 	if (json_pull_is(key, "version"))
 		return take_version(predict, err);
-	if (json_pull_is(key, "id") || json_pull_is(key, "parameters"))
+	if (json_pull_is(key, "parameters"))
+		return json_pull_value(&predict->pull, &predict->parameters,
+				       err);
+	if (json_pull_is(key, "id"))
 		return json_pull_value(&predict->pull, NULL, err);
 	return err_set(err, ERR_INVALID,
 		       "request body: unknown member '%.*s': expected "
@@ -179,6 +184,20 @@ static enum err_code read_json(struct predict *predict, struct err *err)
 	json_pull_init(&inputs, predict->inputs.bytes, predict->inputs.len,
 		       "inputs", request->arena);
 	return read_inputs(predict, &inputs, err);
+}
+
+/* How a language model goes on. */
+static enum err_code read_parameters(struct predict *predict, struct err *err)
+{
+	struct generation *generation = predict->inference->generation;
+	struct json_pull pull;
+
+	if (!generation || !predict->parameters.bytes)
+		return ERR_NONE;
+	json_pull_init(&pull, predict->parameters.bytes,
+		       predict->parameters.len, "parameters",
+		       predict->request->arena);
+	return sampling_read(&generation->sampling, &pull, err);
 }
 
 /* --- bodies that are a value --- */
@@ -250,6 +269,8 @@ enum err_code api_predict(struct api_request *request, struct err *err)
 			       api_header(request, "Content-Type"));
 	rc = kind == IS_JSON ? read_json(&predict, err)
 			     : read_value(&predict, kind, err);
+	if (!rc)
+		rc = read_parameters(&predict, err);
 	if (!rc)
 		rc = inference_want_all(predict.inference, false, err);
 	return rc ? rc : inference_run(predict.inference, answer_predict, err);

@@ -3,6 +3,7 @@
 
 #include "base/json_write.h"
 #include "base/str.h"
+#include "server/generation.h"
 #include "server/number_scan.h"
 #include "server/number_write.h"
 
@@ -173,6 +174,8 @@ enum err_code codec_encode_rows(struct inference *inference,
 	const unsigned n_inputs = pipeline_n_inputs(pipeline);
 	enum err_code rc = ERR_NONE;
 
+	if (inference->model->package->has_state)
+		return generation_begin(inference, rows, n, err);
 	for (unsigned i = 0; i < n_inputs && !rc; i++)
 		rc = encode_input(inference, i, rows, n, err);
 	return rc;
@@ -270,6 +273,10 @@ enum err_code codec_write_rows(struct inference *inference,
 
 	if (!outputs)
 		return no_memory(err);
+	if (inference->generation) {
+		generation_write(inference->generation, writer, key);
+		return ERR_NONE;
+	}
 	for (unsigned i = 0; i < n && !rc; i++) {
 		rc = decode_output(inference, i, &outputs[i], err);
 		if (!rc && outputs[i].n_rows != outputs[0].n_rows)

@@ -4,6 +4,7 @@
 #include "base/clock.h"
 #include "base/str.h"
 #include "server/api_demand.h"
+#include "server/generation.h"
 #include "server/inference_priv.h"
 #include "server/server_priv.h"
 #include "server/trace.h"
@@ -253,23 +254,17 @@ static void done(struct infer_call *call)
 	api_finish(request);
 }
 
-enum err_code inference_run(struct inference *inference, api_handler *answer,
-			    struct err *err)
+static void fill_call(struct inference *inference, struct arena *arena)
 {
 	struct api_request *request = inference->request;
 	struct infer_call *call = &inference->call;
-	enum err_code rc = inference_enter_sequence(inference, err);
 
-	if (!rc)
-		rc = check_complete(inference, err);
-	if (rc)
-		return rc;
 	call->n_inputs = inference->signature->n_inputs;
 	call->n_outputs = inference->signature->n_outputs;
 	call->input = inference->input;
 	call->output = inference->output;
 	call->is_wanted = inference->is_wanted;
-	call->arena = request->arena;
+	call->arena = arena;
 	call->priority = model_config_priority(
 	    inference->model->priority_levels,
 	    inference->model->default_priority, inference->priority);
@@ -277,6 +272,53 @@ enum err_code inference_run(struct inference *inference, api_handler *answer,
 	call->is_abandoned = &request->is_abandoned;
 	call->done = done;
 	call->data = request;
+}
+
+static void step_done(struct infer_call *call)
+{
+	api_finish(call->data);
+}
+
+enum err_code inference_submit(struct inference *inference, struct arena *arena,
+			       void (*run_done)(struct infer_call *),
+			       void *data, struct err *err)
+{
+	struct infer_call *call = &inference->call;
+	enum err_code rc = check_complete(inference, err);
+
+	if (rc)
+		return rc;
+	*call = (struct infer_call){ 0 };
+	fill_call(inference, arena);
+	call->is_wanted = NULL;
+	call->done = run_done;
+	call->data = data;
+	return batcher_submit(inference->model->batcher, call, err);
+}
+
+enum err_code inference_step(struct inference *inference, struct arena *arena,
+			     api_handler *then, struct err *err)
+{
+	api_suspend(inference->request, then);
+	return inference_submit(inference, arena, step_done, inference->request,
+				err);
+}
+
+enum err_code inference_run(struct inference *inference, api_handler *answer,
+			    struct err *err)
+{
+	struct api_request *request = inference->request;
+	struct infer_call *call = &inference->call;
+	enum err_code rc;
+
+	if (inference->generation)
+		return generation_run(inference->generation, answer, err);
+	rc = inference_enter_sequence(inference, err);
+	if (!rc)
+		rc = check_complete(inference, err);
+	if (rc)
+		return rc;
+	fill_call(inference, request->arena);
 	if (inference_find_answer(inference))
 		return answer(request, err);
 	if (batcher_run_now(inference->model->batcher, call)) {

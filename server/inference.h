@@ -26,6 +26,7 @@ struct inference_output {
 	uint64_t n_classes; /**< 0: the tensor itself */
 };
 
+struct generation;
 struct sequence;
 
 struct inference {
@@ -45,6 +46,7 @@ struct inference {
 	bool is_sequence_start, is_sequence_end;
 	bool wants_all;		   /**< nothing in particular was asked for */
 	struct sequence *sequence; /**< while it is under way */
+	struct generation *generation; /**< of a language model's texts */
 	struct fingerprint answer_key; /**< in the cache of answers */
 	bool has_key;
 	struct infer_call call;
@@ -96,6 +98,17 @@ MUST_USE enum err_code inference_take_parameter(struct inference *inference,
 /** Runs it; `answer` then writes the answer, now or later. */
 MUST_USE enum err_code inference_run(struct inference *inference,
 				     api_handler *answer, struct err *err);
+/** One run among several of one request: outputs go to `arena`. done() comes on
+ * another thread, unless an error is returned. Neither sequences nor known
+ * answers are looked at. */
+MUST_USE enum err_code inference_submit(struct inference *inference,
+					struct arena *arena,
+					void (*run_done)(struct infer_call *),
+					void *data, struct err *err);
+/** The same with the request suspended until then. */
+MUST_USE enum err_code inference_step(struct inference *inference,
+				      struct arena *arena, api_handler *then,
+				      struct err *err);
 /** What `answer` begins with: the run's error, if there was one. */
 MUST_USE enum err_code inference_result(struct api_request *request,
 					struct inference **ret_inference,

@@ -77,6 +77,9 @@ double baseline_of_numbers(double *target, int64_t n, const struct loss *loss)
 
 struct targets {
 	bool is_category;
+	bool
+	    is_text; /* each of `length` numbers of `token` is one of a class */
+	int64_t length, *token;
 	int64_t width;
 	double *count, *number; /* by class; by row */
 	int64_t n;
@@ -95,11 +98,17 @@ static enum err_code take_row(const struct dataset *dataset,
 	enum err_code rc = dataset_target(dataset, row, 0, &raw, err);
 
 	if (!rc)
-		rc = pipeline_encode_target(pipeline, 0, &raw, &value, err);
+		rc = pipeline_encode_target(
+		    pipeline, 0, &raw,
+		    t->is_text ? (void *)t->token : (void *)&value, err);
 	if (rc) {
 		(void)err_prefix(err, "row %lld", (long long)row);
 		return rc;
 	}
+	for (int64_t i = 0; t->is_text && i < t->length; i++)
+		t->count[t->token[i]]++;
+	if (t->is_text)
+		return ERR_NONE;
 	if (!t->is_category)
 		t->number[t->n++] = (double)value.number;
 	else if (value.class >= 0 && value.class < t->width)
@@ -112,7 +121,7 @@ static struct baseline judge(const struct targets *t, const struct loss *loss)
 	struct baseline b = { (double)NAN, (double)NAN };
 	double total = 0, most = 0;
 
-	if (!t->is_category) {
+	if (!t->is_category && !t->is_text) {
 		b.loss = baseline_of_numbers(t->number, t->n, loss);
 		return b;
 	}
@@ -142,11 +151,14 @@ enum err_code baseline_measure(const struct dataset *dataset,
 	    str_equal(pipeline_output_type(pipeline, 0), "category");
 	*ret = (struct baseline){ (double)NAN, (double)NAN };
 	/* a target of many numbers has no one trivial answer here */
-	if (!t.is_category && shape_count(&row) != 1)
+	t.is_text = str_equal(pipeline_output_type(pipeline, 0), "text");
+	t.length = shape_count(&row);
+	if (!t.is_category && !t.is_text && t.length != 1)
 		return ERR_NONE;
 	t.count = mem_array((size_t)t.width + 1, sizeof(*t.count));
 	t.number = mem_array((size_t)n + 1, sizeof(*t.number));
-	if (!t.count || !t.number)
+	t.token = mem_array((size_t)t.length + 1, sizeof(*t.token));
+	if (!t.count || !t.number || !t.token)
 		rc = err_set(err, ERR_NO_MEMORY, "baseline: out of memory");
 	for (int64_t i = 0; i < n && !rc; i++)
 		rc = take_row(dataset, pipeline, rows[i], &t, err);
@@ -154,5 +166,6 @@ enum err_code baseline_measure(const struct dataset *dataset,
 		*ret = judge(&t, loss);
 	mem_free(t.count);
 	mem_free(t.number);
+	mem_free(t.token);
 	return rc;
 }

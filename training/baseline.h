@@ -2,7 +2,8 @@
 /** @file
  * Baseline: the best that a predictor can do that sees no inputs.
  *
- * Of a category the shares of the training rows, under the job's own loss;
+ * Of a category the shares of the training rows, of a text those of its tokens,
+ * under the job's own loss;
  * of a number the mean or the median, whichever is better.
  *
  * Ownership: plain data. Threads: any.

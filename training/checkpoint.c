@@ -40,6 +40,7 @@ static const char manifest_file[] = "manifest.json";
 	{ .name = text "_n", .kind = FIELD_DOUBLE, .offset = S(of.n) },        \
 	{ .name = text "_loss", .kind = FIELD_DOUBLE, .offset = S(of.loss) },  \
 	{ .name = text "_hits", .kind = FIELD_DOUBLE, .offset = S(of.hits) },  \
+	{ .name = text "_characters", .kind = FIELD_DOUBLE, .offset = S(of.characters) }, \
 	{ .name = text "_absolute", .kind = FIELD_DOUBLE, .offset = S(of.absolute) }, \
 	{ .name = text "_square", .kind = FIELD_DOUBLE, .offset = S(of.square) }, \
 	{ .name = text "_target", .kind = FIELD_DOUBLE, .offset = S(of.target) }, \

@@ -18,7 +18,9 @@ enum err_code evaluation_init(struct evaluation *evaluation,
 	size_t n = (size_t)rows + 1;
 
 	e.is_category = str_equal(output_type, "category");
-	e.is_kept = rows <= EVALUATION_MAX / e.width;
+	/* of a text's tokens the sums say it all */
+	e.is_kept =
+	    !str_equal(output_type, "text") && rows <= EVALUATION_MAX / e.width;
 	e.cap = e.is_kept ? rows : 0;
 	if (!e.is_kept)
 		n = 1;

@@ -87,6 +87,10 @@ static const struct loss_kind kinds[] = {
 	  NULL, focal, AT(gamma), gamma_fields },
 	{ "hinge", "how far others are within the margin", "category",
 	  NULL, hinge, AT(margin), margin_fields },
+	{ "cross_entropy", "softmax and negative log-likelihood", "text",
+	  "SoftmaxCrossEntropy", NULL, 0, cross_entropy_fields },
+	{ "focal", "cross-entropy that leaves easy tokens aside", "text",
+	  NULL, focal, AT(gamma), gamma_fields },
 	{ "mse", "mean of squared errors", "number",
 	  "MeanSquaredError", NULL, 0, plain_fields },
 	{ "mae", "mean of absolute errors", "number",
@@ -197,9 +201,12 @@ enum err_code loss_for_step(const struct loss *loss, struct arena *arena,
 	const struct pointwise_loss_attrs pointwise = {
 		.delta = loss->params.delta > 0 ? loss->params.delta : 1,
 	};
-	bool is_category = str_equal(loss->kind->feature, "category");
+	const bool is_text = str_equal(loss->kind->feature, "text");
+	const bool is_category =
+	    is_text || str_equal(loss->kind->feature, "category");
 	struct train_loss step = { .op = loss->kind->op,
-				   .text = loss->kind->text };
+				   .text = loss->kind->text,
+				   .is_sequence = is_text };
 
 	if (step.text)
 		memcpy(&step.a,

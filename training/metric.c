@@ -17,6 +17,17 @@ static double accuracy(const struct metric_sums *s)
 	return s->n > 0 ? s->hits / s->n : (double)NAN;
 }
 
+static double perplexity(const struct metric_sums *s)
+{
+	return s->n > 0 ? exp(s->loss / s->n) : (double)NAN;
+}
+
+static double bits_per_character(const struct metric_sums *s)
+{
+	return s->characters > 0 ? s->loss / s->characters / log(2)
+				 : (double)NAN;
+}
+
 static double mae(const struct metric_sums *s)
 {
 	return s->n > 0 ? s->absolute / s->n : (double)NAN;
@@ -53,6 +64,14 @@ static const struct metric category_metrics[] = {
 	{ 0 },
 };
 
+static const struct metric text_metrics[] = {
+	{ "loss", false, loss, 0 },
+	{ "accuracy", true, accuracy, 0 },
+	{ "perplexity", false, perplexity, 0 },
+	{ "bits_per_character", false, bits_per_character, 0 },
+	{ 0 },
+};
+
 static const struct metric number_metrics[] = {
 	{ "loss", false, loss, 0 },
 	{ "mae", false, mae, 0 },
@@ -64,6 +83,8 @@ static const struct metric number_metrics[] = {
 
 const struct metric *metrics_of(const char *output_type)
 {
+	if (str_equal(output_type, "text"))
+		return text_metrics;
 	return str_equal(output_type, "category") ? category_metrics
 						  : number_metrics;
 }
@@ -112,7 +133,8 @@ void metric_add(struct metric_sums *sums, const char *output_type,
 {
 	sums->n += (double)rows->n;
 	sums->loss += rows->loss * (double)rows->n;
-	if (str_equal(output_type, "category"))
+	if (str_equal(output_type, "category") ||
+	    str_equal(output_type, "text"))
 		add_category(sums, rows->output, rows->width, rows->target,
 			     rows->n);
 	else

@@ -11,6 +11,8 @@
 /* each group of layers is two of the optimizer's */
 enum { GROUP_DECAYED, GROUP_PLAIN, KINDS };
 enum { WAYS = STEPPER_EVALUATES + 1 };
+/* states that are handed on: of training and of evaluation */
+enum { CARRIED = 2 };
 
 /* The plans of one number of rows. */
 struct way {
@@ -28,9 +30,10 @@ struct stepper {
 	struct stepper_port *input;
 	struct optimizer_attrs attrs;
 	struct stepper_phase phase;
-	bool *is_plain; /* by variable of base: excluded from decay */
-	int32_t *group; /* by variable: that of layers, and its kind */
-	char *states;	/* those of the network before a step */
+	bool *is_plain;		 /* by variable of base: excluded from decay */
+	int32_t *group;		 /* by variable: that of layers, and its kind */
+	char *states;		 /* those of the network before a step */
+	float *carried[CARRIED]; /* [state_rows, state] */
 	struct way way[STEPPER_PLANS];
 	struct stepper_thrift thrift;
 	char *block; /* of all plans, where they share one */
@@ -195,6 +198,106 @@ static bool are_states_finite(const struct stepper *stepper)
 	return true;
 }
 
+/* --- the state that batches hand on --- */
+
+static bool has_state(const struct stepper *stepper)
+{
+	return stepper->options.state.rank > 0;
+}
+
+/* What the current phase trains, and its inputs. */
+static const struct graph *graph_of(const struct stepper *stepper)
+{
+	return stepper->phase.head ? stepper->phase.head : stepper->base;
+}
+
+static unsigned n_inputs_of(const struct stepper *stepper)
+{
+	return stepper->phase.head ? stepper->phase.n_inputs
+				   : stepper->options.n_inputs;
+}
+
+static const struct stepper_port *inputs_of(const struct stepper *stepper)
+{
+	return stepper->phase.head ? stepper->phase.input : stepper->input;
+}
+
+/* Graph inputs before the target. */
+static unsigned n_inputs(const struct stepper *stepper)
+{
+	return n_inputs_of(stepper) + has_state(stepper);
+}
+
+/* i 1: of evaluation */
+static struct shape carried_shape(const struct stepper *stepper, int i)
+{
+	const struct stepper_options *o = &stepper->options;
+	struct shape shape = { .rank = o->state.rank + 1,
+			       .dim = { i ? o->eval_state_rows
+					  : o->state_rows } };
+
+	for (unsigned d = 0; d < o->state.rank; d++)
+		shape.dim[d + 1] = o->state.dim[d];
+	return shape;
+}
+
+static enum err_code make_carried(struct stepper *stepper, struct err *err)
+{
+	for (int i = 0; i < CARRIED && has_state(stepper); i++) {
+		const struct shape shape = carried_shape(stepper, i);
+
+		stepper->carried[i] = mem_array((size_t)shape_count(&shape),
+						sizeof(*stepper->carried[i]));
+		if (!stepper->carried[i])
+			return err_set(err, ERR_NO_MEMORY,
+				       "trainer: out of memory");
+	}
+	return ERR_NONE;
+}
+
+/* What the batch begins with: where the last one ended, or zeros. */
+static void write_state(struct instance *instance,
+			const struct stepper *stepper,
+			const struct stepper_batch *batch, int kind)
+{
+	struct tensor_view view;
+	size_t bytes;
+
+	if (!has_state(stepper))
+		return;
+	view = instance_input(instance, stepper->options.n_inputs);
+	bytes = tensor_bytes(view.dtype, &view.shape);
+	if (batch->goes_on)
+		memcpy(view.data, stepper->carried[kind == STEPPER_EVALUATES],
+		       bytes);
+	else
+		memset(view.data, 0, bytes);
+}
+
+/* What the next one begins with: the graph's last output. */
+static void keep_state(struct instance *instance, struct stepper *stepper,
+		       const struct stepper_batch *batch, int kind)
+{
+	const unsigned last = kind == STEPPER_EVALUATES ? 2 : 3;
+	struct tensor_view view;
+
+	if (!has_state(stepper) ||
+	    batch->n > carried_shape(stepper, kind == STEPPER_EVALUATES).dim[0])
+		return;
+	view = instance_output(instance, last);
+	memcpy(stepper->carried[kind == STEPPER_EVALUATES], view.data,
+	       tensor_bytes(view.dtype, &view.shape));
+}
+
+struct tensor_view stepper_state(struct stepper *stepper)
+{
+	struct tensor_view view = { .data = stepper->carried[0],
+				    .dtype = DTYPE_F32,
+				    .shape = carried_shape(stepper, 0) };
+
+	return view;
+}
+
 enum err_code stepper_create(struct graph *base,
 			     const struct stepper_options *options,
 			     struct stepper **ret_stepper, struct err *err)
@@ -206,7 +309,8 @@ enum err_code stepper_create(struct graph *base,
 	if (!stepper)
 		return err_set(err, ERR_NO_MEMORY, "trainer: out of memory");
 	if (options->n_inputs > STEPPER_MAX_PORTS ||
-	    options->n_inputs != (unsigned)base->n_input) {
+	    options->n_inputs + (options->state.rank > 0) !=
+		(unsigned)base->n_input) {
 		rc = err_set(err, ERR_INVALID,
 			     "the network has %d inputs, the job has %u input "
 			     "features",
@@ -226,6 +330,8 @@ enum err_code stepper_create(struct graph *base,
 	rc = find_plain(stepper, err);
 	if (!rc)
 		rc = make_states(stepper, err);
+	if (!rc)
+		rc = make_carried(stepper, err);
 	if (!rc)
 		rc = train_memory_create(
 		    base, optimizer_moments(optimizer->op, &stepper->attrs),
@@ -250,25 +356,10 @@ void stepper_destroy(struct stepper *stepper)
 	mem_free(stepper->is_plain);
 	mem_free(stepper->group);
 	mem_free(stepper->states);
+	for (int i = 0; i < CARRIED; i++)
+		mem_free(stepper->carried[i]);
 	mem_free(stepper->input);
 	mem_free(stepper);
-}
-
-/* What the current phase trains, and its inputs. */
-static const struct graph *graph_of(const struct stepper *stepper)
-{
-	return stepper->phase.head ? stepper->phase.head : stepper->base;
-}
-
-static unsigned n_inputs_of(const struct stepper *stepper)
-{
-	return stepper->phase.head ? stepper->phase.n_inputs
-				   : stepper->options.n_inputs;
-}
-
-static const struct stepper_port *inputs_of(const struct stepper *stepper)
-{
-	return stepper->phase.head ? stepper->phase.input : stepper->input;
 }
 
 static struct fact fact_of(const struct stepper_port *port, int64_t n)
@@ -291,6 +382,10 @@ static unsigned fill_facts(const struct stepper *stepper, int64_t n, int kind,
 
 	for (; i < n_inputs_of(stepper); i++)
 		fact[i] = fact_of(&inputs_of(stepper)[i], n);
+	if (has_state(stepper))
+		fact[i++] = fact_of(
+		    &(struct stepper_port){ DTYPE_F32, stepper->options.state },
+		    n);
 	fact[i++] = fact_of(&stepper->options.target, n);
 	if (kind == STEPPER_EVALUATES)
 		return i;
@@ -336,7 +431,7 @@ static enum err_code build_graph(struct stepper *stepper,
 static enum err_code make_plan(struct stepper *stepper, struct way *way,
 			       int kind, struct err *err)
 {
-	struct fact fact[STEPPER_MAX_PORTS + 4];
+	struct fact fact[STEPPER_MAX_PORTS + 5];
 	struct signature signature = { .input = fact };
 	const struct plan_options options = {
 		.threads = stepper->options.threads,
@@ -442,12 +537,12 @@ static void write_batch(struct instance *instance,
 			const struct stepper *stepper,
 			const struct stepper_batch *batch)
 {
-	unsigned n_inputs = n_inputs_of(stepper);
+	const unsigned n = n_inputs_of(stepper);
 
-	for (unsigned i = 0; i <= n_inputs; i++) {
-		struct tensor_view view = instance_input(instance, i);
-		const void *from =
-		    i < n_inputs ? batch->input[i] : batch->target;
+	for (unsigned i = 0; i <= n; i++) {
+		struct tensor_view view =
+		    instance_input(instance, i < n ? i : n_inputs(stepper));
+		const void *from = i < n ? batch->input[i] : batch->target;
 
 		memcpy(view.data, from, tensor_bytes(view.dtype, &view.shape));
 	}
@@ -459,14 +554,13 @@ static void write_hyper(struct instance *instance,
 {
 	const struct stepper_options *o = &stepper->options;
 	struct optimizer_setting setting;
-	float *hyper = instance_input(instance, n_inputs_of(stepper) + 2).data;
-	int64_t *number =
-	    instance_input(instance, n_inputs_of(stepper) + 1).data;
+	float *hyper = instance_input(instance, n_inputs(stepper) + 2).data;
+	int64_t *number = instance_input(instance, n_inputs(stepper) + 1).data;
 
 	*number = (int64_t)update->draw;
 	if (o->accumulates)
-		*(float *)instance_input(instance, n_inputs_of(stepper) + 3)
-		     .data = (float)update->share;
+		*(float *)instance_input(instance, n_inputs(stepper) + 3).data =
+		    (float)update->share;
 	for (int32_t group = 0; group < stepper->phase.n_groups; group++) {
 		double factor =
 		    stepper->phase.factor ? stepper->phase.factor[group] : 1;
@@ -516,16 +610,16 @@ enum err_code stepper_step(struct stepper *stepper,
 			   const struct stepper_update *update,
 			   struct stepper_result *ret, struct err *err)
 {
+	const int kind = update->is_partial ? STEPPER_ADDS : STEPPER_TRAINS;
 	struct instance *instance;
 	struct stepper_result result = { 0 };
 	enum err_code rc;
 
-	rc = find_instance(stepper, batch->n,
-			   update->is_partial ? STEPPER_ADDS : STEPPER_TRAINS,
-			   &instance, err);
+	rc = find_instance(stepper, batch->n, kind, &instance, err);
 	if (rc)
 		return rc;
 	write_batch(instance, stepper, batch);
+	write_state(instance, stepper, batch, kind);
 	write_hyper(instance, stepper, update);
 	copy_states(stepper, false);
 	rc = run(stepper, instance, 2, &result, err);
@@ -536,6 +630,8 @@ enum err_code stepper_step(struct stepper *stepper,
 	    !are_states_finite(stepper)) {
 		copy_states(stepper, true);
 		result.norm = (double)NAN;
+	} else {
+		keep_state(instance, stepper, batch, kind);
 	}
 	if (stepper->memory->sum && !update->is_partial)
 		memset(stepper->memory->sum, 0,
@@ -557,10 +653,13 @@ enum err_code stepper_evaluate(struct stepper *stepper,
 	if (rc)
 		return rc;
 	write_batch(instance, stepper, batch);
+	write_state(instance, stepper, batch, STEPPER_EVALUATES);
 	rc = run(stepper, instance, 1, &result, err);
-	if (!rc)
-		*ret = result;
-	return rc;
+	if (rc)
+		return rc;
+	keep_state(instance, stepper, batch, STEPPER_EVALUATES);
+	*ret = result;
+	return ERR_NONE;
 }
 
 enum err_code stepper_prepare(struct stepper *stepper, int64_t n,
@@ -577,7 +676,7 @@ enum err_code stepper_prepare(struct stepper *stepper, int64_t n,
 
 enum err_code stepper_try(struct stepper *stepper, int64_t n, struct err *err)
 {
-	const unsigned n_inputs = n_inputs_of(stepper);
+	const unsigned last = n_inputs(stepper); /* the target */
 	struct stepper_result result;
 	struct instance *instance = NULL;
 	struct way *way;
@@ -586,7 +685,7 @@ enum err_code stepper_try(struct stepper *stepper, int64_t n, struct err *err)
 	if (!rc)
 		rc = instance_create(way->plan[STEPPER_EVALUATES], &instance,
 				     err);
-	for (unsigned i = 0; i <= n_inputs && !rc; i++) {
+	for (unsigned i = 0; i <= last && !rc; i++) {
 		struct tensor_view view = instance_input(instance, i);
 
 		memset(view.data, 0, tensor_bytes(view.dtype, &view.shape));

@@ -38,6 +38,11 @@ struct stepper_options {
 	const struct stepper_port *input;
 	unsigned n_inputs;
 	struct stepper_port target;
+	/** What one batch hands to the next: the network's last input, and its
+	 * last output (models/network.h). rank 0: nothing. */
+	struct shape state;
+	/** Rows of the largest batch that hands it on. */
+	int64_t state_rows, eval_state_rows;
 	bool accumulates;  /**< steps of more than one batch */
 	struct pool *pool; /**< NULL: alone */
 	unsigned threads;
@@ -70,6 +75,9 @@ struct stepper_batch {
 	int64_t n;
 	void *const *input; /**< dense rows, by input */
 	const void *target;
+	/** Each row goes on where that of the last batch ended, which had as
+	 * many; training and evaluation apart. */
+	bool goes_on;
 };
 
 struct stepper_update {
@@ -138,5 +146,8 @@ MUST_USE enum err_code stepper_digest(struct stepper *stepper, int64_t n,
 				      char ret_hex[DIGEST_HEX_MAX],
 				      struct err *err);
 struct train_memory *stepper_memory(struct stepper *stepper);
+/** The state that the next training batch would begin with; data NULL: there
+ * is none. */
+struct tensor_view stepper_state(struct stepper *stepper);
 
 #endif

@@ -53,6 +53,9 @@ static enum err_code make_stepper(struct trainer *trainer, struct err *err)
 		.n_inputs = pipeline_n_inputs(p),
 		.accumulates =
 		    trainer->spec->trainer.gradient_accumulation_steps > 1,
+		.state = o->state,
+		.state_rows = trainer->spec->trainer.batch_size,
+		.eval_state_rows = trainer->spec->trainer.eval_batch_size,
 		.pool = o->pool,
 		.threads = o->threads,
 	};
@@ -81,6 +84,7 @@ static enum err_code make_lists(struct trainer *trainer, struct err *err)
 			  &trainer->model, err);
 	if (!rc)
 		rc = weights_moments(stepper_memory(trainer->stepper),
+				     stepper_state(trainer->stepper),
 				     trainer->arena, &trainer->moments, err);
 	return rc;
 }
@@ -258,6 +262,57 @@ static enum err_code make_order(struct trainer *trainer, struct err *err)
 	pipeline_target_row(trainer->options.pipeline, 0, &dtype, &row, &width);
 	return evaluation_init(&trainer->evaluation, trainer->spec->output_type,
 			       most_other, width, err);
+}
+
+void trainer_order_rows(struct trainer *trainer, int64_t epoch)
+{
+	const struct trainer_spec *t = &trainer->spec->trainer;
+	const int64_t *rows =
+	    dataset_rows(trainer->options.dataset, PART_TRAIN);
+
+	if (dataset_is_stream(trainer->options.dataset))
+		batch_stream(rows, trainer->n_train, t->batch_size,
+			     trainer->order);
+	else
+		batch_shuffle(rows, trainer->n_train, (uint64_t)t->seed,
+			      (uint32_t)epoch, trainer->order);
+}
+
+bool trainer_goes_on(const struct trainer *trainer, enum dataset_part part,
+		     const struct batch *batch)
+{
+	const struct trainer_spec *t = &trainer->spec->trainer;
+	const int64_t n = dataset_n(trainer->options.dataset, part);
+	int64_t wide = part == PART_TRAIN ? t->batch_size : t->eval_batch_size;
+
+	wide = n < wide ? n : wide;
+	return dataset_is_stream(trainer->options.dataset) &&
+	       batch->first > 0 && batch->n == wide;
+}
+
+struct metric_rows trainer_rows(const struct trainer *trainer,
+				const struct batch *batch,
+				const struct stepper_result *result)
+{
+	struct metric_rows rows = { result->output, batch->target[0], batch->n,
+				    result->width, result->loss };
+	int64_t steps;
+
+	if (!pipeline_is_language(trainer->options.pipeline))
+		return rows;
+	steps = pipeline_text_cut(trainer->options.pipeline).length;
+	rows.n *= steps;
+	rows.width /= steps;
+	return rows;
+}
+
+void trainer_add(const struct trainer *trainer, const struct metric_rows *rows,
+		 struct metric_sums *sums)
+{
+	metric_add(sums, trainer->spec->output_type, rows);
+	if (pipeline_is_language(trainer->options.pipeline))
+		sums->characters += pipeline_characters(
+		    trainer->options.pipeline, rows->target, rows->n);
 }
 
 /* valid_x needs a validation part; job_spec has refused test_x. */

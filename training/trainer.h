@@ -75,6 +75,7 @@ struct trainer_options {
 	const struct dataset *dataset;
 	const struct pipeline *pipeline;
 	struct graph *graph;
+	struct shape state; /**< of the network (models/network.h) */
 	struct pool *pool;
 	unsigned threads;
 	const char *job_dir;   /**< NULL: no checkpoints */

@@ -40,8 +40,9 @@ static void fill_eval(struct trainer *trainer, enum dataset_part part,
 }
 
 /* One batch's share of the sums; false at the end of the part. */
-static bool evaluate_batch(struct trainer *trainer, struct metric_sums *sums,
-			   enum err_code *ret_rc, struct err *err)
+static bool evaluate_batch(struct trainer *trainer, enum dataset_part part,
+			   struct metric_sums *sums, enum err_code *ret_rc,
+			   struct err *err)
 {
 	struct stepper_result result;
 	struct stepper_batch rows;
@@ -52,14 +53,15 @@ static bool evaluate_batch(struct trainer *trainer, struct metric_sums *sums,
 		return false;
 	rows = (struct stepper_batch){ .n = batch->n,
 				       .input = batch->input,
-				       .target = batch->target[0] };
+				       .target = batch->target[0],
+				       .goes_on = trainer_goes_on(trainer, part,
+								  batch) };
 	*ret_rc = stepper_evaluate(trainer->stepper, &rows, &result, err);
 	if (!*ret_rc) {
-		const struct metric_rows all = { result.output,
-						 batch->target[0], batch->n,
-						 result.width, result.loss };
+		const struct metric_rows all =
+		    trainer_rows(trainer, batch, &result);
 
-		metric_add(sums, trainer->spec->output_type, &all);
+		trainer_add(trainer, &all, sums);
 		evaluation_add(&trainer->evaluation, &all);
 	}
 	trainer_rows_give(trainer);
@@ -76,18 +78,22 @@ static enum err_code evaluate_part(struct trainer *trainer,
 	const struct dataset *dataset = trainer->options.dataset;
 	struct metric_sums sums = { 0 };
 	enum trainer_order order = ORDER_NONE;
+	const int64_t eval_batch = trainer->spec->trainer.eval_batch_size;
+	const int64_t *rows = dataset_rows(dataset, part);
 	int64_t n = dataset_n(dataset, part);
 	struct evaluation_figures figures;
 	enum err_code rc = ERR_NONE;
 
 	evaluation_reset(&trainer->evaluation);
 	trainer->measured = part;
+	if (n > 0 && dataset_is_stream(dataset)) {
+		batch_stream(rows, n, eval_batch, trainer->order);
+		rows = trainer->order;
+	}
 	if (n > 0)
-		rc = trainer_rows_start(
-		    trainer, dataset_rows(dataset, part), n, 0,
-		    trainer->spec->trainer.eval_batch_size, err);
+		rc = trainer_rows_start(trainer, rows, n, 0, eval_batch, err);
 	while (n > 0 && !rc && order < grave) {
-		if (!evaluate_batch(trainer, &sums, &rc, err))
+		if (!evaluate_batch(trainer, part, &sums, &rc, err))
 			break;
 		order = trainer_poll(trainer);
 	}

@@ -47,9 +47,12 @@ static enum err_code step(struct trainer *trainer, const struct batch *batch,
 			  size_t i, double rate, double *ret_loss,
 			  struct err *err)
 {
-	const struct stepper_batch rows = { .n = batch->n,
-					    .input = batch->input,
-					    .target = batch->target[0] };
+	const struct stepper_batch rows = {
+		.n = batch->n,
+		.input = batch->input,
+		.target = batch->target[0],
+		.goes_on = trainer_goes_on(trainer, PART_TRAIN, batch),
+	};
 	const struct stepper_update update = {
 		.step = i + 1,
 		.draw = i + 1,
@@ -71,8 +74,7 @@ static enum err_code start(struct trainer *trainer, struct err *err)
 {
 	const struct trainer_spec *t = &trainer->spec->trainer;
 
-	batch_shuffle(dataset_rows(trainer->options.dataset, PART_TRAIN),
-		      trainer->n_train, (uint64_t)t->seed, 0, trainer->order);
+	trainer_order_rows(trainer, 0);
 	return trainer_rows_start(trainer, trainer->order, trainer->n_epoch, 0,
 				  t->batch_size, err);
 }

@@ -91,6 +91,17 @@ void trainer_rows_give(struct trainer *trainer);
 void trainer_limit_batches(struct trainer *trainer);
 /** Where a copy of weights is to lie: NULL: in memory. */
 const char *trainer_spill_dir(const struct trainer *trainer);
+/** trainer->order for an epoch: shuffled, or as a stream goes. */
+void trainer_order_rows(struct trainer *trainer, int64_t epoch);
+/** Do the rows of this batch follow those of the batch before? */
+bool trainer_goes_on(const struct trainer *trainer, enum dataset_part part,
+		     const struct batch *batch);
+/** What metrics take of a batch: its rows, or all tokens of a text. */
+struct metric_rows trainer_rows(const struct trainer *trainer,
+				const struct batch *batch,
+				const struct stepper_result *result);
+void trainer_add(const struct trainer *trainer, const struct metric_rows *rows,
+		 struct metric_sums *sums);
 /** Groups of layers. */
 MUST_USE enum err_code trainer_phases_init(struct trainer *trainer,
 					   struct err *err);

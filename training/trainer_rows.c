@@ -46,7 +46,10 @@ enum err_code trainer_cut_body(struct trainer *trainer,
 	features_destroy(trainer->features);
 	trainer->features = NULL;
 	trainer->has_filled = false;
-	if (!phase->frozen || body_rows(trainer) < 2)
+	/* what a stream hands on is of the whole network */
+	if (!phase->frozen || body_rows(trainer) < 2 ||
+	    trainer->options.state.rank ||
+	    dataset_is_stream(trainer->options.dataset))
 		return ERR_NONE;
 	rc = loader_start(trainer->loader,
 			  dataset_rows(trainer->options.dataset, PART_TRAIN),

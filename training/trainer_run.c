@@ -123,15 +123,13 @@ static bool is_save_due(const struct trainer *trainer)
 static void count_batch(struct trainer *trainer, const struct batch *batch,
 			const struct stepper_result *result, bool is_step)
 {
+	const struct metric_rows rows = trainer_rows(trainer, batch, result);
 	struct checkpoint_state *s = &trainer->state;
 
 	if (s->is_epoch_over)
 		s->sum = (struct metric_sums){ 0 };
 	s->is_epoch_over = false;
-	metric_add(&s->sum, trainer->spec->output_type,
-		   &(struct metric_rows){ result->output, batch->target[0],
-					  batch->n, result->width,
-					  result->loss });
+	trainer_add(trainer, &rows, &s->sum);
 	s->train_loss =
 	    SMOOTHING * s->train_loss + (1 - SMOOTHING) * result->loss;
 	s->train_weight = SMOOTHING * s->train_weight + (1 - SMOOTHING);
@@ -171,9 +169,12 @@ enum err_code trainer_train_on(struct trainer *trainer,
 			       const struct batch *batch, bool *ret_is_nan,
 			       struct err *err)
 {
-	const struct stepper_batch rows = { .n = batch->n,
-					    .input = batch->input,
-					    .target = batch->target[0] };
+	const struct stepper_batch rows = {
+		.n = batch->n,
+		.input = batch->input,
+		.target = batch->target[0],
+		.goes_on = trainer_goes_on(trainer, PART_TRAIN, batch),
+	};
 	const struct checkpoint_state *s = &trainer->state;
 	struct stepper_update update = {
 		.step = (uint64_t)(s->step - trainer->phase_epoch *
@@ -360,9 +361,7 @@ static enum err_code start_leg(struct trainer *trainer, struct err *err)
 	/* speed and ETA are those of steps, not of what came before them */
 	trainer->event_ns = clock_monotonic_ns();
 	trainer->event_samples = s->samples;
-	batch_shuffle(dataset_rows(trainer->options.dataset, PART_TRAIN),
-		      trainer->n_train, (uint64_t)trainer->spec->trainer.seed,
-		      (uint32_t)s->epoch, trainer->order);
+	trainer_order_rows(trainer, s->epoch);
 	return trainer_rows_start(trainer, trainer->order, trainer->n_epoch,
 				  s->batch_in_epoch * batch_size, batch_size,
 				  err);

@@ -36,8 +36,8 @@ enum err_code weights_list(const struct graph *graph, struct arena *arena,
 }
 
 enum err_code weights_moments(const struct train_memory *memory,
-			      struct arena *arena, struct safetensors *ret,
-			      struct err *err)
+			      struct tensor_view state, struct arena *arena,
+			      struct safetensors *ret, struct err *err)
 {
 	struct safetensors list = { .n = memory->n_moments +
 					 (memory->sum != NULL) };
@@ -59,6 +59,10 @@ enum err_code weights_moments(const struct train_memory *memory,
 		};
 		view->shape =
 		    (struct shape){ .rank = 1, .dim = { (int64_t)memory->n } };
+	}
+	if (state.data) {
+		list.entry[list.n].name = "state";
+		list.entry[list.n++].view = state;
 	}
 	*ret = list;
 	return ERR_NONE;

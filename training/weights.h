@@ -19,11 +19,11 @@
 MUST_USE enum err_code weights_list(const struct graph *graph,
 				    struct arena *arena,
 				    struct safetensors *ret, struct err *err);
-/** The moments' arenas: "moment.0" ..., and the "sum" of gradients. */
-MUST_USE enum err_code weights_moments(const struct train_memory *memory,
-				       struct arena *arena,
-				       struct safetensors *ret,
-				       struct err *err);
+/** The moments' arenas: "moment.0" ..., the "sum" of gradients, and the "state"
+ * that batches hand on, unless its data is NULL. */
+MUST_USE enum err_code
+weights_moments(const struct train_memory *memory, struct tensor_view state,
+		struct arena *arena, struct safetensors *ret, struct err *err);
 /** Copies each tensor of `from` over the one of that name in `to`; ERR_FORMAT
  * where names, types or shapes differ. */
 MUST_USE enum err_code weights_restore(const struct safetensors *from,

@@ -5,12 +5,14 @@
  * k mod num_classes, an output number is k. Inputs lean on k, so that there is
  * something to learn: element i of a picture is uniform in 0..127, plus 128
  * where i mod 10 = k; a number is normal around k/4; a category is (k plus
- * noise) mod its classes.
+ * noise) mod its classes; a text is data/readers/synthetic_text.h's.
  */
 #include "base/mem.h"
 #include "base/rng.h"
+#include "base/str.h"
 #include "data/feature.h"
 #include "data/reader.h"
+#include "data/readers/synthetic_text.h"
 
 #define SYNTHETIC_MAX_BYTES ((size_t)4 << 30)
 
@@ -22,6 +24,7 @@ struct synthetic {
 	unsigned n_inputs;
 	const struct pipeline *pipeline;
 	struct tensor_view *picture; /* by input: all rows; data NULL: scalar */
+	struct synthetic_text *text; /* by input; bytes NULL: none */
 };
 
 static struct rng stream_of(const struct synthetic *all, unsigned input,
@@ -74,6 +77,22 @@ static enum err_code draw_pictures(struct synthetic *all, unsigned input,
 	return ERR_NONE;
 }
 
+static enum err_code draw_text(struct synthetic *all, unsigned input,
+			       const struct text_cut *cut, struct err *err)
+{
+	const bool is_stream = pipeline_is_language(all->pipeline);
+	/* two numbers are no token's */
+	const struct synthetic_text_options options = {
+		.cut = *cut,
+		.rows = all->rows,
+		.n_symbols = pipeline_input_width(all->pipeline, input) - 2,
+		.n_classes = is_stream ? 0 : HIDDEN_CLASSES,
+		.rng = stream_of(all, input, 0),
+	};
+
+	return synthetic_text_init(&all->text[input], &options, err);
+}
+
 static void synthetic_close(void *state)
 {
 	struct synthetic *all = state;
@@ -82,7 +101,10 @@ static void synthetic_close(void *state)
 		return;
 	for (unsigned i = 0; all->picture && i < all->n_inputs; i++)
 		mem_free(all->picture[i].data);
+	for (unsigned i = 0; all->text && i < all->n_inputs; i++)
+		synthetic_text_finish(&all->text[i]);
 	mem_free(all->picture);
+	mem_free(all->text);
 	mem_free(all);
 }
 
@@ -99,14 +121,18 @@ static enum err_code synthetic_open(const struct reader_source *source,
 	all->pipeline = source->pipeline;
 	all->n_inputs = pipeline_n_inputs(source->pipeline);
 	all->picture = mem_array(all->n_inputs, sizeof(*all->picture));
-	if (!all->picture)
+	all->text = mem_array(all->n_inputs, sizeof(*all->text));
+	if (!all->picture || !all->text)
 		goto no_memory;
 	for (unsigned i = 0; i < all->n_inputs && !rc; i++) {
+		struct text_cut cut;
 		enum dtype dtype;
 		struct shape row;
 
 		pipeline_input_row(source->pipeline, i, &dtype, &row);
-		if (dtype == DTYPE_F32 && row.rank > 1)
+		if (pipeline_input_cut(source->pipeline, i, &cut))
+			rc = draw_text(all, i, &cut, err);
+		else if (dtype == DTYPE_F32 && row.rank > 1)
 			rc = draw_pictures(all, i, &row, err);
 	}
 	if (rc)
@@ -130,6 +156,24 @@ static int64_t synthetic_n_fixed_train(const void *state)
 {
 	(void)state;
 	return -1;
+}
+
+static bool synthetic_is_stream(const void *state)
+{
+	return pipeline_is_language(
+	    ((const struct synthetic *)state)->pipeline);
+}
+
+/* The input whose tokens an output predicts. */
+static unsigned source_of(const struct synthetic *all, unsigned output)
+{
+	const char *name = pipeline_output_name(all->pipeline, output);
+	unsigned i = 0;
+
+	while (i + 1 < all->n_inputs &&
+	       !str_equal(pipeline_input_name(all->pipeline, i), name))
+		i++;
+	return i;
 }
 
 /* columns: inputs first, then outputs, both in the pipeline's order */
@@ -165,12 +209,25 @@ static enum err_code synthetic_value(const void *state, int64_t row,
 	(void)err;
 	*ret = (struct raw_value){ .kind = RAW_NUMBER, .number = (double)k };
 	if (column >= all->n_inputs) {
+		const unsigned output = column - all->n_inputs;
 		int64_t width;
 
+		if (str_equal(pipeline_output_type(all->pipeline, output),
+			      "text")) {
+			text_windows_value(
+			    &all->text[source_of(all, output)].windows, row,
+			    TEXT_COLUMN_TARGET, ret);
+			return ERR_NONE;
+		}
 		pipeline_target_row(all->pipeline, column - all->n_inputs,
 				    &dtype, &shape, &width);
 		if (dtype == DTYPE_I64 && width > 0)
 			ret->number = (double)(k % width);
+		return ERR_NONE;
+	}
+	if (all->text[column].bytes) {
+		text_windows_value(&all->text[column].windows, row,
+				   TEXT_COLUMN_INPUT, ret);
 		return ERR_NONE;
 	}
 	if (all->picture[column].data) {
@@ -200,6 +257,7 @@ const struct reader reader_synthetic = {
 	.open = synthetic_open,
 	.n_rows = synthetic_n_rows,
 	.n_fixed_train = synthetic_n_fixed_train,
+	.is_stream = synthetic_is_stream,
 	.column = synthetic_column,
 	.value = synthetic_value,
 	.close = synthetic_close,

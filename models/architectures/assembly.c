@@ -5,6 +5,7 @@
 
 #include "base/rng.h"
 #include "base/str.h"
+#include "models/architectures/recurrent.h"
 
 enum { LAYERS_MAX = 1000, STREAM_INIT = 0x494e0000 };
 #define PARAMS_MAX ((int64_t)1 << 31)
@@ -242,9 +243,9 @@ enum err_code assembly_param(struct assembly *assembly,
 
 /* --- layers --- */
 
-static enum err_code note_layer(struct assembly *assembly, const char *kind,
-				const char *name, int32_t value,
-				int64_t params_before, struct err *err)
+enum err_code assembly_note(struct assembly *assembly, const char *type,
+			    const char *name, const struct shape *row,
+			    int64_t params_before, struct err *err)
 {
 	struct network_layer *layer;
 
@@ -267,8 +268,8 @@ static enum err_code note_layer(struct assembly *assembly, const char *kind,
 	}
 	layer = &assembly->layer[assembly->n_layers];
 	layer->name = arena_strdup(assembly->graph->arena, name);
-	layer->type = kind;
-	layer->row = assembly_row(assembly, value);
+	layer->type = type;
+	layer->row = *row;
 	layer->n_params = assembly->n_params - params_before;
 	if (!layer->name)
 		return no_memory(err);
@@ -283,6 +284,7 @@ enum err_code assembly_layer(struct assembly *assembly, const char *kind,
 	const struct layer_kind *row = layer_find(kind);
 	int64_t params_before = assembly->n_params;
 	size_t layers_before = assembly->n_layers;
+	struct shape shape;
 	int32_t out;
 	enum err_code rc;
 
@@ -296,7 +298,9 @@ enum err_code assembly_layer(struct assembly *assembly, const char *kind,
 	/* what layers inside have counted is theirs */
 	for (size_t i = layers_before; i < assembly->n_layers; i++)
 		params_before += assembly->layer[i].n_params;
-	return note_layer(assembly, row->name, name, out, params_before, err);
+	shape = assembly_row(assembly, out);
+	return assembly_note(assembly, row->name, name, &shape, params_before,
+			     err);
 }
 
 /* --- a list of layers --- */

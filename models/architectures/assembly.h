@@ -52,6 +52,11 @@ struct assembly {
 	int64_t n_params;
 	struct network_layer *layer;
 	size_t n_layers, cap_layers;
+	/** What one run hands to the next; row.rank 0: nothing. */
+	struct {
+		struct shape row;
+		int32_t in, out;
+	} state;
 };
 
 /** A kind of layer: a row of layers.def. */

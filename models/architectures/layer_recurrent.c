@@ -8,6 +8,7 @@
  */
 #include "models/architectures/assembly.h"
 #include "models/architectures/layer_options.h"
+#include "models/architectures/recurrent.h"
 
 enum output_kind { OUTPUT_SEQUENCE, OUTPUT_LAST };
 static const char *const output_names[] = { "sequence", "last", NULL };
@@ -44,17 +45,9 @@ static const struct field recurrent_fields[] = {
 	{ 0 },
 };
 
-/* A stack of layers while it is built. */
-struct stack {
-	struct assembly *assembly;
-	const struct recurrent_options *o;
-	const char *op, *name;
-	int64_t n_gates, n_directions;
-	int64_t n_in; /* numbers that the next layer gets */
-};
-
-static enum err_code transpose(const struct stack *s, const int64_t *perm,
-			       size_t n, int32_t *value, struct err *err)
+enum err_code recurrent_transpose(const struct recurrent_stack *s,
+				  const int64_t *perm, size_t n, int32_t *value,
+				  struct err *err)
 {
 	const struct attr_named attrs[] = {
 		{ "perm", { .kind = ATTR_INTS, .ints = { n, perm } } },
@@ -66,8 +59,9 @@ static enum err_code transpose(const struct stack *s, const int64_t *perm,
 }
 
 /* The last axes of a value as one; those before stay. */
-static enum err_code join_axes(const struct stack *s, size_t n_before,
-			       int32_t *value, struct err *err)
+enum err_code recurrent_join_axes(const struct recurrent_stack *s,
+				  size_t n_before, int32_t *value,
+				  struct err *err)
 {
 	int64_t shape[3] = { 0 };
 	int32_t in[2] = { *value };
@@ -78,7 +72,7 @@ static enum err_code join_axes(const struct stack *s, size_t n_before,
 	return assembly_node(s->assembly, &call, value, err);
 }
 
-static enum err_code add_param(const struct stack *s, int64_t layer,
+static enum err_code add_param(const struct recurrent_stack *s, int64_t layer,
 			       const char *part, struct shape shape,
 			       int32_t *ret, struct err *err)
 {
@@ -101,7 +95,7 @@ static enum err_code add_param(const struct stack *s, int64_t layer,
 	return assembly_param(assembly, &param, ret, err);
 }
 
-static enum err_code add_params(const struct stack *s, int64_t layer,
+static enum err_code add_params(const struct recurrent_stack *s, int64_t layer,
 				int32_t in[4], struct err *err)
 {
 	const int64_t h = s->o->hidden_size, d = s->n_directions;
@@ -121,9 +115,9 @@ static enum err_code add_params(const struct stack *s, int64_t layer,
 	return rc;
 }
 
-/* out: Y [steps, directions, rows, hidden], Y_h [directions, rows, hidden] */
-static enum err_code add_layer(const struct stack *s, int64_t layer, int32_t x,
-			       int32_t out[2], struct err *err)
+enum err_code recurrent_layer(const struct recurrent_stack *s, int64_t layer,
+			      const int32_t from[RECURRENT_VALUES],
+			      int32_t out[RECURRENT_VALUES], struct err *err)
 {
 	static const struct str direction[] = { { "forward", 7 },
 						{ "bidirectional", 13 } };
@@ -134,47 +128,59 @@ static enum err_code add_layer(const struct stack *s, int64_t layer, int32_t x,
 		{ "hidden_size", { .kind = ATTR_INT, .i = s->o->hidden_size } },
 		{ "linear_before_reset", { .kind = ATTR_INT, .i = 1 } },
 	};
-	int32_t in[4] = { x, VALUE_NONE, VALUE_NONE, VALUE_NONE };
-	const struct assembly_call call = { s->op,
-					    { attrs, s->n_gates == 3 ? 3 : 2 },
-					    in,
-					    s->o->bias ? 4 : 3 };
+	/* X, W, R, B, lengths, the states before */
+	int32_t in[7] = { from[0],    VALUE_NONE, VALUE_NONE, VALUE_NONE,
+			  VALUE_NONE, from[1],	  from[2] };
+	const unsigned n_values = recurrent_n_states(s) + 1;
+	struct assembly_call call = { s->op,
+				      { attrs, s->n_gates == 3 ? 3 : 2 },
+				      in,
+				      s->o->bias ? 4 : 3 };
 	enum err_code rc = add_params(s, layer, in, err);
 
-	return rc ? rc : assembly_nodes(s->assembly, &call, out, 2, err);
+	if (from[1] != VALUE_NONE)
+		call.n_in = 4 + n_values;
+	out[2] = VALUE_NONE;
+	return rc ? rc : assembly_nodes(s->assembly, &call, out, n_values, err);
 }
 
-static enum err_code build_stack(struct stack *s, int32_t *value,
+unsigned recurrent_n_states(const struct recurrent_stack *s)
+{
+	return s->n_gates == 4 ? 2 : 1;
+}
+
+static enum err_code build_stack(struct recurrent_stack *s, int32_t *value,
 				 struct err *err)
 {
 	static const int64_t time_first[] = { 1, 0, 2 };
 	static const int64_t rows_first[] = { 2, 0, 1, 3 };
 	static const int64_t rows_second[] = { 0, 2, 1, 3 };
-	int32_t out[2] = { VALUE_NONE, VALUE_NONE };
-	enum err_code rc = transpose(s, time_first, 3, value, err);
+	int32_t in[RECURRENT_VALUES] = { *value, VALUE_NONE, VALUE_NONE };
+	int32_t out[RECURRENT_VALUES] = { VALUE_NONE, VALUE_NONE, VALUE_NONE };
+	enum err_code rc = recurrent_transpose(s, time_first, 3, &in[0], err);
 
 	for (int64_t i = 0; i < s->o->num_layers && !rc; i++) {
-		rc = add_layer(s, i, *value, out, err);
+		rc = recurrent_layer(s, i, in, out, err);
 		if (rc || i + 1 == s->o->num_layers)
 			break;
-		*value = out[0];
-		rc = transpose(s, rows_second, 4, value, err);
+		in[0] = out[0];
+		rc = recurrent_transpose(s, rows_second, 4, &in[0], err);
 		if (!rc)
-			rc = join_axes(s, 2, value, err);
+			rc = recurrent_join_axes(s, 2, &in[0], err);
 		s->n_in = s->n_directions * s->o->hidden_size;
 	}
 	if (rc)
 		return rc;
 	*value = out[s->o->output];
 	if (s->o->output == OUTPUT_LAST) {
-		rc = transpose(s, time_first, 3, value, err);
-		return rc ? rc : join_axes(s, 1, value, err);
+		rc = recurrent_transpose(s, time_first, 3, value, err);
+		return rc ? rc : recurrent_join_axes(s, 1, value, err);
 	}
-	rc = transpose(s, rows_first, 4, value, err);
-	return rc ? rc : join_axes(s, 2, value, err);
+	rc = recurrent_transpose(s, rows_first, 4, value, err);
+	return rc ? rc : recurrent_join_axes(s, 2, value, err);
 }
 
-static enum err_code recurrent_build(struct stack *s, int32_t in,
+static enum err_code recurrent_build(struct recurrent_stack *s, int32_t in,
 				     int32_t *ret_out, struct err *err)
 {
 	const struct shape row = assembly_row(s->assembly, in);
@@ -194,7 +200,9 @@ static enum err_code rnn_build(struct assembly *assembly, const void *options,
 			       const char *name, int32_t in, int32_t *ret_out,
 			       struct err *err)
 {
-	struct stack stack = { assembly, options, "RNN", name, 1, 0, 0 };
+	struct recurrent_stack stack = {
+		assembly, options, "RNN", name, 1, 0, 0
+	};
 
 	return recurrent_build(&stack, in, ret_out, err);
 }
@@ -203,7 +211,9 @@ static enum err_code gru_build(struct assembly *assembly, const void *options,
 			       const char *name, int32_t in, int32_t *ret_out,
 			       struct err *err)
 {
-	struct stack stack = { assembly, options, "GRU", name, 3, 0, 0 };
+	struct recurrent_stack stack = {
+		assembly, options, "GRU", name, 3, 0, 0
+	};
 
 	return recurrent_build(&stack, in, ret_out, err);
 }
@@ -212,7 +222,8 @@ static enum err_code lstm_build(struct assembly *assembly, const void *options,
 				const char *name, int32_t in, int32_t *ret_out,
 				struct err *err)
 {
-	struct stack stack = { assembly, options, "LSTM", name, 4, 0, 0 };
+	struct recurrent_stack stack = { assembly, options, "LSTM", name,
+					 4,	   0,	    0 };
 
 	return recurrent_build(&stack, in, ret_out, err);
 }

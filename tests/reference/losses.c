@@ -77,7 +77,7 @@ static void check(const struct reference *reference, const struct doc *row)
 		.threads = 1,
 	};
 	void *input = x->data;
-	const struct stepper_batch batch = { n, &input, t->data };
+	const struct stepper_batch batch = { n, &input, t->data, false };
 	const struct stepper_update update = { .step = 1,
 					       .draw = 1,
 					       .share = 1,

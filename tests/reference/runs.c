@@ -152,7 +152,7 @@ static void build(struct run *run)
 	struct network_port in = { .name = "x",
 				   .dtype = DTYPE_F32,
 				   .row = run->row->input };
-	const struct network_target out = { "y", CLASSES };
+	const struct network_target out = { "y", CLASSES, false };
 	struct network_request request = {
 		.in = &in, .n_in = 1, .out = &out, .n_out = 1
 	};

@@ -11,10 +11,6 @@
 #include "engine/ops/optimizer.h"
 #include "engine/train_step.h"
 
-static const char layer[] =
-    "y, h = LSTM(x:float[5,3,4], w:float[1,8,4]!, r:float[1,8,2]!);"
-    "z = Squeeze(h, a:int64[1]={0}); return z";
-
 static struct fact fact_of(enum dtype elem, struct shape shape)
 {
 	return (struct fact){ .type = { .elem = elem },
@@ -40,7 +36,24 @@ static void leave_out_y(struct graph *graph)
 	graph->edge[node->first_out] = VALUE_NONE;
 }
 
-Test(train_forms, a_layer_without_its_sequence_is_run_once)
+/* What makes the products that an LSTM's steps begin with. */
+static const char *maker_of_products(const struct graph *graph)
+{
+	for (int32_t i = 0; i < graph->n_node; i++) {
+		const struct graph_node *node = &graph->node[i];
+		int32_t value;
+
+		if (strcmp(node->op->name, "LSTMSteps") != 0)
+			continue;
+		value = graph_in(graph, node)[0];
+		return graph->node[graph->value[value].source].op->name;
+	}
+	return "nothing";
+}
+
+/* Counts operators of the step graph of a base graph. */
+static void expect_counts(const char *text, const char *maker, bool without_y,
+			  const char *const *op, const int *want)
 {
 	static const struct cross_entropy_attrs loss = { .ignore_index = -100 };
 	static const struct optimizer_attrs attrs = { .momentum = 0 };
@@ -57,9 +70,10 @@ Test(train_forms, a_layer_without_its_sequence_is_run_once)
 	struct graph *base = NULL, *step = NULL;
 	struct err err;
 
-	cr_assert_eq(graph_text_parse(layer, &base, &given, &err), ERR_NONE,
+	cr_assert_eq(graph_text_parse(text, &base, &given, &err), ERR_NONE,
 		     "%s", err.msg);
-	leave_out_y(base);
+	if (without_y)
+		leave_out_y(base);
 	cr_assert_eq(facts_type_graph(base, &err), ERR_NONE, "%s", err.msg);
 	cr_assert_eq(train_memory_create(base, 0, false, &memory, &err),
 		     ERR_NONE);
@@ -68,9 +82,52 @@ Test(train_forms, a_layer_without_its_sequence_is_run_once)
 	cr_assert_eq(
 	    train_step_build(base, memory, &options, input, &step, &err),
 	    ERR_NONE, "%s", err.msg);
-	cr_expect_eq(count(step, "LSTM"), 1);
-	cr_expect_eq(count(step, "LSTMGrad"), 1);
+	for (size_t i = 0; op[i]; i++)
+		cr_expect_eq(count(step, op[i]), want[i], "%s", op[i]);
+	cr_expect_str_eq(maker_of_products(step), maker);
 	graph_destroy(step);
 	train_memory_destroy(memory);
 	graph_destroy(base);
+}
+
+Test(train_forms, a_usual_lstm_keeps_what_its_way_back_needs)
+{
+	static const char *const op[] = { "LSTM", "LSTMGrad", "LSTMSteps",
+					  "LSTMStepsGrad", NULL };
+	static const int want[] = { 0, 0, 1, 1 };
+
+	expect_counts("y, h = LSTM(x:float[5,3,4], w:float[1,8,4]!, "
+		      "r:float[1,8,2]!); z = Squeeze(h, a:int64[1]={0}); "
+		      "return z",
+		      "Reshape", true, op, want);
+}
+
+Test(train_forms, a_layer_without_its_sequence_is_run_once)
+{
+	static const char *const op[] = { "LSTM", "LSTMGrad", "LSTMSteps",
+					  NULL };
+	static const int want[] = { 1, 1, 0 };
+
+	/* a clip is not usual */
+	expect_counts("y, h = LSTM<clip=3>(x:float[5,3,4], w:float[1,8,4]!, "
+		      "r:float[1,8,2]!); z = Squeeze(h, a:int64[1]={0}); "
+		      "return z",
+		      "nothing", true, op, want);
+}
+
+/* 15 rows of a table of 7: the table is multiplied, of one of 8 the rows. */
+Test(train_forms,
+     rows_of_a_small_table_are_multiplied_before_they_are_looked_up)
+{
+	static const char *const op[] = { "LSTMSteps", "Gather", NULL };
+	static const int want[] = { 1, 1 };
+
+	expect_counts("x = Gather(e:float[7,4]!, i:int64[5,3]); "
+		      "y, h = LSTM(x, w:float[1,8,4]!, r:float[1,8,2]!); "
+		      "z = Squeeze(h, a:int64[1]={0}); return z",
+		      "Gather", false, op, want);
+	expect_counts("x = Gather(e:float[8,4]!, i:int64[5,3]); "
+		      "y, h = LSTM(x, w:float[1,8,4]!, r:float[1,8,2]!); "
+		      "z = Squeeze(h, a:int64[1]={0}); return z",
+		      "Reshape", false, op, want);
 }

@@ -49,7 +49,7 @@ static void save_model(const char *path)
 	const struct network_port in = { .name = "x",
 					 .dtype = DTYPE_F32,
 					 .row = { 1, { 4 } } };
-	const struct network_target out = { "y", 2 };
+	const struct network_target out = { "y", 2, false };
 	struct arena *arena = arena_create(1 << 20);
 	struct network_request request = {
 		.in = &in, .n_in = 1, .out = &out, .n_out = 1, .seed = 1

@@ -24,7 +24,7 @@ static void begin(struct fixture *f, struct shape row, int64_t width)
 	f->in[0] = (struct network_port){ .name = "image",
 					  .dtype = DTYPE_F32,
 					  .row = row };
-	f->out = (struct network_target){ "label", width };
+	f->out = (struct network_target){ "label", width, false };
 	f->request = (struct network_request){
 		.in = f->in, .n_in = 1, .out = &f->out, .n_out = 1, .seed = 1
 	};

@@ -77,7 +77,7 @@ static void begin_empty(struct fixture *f)
 	f->in = (struct network_port){ .name = "image",
 				       .dtype = DTYPE_F32,
 				       .row = { 3, { 2, 4, 4 } } };
-	f->out = (struct network_target){ "label", WIDTH };
+	f->out = (struct network_target){ "label", WIDTH, false };
 	f->roots[0] = f->scratch.path;
 	f->places = (struct network_places){ f->scratch.path, f->roots, 1 };
 	f->request = (struct network_request){ .in = &f->in,

@@ -28,7 +28,7 @@ Test(network, recurrent_layers_lie_on_each_other_in_both_directions)
 		.dtype = DTYPE_F32,
 		.row = { 3, { 1, 4, 7 } },
 	};
-	const struct network_target out = { "label", 6 };
+	const struct network_target out = { "label", 6, false };
 	struct network_request request = {
 		.in = &in, .n_in = 1, .out = &out, .n_out = 1, .seed = 1
 	};
@@ -79,7 +79,7 @@ Test(network, says_what_is_wrong_with_a_recurrent_layer)
 		.dtype = DTYPE_F32,
 		.row = { 3, { 1, 4, 7 } },
 	};
-	const struct network_target out = { "label", 4 };
+	const struct network_target out = { "label", 4, false };
 
 	for (size_t i = 0; i < sizeof(rows) / sizeof(*rows); i++) {
 		struct network_request request = {

@@ -89,8 +89,8 @@ static double step_once(struct stepper *stepper, const struct study *study,
 			uint64_t step, struct err *err)
 {
 	void *input = (void *)(uintptr_t)study->input[0];
-	const struct stepper_batch batch = { study->n, &input,
-					     study->target[0] };
+	const struct stepper_batch batch = { study->n, &input, study->target[0],
+					     false };
 	const struct stepper_update update = { .step = step,
 					       .draw = step,
 					       .share = 1,
@@ -107,8 +107,8 @@ static double validate(struct stepper *stepper, const struct study *study,
 		       struct err *err)
 {
 	void *input = (void *)(uintptr_t)study->input[1];
-	const struct stepper_batch batch = { study->n, &input,
-					     study->target[1] };
+	const struct stepper_batch batch = { study->n, &input, study->target[1],
+					     false };
 	struct stepper_result result;
 
 	cr_assert_eq(stepper_evaluate(stepper, &batch, &result, err), ERR_NONE,
@@ -123,7 +123,7 @@ static struct stepper *make(const struct study *study, struct network *network,
 	const struct network_port in = { .name = "x",
 					 .dtype = DTYPE_F32,
 					 .row = { 1, { study->inputs } } };
-	const struct network_target out = { "y", study->width };
+	const struct network_target out = { "y", study->width, false };
 	bool is_class = study->loss.target.elem == DTYPE_I64;
 	const struct stepper_port port = { DTYPE_F32, in.row };
 	struct stepper_port target = { study->loss.target.elem, { 0 } };

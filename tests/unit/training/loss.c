@@ -73,9 +73,9 @@ Test(loss, an_output_that_has_none_is_told)
 	struct loss loss;
 	struct err err = { 0 };
 
-	cr_expect_eq(loss_read(NULL, "text", 3, &loss, arena, &err),
+	cr_expect_eq(loss_read(NULL, "image", 3, &loss, arena, &err),
 		     ERR_UNSUPPORTED);
 	cr_expect_str_eq(err.msg, "output_features: there is no loss for an "
-				  "output of type text");
+				  "output of type image");
 	arena_destroy(arena);
 }

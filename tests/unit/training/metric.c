@@ -93,3 +93,22 @@ Test(metric, targets_that_are_all_alike_have_no_r2)
 	cr_expect(isnan(value_of("number", "r2", &sums)));
 	cr_expect_eq(value_of("number", "mae", &sums), 1);
 }
+
+/* Three tokens that stand for five characters. */
+Test(metric, a_text_has_perplexity_and_bits_of_its_characters)
+{
+	static const float logits[] = { 1, 2, 0, 5, 4, 3, 0, 0, 1 };
+	static const int64_t target[] = { 1, 1, 2 };
+	struct metric_sums sums = { 0 };
+
+	metric_add(&sums, "text",
+		   &(struct metric_rows){ logits, target, 3, 3, 0.5 });
+	cr_expect(isnan(value_of("text", "bits_per_character", &sums)));
+	sums.characters += 5;
+	cr_expect_float_eq(value_of("text", "accuracy", &sums), 2. / 3, 1e-15);
+	cr_expect_float_eq(value_of("text", "perplexity", &sums), exp(0.5),
+			   1e-15);
+	cr_expect_float_eq(value_of("text", "bits_per_character", &sums),
+			   1.5 / 5 / log(2), 1e-15);
+	cr_expect_not(metrics_of("text")[2].is_better_high);
+}

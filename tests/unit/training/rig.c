@@ -154,6 +154,7 @@ void rig_create(struct rig *rig, const char *dir)
 		.dataset = rig->dataset,
 		.pipeline = rig->pipeline,
 		.graph = rig->network.graph,
+		.state = rig->network.state,
 		.pool = rig->pool,
 		.threads = rig->threads,
 		.job_dir = dir,
@@ -195,6 +196,21 @@ void rig_weights(const struct rig *rig, struct buf *ret)
 		    tensor_bytes(variable->view.dtype, &variable->view.shape));
 	}
 	cr_assert_eq(buf_check(ret, "weights", NULL), ERR_NONE);
+}
+
+void rig_set_weights(struct rig *rig, const struct buf *from)
+{
+	const struct graph *graph = rig->network.graph;
+	const char *at = from->data;
+
+	for (int32_t v = 0; v < graph->n_variable; v++) {
+		const struct variable *variable = &graph->variable[v];
+		const size_t bytes =
+		    tensor_bytes(variable->view.dtype, &variable->view.shape);
+
+		memcpy(variable->view.data, at, bytes);
+		at += bytes;
+	}
 }
 
 void rig_make_dir(char dir[64])

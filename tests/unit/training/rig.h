@@ -16,6 +16,15 @@
 	"model: {layers: [{type: conv2d, out_channels: 3, kernel_size:"   \
 	" 3}, {type: batch_norm}, {type: relu}, {type: dropout, p: 0.3}," \
 	" {type: flatten}, {type: linear, out_features: 4}]}\n"
+/* rows of 7 tokens in 10 batches or fewer, with a state between them */
+#define LANGUAGE                                                             \
+	"data: {source: synthetic, rows: 100, split: {probabilities: [0.7, " \
+	"0.2, 0.1]}}\n"                                                      \
+	"input_features: [{name: t, type: text, vocab_size: 12, "            \
+	"max_sequence_length: 7}]\n"                                         \
+	"output_features: [{name: t, type: text}]\n"                         \
+	"model: {type: rnn_language_model, embedding_size: 6, hidden_size: " \
+	"8, num_layers: 2, hidden_dropout: 0.2}\n"
 #define LINEAR                                                            \
 	"model: {layers: [{type: flatten}, {type: linear, out_features: " \
 	"4}]}\n"
@@ -51,6 +60,8 @@ void rig_run(struct rig *rig, const char *dir);
 void rig_end(struct rig *rig);
 /** Bytes of every variable; before rig_end(). */
 void rig_weights(const struct rig *rig, struct buf *ret);
+/** And back. */
+void rig_set_weights(struct rig *rig, const struct buf *from);
 
 /** What a run left. */
 struct rig_outcome {

@@ -179,6 +179,11 @@ static const char *const runs[] = {
 	" one_cycle, div_factor: 5}}], checkpoint: {every_n_steps: 3}}\n",
 	NETWORK "trainer: {epochs: 2, batch_size: 16, learning_rate: auto,"
 		" checkpoint: {every_n_steps: 3}}\n",
+	/* the state that batches hand on is state */
+	LANGUAGE "trainer: {epochs: 2, batch_size: 16, checkpoint:"
+		 " {every_n_steps: 2}, evaluate_every_n_steps: 2}\n",
+	LANGUAGE "trainer: {epochs: 2, batch_size: 8,"
+		 " gradient_accumulation_steps: 3}\n",
 	/* no validation part, and a batch that is larger than the data */
 	"data: {source: synthetic, rows: 20, split: {probabilities: [1,"
 	" 0]}}\n" NETWORK "trainer: {" SMALL "}\n",

@@ -191,3 +191,55 @@ Test(row_loops, a_cell_of_lstm_is_the_formula_at_every_level)
 		}
 	}
 }
+
+static double bent(double x)
+{
+	return 1 / (1 + exp(-x));
+}
+
+/* What is kept, the state, and its slopes by differences in double. */
+Test(row_loops, a_cell_that_keeps_goes_back_at_every_level)
+{
+	enum { N = 21 };
+	float gates[4 * N], before[N], kept[6 * N], h[N], dh[N], dc[N],
+	    d[4 * N];
+	const struct rng rng = { .seed = 4 };
+
+	rng_fill_normal(rng, 0, 4 * N, gates);
+	rng_fill_normal(rng, 4 * N, N, before);
+	for (unsigned level = 0; level < loop_levels(); level++) {
+		const struct row_loops *loops = row_loops_level(level);
+		const struct lstm_row row = { N, gates, before, kept, h };
+		const struct lstm_row_back back = {
+			N, kept, before, dh, dc, d
+		};
+
+		loops->lstm_keep(&row);
+		for (int j = 0; j < N; j++) {
+			dh[j] = 0.5F;
+			dc[j] = 0.25F;
+		}
+		loops->lstm_back(&back);
+		for (int j = 0; j < N; j++) {
+			const double i = bent((double)gates[j]);
+			const double o = bent((double)gates[N + j]);
+			const double f = bent((double)gates[2 * N + j]);
+			const double g = tanh((double)gates[3 * N + j]);
+			const double c = f * (double)before[j] + i * g;
+			const double b = tanh(c);
+			const double of_c = 0.25 + 0.5 * o * (1 - b * b);
+
+			cr_assert_float_eq(h[j], o * b, 1e-6);
+			cr_assert_float_eq(kept[5 * N + j], c, 1e-6);
+			cr_assert_float_eq(d[j], of_c * g * i * (1 - i), 1e-6);
+			cr_assert_float_eq(d[N + j], 0.5 * b * o * (1 - o),
+					   1e-6);
+			cr_assert_float_eq(
+			    d[2 * N + j],
+			    of_c * (double)before[j] * f * (1 - f), 1e-6);
+			cr_assert_float_eq(d[3 * N + j], of_c * i * (1 - g * g),
+					   1e-6);
+			cr_assert_float_eq(dc[j], of_c * f, 1e-6);
+		}
+	}
+}
