@@ -7,6 +7,7 @@
 #include "base/mem.h"
 #include "base/str.h"
 #include "engine/instance.h"
+#include "training/weights.h"
 
 /* each group of layers is two of the optimizer's */
 enum { GROUP_DECAYED, GROUP_PLAIN, KINDS };
@@ -41,17 +42,6 @@ struct stepper {
 	uint64_t clock;
 };
 
-static bool excludes(const struct optimizer *optimizer, const char *what)
-{
-	const struct field_strings *list = &optimizer->params.exclude;
-
-	for (size_t i = 0; i < list->n; i++) {
-		if (str_equal(list->v[i], what))
-			return true;
-	}
-	return false;
-}
-
 /* Which variables have no weight decay: biases, and what norms scale by. */
 static enum err_code find_plain(struct stepper *stepper, struct err *err)
 {
@@ -64,22 +54,8 @@ static enum err_code find_plain(struct stepper *stepper, struct err *err)
 	stepper->group = mem_array(n_variables, sizeof(*stepper->group));
 	if (!is_plain || !stepper->group)
 		return err_set(err, ERR_NO_MEMORY, "trainer: out of memory");
-	for (int32_t v = 0; v < g->n_variable; v++)
-		is_plain[v] = excludes(optimizer, "bias") &&
-			      str_ends_with(g->variable[v].name, "bias");
-	for (int32_t n = 0; n < g->n_node && excludes(optimizer, "norm"); n++) {
-		const struct graph_node *node = &g->node[n];
-
-		if (!node->op || !strstr(node->op->name, "Normalization"))
-			continue;
-		for (int32_t i = 1; i < node->n_in; i++) {
-			int32_t value = graph_in(g, node)[i];
-
-			if (value != VALUE_NONE &&
-			    g->value[value].origin == ORIGIN_VARIABLE)
-				is_plain[g->value[value].source] = true;
-		}
-	}
+	layer_plain_find(g, optimizer_excludes(optimizer, "bias"),
+			 optimizer_excludes(optimizer, "norm"), is_plain);
 	return ERR_NONE;
 }
 
@@ -184,16 +160,10 @@ static bool are_states_finite(const struct stepper *stepper)
 
 	for (int32_t v = 0; v < g->n_variable; v++) {
 		const struct variable *variable = &g->variable[v];
-		const float *value = variable->view.data;
-		int64_t n = shape_count(&variable->view.shape);
 
-		if (variable->role != ROLE_STATE ||
-		    variable->view.dtype != DTYPE_F32)
-			continue;
-		for (int64_t i = 0; i < n; i++) {
-			if (!isfinite(value[i]))
-				return false;
-		}
+		if (variable->role == ROLE_STATE &&
+		    !tensor_is_finite(&variable->view))
+			return false;
 	}
 	return true;
 }

@@ -121,17 +121,14 @@ MUST_USE enum err_code stepper_evaluate(struct stepper *stepper,
 					const struct stepper_batch *batch,
 					struct stepper_result *ret,
 					struct err *err);
-/** From now on; plans that there are go. */
 void stepper_save_memory(struct stepper *stepper,
 			 const struct stepper_thrift *thrift);
-/** Plans for n rows now, so that it costs nothing later, and reports what its
- * runs take; their memory is taken at the first one. */
+/** Plans for n rows now, and reports what runs take from the first one on. */
 MUST_USE enum err_code stepper_prepare(struct stepper *stepper, int64_t n,
 				       enum stepper_way way,
 				       struct plan_report *ret_report,
 				       struct err *err);
-/** Runs the evaluation of n rows once, of zeros, so that what libraries take at
- * their first run is there. Nothing changes. */
+/** Evaluates n rows of zeros, so that what libraries take then is there. */
 MUST_USE enum err_code stepper_try(struct stepper *stepper, int64_t n,
 				   struct err *err);
 /** Gives plans and their memory back; they are made again where needed. */

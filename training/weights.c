@@ -93,18 +93,22 @@ enum err_code weights_restore(const struct safetensors *from,
 	return ERR_NONE;
 }
 
+bool tensor_is_finite(const struct tensor_view *view)
+{
+	const float *value = view->data;
+	const int64_t n = shape_count(&view->shape);
+
+	for (int64_t j = 0; view->dtype == DTYPE_F32 && j < n; j++)
+		if (!isfinite(value[j]))
+			return false;
+	return true;
+}
+
 bool weights_are_finite(const struct safetensors *list)
 {
-	for (size_t i = 0; i < list->n; i++) {
-		const struct tensor_view *view = &list->entry[i].view;
-		const float *value = view->data;
-		int64_t n = shape_count(&view->shape);
-
-		for (int64_t j = 0; view->dtype == DTYPE_F32 && j < n; j++) {
-			if (!isfinite(value[j]))
-				return false;
-		}
-	}
+	for (size_t i = 0; i < list->n; i++)
+		if (!tensor_is_finite(&list->entry[i].view))
+			return false;
 	return true;
 }
 

@@ -31,6 +31,7 @@ MUST_USE enum err_code weights_restore(const struct safetensors *from,
 				       struct err *err);
 
 /** No float is NaN or infinite. */
+bool tensor_is_finite(const struct tensor_view *view);
 bool weights_are_finite(const struct safetensors *list);
 
 /** A copy of a list's tensors, laid out as the list. */
