@@ -96,6 +96,10 @@ void file_map_close(struct file_map *map);
 /** Replaces path as a whole: temporary file, fsync, rename, fsync folder. */
 MUST_USE enum err_code file_write_atomic(const char *path, const void *data,
 					 size_t len, struct err *err);
+/** The same without waiting for the disk: whoever reads it sees the old file or
+ * the new one, but after a loss of power it may be gone, or empty. */
+MUST_USE enum err_code file_write_passing(const char *path, const void *data,
+					  size_t len, struct err *err);
 /** Creates dir_fd/name, which must not exist, and fsyncs it; the folder is
  * the caller's to sync (file_sync_dir) when all its files are written. */
 MUST_USE enum err_code file_write_durable(int dir_fd, const char *name,

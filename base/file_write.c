@@ -99,11 +99,16 @@ static enum err_code close_checked(int fd, const char *name, struct err *err)
 	return is_failing ? file_err(err, error, "close", name) : ERR_NONE;
 }
 
+/* What is written, and whether it must last. */
+struct content {
+	struct file_pieces pieces;
+	bool lasts;
+};
+
 /* Creates, writes, syncs; on failure nothing is left. `path` is for messages.
  */
 static enum err_code write_new(int dir_fd, const char *name, const char *path,
-			       const struct file_pieces *pieces,
-			       struct err *err)
+			       const struct content *content, struct err *err)
 {
 	enum err_code rc = ERR_NONE, close_rc;
 	int fd = -1;
@@ -115,14 +120,14 @@ static enum err_code write_new(int dir_fd, const char *name, const char *path,
 			   FILE_MODE);
 	if (fd < 0)
 		return file_err(err, errno, "create", path);
-	for (size_t i = 0; i < pieces->n && !rc; i++) {
-		const struct file_piece *piece = &pieces->piece[i];
+	for (size_t i = 0; i < content->pieces.n && !rc; i++) {
+		const struct file_piece *piece = &content->pieces.piece[i];
 
 		rc = file_write_fd(fd, path, piece->data, piece->len, err);
-		if (!rc && pieces->written)
-			pieces->written(pieces->ctx, piece);
+		if (!rc && content->pieces.written)
+			content->pieces.written(content->pieces.ctx, piece);
 	}
-	if (!rc)
+	if (!rc && content->lasts)
 		rc = file_sync_fd(fd, path, err);
 	close_rc = close_checked(fd, path, rc ? NULL : err);
 	if (!rc)
@@ -136,22 +141,23 @@ enum err_code file_write_durable(int dir_fd, const char *name, const void *data,
 				 size_t len, struct err *err)
 {
 	const struct file_piece piece = { data, len };
+	const struct file_pieces pieces = { .piece = &piece, .n = 1 };
 
-	return write_new(dir_fd, name, name,
-			 &(struct file_pieces){ .piece = &piece, .n = 1 }, err);
+	return file_write_pieces(dir_fd, name, &pieces, err);
 }
 
 enum err_code file_write_pieces(int dir_fd, const char *name,
 				const struct file_pieces *pieces,
 				struct err *err)
 {
-	return write_new(dir_fd, name, name, pieces, err);
+	const struct content content = { *pieces, true };
+
+	return write_new(dir_fd, name, name, &content, err);
 }
 
-static enum err_code replace(int dir_fd, const char *name, const char *path,
-			     const void *data, size_t len, struct err *err)
+static enum err_code replace_at(int dir_fd, const char *name, const char *path,
+				const struct content *content, struct err *err)
 {
-	const struct file_piece piece = { data, len };
 	char temporary[TEMPORARY_DIGITS + sizeof(FILE_TEMPORARY)];
 	enum err_code rc;
 
@@ -159,9 +165,7 @@ static enum err_code replace(int dir_fd, const char *name, const char *path,
 	rc = digest_random_hex(temporary + strlen(FILE_TEMPORARY),
 			       TEMPORARY_DIGITS, err);
 	if (!rc)
-		rc = write_new(dir_fd, temporary, path,
-			       &(struct file_pieces){ .piece = &piece, .n = 1 },
-			       err);
+		rc = write_new(dir_fd, temporary, path, content, err);
 	if (rc)
 		return rc;
 	if (file_fuse_blows() ||
@@ -170,11 +174,11 @@ static enum err_code replace(int dir_fd, const char *name, const char *path,
 		(void)unlinkat(dir_fd, temporary, 0);
 		return rc;
 	}
-	return file_sync_fd(dir_fd, path, err);
+	return content->lasts ? file_sync_fd(dir_fd, path, err) : ERR_NONE;
 }
 
-enum err_code file_write_atomic(const char *path, const void *data, size_t len,
-				struct err *err)
+static enum err_code replace(const char *path, const struct content *content,
+			     struct err *err)
 {
 	const char *name = path;
 	enum err_code rc;
@@ -183,9 +187,33 @@ enum err_code file_write_atomic(const char *path, const void *data, size_t len,
 	rc = file_open_parent(path, &dir_fd, &name, err);
 	if (rc)
 		return rc;
-	rc = replace(dir_fd, name, path, data, len, err);
+	rc = replace_at(dir_fd, name, path, content, err);
 	(void)close(dir_fd);
 	return rc;
+}
+
+enum err_code file_write_atomic(const char *path, const void *data, size_t len,
+				struct err *err)
+{
+	const struct file_piece piece = { data, len };
+	const struct content content = {
+		.pieces = { .piece = &piece, .n = 1 },
+		.lasts = true,
+	};
+
+	return replace(path, &content, err);
+}
+
+enum err_code file_write_passing(const char *path, const void *data, size_t len,
+				 struct err *err)
+{
+	const struct file_piece piece = { data, len };
+	const struct content content = {
+		.pieces = { .piece = &piece, .n = 1 },
+		.lasts = false,
+	};
+
+	return replace(path, &content, err);
 }
 
 enum err_code file_sync_dir(const char *path, struct err *err)

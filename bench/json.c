@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /** @file
- * bench_json: how fast arrays of floats become tensors and back, and whether
+ * bench_json: how fast arrays of numbers become tensors and back, and whether
  * they do so to the last bit.
  *
- *	bench_json [--seconds S]    a picture of 224x224x3 floats in the forms
+ *	bench_json [--seconds S]    a picture of 224x224x3 values in the forms
  *	                            that clients write, one line each
  *	bench_json --exact N        N random floats, doubles and digit strings
  *	                            against the C library, N hard cases, and
@@ -25,7 +25,7 @@
 #include "server/number_scan.h"
 #include "server/number_write.h"
 
-enum { PIXELS = 224 * 224 * 3, TEXT_MAX = 32 << 20 };
+enum { ROW = 224 * 3, PIXELS = 224 * ROW, TEXT_MAX = 32 << 20 };
 
 /* A form that a value between 0 and 1 is sent in. */
 static void put_shortest(struct buf *buf, float value)
@@ -64,16 +64,41 @@ static void put_point(struct buf *buf, float value)
 	buf_printf(buf, "%d.0", (int)(value * 256));
 }
 
+static void put_token(struct buf *buf, float value)
+{
+	buf_printf(buf, "%d", (int)(value * 30522));
+}
+
+static void put_quantized(struct buf *buf, float value)
+{
+	buf_printf(buf, "%d", (int)(value * 256) - 128);
+}
+
 static const struct {
 	const char *name, *between;
 	void (*put)(struct buf *buf, float value);
+	enum dtype dtype;
+	bool is_nested; /* a list for each pixel and row, as numpy makes */
 } forms[] = {
-	{ "shortest float32 (0.84442186)", ",", put_shortest },
-	{ "json.dumps of a float32 (0.8444218635559082)", ", ", put_repr },
-	{ "six decimals (0.844422)", ",", put_six },
-	{ "nine digits, signed (-1.7221093)", ", ", put_signed },
-	{ "whole numbers (215)", ",", put_pixel },
-	{ "whole numbers with a point (215.0)", ",", put_point },
+	{ "shortest float32 (0.84442186)", ",", put_shortest, DTYPE_F32,
+	  false },
+	{ "json.dumps of a float32 (0.8444218635559082)", ", ", put_repr,
+	  DTYPE_F32, false },
+	{ "six decimals (0.844422)", ",", put_six, DTYPE_F32, false },
+	{ "nine digits, signed (-1.7221093)", ", ", put_signed, DTYPE_F32,
+	  false },
+	{ "shortest float32, nested", ", ", put_shortest, DTYPE_F32, true },
+	{ "whole numbers with a point (215.0)", ",", put_point, DTYPE_F32,
+	  false },
+	{ "whole numbers (215)", ",", put_pixel, DTYPE_F32, false },
+	{ "whole numbers, nested", ", ", put_pixel, DTYPE_F32, true },
+	{ "whole numbers as uint8", ",", put_pixel, DTYPE_U8, false },
+	{ "whole numbers as uint8, nested", ", ", put_pixel, DTYPE_U8, true },
+	{ "signed whole numbers as int8 (-37)", ", ", put_quantized, DTYPE_I8,
+	  false },
+	{ "whole numbers as int32", ",", put_pixel, DTYPE_I32, false },
+	{ "whole numbers as int64", ",", put_pixel, DTYPE_I64, false },
+	{ "word numbers as int64 (21543)", ", ", put_token, DTYPE_I64, false },
 };
 
 static const struct rng random_bits = { .seed = 5, .stream = 1 };
@@ -86,7 +111,9 @@ static void fill(float *values)
 
 struct bench {
 	struct arena *arena;
-	float *values, *read;
+	float *values;
+	void *read;
+	enum dtype dtype;
 	struct buf text, written;
 	int64_t budget_ns;
 };
@@ -100,7 +127,7 @@ static int64_t least(int64_t a, int64_t b)
 static int64_t time_read(struct bench *b)
 {
 	const struct number_target target = { .name = "bench",
-					      .dtype = DTYPE_F32,
+					      .dtype = b->dtype,
 					      .count = PIXELS,
 					      .out = b->read,
 					      .arena = b->arena };
@@ -124,7 +151,7 @@ static int64_t time_write(struct bench *b)
 {
 	const struct tensor_view view = {
 		.data = b->read,
-		.dtype = DTYPE_F32,
+		.dtype = b->dtype,
 		.shape = { .rank = 4, .dim = { 1, 224, 224, 3 } },
 	};
 	const int64_t end = clock_monotonic_ns() + b->budget_ns;
@@ -142,18 +169,32 @@ static int64_t time_write(struct bench *b)
 	return best;
 }
 
+static void put_picture(struct bench *b, size_t form)
+{
+	const bool is_nested = forms[form].is_nested;
+
+	buf_reset(&b->text);
+	buf_puts(&b->text, is_nested ? "[[[" : "[");
+	for (size_t i = 0; i < PIXELS; i++) {
+		const bool is_row = is_nested && i % ROW == 0;
+		const bool is_pixel = is_nested && i % 3 == 0;
+
+		if (i) {
+			buf_puts(&b->text, is_row ? "]]" : is_pixel ? "]" : "");
+			buf_puts(&b->text, forms[form].between);
+			buf_puts(&b->text, is_row ? "[[" : is_pixel ? "[" : "");
+		}
+		forms[form].put(&b->text, b->values[i]);
+	}
+	buf_puts(&b->text, is_nested ? "]]]" : "]");
+}
+
 static void bench_form(struct bench *b, size_t form)
 {
 	int64_t read_ns, write_ns;
 
-	buf_reset(&b->text);
-	buf_putc(&b->text, '[');
-	for (size_t i = 0; i < PIXELS; i++) {
-		if (i)
-			buf_puts(&b->text, forms[form].between);
-		forms[form].put(&b->text, b->values[i]);
-	}
-	buf_putc(&b->text, ']');
+	b->dtype = forms[form].dtype;
+	put_picture(b, form);
 	read_ns = time_read(b);
 	write_ns = time_write(b);
 	if (!read_ns || !write_ns || b->text.fault) {
@@ -175,7 +216,7 @@ static int bench_all(double seconds)
 
 	b.arena = arena_create(1 << 20);
 	b.values = mem_alloc(PIXELS * sizeof(*b.values));
-	b.read = mem_alloc(PIXELS * sizeof(*b.read));
+	b.read = mem_alloc(PIXELS * sizeof(int64_t));
 	buf_init(&b.text, TEXT_MAX);
 	buf_init(&b.written, TEXT_MAX);
 	is_there = b.arena && b.values && b.read;

@@ -16,6 +16,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/str.h"
+#include "base/thread.h"
 #include "engine/kernels/blas.h"
 #include "engine/team.h"
 #include "engine/tuning.h"
@@ -272,7 +273,10 @@ static enum err_code make_jobs(struct daemon *daemon, struct err *err)
 	};
 	enum err_code rc;
 
+	/* a new file is waited for several times, each time behind others */
+	(void)thread_take_short_turns();
 	rc = store_create(daemon->paths.database, &daemon->store, err);
+	thread_take_usual_turns();
 	if (!rc)
 		rc = event_hub_create(daemon->store, &daemon->hub, err);
 	if (!rc)
@@ -356,7 +360,8 @@ void daemon_block_signals(void)
 	(void)pthread_sigmask(SIG_BLOCK, &set, NULL);
 }
 
-/* Written by rename, so that whoever sees the file sees the whole port. */
+/* Written by rename, so that whoever sees the file sees the whole port; it is
+ * of no use once the daemon has ended. */
 static enum err_code write_port(const struct daemon *daemon, struct err *err)
 {
 	char text[16];
@@ -365,8 +370,8 @@ static enum err_code write_port(const struct daemon *daemon, struct err *err)
 	if (!daemon->config->port_file)
 		return ERR_NONE;
 	n = snprintf(text, sizeof(text), "%u\n", server_port(daemon->server));
-	return file_write_atomic(daemon->config->port_file, text, (size_t)n,
-				 err);
+	return file_write_passing(daemon->config->port_file, text, (size_t)n,
+				  err);
 }
 
 /* The policy may have left it out: a load takes what was chosen. */

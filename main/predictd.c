@@ -9,6 +9,7 @@
 #include "base/doc.h"
 #include "base/log.h"
 #include "base/str.h"
+#include "base/thread.h"
 #include "config/config.h"
 #include "main/blas_core.h"
 #include "main/daemon.h"
@@ -103,6 +104,9 @@ int main(int argc, char **argv)
 	const char *first = argc > 1 ? argv[1] : "";
 
 	blas_core_ensure(argv);
+	/* OpenBLAS has begun threads by now, which spin for a while and are
+	 * not used (engine/kernels/blas.h) */
+	thread_lull_others();
 	if (str_equal(first, "worker"))
 		return worker_command(argc - 2, args + 2);
 	if (str_equal(first, "check-config"))

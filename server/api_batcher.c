@@ -115,8 +115,9 @@ static void advise(const struct figures *f, char text[ADVICE_MAX])
 				     "depend on each other");
 	else if (f->n_runs < FEW)
 		(void)snprintf(text, ADVICE_MAX,
-			       "%llu runs so far: too few to say anything",
-			       (unsigned long long)f->n_runs);
+			       "%llu run%s so far: too few to say anything",
+			       (unsigned long long)f->n_runs,
+			       f->n_runs == 1 ? "" : "s");
 	else if (f->options->objective_ns)
 		advise_tuned(f, text);
 	else if (share(f, CLOSE_ALONE) > 0.9)

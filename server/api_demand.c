@@ -106,6 +106,15 @@ enum err_code api_take_rate(struct api_request *request, struct rate *rate,
 	return wait_ns ? refuse_rate(request, wait_ns, whose, err) : ERR_NONE;
 }
 
+static enum err_code refuse_model(struct api_request *request, int64_t wait_ns,
+				  const char *name, struct err *err)
+{
+	char whose[96];
+
+	(void)snprintf(whose, sizeof(whose), "model '%.80s'", name);
+	return refuse_rate(request, wait_ns, whose, err);
+}
+
 /* A request of a higher priority may make itself room. */
 static enum err_code check_queue(struct served_model *model, struct err *err)
 {
@@ -131,7 +140,7 @@ enum err_code api_admit(struct api_request *request, const char *name,
 	request->is_admitted = true;
 	wait_ns = model_cache_take_rate(models, name);
 	if (wait_ns)
-		return refuse_rate(request, wait_ns, name, err);
+		return refuse_model(request, wait_ns, name, err);
 	/* what it finds wrong, the handler finds too and tells */
 	if (find(request, name, version, &model, NULL))
 		return ERR_NONE;

@@ -176,28 +176,45 @@ static enum err_code read_json(struct predict *predict, struct err *err)
 	if (!rc && !predict->has_inputs)
 		rc = err_set(err, ERR_INVALID,
 			     "request body: \"inputs\" is missing");
-	if (rc || !predict->inputs.bytes)
-		return rc;
-	rc = find_model(predict, err);
 	if (rc)
 		return rc;
-	json_pull_init(&inputs, predict->inputs.bytes, predict->inputs.len,
-		       "inputs", request->arena);
-	return read_inputs(predict, &inputs, err);
+	if (predict->inputs.bytes) {
+		rc = find_model(predict, err);
+		json_pull_init(&inputs, predict->inputs.bytes,
+			       predict->inputs.len, "inputs", request->arena);
+		if (!rc)
+			rc = read_inputs(predict, &inputs, err);
+	}
+	return rc;
 }
 
-/* How a language model goes on. */
+/* How a language model goes on; priority, sequence_id and the like, as in
+ * v2. */
 static enum err_code read_parameters(struct predict *predict, struct err *err)
 {
-	struct generation *generation = predict->inference->generation;
+	struct inference *inference = predict->inference;
+	struct generation *generation = inference->generation;
 	struct json_pull pull;
+	struct str key;
+	enum err_code rc;
 
-	if (!generation || !predict->parameters.bytes)
+	if (!predict->parameters.bytes)
 		return ERR_NONE;
 	json_pull_init(&pull, predict->parameters.bytes,
 		       predict->parameters.len, "parameters",
 		       predict->request->arena);
-	return sampling_read(&generation->sampling, &pull, err);
+	rc = json_pull_object(&pull, err);
+	while (!rc && !(rc = json_pull_key(&pull, &key, err)) && key.bytes) {
+		bool is_taken = false;
+
+		if (generation)
+			rc = sampling_take(&generation->sampling, key, &pull,
+					   &is_taken, err);
+		if (!rc && !is_taken)
+			rc = inference_take_parameter(inference, key, &pull,
+						      err);
+	}
+	return rc;
 }
 
 /* --- bodies that are a value --- */

@@ -77,8 +77,8 @@ enum err_code api_repository_index(struct api_request *request, struct err *err)
 struct change {
 	struct run_task task;
 	struct api_request *request;
-	enum err_code (*make)(struct model_cache *cache, const char *name,
-			      struct err *err);
+	bool is_load;
+	const char *config; /* of a load; NULL: none */
 	enum err_code rc;
 	struct err err;
 };
@@ -89,10 +89,14 @@ static void make_change(struct run_task *task)
 	    (struct change *)(void *)((char *)task -
 				      offsetof(struct change, task));
 	struct api_request *request = change->request;
+	struct model_cache *models = request->context->models;
 
 	model_cache_stand_back();
-	change->rc = change->make(request->context->models, request->param[0],
-				  &change->err);
+	change->rc =
+	    change->is_load
+		? model_cache_load_as(models, request->param[0], change->config,
+				      &change->err)
+		: model_cache_unload(models, request->param[0], &change->err);
 	api_finish(request);
 }
 
@@ -108,47 +112,59 @@ static enum err_code answer_change(struct api_request *request, struct err *err)
 	return ERR_NONE;
 }
 
-static enum err_code begin_change(struct api_request *request,
-				  enum err_code (*make)(struct model_cache *,
-							const char *,
-							struct err *),
-				  struct err *err)
-{
-	struct change *change = arena_alloc(request->arena, sizeof(*change));
+/* --- what a body may ask for --- */
 
-	if (!change)
-		return err_set(err, ERR_NO_MEMORY, "out of memory");
-	change->task.run = make_change;
-	change->request = request;
-	change->make = make;
-	request->state = change;
-	api_suspend(request, answer_change);
-	(void)run_pool_schedule(request->context->background, &change->task, 0);
-	return ERR_NONE;
+/* Files come from the repository: a request names models, never brings one. */
+static enum err_code refuse_file(const struct change *change, struct str key,
+				 struct err *err)
+{
+	return err_set(err, ERR_UNSUPPORTED,
+		       "parameter '%.*s': files of a model are not taken from "
+		       "requests; put them into the repository, beneath "
+		       "%.128s/VERSION, and load it again",
+		       (int)(key.len < 64 ? key.len : 64), key.bytes,
+		       change->request->param[0]);
 }
 
-/* What the parameters may not ask for: configuration comes from config.yaml,
- * files from the repository. */
-static enum err_code refuse_parameters(struct json_pull *pull, struct err *err)
+static enum err_code read_config(struct change *change, struct json_pull *pull,
+				 struct err *err)
+{
+	struct str text;
+	enum err_code rc;
+
+	if (json_pull_peek(pull) != JSON_KIND_STRING)
+		return err_set(err, ERR_INVALID,
+			       "parameter 'config': expected a string that "
+			       "holds the text of a JSON object");
+	rc = json_pull_text(pull, &text, err);
+	if (rc)
+		return rc;
+	change->config =
+	    arena_strndup(change->request->arena, text.bytes, text.len);
+	return change->config ? ERR_NONE
+			      : err_set(err, ERR_NO_MEMORY, "out of memory");
+}
+
+static enum err_code read_parameters(struct change *change,
+				     struct json_pull *pull, struct err *err)
 {
 	struct str key;
 	enum err_code rc = json_pull_object(pull, err);
 
 	while (!rc && !(rc = json_pull_key(pull, &key, err)) && key.bytes) {
-		if (json_pull_is(key, "config") ||
-		    (key.len > 5 && memcmp(key.bytes, "file:", 5) == 0))
-			return err_set(err, ERR_UNSUPPORTED,
-				       "parameter '%.*s': a model is loaded as "
-				       "it lies in the repository",
-				       (int)(key.len < 64 ? key.len : 64),
-				       key.bytes);
-		rc = json_pull_value(pull, NULL, err);
+		if (change->is_load && key.len > 5 &&
+		    memcmp(key.bytes, "file:", 5) == 0)
+			return refuse_file(change, key, err);
+		rc = change->is_load && json_pull_is(key, "config")
+			 ? read_config(change, pull, err)
+			 : json_pull_value(pull, NULL, err);
 	}
 	return rc;
 }
 
-static enum err_code check_body(struct api_request *request, struct err *err)
+static enum err_code read_body(struct change *change, struct err *err)
 {
+	struct api_request *request = change->request;
 	struct json_pull pull;
 	struct str key;
 	enum err_code rc;
@@ -160,22 +176,38 @@ static enum err_code check_body(struct api_request *request, struct err *err)
 	rc = json_pull_object(&pull, err);
 	while (!rc && !(rc = json_pull_key(&pull, &key, err)) && key.bytes)
 		rc = json_pull_is(key, "parameters")
-			 ? refuse_parameters(&pull, err)
+			 ? read_parameters(change, &pull, err)
 			 : json_pull_value(&pull, NULL, err);
 	return rc ? rc : json_pull_finish(&pull, err);
 }
 
+static enum err_code begin_change(struct api_request *request, bool is_load,
+				  struct err *err)
+{
+	struct change *change = arena_alloc(request->arena, sizeof(*change));
+	enum err_code rc;
+
+	if (!change)
+		return err_set(err, ERR_NO_MEMORY, "out of memory");
+	change->task.run = make_change;
+	change->request = request;
+	change->is_load = is_load;
+	rc = read_body(change, err);
+	if (rc)
+		return rc;
+	request->state = change;
+	api_suspend(request, answer_change);
+	(void)run_pool_schedule(request->context->background, &change->task, 0);
+	return ERR_NONE;
+}
+
 enum err_code api_repository_load(struct api_request *request, struct err *err)
 {
-	enum err_code rc = check_body(request, err);
-
-	return rc ? rc : begin_change(request, model_cache_load, err);
+	return begin_change(request, true, err);
 }
 
 enum err_code api_repository_unload(struct api_request *request,
 				    struct err *err)
 {
-	enum err_code rc = check_body(request, err);
-
-	return rc ? rc : begin_change(request, model_cache_unload, err);
+	return begin_change(request, false, err);
 }

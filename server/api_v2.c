@@ -234,18 +234,37 @@ static void write_parameters(struct json_writer *w,
 	json_write_object_end(w);
 }
 
+static void write_policy(struct json_writer *w,
+			 const struct model_policy *policy)
+{
+	const struct field_ints *specific = &policy->specific;
+
+	json_write_object(w, "version_policy");
+	if (policy->all) {
+		json_write_object(w, "all");
+	} else if (specific->n) {
+		json_write_object(w, "specific");
+		json_write_array(w, "versions");
+		for (size_t i = 0; i < specific->n; i++)
+			json_write_int(w, NULL, specific->v[i]);
+		json_write_array_end(w);
+	} else {
+		json_write_object(w, "latest");
+		json_write_int(w, "num_versions", policy->latest);
+	}
+	json_write_object_end(w);
+	json_write_object_end(w);
+}
+
 static void write_config(struct json_writer *w,
-			 const struct served_model *model)
+			 const struct served_model *model,
+			 const struct model_policy *policy)
 {
 	json_write_object(w, NULL);
 	json_write_string(w, "name", model->package->name);
 	json_write_string(w, "platform", "onnx_onnxv1");
 	json_write_string(w, "backend", "predictd");
-	json_write_object(w, "version_policy");
-	json_write_object(w, "latest");
-	json_write_int(w, "num_versions", 2);
-	json_write_object_end(w);
-	json_write_object_end(w);
+	write_policy(w, policy);
 	json_write_int(w, "max_batch_size", model->max_batch);
 	write_config_ports(w, "input", model, true);
 	write_config_ports(w, "output", model, false);
@@ -270,15 +289,20 @@ static void write_config(struct json_writer *w,
 enum err_code api_v2_config(struct api_request *request, struct err *err)
 {
 	struct served_model *model;
+	struct model_policy policy;
 	struct json_writer w;
 	enum err_code rc = find_model(request, &model, err);
 
 	if (rc)
 		return rc;
-	api_answer_json(request, 200, &w);
-	write_config(&w, model);
+	rc = model_cache_policy(request->context->models, model->package->name,
+				request->arena, &policy, err);
+	if (!rc) {
+		api_answer_json(request, 200, &w);
+		write_config(&w, model, &policy);
+	}
 	served_model_unref(model);
-	return ERR_NONE;
+	return rc;
 }
 
 /* --- inference --- */

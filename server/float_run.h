@@ -19,6 +19,7 @@
 #ifndef SERVER_FLOAT_RUN_H
 #define SERVER_FLOAT_RUN_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -27,9 +28,11 @@ struct float_run {
 	uint32_t *out;	   /**< bits of floats, [count] */
 	size_t *n;	   /**< how many there are; counted on */
 	size_t count;
+	bool is_nested; /**< in two arrays or more */
 };
 
-/** Returns the start of the first element that was not read. */
+/** Returns the start of the first element that was not read: behind a comma,
+ * or behind a bracket that opens at this depth. */
 typedef const char *float_run_fn(const char *at, const char *end,
 				 const struct float_run *run);
 

@@ -7,6 +7,7 @@
 #include "base/clock.h"
 #include "base/mem.h"
 #include "base/str.h"
+#include "base/thread.h"
 #include "server/compress.h"
 #include "server/http_priv.h"
 #include "server/metrics.h"
@@ -520,6 +521,9 @@ void http_on_connection(void *cls, struct MHD_Connection *mhd,
 		*socket_context = NULL;
 		return;
 	}
+	/* this is one of the connections' threads, which the library starts;
+	 * runs of models on the same CPUs would keep refusals waiting */
+	(void)thread_take_short_turns();
 	conn = conn_create(http, mhd);
 	*socket_context = conn;
 	if (!conn) /* its requests are refused with a closed connection */

@@ -219,6 +219,25 @@ enum err_code inference_want_all(struct inference *inference, bool is_binary,
 	return rc;
 }
 
+/* A state that nobody carries is one that no sequence was named for. */
+static enum err_code missing(const struct inference *inference, unsigned port,
+			     struct err *err)
+{
+	const struct sequences *sequences = inference->model->sequences;
+	bool is_state = false;
+
+	for (unsigned k = 0; sequences && k < sequences_n_states(sequences);
+	     k++)
+		is_state =
+		    is_state || sequences_port(sequences, k).input == port;
+	return err_set(err, ERR_INVALID, "model '%s': input '%s' is missing%s",
+		       inference->model->package->name,
+		       inference->signature->input[port].name,
+		       is_state ? "; it is carried from request to request "
+				  "where parameters say \"sequence_id\""
+				: "");
+}
+
 static enum err_code check_complete(const struct inference *inference,
 				    struct err *err)
 {
@@ -231,10 +250,7 @@ static enum err_code check_complete(const struct inference *inference,
 		return no_memory(err);
 	for (unsigned i = 0; i < signature->n_inputs; i++) {
 		if (!inference->has_input[i])
-			return err_set(err, ERR_INVALID,
-				       "model '%s': input '%s' is missing",
-				       inference->model->package->name,
-				       signature->input[i].name);
+			return missing(inference, i, err);
 		shapes[i] = inference->input[i].shape;
 	}
 	return signature_bind(signature, shapes, err);

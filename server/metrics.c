@@ -191,9 +191,10 @@ static void write_bytes(const struct metrics *metrics, struct buf *buf)
 
 static void write_gauges(const struct metrics *metrics, struct buf *buf)
 {
-	static const char *const reasons[SHED_COUNT] = {
-		"reason=\"queue\"", "reason=\"memory\"", "reason=\"not_ready\""
-	};
+	static const char *const reasons[SHED_COUNT] = { "reason=\"queue\"",
+							 "reason=\"memory\"",
+							 "reason=\"not_ready\"",
+							 "reason=\"rate\"" };
 
 	metrics_text_family(buf, "predictd_requests_in_flight", "gauge",
 			    "Requests that are not answered yet.");
@@ -204,8 +205,9 @@ static void write_gauges(const struct metrics *metrics, struct buf *buf)
 	metrics_text_sample(buf, "predictd_connections", "",
 			    (double)atomic_load_explicit(&metrics->connections,
 							 memory_order_relaxed));
-	metrics_text_family(buf, "predictd_shed_total", "counter",
-			    "Requests refused because the server is full.");
+	metrics_text_family(
+	    buf, "predictd_shed_total", "counter",
+	    "Requests refused that another time would have been taken.");
 	for (int i = 0; i < SHED_COUNT; i++)
 		metrics_text_count(buf, "predictd_shed_total", reasons[i],
 				   atomic_load_explicit(&metrics->shed[i],

@@ -20,6 +20,7 @@ enum shed_reason {
 	SHED_QUEUE,	/**< the model's queue is full */
 	SHED_MEMORY,	/**< the memory budget is used up */
 	SHED_NOT_READY, /**< starting or stopping */
+	SHED_RATE,	/**< a token or a model is beyond its rate */
 	SHED_COUNT
 };
 

@@ -113,11 +113,12 @@ enum err_code model_cache_load_all(struct model_cache *cache, struct err *err)
 	(void)pthread_mutex_lock(&cache->loading);
 	rc = list_repository(cache, &arena, &listing, err);
 	if (!rc) {
+		const struct model_order order = { .is_wanted = false };
 		struct err why;
 
 		for (size_t i = 0; i < listing.n; i++)
 			(void)!model_load_listed(cache, &listing.model[i],
-						 false, &why);
+						 &order, &why);
 		arena_destroy(arena);
 	}
 	(void)pthread_mutex_unlock(&cache->loading);
@@ -144,7 +145,7 @@ static void set_held(struct model_cache *cache, const char *name, bool is_held)
 }
 
 enum err_code model_load_named(struct model_cache *cache, const char *name,
-			       struct err *err)
+			       const struct model_order *order, struct err *err)
 {
 	const struct repository_model *listed = NULL;
 	struct repository_listing listing;
@@ -169,21 +170,40 @@ enum err_code model_load_named(struct model_cache *cache, const char *name,
 			     "model.onnx",
 			     name);
 	else
-		rc = model_load_listed(cache, listed, true, err);
+		rc = model_load_listed(cache, listed, order, err);
 	arena_destroy(arena);
+	return rc;
+}
+
+static enum err_code load_by_name(struct model_cache *cache, const char *name,
+				  const struct model_order *order,
+				  struct err *err)
+{
+	enum err_code rc;
+
+	(void)pthread_mutex_lock(&cache->loading);
+	set_held(cache, name, false);
+	rc = model_load_named(cache, name, order, err);
+	(void)pthread_mutex_unlock(&cache->loading);
 	return rc;
 }
 
 enum err_code model_cache_load(struct model_cache *cache, const char *name,
 			       struct err *err)
 {
-	enum err_code rc;
+	const struct model_order order = { .is_wanted = true };
 
-	(void)pthread_mutex_lock(&cache->loading);
-	set_held(cache, name, false);
-	rc = model_load_named(cache, name, err);
-	(void)pthread_mutex_unlock(&cache->loading);
-	return rc;
+	return load_by_name(cache, name, &order, err);
+}
+
+enum err_code model_cache_load_as(struct model_cache *cache, const char *name,
+				  const char *config, struct err *err)
+{
+	const struct model_order order = { .is_wanted = true,
+					   .is_anew = true,
+					   .config = config };
+
+	return load_by_name(cache, name, &order, err);
 }
 
 enum err_code model_cache_unload(struct model_cache *cache, const char *name,
@@ -247,6 +267,9 @@ static const char *bare_reason(const struct model_entry *entry,
 	(void)snprintf(start, sizeof(start),
 		       "model '%s' version %lld: ", entry->name,
 		       (long long)slot->version);
+	if (!str_starts_with(reason, start))
+		(void)snprintf(start, sizeof(start),
+			       "model '%s': ", entry->name);
 	return reason + (str_starts_with(reason, start) ? strlen(start) : 0);
 }
 
@@ -345,6 +368,31 @@ enum err_code model_cache_find(struct model_cache *cache, const char *name,
 
 	(void)pthread_mutex_lock(&cache->lock);
 	rc = find(cache, name, version, ret_model, err);
+	(void)pthread_mutex_unlock(&cache->lock);
+	return rc;
+}
+
+enum err_code model_cache_policy(struct model_cache *cache, const char *name,
+				 struct arena *arena, struct model_policy *ret,
+				 struct err *err)
+{
+	const struct model_entry *entry;
+	enum err_code rc = ERR_NONE;
+
+	(void)pthread_mutex_lock(&cache->lock);
+	entry = model_table_find(cache, name);
+	if (entry)
+		*ret = entry->policy;
+	else
+		rc = not_found(name, err);
+	if (!rc && ret->specific.n) {
+		ret->specific.v =
+		    arena_copy(arena, ret->specific.v,
+			       ret->specific.n * sizeof(*ret->specific.v));
+		if (!ret->specific.v)
+			rc = err_set(err, ERR_NO_MEMORY,
+				     "model '%s': out of memory", name);
+	}
 	(void)pthread_mutex_unlock(&cache->lock);
 	return rc;
 }

@@ -87,6 +87,11 @@ void model_cache_stand_back(void);
  * newest version that failed. */
 MUST_USE enum err_code model_cache_load(struct model_cache *cache,
 					const char *name, struct err *err);
+/** The same with a configuration laid over config.yaml until the next load of
+ * this kind (server/model_override.h); NULL: none. */
+MUST_USE enum err_code model_cache_load_as(struct model_cache *cache,
+					   const char *name, const char *config,
+					   struct err *err);
 MUST_USE enum err_code model_cache_unload(struct model_cache *cache,
 					  const char *name, struct err *err);
 /** version 0: the highest that is ready, as at first. */
@@ -107,6 +112,11 @@ MUST_USE enum err_code model_cache_version(struct model_cache *cache,
 					   const char *name, const char *text,
 					   int64_t *ret_version,
 					   struct err *err);
+/** Which versions of a model are served; its list is put in the arena. */
+MUST_USE enum err_code model_cache_policy(struct model_cache *cache,
+					  const char *name, struct arena *arena,
+					  struct model_policy *ret,
+					  struct err *err);
 /** Counts a request in the rate of a model: 0, or how long to wait, in ns. */
 int64_t model_cache_take_rate(struct model_cache *cache, const char *name);
 /** Is it parked? name NULL: the only model, if there is just one. */

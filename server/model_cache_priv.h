@@ -34,15 +34,17 @@ struct model_entry {
 	int64_t default_version;   /* 0: the highest that is ready */
 	struct model_label *label; /* owned, as its names */
 	size_t n_labels;
-	bool is_held;		/* unloaded by name */
-	bool is_parked;		/* not loaded until somebody asks */
-	uint64_t seen_stamp;	/* of all versions, at the last poll */
-	int64_t seen_ns;	/* when that was seen first */
-	uint64_t applied_stamp; /* at the last load */
-	unsigned n_failures;	/* loads in a row */
-	int64_t retry_ns;	/* when to try again; 0: nothing failed */
-	int64_t idle_ns;	/* 0: stays, whoever asks */
-	int64_t used_ns;	/* when somebody asked last */
+	struct model_policy policy; /* its list is owned */
+	char *override;		    /* owned; NULL: none. Under `loading` */
+	bool is_held;		    /* unloaded by name */
+	bool is_parked;		    /* not loaded until somebody asks */
+	uint64_t seen_stamp;	    /* of all versions, at the last poll */
+	int64_t seen_ns;	    /* when that was seen first */
+	uint64_t applied_stamp;	    /* at the last load */
+	unsigned n_failures;	    /* loads in a row */
+	int64_t retry_ns;	    /* when to try again; 0: nothing failed */
+	int64_t idle_ns;	    /* 0: stays, whoever asks */
+	int64_t used_ns;	    /* when somebody asked last */
 	struct rate rate;
 	size_t bytes; /* when it was loaded last; 0: not known */
 };
@@ -78,14 +80,24 @@ void model_slot_finish(struct model_slot *slot);
 /** Replaces the reason; "" is none. */
 void model_slot_explain(struct model_slot *slot, const char *reason);
 
+/** What a load is for. */
+struct model_order {
+	bool is_wanted; /**< somebody asks for the model now */
+	bool is_anew;	/**< the configuration is this one, not the last one */
+	const char *config; /**< laid over config.yaml; NULL: nothing is */
+};
+
 /** Loads one model of a listing by its policy, or parks it, unless it is wanted
  * now. Under `loading`. */
 MUST_USE enum err_code model_load_listed(struct model_cache *cache,
 					 const struct repository_model *listed,
-					 bool is_wanted, struct err *err);
+					 const struct model_order *order,
+					 struct err *err);
 /** Looks a model up in the repository and loads it. Under `loading`. */
 MUST_USE enum err_code model_load_named(struct model_cache *cache,
-					const char *name, struct err *err);
+					const char *name,
+					const struct model_order *order,
+					struct err *err);
 /** Every version of a model and the files of each, in one number. */
 uint64_t model_stamp_of(struct repository *repository,
 			const struct repository_model *listed);
@@ -94,7 +106,9 @@ void model_unload_entry(struct model_cache *cache, struct model_entry *entry,
 			const char *why);
 /** Under the lock. */
 bool model_entry_is_loaded(const struct model_entry *entry);
-/** Keeps copies. */
+/** Keep copies. */
+void model_entry_set_policy(struct model_entry *entry,
+			    const struct model_policy *policy);
 void model_entry_set_labels(struct model_entry *entry,
 			    const struct model_label *label, size_t n);
 

@@ -125,18 +125,18 @@ static const struct field policy_fields[] = {
 	{ .name = "latest",
 	  .help = "the newest ones, so many",
 	  .kind = FIELD_INT,
-	  .offset = offsetof(struct model_config, latest),
+	  .offset = offsetof(struct model_config, policy.latest),
 	  .min = 1,
 	  .max = 1e6,
 	  .def = 2 },
 	{ .name = "all",
 	  .help = "every version",
 	  .kind = FIELD_BOOL,
-	  .offset = offsetof(struct model_config, all) },
+	  .offset = offsetof(struct model_config, policy.all) },
 	{ .name = "specific",
 	  .help = "these versions",
 	  .kind = FIELD_INTS,
-	  .offset = offsetof(struct model_config, specific) },
+	  .offset = offsetof(struct model_config, policy.specific) },
 	{ .name = NULL },
 };
 
@@ -284,15 +284,17 @@ unsigned model_config_priority(int64_t levels, int64_t def, uint64_t priority)
 bool model_config_serves(const struct model_config *config,
 			 const int64_t *version, size_t n, size_t i)
 {
-	if (config->all)
+	const struct model_policy *policy = &config->policy;
+
+	if (policy->all)
 		return true;
 	for (size_t j = 0; j < config->n_labels; j++)
 		if (config->label[j].version == version[i])
 			return true;
-	if (!config->specific.n)
-		return (int64_t)(n - i) <= config->latest;
-	for (size_t j = 0; j < config->specific.n; j++)
-		if (config->specific.v[j] == version[i])
+	if (!policy->specific.n)
+		return (int64_t)(n - i) <= policy->latest;
+	for (size_t j = 0; j < policy->specific.n; j++)
+		if (policy->specific.v[j] == version[i])
 			return true;
 	return false;
 }

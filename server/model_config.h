@@ -46,6 +46,14 @@ struct model_label {
 	int64_t version;
 };
 
+/** Which versions are served: those of a list, all, or so many of the newest.
+ */
+struct model_policy {
+	int64_t latest;
+	bool all;
+	struct field_ints specific;
+};
+
 /** What the process says where config.yaml says nothing. */
 struct model_defaults {
 	int64_t max_batch_size, max_queue_delay_us;
@@ -64,9 +72,7 @@ struct model_config {
 	bool load_on_demand, response_cache;
 	struct model_label *label; /**< [n_labels] */
 	size_t n_labels;
-	int64_t latest; /**< how many; when neither of the others is given */
-	bool all;
-	struct field_ints specific;
+	struct model_policy policy;
 	struct pass_switch passes; /**< over those of the process */
 	enum precision precision;
 	const char *calibration; /**< a path; NULL: none is named */

@@ -11,6 +11,7 @@
 #include "models/calibration.h"
 #include "models/ensemble.h"
 #include "server/model_cache_priv.h"
+#include "server/model_override.h"
 
 enum { NICE = 10, CONFIG_BYTES_MAX = 4 << 20 };
 #define ROWS_BYTES_MAX ((size_t)4 << 30)
@@ -355,7 +356,7 @@ static enum err_code refuse_all(struct load *load,
 {
 	enum err_code rc;
 
-	load->config.all = true;
+	load->config.policy.all = true;
 	rc = make_slots(load, listed, err);
 	if (rc)
 		return rc;
@@ -398,6 +399,7 @@ static void take_settings(struct load *load)
 	(void)pthread_mutex_lock(&load->cache->lock);
 	model_entry_set_labels(entry, load->config.label,
 			       load->config.n_labels);
+	model_entry_set_policy(entry, &load->config.policy);
 	rate_set(&entry->rate, load->config.rate_limit,
 		 load->config.rate_burst);
 	entry->idle_ns = (int64_t)(load->config.idle_timeout * 1e9);
@@ -517,12 +519,69 @@ static void note_end(struct model_cache *cache, struct model_entry *entry,
 	(void)pthread_mutex_unlock(&cache->lock);
 }
 
+/* The listing with the order's configuration, or the one that an earlier load
+ * brought. One that cannot be read changes nothing. */
+static enum err_code lay_over(struct load *load, struct arena *arena,
+			      const struct model_order *order,
+			      struct repository_model *listed, struct err *err)
+{
+	const char *text =
+	    order->is_anew ? order->config : load->entry->override;
+	struct model_config config;
+	enum err_code rc;
+
+	if (!text)
+		return ERR_NONE;
+	rc = model_override_apply(text, listed->name, listed->config, arena,
+				  &listed->config, err);
+	if (!rc)
+		rc = model_config_read(listed->config, listed->name,
+				       &load->cache->options.defaults, arena,
+				       &config, err);
+	return rc;
+}
+
+static void keep_override(struct model_entry *entry,
+			  const struct model_order *order)
+{
+	if (!order->is_anew)
+		return;
+	mem_free(entry->override);
+	entry->override = order->config ? mem_strdup(order->config) : NULL;
+}
+
+static enum err_code load_listed(struct load *load, struct arena *arena,
+				 struct repository_model listed,
+				 const struct model_order *order,
+				 struct err *err)
+{
+	struct model_cache *cache = load->cache;
+	/* taken before the load: what is written meanwhile is a change */
+	const uint64_t stamp =
+	    model_stamp_of(cache->options.repository, &listed);
+	enum err_code rc = lay_over(load, arena, order, &listed, err);
+
+	if (rc && order->is_anew)
+		return rc;
+	note_stamp(cache, load->entry, stamp);
+	if (!rc)
+		rc = load_with(load, arena, &listed, err);
+	if (!rc)
+		keep_override(load->entry, order);
+	for (size_t i = 0; i < load->n; i++)
+		model_slot_finish(&load->slot[i]);
+	mem_free(load->slot);
+	note_end(cache, load->entry, rc != ERR_NONE);
+	return rc;
+}
+
 enum err_code model_load_listed(struct model_cache *cache,
 				const struct repository_model *listed,
-				bool is_wanted, struct err *err)
+				const struct model_order *order,
+				struct err *err)
 {
-	struct load load = { .cache = cache, .is_wanted = is_wanted };
-	struct arena *arena = arena_create(1 << 20);
+	struct load load = { .cache = cache, .is_wanted = order->is_wanted };
+	struct arena *arena = arena_create(4 << 20);
 	enum err_code rc;
 
 	load.entry = add_entry(cache, listed->name);
@@ -530,17 +589,10 @@ enum err_code model_load_listed(struct model_cache *cache,
 		arena_destroy(arena);
 		return no_memory(listed->name, err);
 	}
-	/* taken before the load: what is written meanwhile is a change */
-	note_stamp(cache, load.entry,
-		   model_stamp_of(cache->options.repository, listed));
-	rc = load_with(&load, arena, listed, err);
-	for (size_t i = 0; i < load.n; i++)
-		model_slot_finish(&load.slot[i]);
-	mem_free(load.slot);
+	rc = load_listed(&load, arena, *listed, order, err);
 	arena_destroy(arena);
 	/* what came and went is not kept for the next one */
 	mem_trim();
-	note_end(cache, load.entry, rc != ERR_NONE);
 	model_park_some(cache, load.entry);
 	return rc;
 }

@@ -146,11 +146,12 @@ void model_cache_demand(struct model_cache *cache, const char *name)
 		(void)snprintf(known, sizeof(known), "%s", entry->name);
 	(void)pthread_mutex_unlock(&cache->lock);
 	if (*known) {
+		const struct model_order order = { .is_wanted = true };
 		struct err err;
 
 		model_park_for(cache, entry, entry->bytes);
 		/* whoever asked finds the reason in the table */
-		if (!model_load_named(cache, known, &err))
+		if (!model_load_named(cache, known, &order, &err))
 			atomic_fetch_add_explicit(&cache->n_demanded, 1,
 						  memory_order_relaxed);
 	}

@@ -129,6 +129,7 @@ static void watch_all(struct model_cache *cache, struct arena *arena,
 static enum err_code poll_once(struct model_cache *cache, struct arena *arena,
 			       int64_t *ret_due, struct err *err)
 {
+	const struct model_order order = { .is_wanted = false };
 	struct repository *repository = cache->options.repository;
 	struct repository_listing listing;
 	enum err_code rc;
@@ -143,7 +144,7 @@ static enum err_code poll_once(struct model_cache *cache, struct arena *arena,
 		struct err why;
 
 		if (is_due(cache, listed, ret_due))
-			(void)!model_load_listed(cache, listed, false, &why);
+			(void)!model_load_listed(cache, listed, &order, &why);
 	}
 	drop_vanished(cache, &listing);
 	return ERR_NONE;

@@ -142,6 +142,20 @@ void model_entry_set_labels(struct model_entry *entry,
 	entry->n_labels = n_copied;
 }
 
+void model_entry_set_policy(struct model_entry *entry,
+			    const struct model_policy *policy)
+{
+	const size_t n = policy->specific.n;
+	int64_t *copy = mem_array(n + 1, sizeof(*copy));
+
+	mem_free(entry->policy.specific.v);
+	entry->policy = *policy;
+	entry->policy.specific.v = copy;
+	entry->policy.specific.n = copy ? n : 0;
+	if (copy && n)
+		memcpy(copy, policy->specific.v, n * sizeof(*copy));
+}
+
 bool model_entry_is_loaded(const struct model_entry *entry)
 {
 	for (size_t i = 0; i < entry->n; i++)
@@ -155,6 +169,8 @@ void model_entry_destroy(struct model_entry *entry)
 	if (!entry)
 		return;
 	free_labels(entry->label, entry->n_labels);
+	mem_free(entry->policy.specific.v);
+	mem_free(entry->override);
 	for (size_t i = 0; i < entry->n; i++)
 		model_slot_finish(&entry->slot[i]);
 	mem_free(entry->slot);

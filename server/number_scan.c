@@ -8,6 +8,7 @@
 #include "server/digits.h"
 #include "server/float_run.h"
 #include "server/json_text.h"
+#include "server/whole_run.h"
 
 /* A number is read twice when its first 19 digits do not decide it; a copy of
  * this many decides every double (at most 767 matter, and whether anything
@@ -19,12 +20,19 @@ struct scan {
 	const struct number_target *target;
 	size_t n;	 /* elements so far */
 	const char *why; /* what an element is that cannot be read */
-	float_run_fn *run;
+	float_run_fn *float_run;
+	whole_run_fn *whole_run;
+	/* of integers: the largest value and the largest magnitude below 0 */
+	uint64_t limit[2];
 };
 
 /* Reads the element at `at` into place n and returns the place behind it, or
  * NULL with scan->why. Inlined into the walk: this is where the time goes. */
 typedef const char *element_fn(const char *at, struct scan *scan);
+
+/* Reads many elements and their commas, where it can; returns the place of the
+ * next one. */
+typedef const char *run_fn(const char *at, struct scan *scan, bool is_nested);
 
 static const float powers_f32[] = { 1e0F, 1e1F, 1e2F, 1e3F, 1e4F, 1e5F,
 				    1e6F, 1e7F, 1e8F, 1e9F, 1e10F };
@@ -202,14 +210,16 @@ static const char *out_of_range(struct scan *scan)
 	return NULL;
 }
 
-/* Many elements of an array of floats at once. */
-static const char *f32_run(const char *at, struct scan *scan)
+static const char *f32_run(const char *at, struct scan *scan, bool is_nested)
 {
-	return scan->run(at, scan->end,
-			 &(struct float_run){ .begin = scan->begin,
-					      .out = scan->target->out,
-					      .n = &scan->n,
-					      .count = scan->target->count });
+	return scan->float_run(at, scan->end,
+			       &(struct float_run){
+				   .begin = scan->begin,
+				   .out = scan->target->out,
+				   .n = &scan->n,
+				   .count = scan->target->count,
+				   .is_nested = is_nested,
+			       });
 }
 
 static ALWAYS_INLINE const char *f32_element(const char *at, struct scan *scan)
@@ -285,7 +295,6 @@ static ALWAYS_INLINE const char *half_element(const char *at, struct scan *scan)
 
 /* --- integers, bools, strings --- */
 
-/* The largest value and the largest magnitude below zero. */
 static uint64_t integer_limit(enum dtype dtype, bool is_negative)
 {
 	const unsigned bits = dtype_info(dtype)->size * 8;
@@ -302,6 +311,22 @@ static void store_integer(struct scan *scan, uint64_t value)
 
 	/* the low bytes: this machine is little-endian, as v2 is */
 	memcpy((char *)scan->target->out + scan->n * size, &value, size);
+}
+
+static const char *integer_run(const char *at, struct scan *scan,
+			       bool is_nested)
+{
+	return scan->whole_run(
+	    at, scan->end,
+	    &(struct whole_run){
+		.begin = scan->begin,
+		.out = scan->target->out,
+		.size = dtype_info(scan->target->dtype)->size,
+		.limit = { scan->limit[0], scan->limit[1] },
+		.n = &scan->n,
+		.count = scan->target->count,
+		.is_nested = is_nested,
+	    });
 }
 
 static ALWAYS_INLINE const char *integer_element(const char *at,
@@ -322,7 +347,7 @@ static ALWAYS_INLINE const char *integer_element(const char *at,
 	if (end - first > 20 ||
 	    (end - first == 20 && (*first != '1' || w < 10000000000000000000u)))
 		return NULL;
-	if (w > integer_limit(scan->target->dtype, is_negative))
+	if (w > scan->limit[is_negative])
 		return NULL;
 	store_integer(scan, is_negative ? 0 - w : w);
 	return end;
@@ -379,11 +404,9 @@ struct place {
 };
 
 /* Into the brackets that open here; then a value follows, or the end of an
- * empty array. */
-static ALWAYS_INLINE enum stop enter(struct place *p)
+ * empty array. `outside`: the depth at the last comma. */
+static ALWAYS_INLINE enum stop enter(struct place *p, unsigned outside)
 {
-	const unsigned outside = p->depth;
-
 	p->at = json_text_space(p->at, p->end);
 	while (p->at < p->end && *p->at == '[') {
 		if (p->depth++ == NUMBER_SCAN_DEPTH)
@@ -428,20 +451,22 @@ static ALWAYS_INLINE enum stop leave(struct place *p)
 	return STOP_DONE;
 }
 
-/* `run` takes many elements and their commas at once, where it can. */
 static ALWAYS_INLINE enum stop walk(const char **ret_at, struct scan *scan,
-				    element_fn *run, element_fn *element)
+				    run_fn *run, element_fn *element)
 {
 	struct place p = { .at = *ret_at, .end = scan->end };
+	unsigned outside = 0;
 	enum stop stop;
 
 	do {
-		stop = enter(&p);
+		stop = enter(&p, outside);
+		outside = p.depth;
 		if (!stop && run && p.depth) {
-			const char *next = run(p.at, scan);
+			const char *next = run(p.at, scan, p.depth > 1);
 
 			if (next != p.at) {
 				p.at = next;
+				outside -= next[-1] == '[';
 				continue;
 			}
 		}
@@ -449,6 +474,7 @@ static ALWAYS_INLINE enum stop walk(const char **ret_at, struct scan *scan,
 			stop = take(&p, scan, element);
 		if (!stop)
 			stop = leave(&p);
+		outside = p.depth;
 	} while (p.depth && !stop);
 	*ret_at = p.at;
 	return stop;
@@ -462,7 +488,7 @@ static ALWAYS_INLINE enum stop walk(const char **ret_at, struct scan *scan,
 WALK(f32, f32_run, f32_element)
 WALK(f64, NULL, f64_element)
 WALK(half, NULL, half_element)
-WALK(integer, NULL, integer_element)
+WALK(integer, integer_run, integer_element)
 WALK(bool, NULL, bool_element)
 WALK(string, NULL, string_element)
 
@@ -481,6 +507,8 @@ static enum stop walk_of(enum dtype dtype, const char **at, struct scan *scan)
 	case DTYPE_STRING:
 		return walk_string(at, scan);
 	default:
+		scan->limit[0] = integer_limit(dtype, false);
+		scan->limit[1] = integer_limit(dtype, true);
 		return walk_integer(at, scan);
 	}
 }
@@ -521,7 +549,8 @@ enum err_code number_scan(const char *text, size_t len,
 	struct scan scan = { .begin = text,
 			     .end = text + len,
 			     .target = target,
-			     .run = float_run_find() };
+			     .float_run = float_run_find(),
+			     .whole_run = whole_run_find() };
 	const char *at = text;
 	enum stop stop = walk_of(target->dtype, &at, &scan);
 

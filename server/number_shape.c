@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "server/json_text.h"
 #include "server/number_scan.h"
+#include "server/row_run.h"
 
 struct measure {
 	const char *end, *name;
@@ -9,6 +10,7 @@ struct measure {
 	int64_t n[NUMBER_SCAN_DEPTH + 1];      /* values at each open level */
 	int64_t extent[NUMBER_SCAN_DEPTH + 1]; /* -1 until a level closed */
 	enum number_kind kind;
+	row_run_fn *run;
 };
 
 static enum err_code ragged(const struct measure *measure, struct err *err)
@@ -101,6 +103,21 @@ static enum err_code lone_value(struct measure *measure, const char **at,
 	return ERR_NONE;
 }
 
+/* Many numbers at once, where that is known to be a row of them. */
+static const char *take_rows(struct measure *measure, const char *at)
+{
+	const unsigned depth = measure->depth;
+
+	if (measure->kind != NUMBER_NUMBER || !depth || depth != measure->rank)
+		return at;
+	return measure->run(
+	    at, measure->end,
+	    &(struct row_run){ .n = &measure->n[depth],
+			       .n_rows = &measure->n[depth - 1],
+			       .extent =
+				   depth > 1 ? measure->extent[depth] : -1 });
+}
+
 /* Behind a value: closes what closes, and steps over the comma. */
 static enum err_code after_value(struct measure *measure, const char **at,
 				 struct err *err)
@@ -127,6 +144,7 @@ static enum err_code measure_all(struct measure *measure, const char *at,
 {
 	enum err_code rc = ERR_NONE;
 	bool may_close = false;
+	const char *next;
 
 	do {
 		at = json_text_space(at, measure->end);
@@ -136,6 +154,12 @@ static enum err_code measure_all(struct measure *measure, const char *at,
 			rc = open_level(measure, err);
 			may_close = true;
 			at++;
+			continue;
+		}
+		next = *at == ']' ? at : take_rows(measure, at);
+		if (next != at) {
+			at = next;
+			may_close = at[-1] == '[';
 			continue;
 		}
 		if (*at != ']')
@@ -153,7 +177,9 @@ enum err_code number_scan_shape(const char *text, size_t len, const char *name,
 				struct shape *ret_shape,
 				enum number_kind *ret_kind, struct err *err)
 {
-	struct measure measure = { .end = text + len, .name = name };
+	struct measure measure = { .end = text + len,
+				   .name = name,
+				   .run = row_run_find() };
 	struct shape shape = { 0 };
 	enum err_code rc;
 

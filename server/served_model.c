@@ -65,6 +65,8 @@ static bool make_row(const struct served_model *model, struct arena *arena,
 		     struct tensor_view *input)
 {
 	const struct model_signature *signature = &model->package->signature;
+	/* one that could batch takes one row, whether it does or not */
+	const bool is_rows = model->max_batch || model->package->batches;
 
 	for (unsigned i = 0; i < signature->n_inputs; i++) {
 		const struct signature_port *port = &signature->input[i];
@@ -77,7 +79,7 @@ static bool make_row(const struct served_model *model, struct arena *arena,
 		view->shape.rank = port->rank;
 		for (unsigned d = 0; d < port->rank; d++) {
 			view->shape.dim[d] = port->dim[d].extent;
-			if (d == 0 && model->max_batch)
+			if (d == 0 && is_rows)
 				view->shape.dim[d] = 1;
 			if (view->shape.dim[d] < 0)
 				return false;

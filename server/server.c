@@ -88,6 +88,9 @@ static void count_shed(struct api_request *request)
 	case ERR_NOT_READY:
 		metrics_shed(metrics, SHED_NOT_READY);
 		break;
+	case ERR_RATE:
+		metrics_shed(metrics, SHED_RATE);
+		break;
 	default:
 		break;
 	}

@@ -7,17 +7,20 @@
 #include "base/str.h"
 #include "store/store.h"
 
-enum { BUSY_MS = 5000 };
+enum { BUSY_MS = 5000, SCHEMA_VERSION = 1 };
 
 struct store {
 	sqlite3 *db;
 	pthread_mutex_t lock; /* one statement at a time */
 };
 
+static const char settings[] = "PRAGMA journal_mode=WAL;"
+			       "PRAGMA synchronous=FULL;"
+			       "PRAGMA foreign_keys=ON;";
+
+/* In one transaction: each would wait for the disk. */
 static const char schema[] =
-    "PRAGMA journal_mode=WAL;"
-    "PRAGMA synchronous=FULL;"
-    "PRAGMA foreign_keys=ON;"
+    "BEGIN IMMEDIATE;"
     "CREATE TABLE IF NOT EXISTS job("
     " number INTEGER PRIMARY KEY," /* the order they came in */
     " id TEXT NOT NULL UNIQUE, name TEXT, state TEXT NOT NULL,"
@@ -36,7 +39,8 @@ static const char schema[] =
     " model TEXT NOT NULL, version INTEGER NOT NULL, state TEXT NOT NULL,"
     " job TEXT, is_default INTEGER NOT NULL DEFAULT 0, created_ms INTEGER"
     " NOT NULL, PRIMARY KEY(model, version)) STRICT, WITHOUT ROWID;"
-    "PRAGMA user_version=1;";
+    "PRAGMA user_version=1;"
+    "COMMIT;";
 
 #define JOB_COLUMNS                                                    \
 	"id, name, state, stop_reason, error, spec, progress, result," \
@@ -150,6 +154,28 @@ static enum err_code check_file_system(const char *path, struct err *err)
 	return ERR_NONE;
 }
 
+/* Of the tables that a file has; 0: none yet. */
+static int schema_version(struct store *store)
+{
+	sqlite3_stmt *statement = NULL;
+	int version = 0;
+
+	if (!prepare(store, "PRAGMA user_version", &statement, NULL) &&
+	    sqlite3_step(statement) == SQLITE_ROW)
+		version = sqlite3_column_int(statement, 0);
+	(void)sqlite3_finalize(statement);
+	return version;
+}
+
+static enum err_code make_tables(struct store *store, struct err *err)
+{
+	enum err_code rc = execute(store, settings, "be set up", err);
+
+	if (rc || schema_version(store) == SCHEMA_VERSION)
+		return rc;
+	return execute(store, schema, "make its tables", err);
+}
+
 enum err_code store_create(const char *path, struct store **ret_store,
 			   struct err *err)
 {
@@ -171,7 +197,7 @@ enum err_code store_create(const char *path, struct store **ret_store,
 		goto out;
 	}
 	(void)sqlite3_busy_timeout(store->db, BUSY_MS);
-	rc = execute(store, schema, "make its tables", err);
+	rc = make_tables(store, err);
 	if (rc) {
 		(void)err_prefix(err, "'%s'", path);
 		goto out;

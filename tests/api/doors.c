@@ -170,9 +170,113 @@ Test(api_doors, loads_and_unloads_models)
 	loopback_post(&l, "/v2/repository/models/broken/load", "{}");
 	cr_assert_neq(l.status, 200);
 	cr_assert(strstr(l.body, "model.onnx") || strstr(l.body, "broken"));
-	loopback_post(&l, "/v2/repository/models/add/load",
-		      "{\"parameters\":{\"config\":\"{}\"}}");
-	loopback_expect_error(&l, 400, "config");
+	loopback_post(
+	    &l, "/v2/repository/models/add/load",
+	    "{\"parameters\":{\"config\":\"{}\",\"file:1/model.onnx\":"
+	    "\"AAAA\"}}");
+	loopback_expect_error(&l, 400, "file:1/model.onnx");
+	loopback_expect_error(&l, 400, "beneath add/VERSION");
+	loopback_end(&l);
+}
+
+/* Asks for a load with a configuration, which is text within the body. */
+static void load_as(struct loopback *l, const char *model, const char *config)
+{
+	char path[128], body[4096] = "{\"parameters\":{\"config\":\"";
+	size_t n = strlen(body);
+
+	for (; *config && n < sizeof(body) - 8; config++) {
+		if (*config == '"')
+			body[n++] = '\\';
+		body[n++] = *config;
+	}
+	(void)snprintf(body + n, sizeof(body) - n, "\"}}");
+	(void)snprintf(path, sizeof(path), "/v2/repository/models/%s/load",
+		       model);
+	loopback_post(l, path, body);
+}
+
+Test(api_doors, loads_a_model_with_the_configuration_of_the_request)
+{
+	char config[4096];
+	struct loopback l;
+	struct err err;
+
+	loopback_begin(&l);
+	loopback_get(&l, "/v2/models/linear/config");
+	expect_has(&l, "\"version_policy\":{\"latest\":{\"num_versions\":2}},"
+		       "\"max_batch_size\":64,");
+	load_as(&l, "linear",
+		"{\"max_batch_size\":4,\"version_policy\":{\"specific\":{"
+		"\"versions\":[\"1\"]}}}");
+	cr_assert_eq(l.status, 200, "%s", l.body);
+	loopback_get(&l, "/v2/models/linear/config");
+	expect_has(&l, "\"version_policy\":{\"specific\":{\"versions\":[1]}},"
+		       "\"max_batch_size\":4,");
+	loopback_post(&l, "/predict/linear/2",
+		      "{\"inputs\":{\"x\":[1,0,0,0]}}");
+	loopback_expect_error(&l, 404, "version 2");
+	/* what /config says may come back */
+	loopback_get(&l, "/v2/models/linear/config");
+	cr_assert_lt(l.len, sizeof(config));
+	(void)snprintf(config, sizeof(config), "%s", l.body);
+	load_as(&l, "linear", config);
+	cr_assert_eq(l.status, 200, "%s", l.body);
+	loopback_get(&l, "/v2/models/linear/config");
+	cr_assert_str_eq(l.body, config);
+	/* a configuration that is wrong changes nothing */
+	load_as(&l, "linear", "{\"max_batch_size\":1000000}");
+	loopback_expect_error(&l, 400, "max_batch_size");
+	load_as(&l, "linear", "{\"max_batch_sise\":2}");
+	loopback_expect_error(&l, 400, "did you mean 'max_batch_size'");
+	loopback_get(&l, "/v2/models/linear/config");
+	cr_assert_str_eq(l.body, config);
+	/* it stays when the repository changes */
+	loopback_put_linear(&l, 3);
+	cr_assert_eq(model_cache_load(l.context.models, "linear", &err),
+		     ERR_NONE, "%s", err.msg);
+	loopback_get(&l, "/v2/models/linear/config");
+	cr_assert_str_eq(l.body, config);
+	/* a load without one takes config.yaml again */
+	loopback_post(&l, "/v2/repository/models/linear/load", "{}");
+	cr_assert_eq(l.status, 200, "%s", l.body);
+	loopback_get(&l, "/v2/models/linear/config");
+	expect_has(&l, "\"max_batch_size\":64,");
+	loopback_post(&l, "/predict/linear/2",
+		      "{\"inputs\":{\"x\":[1,0,0,0]}}");
+	cr_assert_eq(l.status, 200, "%s", l.body);
+	loopback_post(&l, "/v2/repository/models/linear/load",
+		      "{\"parameters\":{\"config\":{\"max_batch_size\":2}}}");
+	loopback_expect_error(&l, 400, "expected a string");
+	loopback_end(&l);
+}
+
+Test(api_doors, tells_the_version_policy_of_config_yaml)
+{
+	static const struct {
+		const char *yaml, *want;
+	} rows[] = {
+		{ "version_policy: {latest: 1}",
+		  "{\"latest\":{\"num_versions\":"
+		  "1}}" },
+		{ "version_policy: {all: true}", "{\"all\":{}}" },
+		{ "version_policy: {specific: [1, 2]}",
+		  "{\"specific\":{\"versions\":[1,2]}}" },
+	};
+	struct loopback l;
+	char want[128];
+
+	loopback_begin(&l);
+	for (size_t i = 0; i < sizeof(rows) / sizeof(*rows); i++) {
+		scratch_file(&l.scratch, "linear/config.yaml", rows[i].yaml,
+			     strlen(rows[i].yaml));
+		loopback_post(&l, "/v2/repository/models/linear/load", "{}");
+		cr_assert_eq(l.status, 200, "%s", l.body);
+		loopback_get(&l, "/v2/models/linear/versions/2/config");
+		(void)snprintf(want, sizeof(want), "\"version_policy\":%s,",
+			       rows[i].want);
+		expect_has(&l, want);
+	}
 	loopback_end(&l);
 }
 
@@ -214,6 +318,12 @@ Test(api_doors, tells_of_the_plan_and_loads_anew_when_numerics_change)
 	cr_assert_eq(l.status, 200, "%s", l.body);
 	loopback_get(&l, "/models/linear");
 	expect_has(&l, "\"plan\":{\"strict_numerics\":true,");
+	/* a model that could batch and may not is planned at load, too */
+	scratch_file(&l.scratch, "linear/config.yaml", "max_batch_size: 1", 17);
+	loopback_post(&l, "/v2/repository/models/linear/load", "{}");
+	cr_assert_eq(l.status, 200, "%s", l.body);
+	loopback_get(&l, "/models/linear");
+	cr_expect(strstr(l.body, "\"peak_bytes\":"), "%s", l.body);
 	loopback_end(&l);
 }
 

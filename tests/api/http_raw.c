@@ -15,7 +15,7 @@
 #include "base/mem.h"
 #include "models/repository.h"
 #include "server/server.h"
-#include "tests/unit/models/scratch.h"
+#include "tests/api/loopback.h"
 
 enum { ANSWER_MAX = 64 << 10, WAIT_MS = 8000 };
 
@@ -403,5 +403,68 @@ Test(http_raw, drains_without_losing_a_request)
 	}
 	cr_expect_gt(n_good, 10);
 	(void)close(idle);
+	rig_end(&rig);
+}
+
+/* --- a full queue --- */
+
+#define INFER(length)                               \
+	"POST /v2/models/linear/infer HTTP/1.1\r\n" \
+	"Host: x\r\nContent-Length: " length "\r\n\r\n"
+#define ROW                                                          \
+	"{\"inputs\":[{\"name\":\"x\",\"shape\":[1,4],\"datatype\":" \
+	"\"FP32\",\"data\":[1,2,3,4]}]}"
+
+/* A model whose only place in the queue is taken, by whoever asked at *ret_fd,
+ * until a window of ten seconds closes. */
+static void fill_queue(struct rig *rig, int *ret_fd)
+{
+	static const char config[] =
+	    "max_queue_delay_us: 10000000\nmax_queue_size: 1\n";
+	struct loopback models = { .scratch = rig->scratch };
+	char answer[ANSWER_MAX] = "";
+	int fd = dial(rig);
+
+	loopback_put_linear(&models, 1);
+	scratch_file(&rig->scratch, "linear/config.yaml", config,
+		     sizeof(config) - 1);
+	say(fd, "POST /v2/repository/models/linear/load HTTP/1.1\r\n"
+		"Host: x\r\nConnection: close\r\n\r\n");
+	cr_assert(hear(fd, answer, WAIT_MS));
+	cr_assert_eq(status_of(answer), 200, "%s", answer);
+	(void)close(fd);
+	*ret_fd = dial(rig);
+	say(*ret_fd, INFER("74") ROW);
+	clock_sleep_ms(100);
+}
+
+Test(http_raw, refuses_before_the_body_where_the_queue_is_full)
+{
+	static const char *const requests[] = {
+		INFER("900000"), /* nothing of the body is there */
+		INFER("74") ROW, /* read past: the connection goes on */
+		INFER("20") "{\"is not looked at\"}",
+	};
+	struct rig rig;
+	int waiting;
+
+	rig_begin(&rig, usual);
+	fill_queue(&rig, &waiting);
+	for (size_t i = 0; i < sizeof(requests) / sizeof(*requests); i++) {
+		const int64_t start = clock_monotonic_ns();
+		char answer[ANSWER_MAX] = "";
+		int fd = dial(&rig);
+		bool closed;
+
+		say(fd, requests[i]);
+		closed = hear(fd, answer, 300);
+		cr_assert_eq(status_of(answer), 503, "%zu: %s", i, answer);
+		cr_assert_not_null(strstr(answer, "1 requests wait already"));
+		cr_assert_not_null(strstr(answer, "\r\nRetry-After: "));
+		cr_assert_eq(closed, i == 0, "%zu", i);
+		cr_assert_lt(clock_monotonic_ns() - start, 2000000000);
+		(void)close(fd);
+	}
+	(void)close(waiting);
 	rig_end(&rig);
 }

@@ -340,8 +340,11 @@ Test(api_life, a_model_has_a_rate)
 		cr_assert_eq(l.status, 200, "%s", l.body);
 	}
 	loopback_post(&l, "/predict/linear", one_row);
-	loopback_expect_error(&l, 429, "rate");
+	loopback_expect_error(&l, 429, "model 'linear' is beyond its rate");
 	cr_assert_str_eq(loopback_answer_header(&l, "Retry-After"), "10");
+	loopback_get(&l, "/metrics");
+	expect_has(&l, "predictd_shed_total{reason=\"rate\"} 1");
+	expect_has(&l, "predictd_shed_total{reason=\"queue\"} 0");
 	/* whatever the door */
 	loopback_post(&l, "/predict",
 		      "{\"model\":\"linear\",\"inputs\":{\"x\":[[1,0,0,0]]}}");
@@ -418,10 +421,24 @@ Test(api_life, a_sequence_carries_its_state)
 	loopback_expect_error(&l, 503, "2 sequences are under way");
 	/* one of no sequence gives its own state, or is refused */
 	ask_sum(&l, "\"sequence_id\":0");
-	loopback_expect_error(&l, 400, "input 's' is missing");
+	loopback_expect_error(&l, 400, "input 's' is missing; it is carried");
 	loopback_post(&l, "/predict/sum",
 		      "{\"inputs\":{\"x\":[[1,2]],\"s\":[[3,4]]}}");
 	expect_has(&l, "\"t\":[[4.0,6.0]]");
+	/* the simple door carries it, too, wherever parameters stand */
+	loopback_post(&l, "/predict/sum",
+		      "{\"inputs\":{\"x\":[[1,2]]},\"parameters\":{"
+		      "\"sequence_id\":8}}");
+	expect_has(&l, "\"outputs\":{\"y\":[[2.0,12.0]]}");
+	loopback_post(
+	    &l, "/predict",
+	    "{\"parameters\":{\"sequence_id\":8,\"sequence_end\":true}"
+	    ",\"inputs\":{\"x\":[[1,2]]},\"model\":\"sum\"}");
+	expect_has(&l, "\"outputs\":{\"y\":[[3.0,14.0]]}");
+	loopback_post(&l, "/predict/sum",
+		      "{\"inputs\":{\"x\":[[1,2]]},\"parameters\":{"
+		      "\"sequence_id\":[8]}}");
+	loopback_expect_error(&l, 400, "parameters");
 	loopback_end(&l);
 }
 
@@ -569,6 +586,12 @@ Test(api_life, an_ensemble_that_does_not_fit_says_where)
 		cr_assert(l.status >= 400, "%s", rows[i].steps);
 		cr_assert(strstr(l.body, rows[i].word), "%s in %s",
 			  rows[i].word, l.body);
+		/* it says once whose the reason is */
+		loopback_get(&l, "/v2/models/bad");
+		loopback_expect_error(&l, 503,
+				      "model 'bad' version 1 is UNAVAILABLE: ");
+		cr_assert_null(strstr(l.body, "UNAVAILABLE: model 'bad'"), "%s",
+			       l.body);
 	}
 	configure(&l, "linear",
 		  "ensemble: {steps: [{model: add, inputs: {a: a, b: b}, "

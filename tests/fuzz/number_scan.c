@@ -12,7 +12,24 @@ enum { COUNT_MAX = 256 };
 
 static const enum dtype dtypes[] = { DTYPE_F32, DTYPE_F64,  DTYPE_F16,
 				     DTYPE_I8,	DTYPE_I64,  DTYPE_U16,
-				     DTYPE_U64, DTYPE_BOOL, DTYPE_STRING };
+				     DTYPE_U64, DTYPE_BOOL, DTYPE_STRING,
+				     DTYPE_U8,	DTYPE_I32 };
+
+/* What was accepted as integers is what the C library reads there. */
+static void compare_integers(const char *text, size_t size, const void *out,
+			     size_t n)
+{
+	for (size_t i = 0; i < n; i++) {
+		uint64_t want;
+		char *end;
+
+		text += strspn(text, "[], \n\t\r");
+		want = strtoull(text, &end, 10);
+		assert(end > text);
+		assert(memcmp((const char *)out + i * size, &want, size) == 0);
+		text = end;
+	}
+}
 
 /* What was accepted as floats is what the C library reads there. */
 static void compare(const char *text, enum dtype dtype, const void *out,
@@ -67,6 +84,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		text = arena_strndup(arena, (const char *)data, used);
 		if (target.dtype == DTYPE_F32 || target.dtype == DTYPE_F64)
 			compare(text, target.dtype, target.out, target.count);
+		else if (dtype_is_integer(target.dtype))
+			compare_integers(text, dtype_info(target.dtype)->size,
+					 target.out, target.count);
 	}
 	mem_free(target.out);
 	(void)!number_scan_shape((const char *)data, size, "input", &shape,

@@ -94,6 +94,27 @@ Test(file_write, any_failed_call_leaves_the_old_file_or_the_new_one)
 	holds("f", "new");
 }
 
+Test(file_write, replaces_without_waiting_for_the_disk)
+{
+	unsigned long n;
+
+	folder_put("f", "old");
+	for (n = 1; n < 100; n++) {
+		enum err_code rc;
+
+		file_fail_at(n, ENOSPC);
+		rc = file_write_passing("f", "new", 3, &err);
+		file_fail_at(0, 0);
+		if (rc == ERR_NONE)
+			break;
+		cr_assert_eq(rc, ERR_NO_SPACE);
+		cr_assert_eq(n_names("."), 1, "call %lu left something", n);
+		holds("f", "old");
+	}
+	cr_assert_eq(n, 5, "create, write, close, rename");
+	holds("f", "new");
+}
+
 Test(file_write, never_tries_a_failed_fsync_again)
 {
 	file_fail_at(3, EIO);

@@ -107,7 +107,7 @@ Test(float_run, stops_before_what_is_not_plain)
 		for (size_t i = 0; i < sizeof(odd) / sizeof(*odd); i++) {
 			char text[2048];
 			size_t n = 0;
-			struct float_run run = { text, out, &n, 256 };
+			struct float_run run = { text, out, &n, 256, false };
 			int before, len;
 			const char *stop;
 
@@ -138,7 +138,7 @@ Test(float_run, leaves_middles_of_floats_to_the_walk)
 		for (size_t i = 0; i < sizeof(close) / sizeof(*close); i++) {
 			char text[1024];
 			size_t n = 0;
-			struct float_run run = { text, out, &n, 256 };
+			struct float_run run = { text, out, &n, 256, false };
 			int before, len;
 
 			before = snprintf(text, sizeof(text), "%064d,", 0);
@@ -193,7 +193,7 @@ Test(float_run, accepts_nothing_that_the_walk_refuses)
 		for (unsigned level = 0; level < loop_levels(); level++) {
 			const char *at = strchr(text + 40, ',') + 1;
 			size_t n = 0;
-			struct float_run run = { text, out, &n, 256 };
+			struct float_run run = { text, out, &n, 256, false };
 
 			(void)float_run_find_level(level)(at, text + len, &run);
 			for (size_t i = 0; i < n; i++) {

@@ -193,6 +193,175 @@ Test(number_scan, reads_every_integer_type_to_its_limits)
 	cr_assert_eq(ends[1], 32767);
 }
 
+/* What may stand between two elements of an array of three levels. */
+static const char *between(long i)
+{
+	static const char *const texts[] = {
+		",",
+		", ",
+		",",
+		"],[",
+		"], [",
+		"],[ ",
+		"]],[[",
+		"]], [[",
+		"],[],[",
+		"], [ ], [",
+		" , ",
+		",\n",
+		"]],[],[[]],[[",
+		"] , [",
+		"],\t[",
+	};
+
+	/* stretches of one kind, as pictures have; then all kinds */
+	return texts[i / 300 % 3 ? (i % 3 ? 1 : i / 300 % 6) : mrand48() & 7];
+}
+
+/* n values and a nested array of them; one in nine of two thirds of the range,
+ * the others small. */
+static char *make_nested(long *values, long n, long low, long high)
+{
+	char *text = mem_alloc((size_t)n * 40);
+	size_t len = (size_t)snprintf(text, 8, "[[[");
+
+	srand48(11);
+	for (long i = 0; i < n; i++) {
+		values[i] = lrand48() % 9 ? lrand48() % 300 : lrand48();
+		if (values[i] > high)
+			values[i] %= high + 1;
+		if (i % 5 == 0)
+			values[i] = -values[i] < low ? low : -values[i];
+		len += (size_t)snprintf(text + len, 40, "%ld%s", values[i],
+					i + 1 < n ? between(i) : "]]]");
+	}
+	return text;
+}
+
+Test(number_scan, reads_nested_whole_numbers_of_every_type)
+{
+	enum { N = 4000 };
+	static const struct {
+		enum dtype dtype;
+		long low, high;
+	} rows[] = {
+		{ DTYPE_I8, -128, 127 },
+		{ DTYPE_U8, 0, 255 },
+		{ DTYPE_I16, -32768, 32767 },
+		{ DTYPE_U16, 0, 65535 },
+		{ DTYPE_I32, INT32_MIN, INT32_MAX },
+		{ DTYPE_U32, 0, UINT32_MAX },
+		{ DTYPE_I64, INT64_MIN, INT64_MAX },
+		{ DTYPE_U64, 0, INT64_MAX },
+		{ DTYPE_F32, -(1 << 24), 1 << 24 },
+	};
+	long *values = mem_array(N, sizeof(*values));
+	char *out = mem_array(N, sizeof(double));
+	struct err err;
+
+	for (size_t k = 0; k < sizeof(rows) / sizeof(*rows); k++) {
+		const size_t size = dtype_info(rows[k].dtype)->size;
+		char *text = make_nested(values, N, rows[k].low, rows[k].high);
+
+		cr_assert_eq(scan(text, rows[k].dtype, N, out, &err), ERR_NONE,
+			     "%s", err.msg);
+		for (size_t i = 0; i < N; i++) {
+			const float wanted = (float)values[i];
+			float got;
+
+			memcpy(&got, out + i * size, sizeof(got));
+			cr_assert(
+			    rows[k].dtype == DTYPE_F32
+				? got == wanted
+				: memcmp(out + i * size, &values[i], size) == 0,
+			    "row %zu: element %zu: %ld", k, i, values[i]);
+		}
+		mem_free(text);
+	}
+	mem_free(values);
+	mem_free(out);
+}
+
+/* "[[", n elements, what follows them, a hundred more, "]]" */
+static enum err_code scan_around(const char *middle, size_t n, size_t n_middle,
+				 struct err *err)
+{
+	static float out[512];
+	const struct number_target target = { "x", DTYPE_F32,
+					      n + n_middle + 100, out, arena };
+	char text[1200] = "[[";
+	size_t len = 2, used;
+
+	for (size_t i = 0; i < n; i++)
+		len += (size_t)snprintf(text + len, 8, i ? ",%zu" : "%zu", i);
+	len += (size_t)snprintf(text + len, 64, "%s", middle);
+	for (size_t i = 0; i < 100; i++)
+		len += (size_t)snprintf(text + len, 8, ",%zu", i);
+	len += (size_t)snprintf(text + len, 8, "]]");
+	return number_scan(text, len, &target, &used, err);
+}
+
+Test(number_scan, counts_brackets_in_the_middle_of_long_arrays)
+{
+	static const struct {
+		const char *middle;
+		size_t n;
+		enum err_code want;
+	} rows[] = {
+		{ "],[1", 1, ERR_NONE },
+		{ "],[],[1", 1, ERR_NONE },
+		{ "],[ ],[ ], [1", 1, ERR_NONE },
+		{ "],1,[2", 2, ERR_NONE },
+		{ "],[[1],[2]],[3", 3, ERR_NONE },
+		{ "],[[1],[[2]],4],[3", 4, ERR_NONE },
+		{ "],[[1],[],[2", 2, ERR_INVALID },
+		{ "],[1],[],2,[3", 3, ERR_NONE },
+		{ "],[1],[],2", 2, ERR_NONE },
+		{ "],[1,],[2", 2, ERR_INVALID },
+		{ "],[,1", 1, ERR_INVALID },
+		{ "],,[1", 1, ERR_INVALID },
+		{ "],[1[2", 2, ERR_INVALID },
+		{ ",[1],2", 2, ERR_NONE },
+		{ ",[1,2", 2, ERR_INVALID },
+		{ "]],[[1", 1, ERR_SHAPE },
+		{ "]],[1", 1, ERR_SHAPE },
+	};
+	struct err err;
+
+	for (size_t i = 0; i < sizeof(rows) / sizeof(*rows); i++)
+		for (size_t n = 1; n < 100; n++)
+			cr_assert_eq(
+			    scan_around(rows[i].middle, n, rows[i].n, &err),
+			    rows[i].want, "%zu, then '%s'", n, rows[i].middle);
+}
+
+Test(number_scan, ends_where_a_flat_array_ends)
+{
+	static float out[512];
+	struct number_target target = { "x", DTYPE_F32, 0, out, arena };
+	struct err err;
+
+	for (size_t n = 1; n < 100; n++) {
+		char text[1200] = "[";
+		size_t len = 1, used, end;
+
+		for (size_t i = 0; i < n; i++)
+			len += (size_t)snprintf(text + len, 8,
+						i ? ",%zu" : "%zu", i);
+		end = len + 1;
+		len += (size_t)snprintf(text + len, 8, "],[0");
+		for (size_t i = 0; i < 100; i++)
+			len += (size_t)snprintf(text + len, 8, ",%zu", i);
+		target.count = n;
+		cr_assert_eq(number_scan(text, len, &target, &used, &err),
+			     ERR_NONE);
+		cr_assert_eq(used, end);
+		target.count = 400;
+		cr_assert_eq(number_scan(text, len, &target, &used, &err),
+			     ERR_SHAPE, "%zu", n);
+	}
+}
+
 Test(number_scan, reads_halves_bools_and_strings)
 {
 	uint16_t half[3];
@@ -387,4 +556,98 @@ Test(number_shape, refuses_ragged_deep_and_broken_arrays)
 	for (size_t i = 0; i < sizeof(rows) / sizeof(*rows); i++)
 		cr_assert_eq(measure(rows[i].text, &shape, &kind, &err),
 			     rows[i].want, "%s", rows[i].text);
+}
+
+/* A picture of rows and pixels as text, in which one pixel may have a number
+ * more or less, or none. */
+static size_t put_picture(char *text, const int64_t dim[3], int64_t odd,
+			  int64_t n_odd)
+{
+	const bool is_spaced = dim[1] % 2;
+	const char *comma = is_spaced ? ", " : ",";
+	size_t len = 0;
+
+	for (int64_t i = 0; i < dim[0] * dim[1]; i++) {
+		const int64_t n = i == odd ? n_odd : dim[2];
+		const bool is_first = i % dim[1] == 0;
+
+		len += (size_t)snprintf(text + len, 16, "%s%s[",
+					i ? comma : "[", is_first ? "[" : "");
+		for (int64_t k = 0; k < n; k++)
+			len += (size_t)snprintf(
+			    text + len, 32, "%s%g", k ? comma : "",
+			    (double)((i * 7 + k) % 300) / (i % 5 ? 1 : 8));
+		len += (size_t)snprintf(text + len, 16, "]%s",
+					(i + 1) % dim[1] ? "" : "]");
+	}
+	len += (size_t)snprintf(text + len, 16, "]");
+	return len;
+}
+
+Test(number_shape, measures_pictures_and_sees_every_ragged_pixel)
+{
+	static const int64_t dims[][3] = {
+		{ 9, 11, 3 }, { 4, 30, 1 }, { 3, 4, 40 },  { 1, 2, 200 },
+		{ 30, 4, 3 }, { 2, 64, 2 }, { 1, 100, 4 },
+	};
+	char *text = mem_alloc(1 << 16);
+	enum number_kind kind;
+	struct shape shape;
+	struct err err;
+
+	for (size_t i = 0; i < sizeof(dims) / sizeof(*dims); i++) {
+		const int64_t *dim = dims[i];
+		size_t len = put_picture(text, dim, -1, 0);
+
+		cr_assert_eq(
+		    number_scan_shape(text, len, "x", &shape, &kind, &err),
+		    ERR_NONE, "%zu: %s", i, err.msg);
+		cr_assert_eq(shape.rank, 3);
+		cr_assert_eq(kind, NUMBER_NUMBER);
+		cr_assert_eq(memcmp(shape.dim, dim, 3 * sizeof(*dim)), 0,
+			     "%zu: [%lld, %lld, %lld]", i,
+			     (long long)shape.dim[0], (long long)shape.dim[1],
+			     (long long)shape.dim[2]);
+		for (int64_t odd = 0; odd < dim[0] * dim[1]; odd++)
+			for (int64_t n = dim[2] - 1; n <= dim[2] + 1; n += 2) {
+				len = put_picture(text, dim, odd, n);
+				cr_assert_eq(number_scan_shape(text, len, "x",
+							       &shape, &kind,
+							       &err),
+					     ERR_SHAPE, "%zu: pixel %lld: %lld",
+					     i, (long long)odd, (long long)n);
+			}
+	}
+	mem_free(text);
+}
+
+Test(number_shape, sees_what_is_no_number_far_in)
+{
+	static const struct {
+		const char *odd;
+		enum err_code want;
+	} rows[] = {
+		{ "\"a\"", ERR_SHAPE },	   { "true", ERR_SHAPE },
+		{ "[1]", ERR_SHAPE },	   { "", ERR_INVALID },
+		{ "1e5", ERR_NONE },	   { "NaN", ERR_NONE },
+		{ "1],[1", ERR_SHAPE },	   { "1] , [1", ERR_SHAPE },
+		{ "1],[],[1", ERR_SHAPE },
+	};
+	enum number_kind kind;
+	struct shape shape;
+	struct err err;
+
+	for (size_t i = 0; i < sizeof(rows) / sizeof(*rows); i++) {
+		char text[2048] = "[";
+		size_t len = 1;
+
+		for (int k = 0; k < 50; k++)
+			len += (size_t)snprintf(text + len, 64, "%s[1,2,%s]",
+						k ? "," : "",
+						k == 30 ? rows[i].odd : "3");
+		len += (size_t)snprintf(text + len, 8, "]");
+		cr_assert_eq(
+		    number_scan_shape(text, len, "x", &shape, &kind, &err),
+		    rows[i].want, "'%s'", rows[i].odd);
+	}
 }

@@ -3,6 +3,7 @@
 #include <unistd.h>
 
 #include "base/file.h"
+#include "base/mem.h"
 #include "store/store.h"
 
 struct bench {
@@ -87,6 +88,29 @@ Test(store, a_job_reads_back_after_a_restart)
 		     ERR_NOT_FOUND);
 	cr_assert(strstr(b.err.msg, "'b'"), "%s", b.err.msg);
 	cr_assert_neq(store_job_insert(b.store, &job, &b.err), ERR_NONE);
+	end(&b);
+}
+
+Test(store, opening_a_file_that_has_its_tables_writes_nothing)
+{
+	char *before, *after;
+	size_t n_before, n_after;
+	struct bench b;
+
+	begin(&b);
+	store_destroy(b.store);
+	cr_assert_eq(file_read_all(b.path, 1 << 20, &before, &n_before, NULL),
+		     ERR_NONE);
+	cr_assert_eq(store_create(b.path, &b.store, &b.err), ERR_NONE);
+	store_destroy(b.store);
+	/* SQLite counts the transactions that changed a file in it */
+	cr_assert_eq(file_read_all(b.path, 1 << 20, &after, &n_after, NULL),
+		     ERR_NONE);
+	cr_assert_eq(n_before, n_after);
+	cr_assert_eq(memcmp(before, after, n_before), 0);
+	mem_free(before);
+	mem_free(after);
+	b.store = NULL;
 	end(&b);
 }
 
