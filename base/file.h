@@ -105,6 +105,22 @@ MUST_USE enum err_code file_write_passing(const char *path, const void *data,
 MUST_USE enum err_code file_write_durable(int dir_fd, const char *name,
 					  const void *data, size_t len,
 					  struct err *err);
+/** Pieces that follow each other in a file; written() (NULL: nobody) is told
+ * of each once it has been. */
+struct file_piece {
+	const void *data;
+	size_t len;
+};
+struct file_pieces {
+	const struct file_piece *piece;
+	size_t n;
+	void (*written)(void *ctx, const struct file_piece *piece);
+	void *ctx;
+};
+/** As file_write_durable(). */
+MUST_USE enum err_code file_write_pieces(int dir_fd, const char *name,
+					 const struct file_pieces *pieces,
+					 struct err *err);
 /** All bytes to a descriptor; `name` is for messages. */
 MUST_USE enum err_code file_write_fd(int fd, const char *name, const void *data,
 				     size_t len, struct err *err);

@@ -101,8 +101,7 @@ static enum err_code close_checked(int fd, const char *name, struct err *err)
 
 /* What is written, and whether it must last. */
 struct content {
-	const void *data;
-	size_t len;
+	struct file_pieces pieces;
 	bool lasts;
 };
 
@@ -111,7 +110,7 @@ struct content {
 static enum err_code write_new(int dir_fd, const char *name, const char *path,
 			       const struct content *content, struct err *err)
 {
-	enum err_code rc, close_rc;
+	enum err_code rc = ERR_NONE, close_rc;
 	int fd = -1;
 
 	if (!file_fuse_blows())
@@ -121,7 +120,13 @@ static enum err_code write_new(int dir_fd, const char *name, const char *path,
 			   FILE_MODE);
 	if (fd < 0)
 		return file_err(err, errno, "create", path);
-	rc = file_write_fd(fd, path, content->data, content->len, err);
+	for (size_t i = 0; i < content->pieces.n && !rc; i++) {
+		const struct file_piece *piece = &content->pieces.piece[i];
+
+		rc = file_write_fd(fd, path, piece->data, piece->len, err);
+		if (!rc && content->pieces.written)
+			content->pieces.written(content->pieces.ctx, piece);
+	}
 	if (!rc && content->lasts)
 		rc = file_sync_fd(fd, path, err);
 	close_rc = close_checked(fd, path, rc ? NULL : err);
@@ -135,7 +140,17 @@ static enum err_code write_new(int dir_fd, const char *name, const char *path,
 enum err_code file_write_durable(int dir_fd, const char *name, const void *data,
 				 size_t len, struct err *err)
 {
-	const struct content content = { data, len, true };
+	const struct file_piece piece = { data, len };
+	const struct file_pieces pieces = { .piece = &piece, .n = 1 };
+
+	return file_write_pieces(dir_fd, name, &pieces, err);
+}
+
+enum err_code file_write_pieces(int dir_fd, const char *name,
+				const struct file_pieces *pieces,
+				struct err *err)
+{
+	const struct content content = { *pieces, true };
 
 	return write_new(dir_fd, name, name, &content, err);
 }
@@ -180,7 +195,11 @@ static enum err_code replace(const char *path, const struct content *content,
 enum err_code file_write_atomic(const char *path, const void *data, size_t len,
 				struct err *err)
 {
-	const struct content content = { data, len, true };
+	const struct file_piece piece = { data, len };
+	const struct content content = {
+		.pieces = { .piece = &piece, .n = 1 },
+		.lasts = true,
+	};
 
 	return replace(path, &content, err);
 }
@@ -188,7 +207,11 @@ enum err_code file_write_atomic(const char *path, const void *data, size_t len,
 enum err_code file_write_passing(const char *path, const void *data, size_t len,
 				 struct err *err)
 {
-	const struct content content = { data, len, false };
+	const struct file_piece piece = { data, len };
+	const struct content content = {
+		.pieces = { .piece = &piece, .n = 1 },
+		.lasts = false,
+	};
 
 	return replace(path, &content, err);
 }

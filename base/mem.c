@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "base/mem.h"
 
+#include <fcntl.h>
 #include <malloc.h>
 #include <stdarg.h>
 #include <stdbool.h>
@@ -9,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <unistd.h>
 
 enum { CACHE_LINE = 64, HUGE_PAGE = 2 << 20 };
 
@@ -125,6 +127,36 @@ void mem_set_regions(unsigned n_threads)
 void mem_trim(void)
 {
 	(void)malloc_trim(0);
+}
+
+void mem_forget(void *bytes, size_t n)
+{
+	const uintptr_t page = (uintptr_t)sysconf(_SC_PAGESIZE);
+	const uintptr_t at = (uintptr_t)bytes;
+	const uintptr_t first = (at + page - 1) / page * page;
+	const uintptr_t end = (at + n) / page * page;
+
+	if (first < end)
+		(void)madvise((char *)bytes + (first - at), end - first,
+			      MADV_DONTNEED);
+}
+
+size_t mem_resident(void)
+{
+	char text[128];
+	const int fd = open("/proc/self/statm", O_RDONLY | O_CLOEXEC);
+	const ssize_t n = fd < 0 ? -1 : read(fd, text, sizeof(text) - 1);
+	const char *second;
+
+	if (fd >= 0)
+		(void)close(fd);
+	if (n <= 0)
+		return 0;
+	text[n] = 0;
+	second = strchr(text, ' ');
+	return second ? (size_t)strtoull(second, NULL, 10) *
+			    (size_t)sysconf(_SC_PAGESIZE)
+		      : 0;
 }
 
 void mem_free(void *block)

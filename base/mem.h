@@ -41,6 +41,12 @@ void mem_set_regions(unsigned n_threads);
 /** Gives back to the system what was freed and is kept for the next one. Takes
  * milliseconds where there is much of it. */
 void mem_trim(void);
+/** What is in these bytes is not needed any more, though they cannot be freed:
+ * whole pages go back to the system, and what is read there afterwards is
+ * undefined. */
+void mem_forget(void *bytes, size_t n);
+/** Bytes of memory that this process takes now; 0 where nobody says. */
+size_t mem_resident(void);
 
 /** The n-th allocation of this thread from now fails, once; 0 disarms. */
 void mem_fail_at(unsigned long n);

@@ -23,6 +23,7 @@ struct loader {
 	int64_t max_rows;
 	size_t *input_bytes, *target_bytes; /* of one row */
 	struct slot slot[DEPTH];
+	int depth; /* slots that are used */
 	pthread_t thread;
 	bool has_thread;
 
@@ -98,7 +99,7 @@ static struct slot *find_work(struct loader *loader)
 	if (loader->stop || loader->err.code ||
 	    loader->next_number * loader->batch_size >= loader->n)
 		return NULL;
-	for (int i = 0; i < DEPTH; i++) {
+	for (int i = 0; i < loader->depth; i++) {
 		if (loader->slot[i].state == SLOT_FREE)
 			return &loader->slot[i];
 	}
@@ -244,6 +245,7 @@ enum err_code loader_create(const struct dataset *dataset,
 	loader->pipeline = pipeline;
 	loader->max_rows = max_rows;
 	loader->batch_size = max_rows;
+	loader->depth = DEPTH;
 	(void)pthread_mutex_init(&loader->lock, NULL);
 	(void)pthread_cond_init(&loader->changed, NULL);
 	rc = measure_rows(loader, err);
@@ -282,6 +284,13 @@ void loader_destroy(struct loader *loader)
 	mem_free(loader->target_bytes);
 	mem_free(loader->order);
 	mem_free(loader);
+}
+
+void loader_set_depth(struct loader *loader, int depth)
+{
+	(void)pthread_mutex_lock(&loader->lock);
+	loader->depth = depth < 1 ? 1 : depth < DEPTH ? depth : DEPTH;
+	(void)pthread_mutex_unlock(&loader->lock);
 }
 
 enum err_code loader_start(struct loader *loader, const int64_t *order,

@@ -36,6 +36,9 @@ loader_create(const struct dataset *dataset, const struct pipeline *pipeline,
 	      int64_t max_rows, struct loader **ret_loader, struct err *err);
 /** Stops the thread. NULL is fine. */
 void loader_destroy(struct loader *loader);
+/** Encodes so many batches ahead from now on (at most 4, the default), before
+ * the first loader_start(). */
+void loader_set_depth(struct loader *loader, int depth);
 /** Begins at position `first` of order[n], which is copied, in batches of
  * batch_size rows (at most max_rows); batches that were under way are
  * dropped. */

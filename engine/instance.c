@@ -25,6 +25,7 @@
 struct instance {
 	struct plan *plan;
 	char *block;
+	bool is_borrowed;		  /* the block */
 	struct arena *arena;		  /* of what follows */
 	struct kernel_call *call;	  /* by step */
 	int32_t *fault;			  /* by step; 0: none */
@@ -49,9 +50,14 @@ static void *address(const struct instance *instance, const struct spot *spot)
 	return (spot->fixed ? spot->fixed : instance->block) + spot->offset;
 }
 
+size_t instance_bytes(const struct plan *plan)
+{
+	return plan_round(plan->report.arena + 1);
+}
+
 static enum err_code make_block(struct instance *instance, struct err *err)
 {
-	const size_t bytes = plan_round(instance->plan->report.arena + 1);
+	const size_t bytes = instance_bytes(instance->plan);
 
 	instance->block = mem_large(bytes);
 	if (!instance->block)
@@ -113,8 +119,9 @@ static enum err_code bind_all(struct instance *instance, struct err *err)
 	return rc;
 }
 
-enum err_code instance_create(struct plan *plan, struct instance **ret_instance,
-			      struct err *err)
+/* block NULL: one of its own. */
+static enum err_code create(struct plan *plan, char *block,
+			    struct instance **ret_instance, struct err *err)
 {
 	struct instance *instance = mem_zero(sizeof(*instance));
 	enum err_code rc;
@@ -122,8 +129,12 @@ enum err_code instance_create(struct plan *plan, struct instance **ret_instance,
 	if (!instance)
 		return no_memory(err);
 	instance->plan = plan_ref(plan);
+	instance->block = block;
+	instance->is_borrowed = block != NULL;
 	instance->arena = arena_create(SIZE_MAX / 2);
-	rc = instance->arena ? make_block(instance, err) : no_memory(err);
+	rc = instance->arena ? ERR_NONE : no_memory(err);
+	if (!rc && !block)
+		rc = make_block(instance, err);
 	if (!rc)
 		rc = bind_all(instance, err);
 	if (!rc && plan->tail)
@@ -134,6 +145,24 @@ enum err_code instance_create(struct plan *plan, struct instance **ret_instance,
 	}
 	*ret_instance = instance;
 	return ERR_NONE;
+}
+
+enum err_code instance_create(struct plan *plan, struct instance **ret_instance,
+			      struct err *err)
+{
+	return create(plan, NULL, ret_instance, err);
+}
+
+enum err_code instance_create_in(struct plan *plan, void *block, size_t bytes,
+				 struct instance **ret_instance,
+				 struct err *err)
+{
+	if (bytes < instance_bytes(plan))
+		return err_set(err, ERR_INVALID,
+			       "instance: expected a block of %zu bytes, got "
+			       "%zu",
+			       instance_bytes(plan), bytes);
+	return create(plan, block, ret_instance, err);
 }
 
 void instance_destroy(struct instance *instance)
@@ -150,7 +179,8 @@ void instance_destroy(struct instance *instance)
 	body_plans_destroy(instance->bodies);
 	text_heap_destroy(instance->heap);
 	arena_destroy(instance->arena);
-	mem_free(instance->block);
+	if (!instance->is_borrowed)
+		mem_free(instance->block);
 	plan_unref(instance->plan);
 	mem_free(instance);
 }
@@ -255,6 +285,7 @@ static void run_step(struct instance *instance, size_t i, struct team *team)
 	};
 
 	if (team && step->n_slices > 1 &&
+	    !(instance->plan->options.one_scratch && step->scratch_bytes) &&
 	    (step->cost_us >= STEP_FROM_US || instance->calls_always)) {
 		team_run(team, step->n_slices,
 			 observer ? run_observed_slice : run_slice, &slices);

@@ -23,6 +23,15 @@ struct instance;
 MUST_USE enum err_code instance_create(struct plan *plan,
 				       struct instance **ret_instance,
 				       struct err *err);
+/** In memory of the caller's, 64-byte aligned, which must live as long: plans
+ * of which one runs at a time may share it, and then an output is valid until
+ * any of them runs. bytes: instance_bytes() at least. */
+MUST_USE enum err_code instance_create_in(struct plan *plan, void *block,
+					  size_t bytes,
+					  struct instance **ret_instance,
+					  struct err *err);
+/** What the block of such an instance takes. */
+size_t instance_bytes(const struct plan *plan);
 void instance_destroy(struct instance *instance);
 /** Where input i is to be written before a run. */
 struct tensor_view instance_input(struct instance *instance, unsigned i);

@@ -81,6 +81,8 @@ static enum err_code plan_static(struct plan *plan, struct err *err)
 		rc = plan_fold(&p, err);
 	if (!rc)
 		rc = plan_order(&p, err);
+	if (!rc && plan->options.arena_goal)
+		rc = plan_recompute(&p, err);
 	if (!rc)
 		rc = place(&p, err);
 	plan_kernels_finish(&p);

@@ -44,7 +44,15 @@ struct plan_options {
 	unsigned threads; /**< that may come to a run; 0: 1 */
 	unsigned lanes;	  /**< of blocked values, for tests; 0: the CPU's */
 	enum numerics numerics;
-	size_t memory_limit;	   /**< of arena and scratch; 0: none */
+	size_t memory_limit; /**< of arena and scratch; 0: none */
+	/** Of a training step, whose output 0 is the loss: values of the way
+	 * there are forgotten and computed again on the way back, by the same
+	 * kernels, until the arena has about so few bytes, or as few as that
+	 * can reach. 0: nothing is computed again. */
+	size_t arena_goal;
+	/** Slices of a step that work in scratch run one after the other, in
+	 * one scratch, whatever the threads. */
+	bool one_scratch;
 	struct pass_switch passes; /**< zero: every PLAN pass */
 	/** Of the source graph; NULL: kernels pack constants for this plan. */
 	struct packs *packs;
@@ -60,6 +68,8 @@ struct plan_report {
 	size_t arena_lower_bound; /**< most bytes alive at once */
 	size_t n_steps;
 	double cost_us;
+	size_t n_recomputed;  /**< steps that are run a second time */
+	double recomputed_us; /**< predicted, of cost_us */
 };
 
 struct plan;

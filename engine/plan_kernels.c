@@ -106,6 +106,16 @@ static enum err_code ask(struct planner *p, int32_t number, struct err *err)
 	return prepare(p, number, err);
 }
 
+unsigned plan_scratches(const struct planner *p, unsigned n_slices)
+{
+	const struct plan_options *options = &p->plan->options;
+
+	return options->one_scratch ||
+		       (options->arena_goal && options->threads <= 1)
+		   ? 1
+		   : n_slices;
+}
+
 enum err_code plan_kernels(struct planner *p, struct err *err)
 {
 	enum err_code rc = ERR_NONE;
@@ -119,7 +129,7 @@ enum err_code plan_kernels(struct planner *p, struct err *err)
 		if (p->fate[number] != FATE_RUN)
 			continue;
 		rc = ask(p, number, err);
-		bytes = step->scratch_bytes * step->n_slices;
+		bytes = step->scratch_bytes * plan_scratches(p, step->n_slices);
 		if (!rc && bytes)
 			p->scratch[number] = area_add(p, bytes, time, time);
 	}

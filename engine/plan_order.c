@@ -63,44 +63,53 @@ static int32_t heap_pop(struct heap *heap)
 	return top;
 }
 
-static int32_t root_of(struct order *o, int32_t value)
+int32_t plan_root_of(int32_t *root, int32_t value)
 {
-	while (o->root[value] != value) {
-		o->root[value] = o->root[o->root[value]];
-		value = o->root[value];
+	while (root[value] != value) {
+		root[value] = root[root[value]];
+		value = root[value];
 	}
 	return value;
 }
 
-static bool is_made(const struct order *o, int32_t value)
+static int32_t root_of(const struct order *o, int32_t value)
 {
-	return value != VALUE_NONE &&
-	       o->graph->value[value].origin == ORIGIN_NODE;
+	return plan_root_of(o->root, value);
 }
 
-/** Views share the bytes of what they show, parts those of their whole. */
-static void find_roots(struct order *o)
+static bool is_made(const struct graph *graph, int32_t value)
 {
-	for (int32_t v = 0; v < o->graph->n_value; v++)
-		o->root[v] = v;
-	for (int32_t i = 0; i < o->graph->n_node; i++) {
-		const struct graph_node *node = &o->graph->node[i];
-		const int32_t *in = graph_in(o->graph, node);
-		const int32_t out = graph_out(o->graph, node)[0];
+	return value != VALUE_NONE && graph->value[value].origin == ORIGIN_NODE;
+}
+
+void plan_roots(const struct planner *p, int32_t *root, size_t *bytes)
+{
+	const struct graph *graph = p->graph;
+
+	for (int32_t v = 0; v < graph->n_value; v++)
+		root[v] = v;
+	for (int32_t i = 0; i < graph->n_node; i++) {
+		const struct graph_node *node = &graph->node[i];
+		const int32_t *in = graph_in(graph, node);
+		const int32_t out = graph_out(graph, node)[0];
 
 		if (out == VALUE_NONE)
 			continue;
 		if (node->op->flags & OP_VIEW)
-			o->root[out] = root_of(o, in[0]);
-		if (!is_outer_concat(o->p, node))
+			root[out] = plan_root_of(root, in[0]);
+		if (!is_outer_concat(p, node))
 			continue;
 		for (int32_t j = 0; j < node->n_in; j++)
-			if (is_made(o, root_of(o, in[j])))
-				o->root[root_of(o, in[j])] = out;
+			if (is_made(graph, plan_root_of(root, in[j])))
+				root[plan_root_of(root, in[j])] = out;
 	}
-	for (int32_t v = 0; v < o->graph->n_value; v++)
-		if (is_made(o, v) && root_of(o, v) == v)
-			o->bytes[v] = plan_round(fact_bytes(o->p, v));
+	for (int32_t v = 0; v < graph->n_value; v++)
+		bytes[v] = is_made(graph, v) && plan_root_of(root, v) == v
+			       ? plan_round(fact_bytes(p, v))
+			       : 0;
+	/* made in the variable's memory, but for a few */
+	for (int32_t i = 0; i < graph->n_assign; i++)
+		bytes[plan_root_of(root, graph->assign[i].value)] = 0;
 }
 
 /** Counting sort of (value or root, node) pairs. */
@@ -317,7 +326,7 @@ static void order_early(struct order *o, int32_t *list)
 		o->pending[i] = 0;
 		for (int32_t j = 0; j < node->n_in; j++)
 			o->pending[i] +=
-			    is_made(o, graph_in(o->graph, node)[j]);
+			    is_made(o->graph, graph_in(o->graph, node)[j]);
 	}
 	for (int32_t i = 0; i < o->graph->n_node; i++)
 		offer(o, i, true);
@@ -371,7 +380,7 @@ enum err_code plan_order(struct planner *p, struct err *err)
 
 	if (!given || !early || !is_assigned || !allocate(&o, p->arena))
 		return err_set(err, ERR_NO_MEMORY, "plan: out of memory");
-	find_roots(&o);
+	plan_roots(p, o.root, o.bytes);
 	list_readers(&o, false, &o.by_value);
 	list_readers(&o, true, &o.by_root);
 	count_uses(&o);
@@ -380,6 +389,7 @@ enum err_code plan_order(struct planner *p, struct err *err)
 	peak = o.peak;
 	order_early(&o, early);
 	p->order = o.peak < peak ? early : given;
+	p->live = o.peak < peak ? o.peak : peak;
 	p->n_order = o.n;
 	return ERR_NONE;
 }

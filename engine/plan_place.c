@@ -7,18 +7,31 @@
  * that live at its time. In which order they come decides how good that is:
  * three orders are tried and the best is kept (largest first is within 1 % of
  * the bound for most networks, longest lifetime first wins where it is not).
+ *
+ * Where memory is short (arena_goal), the parts of a Concat that are made in
+ * its place are taken one by one, each from when it is made on: most of a flat
+ * gradient is free for others during most of the way back.
  */
 #include "engine/planner_priv.h"
 
 struct item {
 	size_t bytes, offset;
 	int32_t first, last, area;
+	int32_t first_piece, n_pieces; /* 0: all of it at once */
+};
+
+/* Bytes of an item from `shift` on, taken from time `first` on. */
+struct piece {
+	size_t shift, bytes;
+	int32_t first;
 };
 
 struct items {
 	struct item *item; /* in the order of placing */
-	struct item *set;  /* placed, by offset */
-	size_t *offset;	   /* by area: of the best placing so far */
+	struct item *set;  /* placed, by offset; pieces one by one */
+	struct piece *piece;
+	size_t n_pieces;
+	size_t *offset; /* by area: of the best placing so far */
 	size_t n, total, best, bound;
 };
 
@@ -51,6 +64,25 @@ static int by_start(const void *x, const void *y)
 
 	if (a->first != b->first)
 		return a->first < b->first ? -1 : 1;
+	return by_size(x, y);
+}
+
+/* Where memory is short, one more is worth its time. */
+static int by_area(const void *x, const void *y)
+{
+	const struct item *a = x, *b = y;
+	const size_t i = a->bytes * (size_t)(a->last - a->first + 1);
+	const size_t j = b->bytes * (size_t)(b->last - b->first + 1);
+
+	return i != j ? (i < j ? 1 : -1) : by_size(x, y);
+}
+
+static int by_end(const void *x, const void *y)
+{
+	const struct item *a = x, *b = y;
+
+	if (a->last != b->last)
+		return a->last < b->last ? 1 : -1;
 	return by_size(x, y);
 }
 
@@ -96,18 +128,39 @@ static void insert(struct items *items, size_t n_set, const struct item *item)
 	items->set[low] = *item;
 }
 
+/* How many are placed then. */
+static size_t insert_pieces(struct items *items, size_t n_set,
+			    const struct item *item)
+{
+	if (!item->n_pieces)
+		insert(items, n_set++, item);
+	for (int32_t i = 0; i < item->n_pieces; i++) {
+		const struct piece *piece =
+		    &items->piece[item->first_piece + i];
+		struct item part = *item;
+
+		part.offset += piece->shift;
+		part.bytes = piece->bytes;
+		part.first = piece->first;
+		insert(items, n_set++, &part);
+	}
+	return n_set;
+}
+
 static void try_order(struct items *items,
 		      int (*compare)(const void *x, const void *y))
 {
+	size_t n_set;
+
 	if (items->best == items->bound)
 		return;
 	qsort(items->item, items->n, sizeof(*items->item), compare);
-	items->total = 0;
+	items->total = n_set = 0;
 	for (size_t i = 0; i < items->n; i++) {
 		struct item *item = &items->item[i];
 
-		item->offset = find_gap(items, i, item);
-		insert(items, i, item);
+		item->offset = find_gap(items, n_set, item);
+		n_set = insert_pieces(items, n_set, item);
 		if (items->total < item->offset + item->bytes)
 			items->total = item->offset + item->bytes;
 		if (items->total >= items->best)
@@ -130,8 +183,14 @@ static enum err_code find_bound(struct planner *p, struct items *items,
 	if (!born || !died)
 		return err_set(err, ERR_NO_MEMORY, "plan: out of memory");
 	for (size_t i = 0; i < items->n; i++) {
-		born[items->item[i].first] += items->item[i].bytes;
-		died[items->item[i].last + 1] += items->item[i].bytes;
+		const struct item *item = &items->item[i];
+		const struct piece *piece = items->piece + item->first_piece;
+
+		if (!item->n_pieces)
+			born[item->first] += item->bytes;
+		for (int32_t j = 0; j < item->n_pieces; j++)
+			born[piece[j].first] += piece[j].bytes;
+		died[item->last + 1] += item->bytes;
 	}
 	for (size_t t = 0; t < n; t++) {
 		live += born[t] - died[t];
@@ -141,15 +200,81 @@ static enum err_code find_bound(struct planner *p, struct items *items,
 	return ERR_NONE;
 }
 
+/* When bytes [at, end) of a root are taken first: by what was joined into it,
+ * or, where there is nothing, by a copy at `time`. */
+static int32_t first_taken(struct planner *p, int32_t root, size_t at,
+			   size_t end, int32_t time)
+{
+	for (int32_t i = 0; i < p->n_areas; i++) {
+		const struct area *area = &p->areas[i];
+		size_t shift;
+
+		if (i == root || area->parent < 0 ||
+		    area_root(p, i, &shift) != root || shift >= end ||
+		    shift + area->bytes <= at)
+			continue;
+		if (time > area->first)
+			time = area->first;
+	}
+	return time;
+}
+
+/* Pieces of the Concat that a root is, the last one with the round-up. */
+static void cut_item(struct planner *p, struct items *items,
+		     const struct graph_node *node, struct item *item)
+{
+	const int32_t number = (int32_t)(node - p->graph->node);
+	size_t at = 0;
+
+	item->first_piece = (int32_t)items->n_pieces;
+	for (int32_t j = 0; j < node->n_in; j++) {
+		const size_t bytes = fact_bytes(p, graph_in(p->graph, node)[j]);
+		const bool is_last = j + 1 == node->n_in;
+
+		if (!bytes && !is_last)
+			continue;
+		items->piece[items->n_pieces++] = (struct piece){
+			.shift = at,
+			.bytes = is_last ? item->bytes - at : bytes,
+			.first = first_taken(p, item->area, at, at + bytes,
+					     p->time[number]),
+		};
+		at += bytes;
+	}
+	item->n_pieces = (int32_t)items->n_pieces - item->first_piece;
+}
+
+static void cut_concats(struct planner *p, struct items *items)
+{
+	for (int32_t i = 0; i < p->n_order; i++) {
+		const struct graph_node *node = &p->graph->node[p->order[i]];
+		size_t at;
+		int32_t root;
+
+		if (p->fate[p->order[i]] != FATE_PIECES)
+			continue;
+		root = value_root(p, graph_out(p->graph, node)[0], &at);
+		for (size_t j = 0; j < items->n && at == 0; j++)
+			if (items->item[j].area == root &&
+			    !items->item[j].n_pieces &&
+			    p->areas[root].bytes ==
+				fact_bytes(p, graph_out(p->graph, node)[0]))
+				cut_item(p, items, node, &items->item[j]);
+	}
+}
+
 static enum err_code gather(struct planner *p, struct items *items,
 			    struct err *err)
 {
 	const size_t n = (size_t)p->n_areas + 1;
+	/* a piece an edge at most */
+	const size_t n_set = n + (size_t)p->graph->n_edge;
 
 	items->item = arena_array(p->arena, n, sizeof(*items->item));
-	items->set = arena_array(p->arena, n, sizeof(*items->set));
+	items->set = arena_array(p->arena, n_set, sizeof(*items->set));
+	items->piece = arena_array(p->arena, n_set, sizeof(*items->piece));
 	items->offset = arena_array(p->arena, n, sizeof(*items->offset));
-	if (!items->item || !items->set || !items->offset)
+	if (!items->item || !items->set || !items->piece || !items->offset)
 		return err_set(err, ERR_NO_MEMORY, "plan: out of memory");
 	for (int32_t i = 0; i < p->n_areas; i++) {
 		const struct area *area = &p->areas[i];
@@ -164,6 +289,8 @@ static enum err_code gather(struct planner *p, struct items *items,
 			.area = i,
 		};
 	}
+	if (p->plan->options.arena_goal && !p->plan->options.keep_all)
+		cut_concats(p, items);
 	return ERR_NONE;
 }
 
@@ -181,6 +308,10 @@ enum err_code plan_place(struct planner *p, struct err *err)
 	try_order(&items, by_size);
 	try_order(&items, by_lifetime);
 	try_order(&items, by_start);
+	if (p->plan->options.arena_goal) {
+		try_order(&items, by_area);
+		try_order(&items, by_end);
+	}
 	for (int32_t i = 0; i < p->n_areas; i++)
 		p->areas[i].offset = items.offset[i];
 	report->arena = items.n ? items.best : 0;

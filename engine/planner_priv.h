@@ -40,6 +40,7 @@ struct planner {
 	struct facts *facts;
 	struct arena *arena; /**< for this planning */
 	int32_t *order, n_order;
+	size_t live; /**< most bytes alive at once in that order */
 	/* by node */
 	int32_t *time;
 	enum fate *fate;
@@ -100,6 +101,14 @@ MUST_USE enum err_code plan_fold(struct planner *p, struct err *err);
 
 /* plan_order.c */
 MUST_USE enum err_code plan_order(struct planner *p, struct err *err);
+/** By value: the one whose bytes it lies in (views lie in what they show,
+ * parts in their whole), which plan_root_of() finds, and the bytes of such a
+ * one, 0 where they are not the run's. */
+void plan_roots(const struct planner *p, int32_t *root, size_t *bytes);
+int32_t plan_root_of(int32_t *root, int32_t value);
+
+/* plan_recompute.c: fewer bytes, by computing again; orders anew. */
+MUST_USE enum err_code plan_recompute(struct planner *p, struct err *err);
 
 /* plan_area.c: areas and the values in them */
 MUST_USE enum err_code plan_areas(struct planner *p, struct err *err);
@@ -125,6 +134,9 @@ MUST_USE enum err_code plan_assigns(struct planner *p, struct err *err);
 /* plan_kernels.c */
 /** Moves state (a size_t) bytes from in 0 to out 0. */
 extern const struct kernel plan_copy_kernel;
+/** How many of a step's scratches are there at once: slices that one thread
+ * runs one after the other can do with one, where memory is short. */
+unsigned plan_scratches(const struct planner *p, unsigned n_slices);
 MUST_USE enum err_code plan_kernels(struct planner *p, struct err *err);
 /** Gives up the states of kernels that no plan took over. */
 void plan_kernels_finish(struct planner *p);

@@ -33,6 +33,10 @@ static int read_flag(int argc, const char *const *argv, int i,
 		o->task = WORKER_LR_FIND;
 		return 1;
 	}
+	if (str_equal(argv[i], "--check")) {
+		o->task = WORKER_CHECK;
+		return 1;
+	}
 	if (!value)
 		return 0;
 	if (str_equal(argv[i], "--job-dir")) {

@@ -6,6 +6,7 @@
 
 #include "base/clock.h"
 #include "base/json_write.h"
+#include "base/mem.h"
 #include "measure/command.h"
 #include "measure/samples.h"
 #include "measure/train_trial.h"
@@ -15,8 +16,24 @@ enum { WARM_UP = 3 };
 struct bench {
 	struct train_trial trial;
 	struct samples samples;
-	size_t peak;
+	size_t peak, predicted;
 };
+
+/* What the steps will take at their most: what the process has now, with the
+ * plan and its kernels, and the block that the first step makes. */
+static enum err_code predict(struct bench *bench, struct err *err)
+{
+	struct train_trial *trial = &bench->trial;
+	struct plan_report report;
+	enum err_code rc = stepper_prepare(trial->stepper, trial->batch->n,
+					   STEPPER_TRAINS, &report, err);
+
+	if (rc)
+		return rc;
+	mem_trim();
+	bench->predicted = mem_resident() + report.arena;
+	return ERR_NONE;
+}
 
 static enum err_code measure(struct bench *bench, struct err *err)
 {
@@ -51,6 +68,7 @@ static enum err_code print(struct bench *bench, struct err *err)
 	json_write_double(&w, "min_us", s.min_us);
 	json_write_double(&w, "median_us", s.median_us);
 	json_write_uint(&w, "peak_rss_bytes", bench->peak);
+	json_write_uint(&w, "predicted_peak_bytes", bench->predicted);
 	json_write_uint(&w, "steps", bench->samples.n);
 	json_write_object_end(&w);
 	rc = buf_check(&buf, "the result", err);
@@ -69,6 +87,8 @@ static enum err_code bench_train(const struct args *args, bool *ret_failed,
 	*ret_failed = false;
 	samples_init(&bench.samples);
 	rc = train_trial_open(args, &bench.trial, err);
+	if (!rc)
+		rc = predict(&bench, err);
 	if (!rc)
 		rc = measure(&bench, err);
 	if (!rc)

@@ -426,8 +426,8 @@ static void write_header(const struct safetensors *file, struct buf *buf)
 	json_write_object_end(&w);
 }
 
-enum err_code safetensors_write(const struct safetensors *file, struct buf *buf,
-				struct err *err)
+enum err_code safetensors_write_header(const struct safetensors *file,
+				       struct buf *buf, struct err *err)
 {
 	size_t start = buf->len, bytes = 0;
 	uint64_t header_len;
@@ -453,6 +453,16 @@ enum err_code safetensors_write(const struct safetensors *file, struct buf *buf,
 			       (unsigned long long)header_len, HEADER_MAX);
 	for (unsigned i = 0; i < LENGTH_BYTES; i++)
 		buf->data[start + i] = (char)(header_len >> (8 * i) & 0xff);
+	return ERR_NONE;
+}
+
+enum err_code safetensors_write(const struct safetensors *file, struct buf *buf,
+				struct err *err)
+{
+	enum err_code rc = safetensors_write_header(file, buf, err);
+
+	if (rc)
+		return rc;
 	for (size_t i = 0; i < file->n; i++) {
 		const struct tensor_view *view = &file->entry[i].view;
 

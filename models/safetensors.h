@@ -37,6 +37,11 @@ MUST_USE enum err_code safetensors_parse(const void *bytes, size_t len,
 /** NULL when absent. */
 const struct tensor_view *safetensors_find(const struct safetensors *file,
 					   const char *name);
+/** Appends what stands before the data in a file: its tensors follow, each as
+ * it is, in the order given. */
+MUST_USE enum err_code safetensors_write_header(const struct safetensors *file,
+						struct buf *buf,
+						struct err *err);
 /** Appends a whole file to buf; entries are written in the order given. */
 MUST_USE enum err_code safetensors_write(const struct safetensors *file,
 					 struct buf *buf, struct err *err);

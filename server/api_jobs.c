@@ -83,6 +83,38 @@ static void write_progress(struct json_writer *w, const struct store_job *job,
 	}
 }
 
+/* What the last worker said of its memory before it began. */
+static void write_memory(struct json_writer *w, struct api_request *request,
+			 const struct store_job *job)
+{
+	const struct store_event_query query = { .job = job->id,
+						 .type = "memory",
+						 .limit = EVENTS_MAX };
+	struct store_events events = { 0 };
+	struct doc *event = NULL;
+	const struct doc *peak, *memory;
+
+	if (!store_event_list(jobs_of(request)->store, &query, request->arena,
+			      &events, NULL) &&
+	    events.n) {
+		const char *json = events.event[events.n - 1].json;
+
+		if (doc_parse_json(json, strlen(json), "event", request->arena,
+				   &event, NULL))
+			event = NULL;
+	}
+	peak = doc_find(event, "predicted_peak_bytes");
+	memory = doc_find(event, "memory");
+	if (peak)
+		json_write_doc(w, "predicted_peak_bytes", peak);
+	else
+		json_write_null(w, "predicted_peak_bytes");
+	if (memory)
+		json_write_doc(w, "memory", memory);
+	else
+		json_write_null(w, "memory");
+}
+
 static void write_published(struct json_writer *w, const struct store_job *job)
 {
 	if (!job->published_model) {
@@ -96,7 +128,7 @@ static void write_published(struct json_writer *w, const struct store_job *job)
 }
 
 static void write_job(struct json_writer *w, const struct store_job *job,
-		      bool is_whole, struct arena *arena)
+		      bool is_whole, struct api_request *request)
 {
 	json_write_object(w, NULL);
 	json_write_string(w, "id", job->id);
@@ -108,10 +140,12 @@ static void write_job(struct json_writer *w, const struct store_job *job,
 	write_time(w, "started_at", job->started_ms);
 	write_time(w, "finished_at", job->finished_ms);
 	json_write_int(w, "priority", job->priority);
-	write_progress(w, job, arena);
+	write_progress(w, job, request->arena);
 	write_json(w, "result", job->result_json);
 	write_published(w, job);
 	json_write_int(w, "last_event", job->last_seq);
+	if (is_whole)
+		write_memory(w, request, job);
 	if (is_whole)
 		write_json(w, "spec", job->spec_json);
 	json_write_object_end(w);
@@ -130,13 +164,14 @@ static enum err_code find_job(struct api_request *request,
 
 /* --- POST /train --- */
 
-/* A dry run or a rate finder under way: it waits for a worker on a thread of
- * its own. */
+/* A dry run, a rate finder or a check under way: it waits for a worker on a
+ * thread of its own. */
 struct rehearsal {
 	struct run_task task;
 	enum worker_task what;
+	bool submits; /* the job, once the rehearsal has said nothing bad */
 	struct api_request *request;
-	const char *json;
+	const char *json, *id;
 	struct err err;
 	enum err_code rc;
 };
@@ -154,7 +189,25 @@ static void run_dry(struct run_task *task)
 
 	dry->rc = supervisor_rehearse(jobs_of(request)->supervisor, &rehearsal,
 				      request->arena, &dry->json, &dry->err);
+	if (!dry->rc && dry->submits)
+		dry->rc = supervisor_submit(
+		    jobs_of(request)->supervisor, request->body,
+		    request->body_len, request->arena, &dry->id, &dry->err);
 	api_finish(request);
+}
+
+static void answer_queued(struct api_request *request, const char *id)
+{
+	char *location = arena_printf(request->arena, "/jobs/%s", id);
+	struct json_writer w;
+
+	api_answer_json(request, 202, &w);
+	json_write_object(&w, NULL);
+	json_write_string(&w, "id", id);
+	json_write_string(&w, "state", "queued");
+	json_write_object_end(&w);
+	if (location)
+		api_answer_header(request, "Location", location);
 }
 
 static enum err_code answer_dry(struct api_request *request, struct err *err)
@@ -167,13 +220,18 @@ static enum err_code answer_dry(struct api_request *request, struct err *err)
 			*err = dry->err;
 		return dry->rc;
 	}
+	if (dry->submits) {
+		answer_queued(request, dry->id);
+		return ERR_NONE;
+	}
 	api_answer_json(request, 200, &w);
 	json_write_raw(&w, NULL, dry->json, strlen(dry->json));
 	return ERR_NONE;
 }
 
 static enum err_code begin_dry(struct api_request *request,
-			       enum worker_task what, struct err *err)
+			       enum worker_task what, bool submits,
+			       struct err *err)
 {
 	struct rehearsal *dry = arena_alloc(request->arena, sizeof(*dry));
 
@@ -181,6 +239,7 @@ static enum err_code begin_dry(struct api_request *request,
 		return err_set(err, ERR_NO_MEMORY, "dry run: out of memory");
 	dry->task.run = run_dry;
 	dry->what = what;
+	dry->submits = submits;
 	dry->request = request;
 	request->state = dry;
 	request->deadline_ns = CLOCK_FOREVER;
@@ -198,30 +257,27 @@ static bool is_asked(const struct api_request *request, const char *what)
 
 enum err_code api_jobs_create(struct api_request *request, struct err *err)
 {
+	bool limits_memory = false;
 	const char *id;
-	char *location;
-	struct json_writer w;
 	enum err_code rc = check_jobs(request, err);
 
 	if (rc)
 		return rc;
 	if (is_asked(request, "dry_run"))
-		return begin_dry(request, WORKER_DRY_RUN, err);
+		return begin_dry(request, WORKER_DRY_RUN, false, err);
 	if (is_asked(request, "lr_find"))
-		return begin_dry(request, WORKER_LR_FIND, err);
-	rc = supervisor_submit(jobs_of(request)->supervisor, request->body,
-			       request->body_len, request->arena, &id, err);
-	if (rc)
-		return rc;
-	location = arena_printf(request->arena, "/jobs/%s", id);
-	api_answer_json(request, 202, &w);
-	json_write_object(&w, NULL);
-	json_write_string(&w, "id", id);
-	json_write_string(&w, "state", "queued");
-	json_write_object_end(&w);
-	if (location)
-		api_answer_header(request, "Location", location);
-	return ERR_NONE;
+		return begin_dry(request, WORKER_LR_FIND, false, err);
+	rc = supervisor_limits_memory(request->body, request->body_len,
+				      request->arena, &limits_memory, err);
+	if (!rc && limits_memory)
+		return begin_dry(request, WORKER_CHECK, true, err);
+	if (!rc)
+		rc = supervisor_submit(jobs_of(request)->supervisor,
+				       request->body, request->body_len,
+				       request->arena, &id, err);
+	if (!rc)
+		answer_queued(request, id);
+	return rc;
 }
 
 /* --- reading --- */
@@ -280,7 +336,7 @@ enum err_code api_jobs_list(struct api_request *request, struct err *err)
 	json_write_object(&w, NULL);
 	json_write_array(&w, "jobs");
 	for (size_t i = 0; i < jobs.n; i++)
-		write_job(&w, &jobs.job[i], false, request->arena);
+		write_job(&w, &jobs.job[i], false, request);
 	json_write_array_end(&w);
 	write_text(&w, "next",
 		   jobs.n == query.limit ? jobs.job[jobs.n - 1].id : NULL);
@@ -297,7 +353,7 @@ enum err_code api_jobs_show(struct api_request *request, struct err *err)
 	if (rc)
 		return rc;
 	api_answer_json(request, 200, &w);
-	write_job(&w, &job, true, request->arena);
+	write_job(&w, &job, true, request);
 	return ERR_NONE;
 }
 

@@ -54,6 +54,18 @@ static enum err_code write_about(const struct artifact_source *source,
 	return buf_check(buf, file_name[ARTIFACT_ABOUT], err);
 }
 
+/* Of all weights, and some more. */
+static size_t variable_bytes(const struct graph *graph)
+{
+	size_t bytes = (size_t)1 << 16;
+
+	for (int32_t v = 0; v < graph->n_variable; v++)
+		bytes += tensor_bytes(graph->variable[v].view.dtype,
+				      &graph->variable[v].view.shape) +
+			 256;
+	return bytes;
+}
+
 enum err_code artifacts_init(struct artifacts *artifacts,
 			     const struct artifact_source *source,
 			     struct err *err)
@@ -67,6 +79,11 @@ enum err_code artifacts_init(struct artifacts *artifacts,
 	buf_init(&artifacts->buf[ARTIFACT_MODEL], MODEL_MAX_BYTES);
 	buf_init(&artifacts->buf[ARTIFACT_ABOUT], ABOUT_MAX);
 	buf_init(&artifacts->buf[ARTIFACT_SPEC], ABOUT_MAX);
+	/* at once: a buffer that grows is there twice for a moment */
+	if (!buf_reserve(&artifacts->buf[ARTIFACT_MODEL],
+			 variable_bytes(source->graph)))
+		return err_set(err, ERR_NO_MEMORY,
+			       "artifacts: no memory for the model");
 	rc = onnx_write(source->graph, source->signature, &options,
 			&artifacts->buf[ARTIFACT_MODEL], err);
 	if (!rc)

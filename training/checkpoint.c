@@ -21,6 +21,7 @@ enum {
 	PARTS = CHECKPOINT_PARTS,
 	MAX_NAMES = 4096,
 	STATE_MAX = 1 << 20,
+	PIECE_MAX = 1 << 18,
 	FORMAT = 2
 };
 
@@ -66,30 +67,61 @@ static const struct field state_fields[] = {
 };
 /* clang-format on */
 
-/* Writes one file of the folder and its line of the manifest. */
-static enum err_code write_one(int dir, const char *name, struct buf *bytes,
-			       struct json_writer *manifest, struct err *err)
-{
-	char hex[DIGEST_HEX_MAX];
-	enum err_code rc = buf_check(bytes, name, err);
+/* A folder under way. */
+struct folder {
+	int dir;
+	const struct checkpoint_write *what;
+	struct json_writer manifest;
+};
 
-	if (!rc)
-		rc =
-		    file_write_durable(dir, name, bytes->data, bytes->len, err);
+/* A file under way. */
+struct under_way {
+	struct digest digest;
+	size_t len;
+	const struct spill *spill;
+};
+
+/* What lies in a file of its own leaves memory again. */
+static void count_piece(void *ctx, const struct file_piece *piece)
+{
+	struct under_way *file = ctx;
+	const char *at = piece->data;
+
+	digest_update(&file->digest, piece->data, piece->len);
+	file->len += piece->len;
+	if (file->spill && file->spill->data && at >= file->spill->data &&
+	    at < file->spill->data + file->spill->bytes)
+		spill_rest(file->spill, (size_t)(at - file->spill->data),
+			   piece->len);
+}
+
+/* Writes one file of the folder and its line of the manifest. */
+static enum err_code write_one(struct folder *folder, const char *name,
+			       const struct file_piece *piece, size_t n,
+			       struct err *err)
+{
+	struct json_writer *manifest = &folder->manifest;
+	struct under_way file = { .spill = folder->what->spill };
+	const struct file_pieces pieces = { piece, n, count_piece, &file };
+	char hex[DIGEST_HEX_MAX];
+	enum err_code rc;
+
+	digest_init(&file.digest);
+	rc = file_write_pieces(folder->dir, name, &pieces, err);
 	if (rc)
 		return rc;
-	digest_sha256(bytes->data, bytes->len, hex);
+	digest_finish(&file.digest, hex);
 	json_write_object(manifest, NULL);
 	json_write_string(manifest, "name", name);
-	json_write_uint(manifest, "size", bytes->len);
+	json_write_uint(manifest, "size", file.len);
 	json_write_string(manifest, "sha256", hex);
 	json_write_object_end(manifest);
 	return ERR_NONE;
 }
 
-static enum err_code write_state(int dir, const struct checkpoint_state *state,
-				 struct json_writer *manifest, struct err *err)
+static enum err_code write_state(struct folder *folder, struct err *err)
 {
+	struct file_piece piece;
 	struct json_writer writer;
 	struct buf buf;
 	enum err_code rc;
@@ -97,62 +129,94 @@ static enum err_code write_state(int dir, const struct checkpoint_state *state,
 	buf_init(&buf, STATE_MAX);
 	json_write_init(&writer, &buf);
 	json_write_object(&writer, NULL);
-	field_write(state_fields, state, &writer);
+	field_write(state_fields, folder->what->state, &writer);
 	json_write_object_end(&writer);
-	rc = write_one(dir, state_file, &buf, manifest, err);
+	rc = buf_check(&buf, state_file, err);
+	piece = (struct file_piece){ buf.data, buf.len };
+	if (!rc)
+		rc = write_one(folder, state_file, &piece, 1, err);
 	buf_finish(&buf);
 	return rc;
 }
 
-static enum err_code write_parts(int dir,
-				 const struct safetensors *const part[PARTS],
-				 struct json_writer *manifest, struct err *err)
+static size_t bytes_of(const struct tensor_view *view)
+{
+	return tensor_bytes(view->dtype, &view->shape);
+}
+
+/* The tensors as they lie, in pieces: no second copy of them is made. */
+static enum err_code write_part(struct folder *folder, const char *name,
+				const struct safetensors *part, struct err *err)
+{
+	struct file_piece *piece;
+	struct buf header;
+	size_t n = 1;
+	enum err_code rc;
+
+	for (size_t i = 0; i < part->n; i++)
+		n += 1 + bytes_of(&part->entry[i].view) / PIECE_MAX;
+	piece = mem_array(n, sizeof(*piece));
+	if (!piece)
+		return err_set(err, ERR_NO_MEMORY, "checkpoint: out of memory");
+	buf_init(&header, CHECKPOINT_MAX_BYTES);
+	rc = safetensors_write_header(part, &header, err);
+	piece[0] = (struct file_piece){ header.data, header.len };
+	n = 1;
+	for (size_t i = 0; i < part->n; i++) {
+		const struct tensor_view *view = &part->entry[i].view;
+		const char *at = view->data;
+		size_t left = bytes_of(view);
+
+		for (; left > PIECE_MAX; left -= PIECE_MAX, at += PIECE_MAX)
+			piece[n++] = (struct file_piece){ at, PIECE_MAX };
+		piece[n++] = (struct file_piece){ at, left };
+	}
+	if (!rc)
+		rc = write_one(folder, name, piece, n, err);
+	buf_finish(&header);
+	mem_free(piece);
+	return rc;
+}
+
+static enum err_code write_files(struct folder *folder, struct err *err)
 {
 	enum err_code rc = ERR_NONE;
 
-	for (int i = 0; i < PARTS && !rc; i++) {
-		struct buf buf;
-
-		if (!part[i])
-			continue;
-		buf_init(&buf, CHECKPOINT_MAX_BYTES);
-		rc = safetensors_write(part[i], &buf, err);
-		if (!rc)
-			rc = write_one(dir, part_file[i], &buf, manifest, err);
-		buf_finish(&buf);
-	}
-	return rc;
+	for (int i = 0; i < PARTS && !rc; i++)
+		if (folder->what->part[i])
+			rc = write_part(folder, part_file[i],
+					folder->what->part[i], err);
+	return rc ? rc : write_state(folder, err);
 }
 
 static enum err_code write_folder(const char *path,
 				  const struct checkpoint_write *what,
 				  struct err *err)
 {
-	struct json_writer manifest;
+	struct folder folder = { .what = what };
+	struct json_writer *manifest = &folder.manifest;
 	struct buf buf;
-	int dir = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	enum err_code rc;
 
-	if (dir < 0)
+	folder.dir = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (folder.dir < 0)
 		return file_err(err, errno, "open", path);
 	buf_init(&buf, STATE_MAX);
-	json_write_init(&manifest, &buf);
-	json_write_object(&manifest, NULL);
-	json_write_int(&manifest, "format", FORMAT);
-	json_write_array(&manifest, "files");
-	rc = write_parts(dir, what->part, &manifest, err);
-	if (!rc)
-		rc = write_state(dir, what->state, &manifest, err);
-	json_write_array_end(&manifest);
-	json_write_object_end(&manifest);
+	json_write_init(manifest, &buf);
+	json_write_object(manifest, NULL);
+	json_write_int(manifest, "format", FORMAT);
+	json_write_array(manifest, "files");
+	rc = write_files(&folder, err);
+	json_write_array_end(manifest);
+	json_write_object_end(manifest);
 	if (!rc)
 		rc = buf_check(&buf, manifest_file, err);
 	if (!rc)
-		rc = file_write_durable(dir, manifest_file, buf.data, buf.len,
-					err);
+		rc = file_write_durable(folder.dir, manifest_file, buf.data,
+					buf.len, err);
 	if (!rc)
-		rc = file_sync_fd(dir, path, err);
-	(void)close(dir);
+		rc = file_sync_fd(folder.dir, path, err);
+	(void)close(folder.dir);
 	buf_finish(&buf);
 	return rc;
 }

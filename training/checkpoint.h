@@ -18,6 +18,7 @@
 #define TRAINING_CHECKPOINT_H
 
 #include "base/digest.h"
+#include "base/spill.h"
 #include "models/safetensors.h"
 #include "training/diagnosis.h"
 #include "training/metric.h"
@@ -63,6 +64,8 @@ struct checkpoint_write {
 	/** model, optim; best, average, history, or NULL */
 	const struct safetensors *part[CHECKPOINT_PARTS];
 	int64_t keep; /**< how many stay */
+	/** Tensors that lie in it leave memory once written; NULL: none do. */
+	const struct spill *spill;
 };
 
 /** *ret_name: "ckpt-000000938", in `arena`. ERR_NO_SPACE and other failures

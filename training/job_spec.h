@@ -28,7 +28,7 @@ struct trainer_spec {
 	int64_t epochs, max_steps, batch_size, eval_batch_size, seed;
 	int64_t gradient_accumulation_steps, evaluate_every_n_steps;
 	double max_time;
-	bool deterministic;
+	bool deterministic, cache_features;
 	const char *monitor;
 	int mode; /**< enum monitor_mode; resolved to MIN or MAX */
 	const struct doc *learning_rate, *optimizer, *schedule, *freeze,

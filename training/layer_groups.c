@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "training/layer_groups.h"
 
+#include "engine/op.h"
+
 #include "base/str.h"
 #include "engine/kernels/regex.h"
 
@@ -160,4 +162,25 @@ enum err_code freeze_apply(const struct freeze_spec *freeze,
 		rc = err_set(err, ERR_INVALID,
 			     "freeze: no parameter is left to train");
 	return rc;
+}
+
+void layer_plain_find(const struct graph *graph, bool biases, bool norms,
+		      bool *ret_plain)
+{
+	for (int32_t v = 0; v < graph->n_variable; v++)
+		ret_plain[v] =
+		    biases && str_ends_with(graph->variable[v].name, "bias");
+	for (int32_t n = 0; n < graph->n_node && norms; n++) {
+		const struct graph_node *node = &graph->node[n];
+
+		if (!node->op || !strstr(node->op->name, "Normalization"))
+			continue;
+		for (int32_t i = 1; i < node->n_in; i++) {
+			const int32_t value = graph_in(graph, node)[i];
+
+			if (value != VALUE_NONE &&
+			    graph->value[value].origin == ORIGIN_VARIABLE)
+				ret_plain[graph->value[value].source] = true;
+		}
+	}
 }

@@ -48,4 +48,9 @@ MUST_USE enum err_code freeze_apply(const struct freeze_spec *freeze,
 				    const struct layer_groups *groups,
 				    bool *ret_frozen, struct err *err);
 
+/** Which variables are biases, by name, and which a norm scales or shifts by;
+ * ret_plain[n_variable]. */
+void layer_plain_find(const struct graph *graph, bool biases, bool norms,
+		      bool *ret_plain);
+
 #endif

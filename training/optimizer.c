@@ -203,3 +203,14 @@ void optimizer_setting_exclude(struct optimizer_setting *setting)
 	setting->l1 = 0;
 	setting->is_unscaled = true;
 }
+
+bool optimizer_excludes(const struct optimizer *optimizer, const char *what)
+{
+	const struct field_strings *list = &optimizer->params.exclude;
+
+	for (size_t i = 0; i < list->n; i++) {
+		if (str_equal(list->v[i], what))
+			return true;
+	}
+	return false;
+}

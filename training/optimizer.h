@@ -54,4 +54,7 @@ void optimizer_setting_exclude(struct optimizer_setting *setting);
 /** Has it a momentum (or beta1) that a schedule may cycle? */
 bool optimizer_has_momentum(const struct optimizer *optimizer);
 
+/** "bias" or "norm": is that left out of decay? */
+bool optimizer_excludes(const struct optimizer *optimizer, const char *what);
+
 #endif

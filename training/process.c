@@ -20,6 +20,9 @@ static enum err_code fill_args(const struct process_options *o, char *number,
 			       size_t cap, const char *args[ARGS_MAX],
 			       struct err *err)
 {
+	static const char *const task[] = { [WORKER_DRY_RUN] = "--dry-run",
+					    [WORKER_LR_FIND] = "--lr-find",
+					    [WORKER_CHECK] = "--check" };
 	size_t n = 0;
 
 	if (o->n_data_roots > (ARGS_MAX - 12) / 2)
@@ -34,8 +37,7 @@ static enum err_code fill_args(const struct process_options *o, char *number,
 	args[n++] = "--threads";
 	args[n++] = number;
 	if (o->task)
-		args[n++] =
-		    o->task == WORKER_LR_FIND ? "--lr-find" : "--dry-run";
+		args[n++] = task[o->task];
 	if (o->model_repository) {
 		args[n++] = "--model-repository";
 		args[n++] = o->model_repository;

@@ -1,53 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "training/stepper.h"
+#include "training/stepper_priv.h"
 
 #include <math.h>
 
-#include "base/buf.h"
 #include "base/mem.h"
 #include "base/str.h"
 #include "engine/instance.h"
-
-/* each group of layers is two of the optimizer's */
-enum { GROUP_DECAYED, GROUP_PLAIN, KINDS };
-enum { TRAINS, ADDS, EVALUATES, WAYS };
-/* states that are handed on: of training and of evaluation */
-enum { CARRIED = 2 };
-
-/* The plans of one number of rows. */
-struct way {
-	int64_t n;
-	uint64_t used; /* for the choice of what to drop */
-	struct graph *graph[WAYS];
-	struct instance *instance[WAYS];
-};
-
-struct stepper {
-	struct graph *base;
-	struct train_memory *memory;
-	struct stepper_options options;
-	struct stepper_port *input;
-	struct optimizer_attrs attrs;
-	struct stepper_phase phase;
-	bool *is_plain;		 /* by variable of base: excluded from decay */
-	int32_t *group;		 /* by variable: that of layers, and its kind */
-	char *states;		 /* those of the network before a step */
-	float *carried[CARRIED]; /* [state_rows, state] */
-	struct way way[STEPPER_PLANS];
-	uint64_t clock;
-	struct instance *evaluated; /* the last evaluation's */
-};
-
-static bool excludes(const struct optimizer *optimizer, const char *what)
-{
-	const struct field_strings *list = &optimizer->params.exclude;
-
-	for (size_t i = 0; i < list->n; i++) {
-		if (str_equal(list->v[i], what))
-			return true;
-	}
-	return false;
-}
+#include "training/weights.h"
 
 /* Which variables have no weight decay: biases, and what norms scale by. */
 static enum err_code find_plain(struct stepper *stepper, struct err *err)
@@ -61,32 +20,16 @@ static enum err_code find_plain(struct stepper *stepper, struct err *err)
 	stepper->group = mem_array(n_variables, sizeof(*stepper->group));
 	if (!is_plain || !stepper->group)
 		return err_set(err, ERR_NO_MEMORY, "trainer: out of memory");
-	for (int32_t v = 0; v < g->n_variable; v++)
-		is_plain[v] = excludes(optimizer, "bias") &&
-			      str_ends_with(g->variable[v].name, "bias");
-	for (int32_t n = 0; n < g->n_node && excludes(optimizer, "norm"); n++) {
-		const struct graph_node *node = &g->node[n];
-
-		if (!node->op || !strstr(node->op->name, "Normalization"))
-			continue;
-		for (int32_t i = 1; i < node->n_in; i++) {
-			int32_t value = graph_in(g, node)[i];
-
-			if (value != VALUE_NONE &&
-			    g->value[value].origin == ORIGIN_VARIABLE)
-				is_plain[g->value[value].source] = true;
-		}
-	}
+	layer_plain_find(g, optimizer_excludes(optimizer, "bias"),
+			 optimizer_excludes(optimizer, "norm"), is_plain);
 	return ERR_NONE;
 }
 
-static void way_finish(struct way *way)
+void stepper_save_memory(struct stepper *stepper,
+			 const struct stepper_thrift *thrift)
 {
-	for (int i = 0; i < WAYS; i++) {
-		instance_destroy(way->instance[i]);
-		graph_destroy(way->graph[i]);
-	}
-	*way = (struct way){ 0 };
+	stepper_rest(stepper);
+	stepper->thrift = *thrift;
 }
 
 static void zero_moments(struct train_memory *memory)
@@ -115,8 +58,7 @@ enum err_code stepper_begin(struct stepper *stepper,
 		stepper->group[v] =
 		    (phase->group ? phase->group[v] : 0) * KINDS +
 		    (stepper->is_plain[v] ? GROUP_PLAIN : GROUP_DECAYED);
-	for (int i = 0; i < STEPPER_PLANS; i++)
-		way_finish(&stepper->way[i]);
+	stepper_rest(stepper);
 	zero_moments(stepper->memory);
 	return ERR_NONE;
 }
@@ -165,32 +107,15 @@ static bool are_states_finite(const struct stepper *stepper)
 
 	for (int32_t v = 0; v < g->n_variable; v++) {
 		const struct variable *variable = &g->variable[v];
-		const float *value = variable->view.data;
-		int64_t n = shape_count(&variable->view.shape);
 
-		if (variable->role != ROLE_STATE ||
-		    variable->view.dtype != DTYPE_F32)
-			continue;
-		for (int64_t i = 0; i < n; i++) {
-			if (!isfinite(value[i]))
-				return false;
-		}
+		if (variable->role == ROLE_STATE &&
+		    !tensor_is_finite(&variable->view))
+			return false;
 	}
 	return true;
 }
 
 /* --- the state that batches hand on --- */
-
-static bool has_state(const struct stepper *stepper)
-{
-	return stepper->options.state.rank > 0;
-}
-
-/* Graph inputs before the target. */
-static unsigned n_inputs(const struct stepper *stepper)
-{
-	return stepper->options.n_inputs + has_state(stepper);
-}
 
 /* i 1: of evaluation */
 static struct shape carried_shape(const struct stepper *stepper, int i)
@@ -207,7 +132,7 @@ static struct shape carried_shape(const struct stepper *stepper, int i)
 
 static enum err_code make_carried(struct stepper *stepper, struct err *err)
 {
-	for (int i = 0; i < CARRIED && has_state(stepper); i++) {
+	for (int i = 0; i < CARRIED && stepper_has_state(stepper); i++) {
 		const struct shape shape = carried_shape(stepper, i);
 
 		stepper->carried[i] = mem_array((size_t)shape_count(&shape),
@@ -227,12 +152,13 @@ static void write_state(struct instance *instance,
 	struct tensor_view view;
 	size_t bytes;
 
-	if (!has_state(stepper))
+	if (!stepper_has_state(stepper))
 		return;
 	view = instance_input(instance, stepper->options.n_inputs);
 	bytes = tensor_bytes(view.dtype, &view.shape);
 	if (batch->goes_on)
-		memcpy(view.data, stepper->carried[kind == EVALUATES], bytes);
+		memcpy(view.data, stepper->carried[kind == STEPPER_EVALUATES],
+		       bytes);
 	else
 		memset(view.data, 0, bytes);
 }
@@ -241,14 +167,14 @@ static void write_state(struct instance *instance,
 static void keep_state(struct instance *instance, struct stepper *stepper,
 		       const struct stepper_batch *batch, int kind)
 {
-	const unsigned last = kind == EVALUATES ? 2 : 3;
+	const unsigned last = kind == STEPPER_EVALUATES ? 2 : 3;
 	struct tensor_view view;
 
-	if (!has_state(stepper) ||
-	    batch->n > carried_shape(stepper, kind == EVALUATES).dim[0])
+	if (!stepper_has_state(stepper) ||
+	    batch->n > carried_shape(stepper, kind == STEPPER_EVALUATES).dim[0])
 		return;
 	view = instance_output(instance, last);
-	memcpy(stepper->carried[kind == EVALUATES], view.data,
+	memcpy(stepper->carried[kind == STEPPER_EVALUATES], view.data,
 	       tensor_bytes(view.dtype, &view.shape));
 }
 
@@ -323,8 +249,7 @@ void stepper_destroy(struct stepper *stepper)
 {
 	if (!stepper)
 		return;
-	for (int i = 0; i < STEPPER_PLANS; i++)
-		way_finish(&stepper->way[i]);
+	stepper_rest(stepper);
 	train_memory_destroy(stepper->memory);
 	mem_free(stepper->is_plain);
 	mem_free(stepper->group);
@@ -335,144 +260,15 @@ void stepper_destroy(struct stepper *stepper)
 	mem_free(stepper);
 }
 
-static struct fact fact_of(const struct stepper_port *port, int64_t n)
-{
-	struct fact fact = { .type = { .elem = port->dtype },
-			     .has_shape = true };
-
-	fact.shape.rank = port->row.rank + 1;
-	fact.shape.dim[0] = n;
-	for (unsigned i = 0; i < port->row.rank; i++)
-		fact.shape.dim[i + 1] = port->row.dim[i];
-	return fact;
-}
-
-/* Facts of the graph's inputs, in its order; returns how many. */
-static unsigned fill_facts(const struct stepper *stepper, int64_t n, int kind,
-			   struct fact *fact)
-{
-	unsigned i = 0;
-
-	for (; i < stepper->options.n_inputs; i++)
-		fact[i] = fact_of(&stepper->input[i], n);
-	if (has_state(stepper))
-		fact[i++] = fact_of(
-		    &(struct stepper_port){ DTYPE_F32, stepper->options.state },
-		    n);
-	fact[i++] = fact_of(&stepper->options.target, n);
-	if (kind == EVALUATES)
-		return i;
-	fact[i++] =
-	    (struct fact){ .type = { .elem = DTYPE_I64 }, .has_shape = true };
-	fact[i] =
-	    (struct fact){ .type = { .elem = DTYPE_F32 }, .has_shape = true };
-	fact[i++].shape = (struct shape){
-		.rank = 2,
-		.dim = { (int64_t)KINDS * stepper->phase.n_groups,
-			 OPTIMIZER_HYPER },
-	};
-	if (stepper->options.accumulates)
-		fact[i++] = (struct fact){ .type = { .elem = DTYPE_F32 },
-					   .has_shape = true };
-	if (stepper->options.mixes) {
-		fact[i++] = (struct fact){ .type = { .elem = DTYPE_F32 },
-					   .has_shape = true };
-		fact[i++] = fact_of(&stepper->options.target, n);
-	}
-	return i;
-}
-
-static enum err_code build_graph(struct stepper *stepper,
-				 const struct fact *fact, int kind,
-				 struct graph **ret, struct err *err)
-{
-	const struct stepper_options *o = &stepper->options;
-	const struct train_step_options step = {
-		.loss = o->loss,
-		.optimizer = o->optimizer->kind->op,
-		.optimizer_attrs = &stepper->attrs,
-		.seed = o->seed,
-		.frozen = stepper->phase.frozen,
-		.group = stepper->group,
-		.n_groups = KINDS * (unsigned)stepper->phase.n_groups,
-		.batches = !o->accumulates ? TRAIN_ONE
-			   : kind == ADDS  ? TRAIN_ADD
-					   : TRAIN_LAST,
-		.activation = o->activation,
-		.temporal = o->temporal,
-		.mixes = o->mixes,
-	};
-
-	if (kind != EVALUATES)
-		return train_step_build(stepper->base, stepper->memory, &step,
-					fact, ret, err);
-	return train_eval_build(stepper->base, &o->loss, o->watches, fact, ret,
-				err);
-}
-
-static enum err_code make_instance(struct stepper *stepper, struct way *way,
-				   int kind, struct err *err)
-{
-	struct fact fact[STEPPER_MAX_PORTS + 7];
-	struct signature signature = { .input = fact };
-	const struct plan_options options = {
-		.threads = stepper->options.threads,
-		.numerics = stepper->options.strict_numerics
-				? NUMERICS_STRICT
-				: NUMERICS_REPEATABLE,
-	};
-	struct plan *plan = NULL;
-	enum err_code rc;
-
-	signature.n = fill_facts(stepper, way->n, kind, fact);
-	rc = build_graph(stepper, fact, kind, &way->graph[kind], err);
-	if (!rc)
-		rc = plan_create(way->graph[kind], &signature, &options, &plan,
-				 err);
-	if (!rc)
-		rc = instance_create(plan, &way->instance[kind], err);
-	plan_unref(plan);
-	if (rc && way->graph[kind]) {
-		graph_destroy(way->graph[kind]);
-		way->graph[kind] = NULL;
-	}
-	return rc;
-}
-
-static enum err_code find_instance(struct stepper *stepper, int64_t n, int kind,
-				   struct instance **ret, struct err *err)
-{
-	struct way *way = NULL, *oldest = &stepper->way[0];
-	enum err_code rc = ERR_NONE;
-
-	for (int i = 0; i < STEPPER_PLANS; i++) {
-		if (stepper->way[i].n == n)
-			way = &stepper->way[i];
-		if (stepper->way[i].used < oldest->used)
-			oldest = &stepper->way[i];
-	}
-	if (!way) {
-		way = oldest;
-		way_finish(way);
-		way->n = n;
-	}
-	way->used = ++stepper->clock;
-	if (!way->instance[kind])
-		rc = make_instance(stepper, way, kind, err);
-	if (!rc)
-		*ret = way->instance[kind];
-	return rc;
-}
-
 static void write_batch(struct instance *instance,
 			const struct stepper *stepper,
 			const struct stepper_batch *batch)
 {
-	const unsigned n = stepper->options.n_inputs;
+	const unsigned n = stepper_n_inputs(stepper);
 
 	for (unsigned i = 0; i <= n; i++) {
-		struct tensor_view view =
-		    instance_input(instance, i < n ? i : n_inputs(stepper));
+		struct tensor_view view = instance_input(
+		    instance, i < n ? i : stepper_target(stepper));
 		const void *from = i < n ? batch->input[i] : batch->target;
 
 		memcpy(view.data, from, tensor_bytes(view.dtype, &view.shape));
@@ -501,7 +297,7 @@ static void write_mix(struct instance *instance, const struct stepper *stepper,
 		      const struct stepper_update *update)
 {
 	const struct stepper_options *o = &stepper->options;
-	const unsigned at = n_inputs(stepper) + 3 + o->accumulates;
+	const unsigned at = stepper_target(stepper) + 3 + o->accumulates;
 	struct tensor_view target = instance_input(instance, at + 1);
 	const size_t bytes =
 	    tensor_bytes(target.dtype, &target.shape) / (size_t)batch->n;
@@ -525,13 +321,15 @@ static void write_hyper(struct instance *instance,
 {
 	const struct stepper_options *o = &stepper->options;
 	struct optimizer_setting setting;
-	float *hyper = instance_input(instance, n_inputs(stepper) + 2).data;
-	int64_t *number = instance_input(instance, n_inputs(stepper) + 1).data;
+	float *hyper =
+	    instance_input(instance, stepper_target(stepper) + 2).data;
+	int64_t *number =
+	    instance_input(instance, stepper_target(stepper) + 1).data;
 
 	*number = (int64_t)update->draw;
 	if (o->accumulates)
-		*(float *)instance_input(instance, n_inputs(stepper) + 3).data =
-		    (float)update->share;
+		*(float *)instance_input(instance, stepper_target(stepper) + 3)
+		     .data = (float)update->share;
 	for (int32_t group = 0; group < stepper->phase.n_groups; group++) {
 		double factor =
 		    stepper->phase.factor ? stepper->phase.factor[group] : 1;
@@ -581,12 +379,12 @@ enum err_code stepper_step(struct stepper *stepper,
 			   const struct stepper_update *update,
 			   struct stepper_result *ret, struct err *err)
 {
-	const int kind = update->is_partial ? ADDS : TRAINS;
+	const int kind = update->is_partial ? STEPPER_ADDS : STEPPER_TRAINS;
 	struct instance *instance;
 	struct stepper_result result = { 0 };
 	enum err_code rc;
 
-	rc = find_instance(stepper, batch->n, kind, &instance, err);
+	rc = stepper_find_instance(stepper, batch->n, kind, &instance, err);
 	if (rc)
 		return rc;
 	write_batch(instance, stepper, batch);
@@ -621,16 +419,17 @@ enum err_code stepper_evaluate(struct stepper *stepper,
 	struct stepper_result result = { .norm = (double)NAN };
 	enum err_code rc;
 
-	rc = find_instance(stepper, batch->n, EVALUATES, &instance, err);
+	rc = stepper_find_instance(stepper, batch->n, STEPPER_EVALUATES,
+				   &instance, err);
 	if (rc)
 		return rc;
 	write_batch(instance, stepper, batch);
-	write_state(instance, stepper, batch, EVALUATES);
+	write_state(instance, stepper, batch, STEPPER_EVALUATES);
 	rc = run(stepper, instance, 1, &result, err);
 	stepper->evaluated = instance;
 	if (rc)
 		return rc;
-	keep_state(instance, stepper, batch, EVALUATES);
+	keep_state(instance, stepper, batch, STEPPER_EVALUATES);
 	*ret = result;
 	return ERR_NONE;
 }
@@ -641,41 +440,26 @@ struct tensor_view stepper_watched(const struct stepper *stepper, unsigned i)
 			       1 + (unsigned)stepper->base->n_output + i);
 }
 
-enum err_code stepper_prepare(struct stepper *stepper, int64_t n, bool trains,
-			      struct plan_report *ret_report, struct err *err)
+enum err_code stepper_try(struct stepper *stepper, int64_t n, struct err *err)
 {
-	struct instance *instance;
-	enum err_code rc;
+	const unsigned last = stepper_target(stepper); /* the target */
+	struct stepper_result result;
+	struct instance *instance = NULL;
+	struct way *way;
+	enum err_code rc =
+	    stepper_find_way(stepper, n, STEPPER_EVALUATES, &way, err);
 
-	rc = find_instance(stepper, n, trains ? TRAINS : EVALUATES, &instance,
-			   err);
 	if (!rc)
-		*ret_report = *plan_report(instance_plan(instance));
-	return rc;
-}
+		rc = instance_create(way->plan[STEPPER_EVALUATES], &instance,
+				     err);
+	for (unsigned i = 0; i <= last && !rc; i++) {
+		struct tensor_view view = instance_input(instance, i);
 
-enum err_code stepper_instance(struct stepper *stepper, int64_t n,
-			       struct instance **ret_instance, struct err *err)
-{
-	return find_instance(stepper, n, TRAINS, ret_instance, err);
-}
-
-enum err_code stepper_digest(struct stepper *stepper, int64_t n,
-			     char ret_hex[DIGEST_HEX_MAX], struct err *err)
-{
-	struct instance *instance;
-	struct buf buf;
-	enum err_code rc;
-
-	rc = find_instance(stepper, n, TRAINS, &instance, err);
-	if (rc)
-		return rc;
-	buf_init(&buf, (size_t)64 << 20);
-	plan_print(instance_plan(instance), &buf);
-	rc = buf_check(&buf, "the plan's kernels", err);
+		memset(view.data, 0, tensor_bytes(view.dtype, &view.shape));
+	}
 	if (!rc)
-		digest_sha256(buf.data, buf.len, ret_hex);
-	buf_finish(&buf);
+		rc = run(stepper, instance, 1, &result, err);
+	instance_destroy(instance);
 	return rc;
 }
 

@@ -52,11 +52,19 @@ struct stepper_options {
 	bool strict_numerics; /**< no shortcuts (engine/kernel.h) */
 };
 
+/** What a plan is for: a step, a part of one, figures. */
+enum stepper_way { STEPPER_TRAINS, STEPPER_ADDS, STEPPER_EVALUATES };
+
 struct stepper_phase {
 	const bool *frozen;   /**< by variable of the network; NULL: none */
 	const int32_t *group; /**< by variable; NULL: all 0 */
 	const double *factor; /**< of each group's rate; NULL: 1 */
 	int32_t n_groups;     /**< 0: one */
+	/** What is trained in place of the network, with its variables and
+	 * inputs of its own (engine/train_cut.h); NULL: the network. */
+	const struct graph *head;
+	const struct stepper_port *input;
+	unsigned n_inputs;
 };
 
 struct stepper_batch {
@@ -116,10 +124,9 @@ MUST_USE enum err_code stepper_evaluate(struct stepper *stepper,
 /** Of the last evaluation, where units are watched: the greatest value of each
  * unit of the i-th Relu (train_watched()), valid until the next call. */
 struct tensor_view stepper_watched(const struct stepper *stepper, unsigned i);
-/** Plans a step (and an evaluation) of n rows now, so that it costs nothing
- * later, and reports its memory. */
+/** Plans for n rows now, and reports what runs take from the first one on. */
 MUST_USE enum err_code stepper_prepare(struct stepper *stepper, int64_t n,
-				       bool trains,
+				       enum stepper_way way,
 				       struct plan_report *ret_report,
 				       struct err *err);
 /** What runs a step of n rows, to be observed. */

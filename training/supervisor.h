@@ -71,8 +71,14 @@ MUST_USE enum err_code supervisor_submit(struct supervisor *supervisor,
 					 const char *text, size_t len,
 					 struct arena *arena,
 					 const char **ret_id, struct err *err);
+/** Whether the job limits its memory: then WORKER_CHECK should say that it can
+ * be kept before the job is submitted. */
+MUST_USE enum err_code supervisor_limits_memory(const char *text, size_t len,
+						struct arena *arena,
+						bool *ret_does,
+						struct err *err);
 struct supervisor_rehearsal {
-	enum worker_task task; /**< WORKER_DRY_RUN or WORKER_LR_FIND */
+	enum worker_task task; /**< any but WORKER_TRAINS */
 	const char *text;      /**< the job */
 	size_t len;
 };

@@ -5,6 +5,7 @@
 
 #include "base/mem.h"
 #include "base/str.h"
+#include "training/stepper_thrift.h"
 #include "training/trainer_priv.h"
 
 static enum err_code no_memory(struct err *err)
@@ -22,6 +23,23 @@ void trainer_warn(struct trainer *trainer, const char *code,
 }
 
 /* --- birth --- */
+
+/* Where the weights lie until the stepper moves them. */
+static enum err_code list_built(struct trainer *trainer, struct err *err)
+{
+	const struct graph *graph = trainer->options.graph;
+
+	trainer->built =
+	    arena_array(trainer->arena, (size_t)graph->n_variable + 1,
+			sizeof(*trainer->built));
+	if (!trainer->built)
+		return no_memory(err);
+	for (int32_t v = 0; v < graph->n_variable; v++)
+		if (graph->variable[v].role == ROLE_PARAM)
+			trainer->built[trainer->n_built++] =
+			    graph->variable[v].view;
+	return ERR_NONE;
+}
 
 static enum err_code make_stepper(struct trainer *trainer, struct err *err)
 {
@@ -73,9 +91,24 @@ static enum err_code make_lists(struct trainer *trainer, struct err *err)
 		rc = weights_moments(stepper_memory(trainer->stepper),
 				     stepper_state(trainer->stepper),
 				     trainer->arena, &trainer->moments, err);
+	return rc;
+}
+
+/* Of the weights: the best ones, and averages. */
+static enum err_code make_copies(struct trainer *trainer, struct err *err)
+{
+	struct arena *arena = trainer->arena;
+	enum err_code rc;
+
+	rc = weights_snapshot_spill(&trainer->best, &trainer->model,
+				    trainer_spill_dir(trainer), arena, err);
+	if (rc || trainer->spec->averaging.type == AVERAGE_NONE)
+		return rc;
+	rc = weights_snapshot_init(&trainer->average, &trainer->model, arena,
+				   err);
 	if (!rc)
-		rc = weights_snapshot_init(&trainer->best, &trainer->model,
-					   trainer->arena, err);
+		rc = weights_snapshot_init(&trainer->raw, &trainer->model,
+					   arena, err);
 	return rc;
 }
 
@@ -104,6 +137,7 @@ static enum err_code restore_weights(struct trainer *trainer,
 		rc = weights_restore(&checkpoint->best, &trainer->best.list,
 				     err);
 		trainer->has_best_weights = rc == ERR_NONE;
+		weights_snapshot_rest(&trainer->best);
 	}
 	if (!rc && checkpoint->state.n_averaged)
 		rc = weights_restore(&checkpoint->average,
@@ -215,7 +249,7 @@ static enum err_code leave_lone_row(struct trainer *trainer, struct err *err)
 	trainer->n_epoch = trainer->n_train;
 	if (trainer->n_epoch % batch != 1 || trainer->n_epoch <= batch)
 		return ERR_NONE;
-	rc = stepper_prepare(trainer->stepper, 1, true, &report, err);
+	rc = stepper_prepare(trainer->stepper, 1, STEPPER_TRAINS, &report, err);
 	if (!rc || rc == ERR_NO_MEMORY)
 		return rc;
 	trainer->n_epoch--;
@@ -348,6 +382,7 @@ enum err_code trainer_create(const struct trainer_options *options,
 		goto out;
 	}
 	trainer->options = *options;
+	trainer->memory.process = mem_resident();
 	trainer->spec = options->spec;
 	trainer->n_train = dataset_n(options->dataset, PART_TRAIN);
 	history_init(&trainer->history, trainer->spec->metrics);
@@ -356,6 +391,8 @@ enum err_code trainer_create(const struct trainer_options *options,
 		rc = baseline_measure(options->dataset, options->pipeline,
 				      &trainer->spec->loss, &trainer->baseline,
 				      err);
+	if (!rc)
+		rc = list_built(trainer, err);
 	if (!rc)
 		rc = make_stepper(trainer, err);
 	if (!rc)
@@ -369,20 +406,25 @@ enum err_code trainer_create(const struct trainer_options *options,
 	if (!rc)
 		rc = describe(trainer, err);
 	if (!rc)
-		rc = trainer_begin_phase(trainer, 0, err);
-	if (!rc)
-		rc = resume(trainer, err);
-	if (!rc)
-		rc = leave_lone_row(trainer, err);
-	if (!rc)
 		rc = loader_create(options->dataset, options->pipeline,
 				   batch > eval ? batch : eval,
 				   &trainer->loader, err);
+	if (!rc)
+		rc = trainer_begin_phase(trainer, 0, err);
+	if (!rc)
+		rc = leave_lone_row(trainer, err);
+	if (!rc)
+		rc = trainer_plan_memory(trainer, err);
+	if (!rc)
+		rc = make_copies(trainer, err);
+	if (!rc)
+		rc = resume(trainer, err);
 	/* restored weights have been scaled long ago */
 	if (!rc && !trainer->is_saved)
 		rc = trainer_scale_weights(trainer, err);
 	if (rc)
 		goto out;
+	trainer_limit_batches(trainer);
 	count_steps(trainer);
 	check_monitor(trainer);
 	*ret_trainer = trainer;
@@ -398,6 +440,7 @@ void trainer_destroy(struct trainer *trainer)
 		return;
 	loader_destroy(trainer->loader);
 	stepper_destroy(trainer->stepper);
+	features_destroy(trainer->features);
 	weights_snapshot_finish(&trainer->best);
 	weights_snapshot_finish(&trainer->average);
 	weights_snapshot_finish(&trainer->raw);
@@ -413,6 +456,19 @@ void trainer_destroy(struct trainer *trainer)
 struct stepper *trainer_stepper(struct trainer *trainer)
 {
 	return trainer->stepper;
+}
+
+const char *trainer_spill_dir(const struct trainer *trainer)
+{
+	return trainer->memory.spills ? trainer->options.spill_dir : NULL;
+}
+
+void trainer_rest(struct trainer *trainer)
+{
+	if (trainer->memory.is_thrifty)
+		stepper_rest(trainer->stepper);
+	if (trainer->features && trainer->memory.is_thrifty)
+		features_rest(trainer->features);
 }
 
 const struct history *trainer_history(const struct trainer *trainer)

@@ -17,6 +17,7 @@
 #include "training/checkpoint.h"
 #include "training/job_spec.h"
 #include "training/lr_finder.h"
+#include "training/memory.h"
 #include "training/metric.h"
 #include "training/stepper.h"
 
@@ -81,7 +82,8 @@ struct trainer_options {
 	struct shape state; /**< of the network (models/network.h) */
 	struct pool *pool;
 	unsigned threads;
-	const char *job_dir; /**< NULL: no checkpoints */
+	const char *job_dir;   /**< NULL: no checkpoints */
+	const char *spill_dir; /**< for what does not fit; NULL: nowhere */
 	const char *spec_digest;
 	const struct trainer_events *events;
 };
@@ -98,9 +100,14 @@ struct history;
 struct json_writer;
 struct trainer;
 
+/** Plans the run and its memory. ERR_NO_MEMORY where that is above the job's
+ * memory_limit, whatever is saved. */
 MUST_USE enum err_code trainer_create(const struct trainer_options *options,
 				      struct trainer **ret_trainer,
 				      struct err *err);
+const struct job_memory *trainer_memory(const struct trainer *trainer);
+/** After a run: gives back what only steps need. */
+void trainer_rest(struct trainer *trainer);
 MUST_USE enum err_code trainer_run(struct trainer *trainer,
 				   struct trainer_result *ret, struct err *err);
 /** Seconds of one training step of a full batch, over n steps whose effect is

@@ -47,9 +47,9 @@ static bool evaluate_batch(struct trainer *trainer, enum dataset_part part,
 {
 	struct stepper_result result;
 	struct stepper_batch rows;
-	struct batch *batch;
+	const struct batch *batch;
 
-	*ret_rc = loader_take(trainer->loader, &batch, err);
+	*ret_rc = trainer_rows_take(trainer, &batch, err);
 	if (*ret_rc || !batch)
 		return false;
 	rows = (struct stepper_batch){ .n = batch->n,
@@ -64,11 +64,12 @@ static bool evaluate_batch(struct trainer *trainer, enum dataset_part part,
 
 		trainer_add(trainer, &all, sums);
 		evaluation_add(&trainer->evaluation, &all);
-		if (trainer->measured == PART_VALID)
+		/* units of a frozen body are not looked at */
+		if (trainer->measured == PART_VALID && !trainer->features)
 			*ret_rc =
 			    watch_rows(&trainer->watch, trainer->stepper, err);
 	}
-	loader_give_back(trainer->loader, batch);
+	trainer_rows_give(trainer);
 	return *ret_rc == ERR_NONE;
 }
 
@@ -95,7 +96,7 @@ static enum err_code evaluate_part(struct trainer *trainer,
 		rows = trainer->order;
 	}
 	if (n > 0)
-		rc = loader_start(trainer->loader, rows, n, 0, eval_batch, err);
+		rc = trainer_rows_start(trainer, rows, n, 0, eval_batch, err);
 	while (n > 0 && !rc && order < grave) {
 		if (!evaluate_batch(trainer, part, &sums, &rc, err))
 			break;
@@ -273,7 +274,8 @@ enum err_code trainer_conclude(struct trainer *trainer,
 	*ret_order = ORDER_NONE;
 	if (trainer->has_best_weights &&
 	    trainer->spec->early_stopping.restore_best) {
-		rc = weights_restore(&trainer->best.list, &trainer->model, err);
+		trainer->shows_others = true;
+		weights_snapshot_give(&trainer->best, &trainer->model);
 		trainer->last = trainer->best_eval;
 	} else {
 		trainer_show_average(trainer);
@@ -338,20 +340,22 @@ enum err_code trainer_recall_best(struct trainer *trainer,
 	recall_value(trainer);
 	if (!trainer->has_best_weights)
 		return ERR_NONE;
-	rc = weights_snapshot_init(&now, &trainer->model, trainer->arena, err);
+	rc = weights_snapshot_spill(&now, &trainer->model,
+				    trainer_spill_dir(trainer), trainer->arena,
+				    err);
 	if (rc)
 		return rc;
-	rc = weights_restore(&trainer->best.list, &trainer->model, err);
-	if (!rc)
-		rc = measure(trainer, s->best_epoch, s->best_step, &s->best_sum,
-			     ret_order, err);
+	weights_snapshot_give(&trainer->best, &trainer->model);
+	trainer->shows_others = true;
+	rc = measure(trainer, s->best_epoch, s->best_step, &s->best_sum,
+		     ret_order, err);
 	if (!rc && !*ret_order) {
 		trainer->best_eval = trainer->last;
 		trainer->best_eval.is_best = true;
 	}
 	trainer->last = (struct trainer_eval){ 0 };
-	if (!rc)
-		rc = weights_restore(&now.list, &trainer->model, err);
+	weights_snapshot_give(&now, &trainer->model);
+	trainer->shows_others = false;
 	weights_snapshot_finish(&now);
 	return rc;
 }

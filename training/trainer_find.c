@@ -20,13 +20,14 @@ static enum err_code begin(struct trainer *trainer, struct rehearsal *ret,
 			   struct err *err)
 {
 	struct rehearsal r = { .state = trainer->state };
+	const char *dir = trainer_spill_dir(trainer);
 	enum err_code rc;
 
-	rc = weights_snapshot_init(&r.model, &trainer->model, trainer->arena,
-				   err);
+	rc = weights_snapshot_spill(&r.model, &trainer->model, dir,
+				    trainer->arena, err);
 	if (!rc)
-		rc = weights_snapshot_init(&r.moments, &trainer->moments,
-					   trainer->arena, err);
+		rc = weights_snapshot_spill(&r.moments, &trainer->moments, dir,
+					    trainer->arena, err);
 	if (rc)
 		weights_snapshot_finish(&r.model);
 	else
@@ -77,19 +78,19 @@ static enum err_code start(struct trainer *trainer, struct err *err)
 	const struct trainer_spec *t = &trainer->spec->trainer;
 
 	trainer_order_rows(trainer, 0);
-	return loader_start(trainer->loader, trainer->order, trainer->n_epoch,
-			    0, t->batch_size, err);
+	return trainer_rows_start(trainer, trainer->order, trainer->n_epoch, 0,
+				  t->batch_size, err);
 }
 
-static enum err_code take(struct trainer *trainer, struct batch **ret_batch,
-			  struct err *err)
+static enum err_code take(struct trainer *trainer,
+			  const struct batch **ret_batch, struct err *err)
 {
-	enum err_code rc = loader_take(trainer->loader, ret_batch, err);
+	enum err_code rc = trainer_rows_take(trainer, ret_batch, err);
 
 	if (!rc && !*ret_batch) {
 		rc = start(trainer, err);
 		if (!rc)
-			rc = loader_take(trainer->loader, ret_batch, err);
+			rc = trainer_rows_take(trainer, ret_batch, err);
 	}
 	return rc;
 }
@@ -101,7 +102,7 @@ static enum err_code climb(struct trainer *trainer, struct lr_curve *curve,
 	bool goes_on = true;
 
 	for (size_t i = 0; !rc && goes_on; i++) {
-		struct batch *batch;
+		const struct batch *batch;
 		double loss = (double)NAN;
 
 		*ret_order = trainer_poll(trainer);
@@ -111,7 +112,7 @@ static enum err_code climb(struct trainer *trainer, struct lr_curve *curve,
 		if (rc)
 			break;
 		rc = step(trainer, batch, i, lr_find_rate(i), &loss, err);
-		loader_give_back(trainer->loader, batch);
+		trainer_rows_give(trainer);
 		goes_on = lr_curve_add(curve, loss);
 	}
 	return rc;
@@ -139,7 +140,7 @@ enum err_code trainer_time_step(struct trainer *trainer, int n,
 				double *ret_seconds, struct err *err)
 {
 	struct rehearsal rehearsal;
-	struct batch *batch = NULL;
+	const struct batch *batch = NULL;
 	int64_t before = 0;
 	double loss;
 	enum err_code rc = begin(trainer, &rehearsal, err);
@@ -148,7 +149,7 @@ enum err_code trainer_time_step(struct trainer *trainer, int n,
 		return rc;
 	rc = start(trainer, err);
 	if (!rc)
-		rc = loader_take(trainer->loader, &batch, err);
+		rc = trainer_rows_take(trainer, &batch, err);
 	for (int i = 0; i <= n && !rc; i++) {
 		if (i == 1) /* the first one plans and warms up */
 			before = clock_monotonic_ns();
@@ -157,8 +158,7 @@ enum err_code trainer_time_step(struct trainer *trainer, int n,
 	if (!rc)
 		*ret_seconds =
 		    (double)(clock_monotonic_ns() - before) * 1e-9 / n;
-	if (batch)
-		loader_give_back(trainer->loader, batch);
+	trainer_rows_give(trainer);
 	end(trainer, &rehearsal);
 	return rc;
 }

@@ -23,14 +23,7 @@ enum err_code trainer_phases_init(struct trainer *trainer, struct err *err)
 				      sizeof(*trainer->factor));
 	if (!trainer->frozen || !trainer->factor)
 		return err_set(err, ERR_NO_MEMORY, "trainer: out of memory");
-	if (trainer->spec->averaging.type == AVERAGE_NONE)
-		return ERR_NONE;
-	rc = weights_snapshot_init(&trainer->average, &trainer->model, arena,
-				   err);
-	if (!rc)
-		rc = weights_snapshot_init(&trainer->raw, &trainer->model,
-					   arena, err);
-	return rc;
+	return ERR_NONE;
 }
 
 enum err_code trainer_describe(struct trainer *trainer, struct err *err)
@@ -73,7 +66,9 @@ enum err_code trainer_begin_phase(struct trainer *trainer, size_t phase,
 		(void)err_prefix(err, "phase %zu", phase + 1);
 		return rc;
 	}
-	rc = stepper_begin(trainer->stepper, &begin, err);
+	rc = trainer_cut_body(trainer, &begin, err);
+	if (!rc)
+		rc = stepper_begin(trainer->stepper, &begin, err);
 	if (rc)
 		return rc;
 	trainer->phase = phase;
@@ -181,12 +176,14 @@ void trainer_show_average(struct trainer *trainer)
 		return;
 	weights_snapshot_take(&trainer->raw, &trainer->model);
 	weights_snapshot_give(&trainer->average, &trainer->model);
+	trainer->shows_others = true;
 }
 
 void trainer_show_weights(struct trainer *trainer)
 {
 	if (trainer->state.n_averaged)
 		weights_snapshot_give(&trainer->raw, &trainer->model);
+	trainer->shows_others = false;
 }
 
 /* --- rollback --- */

@@ -9,8 +9,10 @@
 
 #include "data/batch.h"
 #include "training/evaluation.h"
+#include "training/features.h"
 #include "training/history.h"
 #include "training/trainer.h"
+#include "training/trainer_rows_priv.h"
 #include "training/watch.h"
 #include "training/weights.h"
 
@@ -20,8 +22,16 @@ struct trainer {
 	struct arena *arena;
 	struct stepper *stepper;
 	struct loader *loader;
+	struct rows_source source;
+	struct features *features; /* of the phase's frozen body, or NULL */
+	bool has_filled;	   /* their cache, or has tried to */
+	bool is_running;
+	bool shows_others; /* averages or the best weights stand in */
 	struct safetensors model, moments; /* the live memory */
 	struct weights_snapshot best;
+	struct tensor_view *built; /* where the weights were before */
+	size_t n_built;
+	struct job_memory memory;
 	struct weights_snapshot average, raw; /* where weights are averaged */
 	struct layer_groups groups;
 	struct watch watch;
@@ -51,6 +61,13 @@ struct trainer {
 
 void trainer_warn(struct trainer *trainer, const char *code,
 		  const char *message);
+/** The peak, and how to stay below the limit. Ends in the first phase. */
+MUST_USE enum err_code trainer_plan_memory(struct trainer *trainer,
+					   struct err *err);
+/** Of the loader, once it is there. */
+void trainer_limit_batches(struct trainer *trainer);
+/** Where a copy of weights is to lie: NULL: in memory. */
+const char *trainer_spill_dir(const struct trainer *trainer);
 /** trainer->order for an epoch: shuffled, or as a stream goes. */
 void trainer_order_rows(struct trainer *trainer, int64_t epoch);
 /** Do the rows of this batch follow those of the batch before? */
@@ -62,7 +79,7 @@ struct metric_rows trainer_rows(const struct trainer *trainer,
 				const struct stepper_result *result);
 void trainer_add(const struct trainer *trainer, const struct metric_rows *rows,
 		 struct metric_sums *sums);
-/** Groups of layers, and room for the averages. */
+/** Groups of layers. */
 MUST_USE enum err_code trainer_phases_init(struct trainer *trainer,
 					   struct err *err);
 /** The optimizer, rates and frozen layers of a phase; the checkpoint's state

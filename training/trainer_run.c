@@ -66,6 +66,7 @@ enum err_code trainer_save(struct trainer *trainer, struct err *err)
 		.state = &trainer->state,
 		.part = { &trainer->model, &trainer->moments },
 		.keep = spec->keep_last,
+		.spill = &trainer->best.spill,
 	};
 	struct safetensors history;
 	struct arena *scratch;
@@ -398,8 +399,9 @@ static enum err_code start_leg(struct trainer *trainer, struct err *err)
 	trainer->event_ns = clock_monotonic_ns();
 	trainer->event_samples = s->samples;
 	trainer_order_rows(trainer, s->epoch);
-	return loader_start(trainer->loader, trainer->order, trainer->n_epoch,
-			    s->batch_in_epoch * batch_size, batch_size, err);
+	return trainer_rows_start(trainer, trainer->order, trainer->n_epoch,
+				  s->batch_in_epoch * batch_size, batch_size,
+				  err);
 }
 
 /* One batch of a leg. */
@@ -407,20 +409,20 @@ static enum leg advance(struct trainer *trainer, enum stop_reason *ret_reason,
 			bool *ret_is_last, enum err_code *ret_rc,
 			struct err *err)
 {
-	struct batch *batch;
+	const struct batch *batch;
 	bool is_nan = false;
 
 	if (obey(trainer, trainer_poll(trainer), ret_reason, ret_rc, err))
 		return LEG_OVER;
 	if (!*ret_rc)
-		*ret_rc = loader_take(trainer->loader, &batch, err);
+		*ret_rc = trainer_rows_take(trainer, &batch, err);
 	if (*ret_rc)
 		return LEG_OVER;
 	*ret_is_last = !batch;
 	if (!batch)
 		return LEG_EPOCH;
 	*ret_rc = trainer_train_on(trainer, batch, &is_nan, err);
-	loader_give_back(trainer->loader, batch);
+	trainer_rows_give(trainer);
 	if (*ret_rc)
 		return LEG_OVER;
 	return follow_batch(trainer, is_nan, ret_reason, ret_rc, err);
@@ -551,7 +553,9 @@ enum err_code trainer_run(struct trainer *trainer, struct trainer_result *ret,
 	trainer->start_ns = trainer->event_ns = clock_monotonic_ns();
 	trainer->saved_ns = trainer->start_ns;
 	trainer->event_samples = trainer->state.samples;
+	trainer->is_running = true;
 	rc = run_epochs(trainer, &reason, err);
+	trainer->is_running = false;
 	if (rc)
 		return rc;
 	*ret = (struct trainer_result){

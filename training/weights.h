@@ -11,6 +11,7 @@
 
 #include <stdbool.h>
 
+#include "base/spill.h"
 #include "engine/train_step.h"
 #include "models/safetensors.h"
 
@@ -30,18 +31,29 @@ MUST_USE enum err_code weights_restore(const struct safetensors *from,
 				       struct err *err);
 
 /** No float is NaN or infinite. */
+bool tensor_is_finite(const struct tensor_view *view);
 bool weights_are_finite(const struct safetensors *list);
 
 /** A copy of a list's tensors, laid out as the list. */
 struct weights_snapshot {
 	struct safetensors list;
-	char *bytes;
+	char *bytes;	    /**< NULL: they are in the file */
+	struct spill spill; /**< where it lies in a file */
 };
 
 MUST_USE enum err_code weights_snapshot_init(struct weights_snapshot *snapshot,
 					     const struct safetensors *of,
 					     struct arena *arena,
 					     struct err *err);
+/** The same in a file of the folder `dir` (base/spill.h), which takes memory
+ * only while it is read or written; NULL: in memory. */
+MUST_USE enum err_code weights_snapshot_spill(struct weights_snapshot *snapshot,
+					      const struct safetensors *of,
+					      const char *dir,
+					      struct arena *arena,
+					      struct err *err);
+/** What is in a file leaves memory. */
+void weights_snapshot_rest(const struct weights_snapshot *snapshot);
 void weights_snapshot_take(struct weights_snapshot *snapshot,
 			   const struct safetensors *of);
 /** Back into the list that it was taken of. */

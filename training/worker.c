@@ -13,6 +13,7 @@
 #include "base/clock.h"
 #include "base/file.h"
 #include "base/json_write.h"
+#include "base/log.h"
 #include "base/mem.h"
 #include "base/str.h"
 #include "engine/kernels/blas.h"
@@ -26,7 +27,7 @@
 #define BLAS_BUFFER_BYTES ((int64_t)129 << 20)
 
 enum { SPEC_MAX = 16 << 20, LOCK_MS = 60000 };
-enum { WARM = 128, STATUS_MAX = 65536 };
+enum { WARM = 128, STATUS_MAX = 65536, SPARE = 64 << 20 };
 
 /* --- events --- */
 
@@ -215,20 +216,32 @@ static int64_t mapped_bytes(void)
 	return kib * 1024;
 }
 
-/* What the job may take on top of an idle worker. The helpers' buffers are
+/* What may be mapped on top of what is; 0: anything. The helpers' buffers are
  * mapped later; most of each is never touched. */
-static enum err_code limit_memory(const struct worker *worker, struct err *err)
+static enum err_code limit_growth(const struct worker *worker, int64_t bytes,
+				  struct err *err)
 {
-	int64_t bytes = worker->spec.resources.memory_limit;
-	struct rlimit limit;
+	struct rlimit limit = { RLIM_INFINITY, RLIM_INFINITY };
 
-	if (!bytes)
+	if (!worker->spec.resources.memory_limit)
 		return ERR_NONE;
-	bytes += mapped_bytes() + (worker->threads - 1) * BLAS_BUFFER_BYTES;
-	limit.rlim_cur = limit.rlim_max = (rlim_t)bytes;
+	if (bytes)
+		limit.rlim_cur =
+		    (rlim_t)(bytes + mapped_bytes() +
+			     (worker->threads - 1) * BLAS_BUFFER_BYTES);
 	if (setrlimit(RLIMIT_DATA, &limit))
 		return file_err(err, errno, "set", "the memory limit");
 	return ERR_NONE;
+}
+
+/* What is planned is within the limit; this is for what nobody foresaw. */
+static enum err_code limit_rest(const struct worker *worker, struct err *err)
+{
+	int64_t left =
+	    worker->spec.resources.memory_limit - (int64_t)mem_resident();
+
+	/* stacks and buffers of libraries are mapped whole */
+	return limit_growth(worker, (left > 0 ? left : 0) + SPARE, err);
 }
 
 /* Of this process only. */
@@ -246,7 +259,7 @@ static enum err_code limit_resources(struct worker *worker, struct err *err)
 		worker->threads = wish;
 	if (worker->threads > TEAM_MAX)
 		worker->threads = TEAM_MAX;
-	return limit_memory(worker, err);
+	return limit_growth(worker, r->memory_limit, err);
 }
 
 static enum err_code open_data(struct worker *worker, struct err *err)
@@ -306,6 +319,7 @@ static enum err_code make_trainer(struct worker *worker,
 		.graph = worker->network.graph,
 		.state = worker->network.state,
 		.job_dir = o->task ? NULL : o->job_dir,
+		.spill_dir = o->job_dir,
 		.spec_digest = worker->spec_digest,
 		.events = events,
 	};
@@ -341,9 +355,15 @@ static enum err_code prepare(struct worker *worker,
 			     err);
 	if (!rc)
 		rc = open_data(worker, err);
+	/* a limit that the job is above is told in a sentence: so nothing fails
+	 * before that is known */
+	if (!rc)
+		rc = limit_growth(worker, 0, err);
 	if (!rc)
 		rc = build_network(worker, err);
-	return rc ? rc : make_trainer(worker, events, err);
+	if (!rc)
+		rc = make_trainer(worker, events, err);
+	return rc ? rc : limit_rest(worker, err);
 }
 
 /* --- the end --- */
@@ -542,6 +562,20 @@ static void send_failure(struct worker *worker, const struct err *err)
 
 /* --- the whole --- */
 
+/* Before the first step. */
+static void tell_memory(struct worker *worker)
+{
+	const struct job_memory *memory = trainer_memory(worker->trainer);
+	struct json_writer *w = worker_link_begin(worker->link, "memory");
+	char text[256];
+
+	job_memory_write(memory, w);
+	worker_link_end(worker->link);
+	job_memory_describe(memory, text, sizeof(text));
+	log_write(LOG_LEVEL_INFO, "training", "job '%s': %s", worker->job_id,
+		  text);
+}
+
 static enum err_code work(struct worker *worker, struct err *err)
 {
 	const struct trainer_events events = {
@@ -560,14 +594,18 @@ static enum err_code work(struct worker *worker, struct err *err)
 		return rc;
 	if (worker->options->task == WORKER_DRY_RUN)
 		return worker_dry_run(worker, err);
+	if (worker->options->task == WORKER_CHECK)
+		return worker_check(worker, err);
 	if (worker->options->task == WORKER_LR_FIND)
 		return worker_lr_find(worker, err);
+	tell_memory(worker);
 	worker_link_state(worker->link, job_state_name(JOB_RUNNING));
 	rc = trainer_run(worker->trainer, &worker->result, err);
 	if (rc)
 		return rc;
 	if (ends[worker->result.reason].state == JOB_SUCCEEDED) {
 		worker_link_state(worker->link, job_state_name(JOB_STOPPING));
+		trainer_rest(worker->trainer);
 		rc = leave_artifacts(worker, err);
 	}
 	if (!rc)

@@ -7,6 +7,7 @@
  * standard output, and logs nothing else there:
  *
  *   {"type":"state","state":"validating|preparing|running|paused|stopping"}
+ *   {"type":"memory","predicted_peak_bytes":..,"memory":{..}} before "running"
  *   {"type":"step","progress":{percent, epoch, epochs, step, total_steps,
  *     samples_seen, samples_per_second, eta_seconds},
  *     "latest":{train_loss, learning_rate, momentum, grad_norm}} at most 1 a
@@ -39,9 +40,15 @@
 
 #include <stddef.h>
 
-/** The two rehearsals answer with one "done" line and keep nothing: layers,
- * shapes, memory and time; the curve and suggestions of the rate finder. */
-enum worker_task { WORKER_TRAINS, WORKER_DRY_RUN, WORKER_LR_FIND };
+/** The rehearsals answer with one "done" line and keep nothing: layers, shapes,
+ * memory and time; the curve and suggestions of the rate finder; memory alone,
+ * which is an error where it is above the job's limit. */
+enum worker_task {
+	WORKER_TRAINS,
+	WORKER_DRY_RUN,
+	WORKER_LR_FIND,
+	WORKER_CHECK,
+};
 
 struct worker_options {
 	const char *job_dir;

@@ -32,6 +32,7 @@ struct worker {
 
 /* Each says "done" with its result. */
 MUST_USE enum err_code worker_dry_run(struct worker *worker, struct err *err);
+MUST_USE enum err_code worker_check(struct worker *worker, struct err *err);
 MUST_USE enum err_code worker_lr_find(struct worker *worker, struct err *err);
 
 #endif

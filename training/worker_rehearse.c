@@ -3,7 +3,6 @@
  * Worker: what it tells of a job without running it.
  */
 #include <math.h>
-#include <sys/resource.h>
 
 #include "base/json_write.h"
 #include "training/worker_priv.h"
@@ -44,37 +43,36 @@ enum err_code worker_dry_run(struct worker *worker, struct err *err)
 {
 	int64_t batch = worker->spec.trainer.batch_size;
 	int64_t rows = dataset_n(worker->dataset, PART_TRAIN);
-	struct plan_report step = { 0 }, eval = { 0 };
-	struct rusage usage;
 	struct json_writer *w;
 	double seconds = 0;
-	size_t bytes;
 	enum err_code rc;
 
 	rc = trainer_time_step(worker->trainer, TIMED_STEPS, &seconds, err);
-	if (!rc)
-		rc = stepper_prepare(trainer_stepper(worker->trainer),
-				     batch < rows ? batch : rows, true, &step,
-				     err);
-	if (!rc)
-		rc = stepper_prepare(trainer_stepper(worker->trainer),
-				     worker->spec.trainer.eval_batch_size,
-				     false, &eval, err);
 	if (rc)
 		return rc;
-	(void)getrusage(RUSAGE_SELF, &usage);
-	bytes = (size_t)usage.ru_maxrss * 1024 + eval.arena + eval.scratch;
 	w = worker_link_begin(worker->link, "done");
 	json_write_string(w, "state", "dry_run");
 	json_write_object(w, "result");
 	write_layers(worker, w);
 	json_write_int(w, "parameters", worker->network.summary.n_params);
-	json_write_uint(w, "predicted_peak_bytes", bytes);
-	json_write_uint(w, "step_arena_bytes", step.arena);
+	job_memory_write(trainer_memory(worker->trainer), w);
 	json_write_double(w, "seconds_per_step", seconds);
 	json_write_double(w, "seconds_per_epoch",
 			  seconds * ceil((double)rows / (double)batch));
 	write_data(worker, w);
+	json_write_object_end(w);
+	worker_link_end(worker->link);
+	return ERR_NONE;
+}
+
+enum err_code worker_check(struct worker *worker, struct err *err)
+{
+	struct json_writer *w = worker_link_begin(worker->link, "done");
+
+	(void)err;
+	json_write_string(w, "state", "check");
+	json_write_object(w, "result");
+	job_memory_write(trainer_memory(worker->trainer), w);
 	json_write_object_end(w);
 	worker_link_end(worker->link);
 	return ERR_NONE;
