@@ -17,7 +17,7 @@
 /** Below this much predicted work a run is over before helpers are awake: they
  * are asked only where one run follows another so fast that they still are. */
 #define TEAM_FROM_US 150.0
-#define FOLLOW_FROM_US 20.0
+#define FOLLOW_FROM_US 10.0
 #define FOLLOWS_NS 20000
 /* a step of less is done before a helper has seen it */
 #define STEP_FROM_US 4.0

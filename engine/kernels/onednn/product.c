@@ -16,6 +16,7 @@ enum { MAX_SLICES = 16, ROWS = 16, ROWS_OF_UNPACKED = 32, COLUMNS = 64 };
 #define FLOATS_PER_US 9e3 /* of the right side, read once */
 #define FIXED_SLICE_US 100
 #define WANTED_SLICE_US 30
+#define PAIR_US 10 /* from here on two slices, where nothing is packed again */
 #define FEWEST_FLOPS 2e4 /* fewer are not worth a call */
 
 enum cut { CUT_NONE, CUT_BATCH, CUT_ROWS, CUT_COLUMNS };
@@ -40,11 +41,13 @@ static void cut_job(struct job *job, const struct kernel_query *query)
 {
 	const struct product *p = &job->p;
 	const bool is_fast = query->numerics == NUMERICS_FAST;
-	const double most =
-	    product_us(p) / (is_fast ? WANTED_SLICE_US : FIXED_SLICE_US);
+	const double us = product_us(p);
+	double most = us / (is_fast ? WANTED_SLICE_US : FIXED_SLICE_US);
 	unsigned want = is_fast ? query->want_slices : MAX_SLICES;
 	int64_t unit = 1, n;
 
+	if (job->b_is_known && us >= PAIR_US && most < 2)
+		most = 2;
 	if (most < want)
 		want = most < 1 ? 1 : (unsigned)most;
 	job->n_slices = 1;
