@@ -332,16 +332,22 @@ static int64_t phase_of(const struct plane_window *w)
 	return (plane_window_width(w) + w->stride[1] - 1) / w->stride[1];
 }
 
-static int64_t place_in(const struct plane_window *w, int64_t i)
+/* Most steps are 1 or 2, and a division takes as long as a row. */
+static int64_t place_in(const struct plane_window *w, const struct search *s,
+			int64_t i)
 {
-	return i % w->stride[1] * phase_of(w) + i / w->stride[1];
+	if (w->stride[1] == 1)
+		return i;
+	if (w->stride[1] == 2)
+		return (i & 1) * s->phase + (i >> 1);
+	return i % w->stride[1] * s->phase + i / w->stride[1];
 }
 
 /* The padding is lower than all, and no place. */
 static void lay_out(const struct plane_window *w, const struct search *s)
 {
 	for (int64_t i = 0; i < s->phase * w->stride[1]; i++) {
-		const int64_t at = i - w->begin[1], to = place_in(w, i);
+		const int64_t at = i - w->begin[1], to = place_in(w, s, i);
 
 		s->row[to] = -INFINITY;
 		s->column[to] =
@@ -361,7 +367,7 @@ static void lay_row(const struct plane_window *w, const float *restrict x,
 	}
 	if (w->stride[1] != 2) {
 		for (int64_t i = 0; i < n; i++)
-			s->row[place_in(w, begin + i)] = x[i];
+			s->row[place_in(w, s, begin + i)] = x[i];
 		return;
 	}
 	even = s->row + begin % 2 * s->phase + begin / 2;
@@ -383,7 +389,7 @@ static void search_row(const struct plane_window *w, const struct search *s,
 	int32_t *restrict at = s->at;
 
 	for (int64_t t = 0; t < w->kernel[1]; t++) {
-		const int64_t from = place_in(w, t * w->dilation[1]);
+		const int64_t from = place_in(w, s, t * w->dilation[1]);
 		const float *restrict row = s->row + from;
 		const int32_t *restrict column = s->column + from;
 

@@ -55,6 +55,9 @@ struct row_loops {
 	/** In double. */
 	double (*sum)(const float *x, int64_t n);
 	double (*squares)(const float *x, int64_t n);
+	/** sum[j] += x[i * step + j] for all i < rows, one after the other. */
+	void (*sum_rows)(const float *x, int64_t rows, int64_t step, int64_t n,
+			 double *sum);
 	float (*largest)(const float *x, int64_t n); /**< n > 0 */
 	/** The same, but a NaN among them is the result. */
 	float (*largest_or_nan)(const float *x, int64_t n);

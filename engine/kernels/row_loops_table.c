@@ -103,6 +103,30 @@ static double sum(const float *x, int64_t n)
 	return all;
 }
 
+/* A strip of columns at a time, whose sums stay in registers. */
+static void sum_rows(const float *x, int64_t rows, int64_t step, int64_t n,
+		     double *sum)
+{
+	int64_t j = 0;
+
+	for (; j + LANES <= n; j += LANES) {
+		double lane[LANES];
+
+		for (int k = 0; k < LANES; k++)
+			lane[k] = sum[j + k];
+		for (int64_t i = 0; i < rows; i++) {
+			for (int k = 0; k < LANES; k++)
+				lane[k] += (double)x[i * step + j + k];
+		}
+		for (int k = 0; k < LANES; k++)
+			sum[j + k] = lane[k];
+	}
+	for (int64_t i = 0; i < rows; i++) {
+		for (int64_t k = j; k < n; k++)
+			sum[k] += (double)x[i * step + k];
+	}
+}
+
 static double squares(const float *x, int64_t n)
 {
 	double lane[LANES] = { 0 }, sum = 0;
@@ -437,6 +461,7 @@ const struct row_loops ROW_LOOPS_TABLE = {
 	.panel = panel,
 	.dot = dot,
 	.sum = sum,
+	.sum_rows = sum_rows,
 	.squares = squares,
 	.largest = largest,
 	.largest_or_nan = largest_or_nan,

@@ -92,6 +92,20 @@ static double f32_sum_run(const float *x, int64_t n)
 	return row_loops()->sum(x, n);
 }
 
+static void f32_sum_rows(const float *x, int64_t rows, int64_t step, int64_t n,
+			 double *sum)
+{
+	row_loops()->sum_rows(x, rows, step, n, sum);
+}
+
+static void f64_sum_rows(const double *x, int64_t rows, int64_t step, int64_t n,
+			 double *sum)
+{
+	for (int64_t i = 0; i < rows; i++)
+		for (int64_t j = 0; j < n; j++)
+			sum[j] += x[i * step + j];
+}
+
 static double f64_sum_run(const double *x, int64_t n)
 {
 	double sum = 0;

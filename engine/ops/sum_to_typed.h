@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Sums of elements of type T; NAME(sum_run) sums n neighbours. */
+/* Sums of elements of type T; NAME(sum_run) sums n neighbours, NAME(sum_rows)
+ * adds rows to n sums. */
 
 /* One result, whose innermost summed axis lies dense. */
 static double NAME(sum_dense)(const struct sum_plan *plan, const T *x)
@@ -20,17 +21,18 @@ static void NAME(sum_columns)(const struct sum_plan *plan, const T *x, T *y,
 			      int64_t n)
 {
 	int64_t index[SHAPE_MAX_RANK] = { 0 }, offset = 0;
+	const bool sums = plan->n_summed > 0;
+	const unsigned last = sums ? plan->n_summed - 1 : 0;
+	const int64_t rows = sums ? plan->summed[last] : 1;
+	const int64_t step = sums ? plan->summed_step[last] : 0;
 	double sum[SUM_COLUMNS];
 
 	for (int64_t j = 0; j < n; j++)
 		sum[j] = 0.0;
-	do {
-		const T *row = x + offset;
-
-		for (int64_t j = 0; j < n; j++)
-			sum[j] += (double)row[j];
-	} while (next_index(plan->n_summed, plan->summed, plan->summed_step,
-			    index, &offset));
+	do
+		NAME(sum_rows)(x + offset, rows, step, n, sum);
+	while (
+	    next_index(last, plan->summed, plan->summed_step, index, &offset));
 	for (int64_t j = 0; j < n; j++)
 		y[j] = (T)sum[j];
 }

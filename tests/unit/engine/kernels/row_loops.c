@@ -61,6 +61,28 @@ Test(row_loops, sums_are_right_for_every_length_and_level)
 	}
 }
 
+Test(row_loops, rows_are_summed_one_after_the_other)
+{
+	enum { ROWS = 3 };
+	float x[ROWS * MOST];
+	double want[MOST], got[MOST];
+
+	draw(x, ROWS * MOST, 8);
+	for (int64_t n = 1; n <= MOST; n++) {
+		for (int64_t j = 0; j < n; j++) {
+			want[j] = 0.5;
+			for (int64_t i = 0; i < ROWS; i++)
+				want[j] += (double)x[i * MOST + j];
+		}
+		for (unsigned level = 0; level < loop_levels(); level++) {
+			for (int64_t j = 0; j < n; j++)
+				got[j] = 0.5;
+			row_loops_level(level)->sum_rows(x, ROWS, MOST, n, got);
+			cr_assert_arr_eq(got, want, (size_t)n * sizeof(*got));
+		}
+	}
+}
+
 Test(row_loops, the_largest_is_no_number_where_one_is_none)
 {
 	float x[MOST];
