@@ -307,11 +307,15 @@ static void sum_kernels(const struct svm_attrs *a, const struct sizes *s,
 			int64_t width, const struct work *work)
 {
 	const enum svm_kernel kernel = kernel_of(a);
+	/* there are none where rows have no elements */
+	const float *vector = width ? a->support_vectors.v : NULL;
 
-	for (int64_t i = 0; i < s->vectors; i++)
+	for (int64_t i = 0; i < s->vectors; i++) {
 		work->kernel[i] =
-		    kernel_value(a, kernel, work->x,
-				 a->support_vectors.v + i * width, width);
+		    kernel_value(a, kernel, work->x, vector, width);
+		if (width)
+			vector += width;
+	}
 }
 
 static double sum_class(const struct svm_attrs *a, const struct sizes *s,
@@ -612,6 +616,9 @@ static const struct op_case regressor_cases[] = {
 	  .graph = NUMBERS(PARAMS("LINEAR") VECTORS) "(x:float[2])" },
 	{ .name = "nothing",
 	  .graph = NUMBERS(PARAMS("RBF") VECTORS) "(x:float[0,2])" },
+	{ .name = "no elements",
+	  .graph = NUMBERS(PARAMS("RBF") "n_supports=2, coefficients=[1,-0.5], "
+					 "rho=[0.25]") "(x:float[3,0])" },
 	{ .name = "columns",
 	  .graph = NUMBERS(PARAMS("RBF") VECTORS) "(x:float[5,3])",
 	  .want = ERR_SHAPE },
