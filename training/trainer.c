@@ -367,12 +367,42 @@ static void check_monitor(struct trainer *trainer)
 	trainer_warn(trainer, "no_validation", text);
 }
 
+/* What does not depend on a phase. */
+static enum err_code prepare(struct trainer *trainer, struct err *err)
+{
+	const struct trainer_options *o = &trainer->options;
+	const int64_t batch = trainer->spec->trainer.batch_size;
+	const int64_t eval = trainer->spec->trainer.eval_batch_size;
+	enum err_code rc = make_order(trainer, err);
+
+	if (!rc)
+		rc = baseline_measure(o->dataset, o->pipeline,
+				      &trainer->spec->loss, &trainer->baseline,
+				      err);
+	if (!rc)
+		rc = list_built(trainer, err);
+	if (!rc)
+		rc = make_stepper(trainer, err);
+	if (!rc)
+		rc = make_lists(trainer, err);
+	if (!rc)
+		rc = trainer_phases_init(trainer, err);
+	if (!rc)
+		rc =
+		    watch_init(&trainer->watch, &trainer->spec->watch, o->graph,
+			       &trainer->groups, trainer->arena, err);
+	if (!rc)
+		rc = describe(trainer, err);
+	return rc ? rc
+		  : loader_create(o->dataset, o->pipeline,
+				  batch > eval ? batch : eval, &trainer->loader,
+				  err);
+}
+
 enum err_code trainer_create(const struct trainer_options *options,
 			     struct trainer **ret_trainer, struct err *err)
 {
 	struct trainer *trainer = mem_zero(sizeof(*trainer));
-	int64_t batch = options->spec->trainer.batch_size;
-	int64_t eval = options->spec->trainer.eval_batch_size;
 	enum err_code rc;
 
 	if (trainer)
@@ -386,29 +416,7 @@ enum err_code trainer_create(const struct trainer_options *options,
 	trainer->spec = options->spec;
 	trainer->n_train = dataset_n(options->dataset, PART_TRAIN);
 	history_init(&trainer->history, trainer->spec->metrics);
-	rc = make_order(trainer, err);
-	if (!rc)
-		rc = baseline_measure(options->dataset, options->pipeline,
-				      &trainer->spec->loss, &trainer->baseline,
-				      err);
-	if (!rc)
-		rc = list_built(trainer, err);
-	if (!rc)
-		rc = make_stepper(trainer, err);
-	if (!rc)
-		rc = make_lists(trainer, err);
-	if (!rc)
-		rc = trainer_phases_init(trainer, err);
-	if (!rc)
-		rc = watch_init(&trainer->watch, &trainer->spec->watch,
-				options->graph, &trainer->groups,
-				trainer->arena, err);
-	if (!rc)
-		rc = describe(trainer, err);
-	if (!rc)
-		rc = loader_create(options->dataset, options->pipeline,
-				   batch > eval ? batch : eval,
-				   &trainer->loader, err);
+	rc = prepare(trainer, err);
 	if (!rc)
 		rc = trainer_begin_phase(trainer, 0, err);
 	if (!rc)

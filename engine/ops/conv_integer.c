@@ -183,6 +183,9 @@ static const struct op_case integer_cases[] = {
 	{ .name = "strides and dilations, wide windows",
 	  .graph = "y = ConvInteger<strides=[2,3], dilations=[3,2], pads=[4,3,5,2]>("
 		   "x:uint8[2,3,19,70], w:uint8[7,3,3,4], z:uint8[]={2}, v:uint8[7])" },
+	{ .name = "a step far beyond the input",
+	  .graph = "y = ConvInteger<strides=[2000000000,2000000000]>("
+		   "x:uint8[1,2,5,5], w:uint8[3,2,2,2], z:uint8[])" },
 	{ .name = "strides over three axes",
 	  .graph = "y = ConvInteger<strides=[2,1,2], pads=[1,1,1,1,1,1]>(x:int8[1,2,5,6,9], "
 		   "w:int8[3,2,3,2,3], z:int8[]={-1})" },

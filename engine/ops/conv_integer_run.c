@@ -14,7 +14,7 @@
 #include "engine/ops/conv_integer.h"
 #include "engine/ops/quantize.h"
 
-enum { BAND_BYTES = 1 << 17, WEAVE = 4, LINE = 64 };
+enum { BAND_BYTES = 1 << 17, WEAVE = 4, LINE = 64, STRIDE_MAX = 64 };
 #define SLICE_US 20.0
 
 struct bands {
@@ -377,6 +377,17 @@ static size_t scratch_bytes(const struct byte_conv *c, const struct bands *s)
 	       byte_pack_bytes(&form);
 }
 
+/* Rows and columns lie apart by their remainders by the stride, each of which
+ * is looked at. */
+static bool bytes_fits(const struct kernel_query *query)
+{
+	struct conv g;
+
+	byte_conv_query(query, &g);
+	return g.window.stride[1] <= STRIDE_MAX &&
+	       g.window.stride[2] <= STRIDE_MAX;
+}
+
 static enum err_code bytes_prepare(const struct kernel_query *query,
 				   struct kernel_setup *ret, struct err *err)
 {
@@ -490,6 +501,7 @@ static void plain_run(const struct kernel_call *call, unsigned slice,
 const struct kernel conv_integer_bytes = {
 	.name = "conv_integer.bytes",
 	.flags = KERNEL_QUICK | KERNEL_SLICE_FREE,
+	.fits = bytes_fits,
 	.cost = conv_cost,
 	.prepare = bytes_prepare,
 	.run = bytes_run,
