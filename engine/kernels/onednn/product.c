@@ -16,7 +16,7 @@ enum { MAX_SLICES = 16, ROWS = 16, ROWS_OF_UNPACKED = 32, COLUMNS = 64 };
 #define FLOATS_PER_US 9e3 /* of the right side, read once */
 #define FIXED_SLICE_US 100
 #define WANTED_SLICE_US 30
-#define PAIR_US 10 /* from here on two slices, where nothing is packed again */
+#define PAIR_US 10 /* two slices from here on, if nothing is packed anew */
 #define FEWEST_FLOPS 2e4 /* fewer are not worth a call */
 
 enum cut { CUT_NONE, CUT_BATCH, CUT_ROWS, CUT_COLUMNS };
