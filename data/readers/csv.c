@@ -6,104 +6,33 @@
  *
  * A cell that is empty, NA, N/A, NaN, null or ? is missing.
  */
-#include <fcntl.h>
 #include <stdio.h>
-#include <unistd.h>
+#include <string.h>
 
-#include "base/file.h"
 #include "base/mem.h"
 #include "base/str.h"
 #include "data/reader.h"
 #include "data/readers/csv_table.h"
-#include "data/readers/gunzip.h"
+#include "data/readers/part_files.h"
 
 #define CSV_MAX_BYTES ((size_t)16 << 30)
 
-enum { FILES_MAX = 4096, MISSING_MAX = 4 };
+enum { MISSING_MAX = 4 };
 
 struct csv_source {
 	struct csv_table *table;
 	int64_t n_train; /* -1: one part */
 };
 
-/* The files of a folder that count, by what their names end with. */
-struct found {
-	const char *train, *valid, *test, *only;
-	size_t n;
+static const struct part_files files = {
+	.suffix = (const char *const[]){ ".csv", ".tsv", NULL },
+	.what = "tables (.csv, .tsv)",
+	.parts = "train.csv and test.csv",
 };
-
-static bool is_table(const char *name)
-{
-	return str_ends_with(name, ".csv") || str_ends_with(name, ".csv.gz") ||
-	       str_ends_with(name, ".tsv") || str_ends_with(name, ".tsv.gz");
-}
-
-static bool is_part(const char *name, const char *part)
-{
-	static const char *const suffix[] = { ".csv", ".csv.gz", ".tsv",
-					      ".tsv.gz" };
-	char end[32];
-
-	for (size_t i = 0; i < sizeof(suffix) / sizeof(suffix[0]); i++) {
-		(void)snprintf(end, sizeof(end), "%s%s", part, suffix[i]);
-		if (str_ends_with(name, end))
-			return true;
-	}
-	return false;
-}
-
-static enum err_code look(const struct file_root *root, const char *path,
-			  struct arena *arena, struct found *ret,
-			  struct err *err)
-{
-	const char *folder =
-	    arena_printf(arena, "%s/%s", file_root_path(root), path);
-	const char **name = NULL;
-	size_t n = 0;
-	enum err_code rc;
-
-	*ret = (struct found){ 0 };
-	if (!folder)
-		return err_set(err, ERR_NO_MEMORY, "'%s': out of memory", path);
-	rc = file_list_dir(folder, FILES_MAX, arena, &name, &n, err);
-	for (size_t i = 0; i < n && !rc; i++) {
-		if (!is_table(name[i]))
-			continue;
-		ret->n++;
-		ret->only = name[i];
-		if (is_part(name[i], "train"))
-			ret->train = name[i];
-		else if (is_part(name[i], "valid"))
-			ret->valid = name[i];
-		else if (is_part(name[i], "test"))
-			ret->test = name[i];
-	}
-	return rc;
-}
-
-static bool is_folder(const struct file_root *root, const char *path)
-{
-	int fd;
-
-	if (file_root_openat(root, path, FILE_FOLDER, &fd, NULL))
-		return false;
-	(void)close(fd);
-	return true;
-}
 
 static bool csv_detects(const struct file_root *root, const char *path)
 {
-	struct arena *arena;
-	struct found found = { 0 };
-	bool yes;
-
-	if (!is_folder(root, path))
-		return is_table(path);
-	arena = arena_create(1 << 20);
-	yes = arena && !look(root, path, arena, &found, NULL) &&
-	      (found.train || found.n == 1);
-	arena_destroy(arena);
-	return yes;
+	return part_files_detect(&files, root, path);
 }
 
 /* `file` is beneath the root. */
@@ -111,54 +40,25 @@ static enum err_code add_file(struct csv_source *csv,
 			      const struct file_root *root, const char *file,
 			      struct err *err)
 {
-	char *text = NULL, *packed;
+	char *text = NULL;
 	size_t len = 0;
-	int fd = -1;
-	enum err_code rc = file_root_openat(root, file, 0, &fd, err);
+	enum err_code rc =
+	    part_files_read(root, file, CSV_MAX_BYTES, &text, &len, err);
 
-	if (rc)
-		return rc;
-	rc = file_read_fd(fd, file, CSV_MAX_BYTES, &text, &len, err);
-	(void)close(fd);
-	if (!rc && str_ends_with(file, ".gz")) {
-		packed = text;
-		text = NULL;
-		rc = gunzip(
-		    &(struct gunzip_source){ packed, len, CSV_MAX_BYTES, file },
-		    &text, &len, err);
-		mem_free(packed);
-	}
 	return rc ? rc : csv_table_add(csv->table, text, len, file, err);
 }
 
-static enum err_code add_folder(struct csv_source *csv,
-				const struct reader_source *source,
-				struct arena *arena, struct err *err)
+static enum err_code add_files(struct csv_source *csv,
+			       const struct reader_source *source,
+			       struct arena *arena, struct err *err)
 {
-	struct found found;
-	const char *part[2] = { NULL };
-	enum err_code rc = look(source->root, source->path, arena, &found, err);
+	const char *path[PART_FILES];
+	enum err_code rc = part_files_find(&files, source, arena, path, err);
 
-	if (rc)
-		return rc;
-	part[0] = found.train ? found.train : found.only;
-	if (found.train)
-		part[1] = found.valid ? found.valid : found.test;
-	if (!part[0] || (!found.train && found.n > 1))
-		return err_set(err, ERR_INVALID,
-			       "'%s' has %zu tables (.csv, .tsv); name one, or "
-			       "end the names of its parts with train.csv and "
-			       "test.csv",
-			       source->shown, found.n);
-	for (int i = 0; i < 2 && part[i] && !rc; i++) {
-		const char *file =
-		    arena_printf(arena, "%s/%s", source->path, part[i]);
-
+	for (int i = 0; !rc && i < PART_FILES && path[i]; i++) {
 		if (i == 1)
 			csv->n_train = csv_table_n_rows(csv->table);
-		rc = file ? add_file(csv, source->root, file, err)
-			  : err_set(err, ERR_NO_MEMORY, "'%s': out of memory",
-				    source->shown);
+		rc = add_file(csv, source->root, path[i], err);
 	}
 	return rc;
 }
@@ -188,9 +88,7 @@ static enum err_code csv_open(const struct reader_source *source,
 	if (rc)
 		goto out;
 	csv->n_train = -1;
-	rc = is_folder(source->root, source->path)
-		 ? add_folder(csv, source, arena, err)
-		 : add_file(csv, source->root, source->path, err);
+	rc = add_files(csv, source, arena, err);
 	if (!rc) {
 		*ret_state = csv;
 		csv = NULL;

@@ -4,11 +4,15 @@
 #include <limits.h>
 #include <stdbool.h>
 #include <stdint.h>
+#include <unistd.h>
 /* zlib then takes its input as const */
 #define ZLIB_CONST
 #include <zlib.h>
 
 #include "base/buf.h"
+#include "base/file.h"
+#include "base/mem.h"
+#include "base/str.h"
 
 enum { PIECE = 1 << 18, GZIP_WINDOW = 16 + MAX_WBITS };
 
@@ -68,5 +72,26 @@ enum err_code gunzip(const struct gunzip_source *source, char **ret_data,
 	*ret_data = buf_take(&buf);
 out:
 	buf_finish(&buf);
+	return rc;
+}
+
+enum err_code gunzip_read(int fd, const char *name, size_t max, char **ret_data,
+			  size_t *ret_len, struct err *err)
+{
+	char *packed;
+	size_t len;
+	enum err_code rc = file_read_fd(fd, name, max, &packed, &len, err);
+
+	(void)close(fd);
+	if (rc)
+		return rc;
+	if (!str_ends_with(name, ".gz")) {
+		*ret_data = packed;
+		*ret_len = len;
+		return ERR_NONE;
+	}
+	rc = gunzip(&(struct gunzip_source){ packed, len, max, name }, ret_data,
+		    ret_len, err);
+	mem_free(packed);
 	return rc;
 }

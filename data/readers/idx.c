@@ -79,7 +79,6 @@ static enum err_code read_file(const struct reader_source *source, int part,
 			       int kind, struct idx_part *into, struct err *err)
 {
 	char name[64];
-	char *packed = NULL;
 	size_t len;
 	bool zipped;
 	int fd = -1;
@@ -90,21 +89,10 @@ static enum err_code read_file(const struct reader_source *source, int part,
 		return rc;
 	(void)snprintf(name, sizeof(name), "%s-%s%s", prefix[part], stem[kind],
 		       zipped ? ".gz" : "");
-	rc = file_read_fd(fd, name, IDX_MAX_BYTES, &into->bytes[kind], &len,
-			  err);
-	(void)close(fd);
+	rc =
+	    gunzip_read(fd, name, IDX_MAX_BYTES, &into->bytes[kind], &len, err);
 	if (rc)
 		return rc;
-	if (zipped) {
-		packed = into->bytes[kind];
-		into->bytes[kind] = NULL;
-		rc = gunzip(
-		    &(struct gunzip_source){ packed, len, IDX_MAX_BYTES, name },
-		    &into->bytes[kind], &len, err);
-		mem_free(packed);
-		if (rc)
-			return rc;
-	}
 	return idx_parse(into->bytes[kind], len, name, &into->view[kind], err);
 }
 

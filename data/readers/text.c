@@ -6,130 +6,32 @@
  * text. Each may be gzipped. A mark of byte order at the beginning is passed
  * over.
  */
-#include <fcntl.h>
-#include <stdio.h>
-#include <unistd.h>
+#include <string.h>
 
-#include "base/file.h"
 #include "base/mem.h"
 #include "base/str.h"
 #include "data/reader.h"
-#include "data/readers/gunzip.h"
+#include "data/readers/part_files.h"
 #include "data/readers/text_windows.h"
 
 #define TEXT_MAX_BYTES ((size_t)4 << 30)
 
-enum { FILES_MAX = 4096, PARTS = 2, PATH_BYTES = 4096 };
-
 struct text_source {
-	char *text[PARTS];
+	char *text[PART_FILES];
 	struct text_windows windows;
 	int64_t n_train; /* -1: one part */
 	const struct pipeline *pipeline;
 };
 
-/* The files of a folder that count, by what their names end with. */
-struct found {
-	const char *train, *valid, *test, *only;
-	size_t n;
+static const struct part_files files = {
+	.suffix = (const char *const[]){ ".txt", NULL },
+	.what = "texts (.txt)",
+	.parts = "train.txt and valid.txt",
 };
-
-static bool is_text(const char *name)
-{
-	return str_ends_with(name, ".txt") || str_ends_with(name, ".txt.gz");
-}
-
-static bool is_part(const char *name, const char *part)
-{
-	char end[32];
-
-	(void)snprintf(end, sizeof(end), "%s.txt", part);
-	if (str_ends_with(name, end))
-		return true;
-	(void)snprintf(end, sizeof(end), "%s.txt.gz", part);
-	return str_ends_with(name, end);
-}
-
-static enum err_code look(const struct file_root *root, const char *path,
-			  struct arena *arena, struct found *ret,
-			  struct err *err)
-{
-	const char *folder =
-	    arena_printf(arena, "%s/%s", file_root_path(root), path);
-	const char **name = NULL;
-	size_t n = 0;
-	enum err_code rc;
-
-	*ret = (struct found){ 0 };
-	if (!folder)
-		return err_set(err, ERR_NO_MEMORY, "'%s': out of memory", path);
-	rc = file_list_dir(folder, FILES_MAX, arena, &name, &n, err);
-	for (size_t i = 0; i < n && !rc; i++) {
-		if (!is_text(name[i]))
-			continue;
-		ret->n++;
-		ret->only = name[i];
-		if (is_part(name[i], "train"))
-			ret->train = name[i];
-		else if (is_part(name[i], "valid"))
-			ret->valid = name[i];
-		else if (is_part(name[i], "test"))
-			ret->test = name[i];
-	}
-	return rc;
-}
-
-static bool is_folder(const struct file_root *root, const char *path)
-{
-	int fd;
-
-	if (file_root_openat(root, path, FILE_FOLDER, &fd, NULL))
-		return false;
-	(void)close(fd);
-	return true;
-}
 
 static bool text_detects(const struct file_root *root, const char *path)
 {
-	struct arena *arena;
-	struct found found = { 0 };
-	bool yes;
-
-	if (!is_folder(root, path))
-		return is_text(path);
-	arena = arena_create(1 << 20);
-	yes = arena && !look(root, path, arena, &found, NULL) &&
-	      (found.train || found.n == 1);
-	arena_destroy(arena);
-	return yes;
-}
-
-static enum err_code read_file(const struct file_root *root, const char *file,
-			       char **ret_text, size_t *ret_len,
-			       struct err *err)
-{
-	char *text = NULL, *packed;
-	size_t len = 0;
-	int fd = -1;
-	enum err_code rc = file_root_openat(root, file, 0, &fd, err);
-
-	if (rc)
-		return rc;
-	rc = file_read_fd(fd, file, TEXT_MAX_BYTES, &text, &len, err);
-	(void)close(fd);
-	if (!rc && str_ends_with(file, ".gz")) {
-		packed = text;
-		text = NULL;
-		rc = gunzip(&(struct gunzip_source){ packed, len,
-						     TEXT_MAX_BYTES, file },
-			    &text, &len, err);
-		mem_free(packed);
-	}
-	if (rc)
-		return rc;
-	*ret_text = text;
-	*ret_len = len;
-	return ERR_NONE;
+	return part_files_detect(&files, root, path);
 }
 
 /* Where the first byte is that begins no character, with its line. */
@@ -158,7 +60,8 @@ static enum err_code add_file(struct text_source *source,
 	const size_t before = source->windows.n;
 	size_t len = 0, skip = 0;
 	char *text;
-	enum err_code rc = read_file(root, file, &text, &len, err);
+	enum err_code rc =
+	    part_files_read(root, file, TEXT_MAX_BYTES, &text, &len, err);
 
 	if (rc)
 		return rc;
@@ -177,35 +80,17 @@ static enum err_code add_file(struct text_source *source,
 	return rc;
 }
 
-static enum err_code add_folder(struct text_source *text,
-				const struct reader_source *source,
-				struct arena *arena, struct err *err)
+static enum err_code add_files(struct text_source *text,
+			       const struct reader_source *source,
+			       struct arena *arena, struct err *err)
 {
-	struct found found;
-	const char *part[PARTS] = { NULL };
-	enum err_code rc = look(source->root, source->path, arena, &found, err);
+	const char *path[PART_FILES];
+	enum err_code rc = part_files_find(&files, source, arena, path, err);
 
-	if (rc)
-		return rc;
-	part[0] = found.train ? found.train : found.only;
-	if (found.train)
-		part[1] = found.valid ? found.valid : found.test;
-	if (!part[0] || (!found.train && found.n > 1))
-		return err_set(
-		    err, ERR_INVALID,
-		    "'%s' has %zu texts (.txt); name one, or end the "
-		    "names of its parts with train.txt and "
-		    "valid.txt",
-		    source->shown, found.n);
-	for (int i = 0; i < PARTS && part[i] && !rc; i++) {
-		const char *file =
-		    arena_printf(arena, "%s/%s", source->path, part[i]);
-
+	for (int i = 0; !rc && i < PART_FILES && path[i]; i++) {
 		if (i == 1)
 			text->n_train = (int64_t)text->windows.n;
-		rc = file ? add_file(text, source->root, file, i, err)
-			  : err_set(err, ERR_NO_MEMORY, "'%s': out of memory",
-				    source->shown);
+		rc = add_file(text, source->root, path[i], i, err);
 	}
 	return rc;
 }
@@ -217,7 +102,7 @@ static void text_close(void *state)
 	if (!text)
 		return;
 	text_windows_finish(&text->windows);
-	for (int i = 0; i < PARTS; i++)
+	for (int i = 0; i < PART_FILES; i++)
 		mem_free(text->text[i]);
 	mem_free(text);
 }
@@ -246,9 +131,7 @@ static enum err_code text_open(const struct reader_source *source,
 	text->n_train = -1;
 	text->pipeline = source->pipeline;
 	text_windows_init(&text->windows, pipeline_text_cut(source->pipeline));
-	rc = is_folder(source->root, source->path)
-		 ? add_folder(text, source, arena, err)
-		 : add_file(text, source->root, source->path, 0, err);
+	rc = add_files(text, source, arena, err);
 	if (!rc) {
 		*ret_state = text;
 		text = NULL;
