@@ -2,7 +2,6 @@
 #include "server/float_run_priv.h"
 
 #include "engine/kernels/loops.h"
-#include "server/byte_mask.h"
 
 enum { FRACTION_MAX = 17 };
 
@@ -37,31 +36,19 @@ static ALWAYS_INLINE bool take(const char *at, const char *end, uint32_t sign,
 	       run_scale(w, n, sign, ret_bits);
 }
 
+static ALWAYS_INLINE bool take_one(const char *at, const char *end,
+				   const void *run, size_t i)
+{
+	const struct float_run *floats = run;
+	const uint32_t sign = *at == '-';
+
+	return take(at + sign, end, sign, &floats->out[i]);
+}
+
 static const char *run_base(const char *at, const char *end,
 			    const struct float_run *run)
 {
-	size_t i = *run->n;
-
-	while (end - at >= RUN_SLACK && run->count - i >= 64) {
-		const char *block = at;
-		uint64_t commas = byte_mask(at, ',');
-
-		if (!commas)
-			break;
-		for (; commas; commas &= commas - 1) {
-			const char *stop = block + __builtin_ctzll(commas);
-			const char *first = at + (*at == ' ');
-			const uint32_t sign = *first == '-';
-
-			if (!take(first + sign, stop, sign, &run->out[i]))
-				goto out;
-			i++;
-			at = stop + 1;
-		}
-	}
-out:
-	*run->n = i;
-	return at;
+	return run_by_commas(at, end, take_one, run, run->count, run->n);
 }
 
 #ifdef LOOPS_X86_LEVELS

@@ -9,6 +9,7 @@
 
 #include <stdbool.h>
 
+#include "server/byte_mask.h"
 #include "server/digits.h"
 #include "server/float_run.h"
 
@@ -35,6 +36,40 @@ static ALWAYS_INLINE bool run_scale(uint64_t w, unsigned n, uint32_t sign,
 	*ret_bits = bits | sign << 31;
 	/* 29 bits are rounded away; 2^28 is the middle */
 	return ((wide - 0x0ffffffc) & 0x1fffffff) > 8;
+}
+
+/** Reads element i, which is all of [at, end); false: it is none. */
+typedef bool run_take_fn(const char *at, const char *end, const void *run,
+			 size_t i);
+
+/** Elements up to commas, 64 bytes at a time and without vectors, for as long
+ * as at least 64 may follow; *n counts on. Returns where the first one begins
+ * that was not taken. */
+static ALWAYS_INLINE const char *run_by_commas(const char *at, const char *end,
+					       run_take_fn *take,
+					       const void *run, size_t count,
+					       size_t *n)
+{
+	size_t i = *n;
+
+	while (end - at >= RUN_SLACK && count - i >= 64) {
+		const char *block = at;
+		uint64_t commas = byte_mask(at, ',');
+
+		if (!commas)
+			break;
+		for (; commas; commas &= commas - 1) {
+			const char *stop = block + __builtin_ctzll(commas);
+
+			if (!take(at + (*at == ' '), stop, run, i))
+				goto out;
+			i++;
+			at = stop + 1;
+		}
+	}
+out:
+	*n = i;
+	return at;
 }
 
 /** One element of [at, end), without a sign. */

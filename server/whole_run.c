@@ -2,13 +2,13 @@
 #include "server/whole_run.h"
 
 #include "engine/kernels/loops.h"
-#include "server/byte_mask.h"
 #include "server/float_run_priv.h"
 
 /* One element of at most 8 digits that ends right at `end`. */
-static ALWAYS_INLINE bool take(const char *at, const char *end,
-			       const struct whole_run *run, size_t i)
+static ALWAYS_INLINE bool take(const char *at, const char *end, const void *of,
+			       size_t i)
 {
+	const struct whole_run *run = of;
 	const bool is_negative = *at == '-';
 	uint64_t value = 0;
 	unsigned n;
@@ -26,26 +26,7 @@ static ALWAYS_INLINE bool take(const char *at, const char *end,
 static const char *run_base(const char *at, const char *end,
 			    const struct whole_run *run)
 {
-	size_t i = *run->n;
-
-	while (end - at >= RUN_SLACK && run->count - i >= 64) {
-		const char *block = at;
-		uint64_t commas = byte_mask(at, ',');
-
-		if (!commas)
-			break;
-		for (; commas; commas &= commas - 1) {
-			const char *stop = block + __builtin_ctzll(commas);
-
-			if (!take(at + (*at == ' '), stop, run, i))
-				goto out;
-			i++;
-			at = stop + 1;
-		}
-	}
-out:
-	*run->n = i;
-	return at;
+	return run_by_commas(at, end, take, run, run->count, run->n);
 }
 
 #ifdef LOOPS_X86_LEVELS

@@ -278,19 +278,18 @@ static const struct doc *map_or_null(const struct doc *doc)
 	return doc && doc->kind == DOC_NULL ? NULL : doc;
 }
 
-enum err_code job_spec_read_trainer(struct job_spec *spec, struct arena *arena,
-				    struct err *err)
+/* The maps in trainer and beside it. Mixup and penalties are off where theirs
+ * are left out, whatever is the default in them. */
+static enum err_code read_maps(struct job_spec *spec, struct arena *arena,
+			       struct err *err)
 {
 	struct trainer_spec *t = &spec->trainer;
 	const struct doc *publish = map_or_null(spec->publish_map);
 	enum err_code rc;
 
-	rc = field_read(trainer_fields, map_or_null(spec->trainer_map),
-			"trainer", NULL, t, arena, err);
-	if (!rc)
-		rc = field_read(clipping_fields, map_or_null(t->clipping),
-				"trainer.gradient_clipping", NULL,
-				&spec->clipping, arena, err);
+	rc = field_read(clipping_fields, map_or_null(t->clipping),
+			"trainer.gradient_clipping", NULL, &spec->clipping,
+			arena, err);
 	if (!rc && map_or_null(t->mixup))
 		rc = field_read(mixup_fields, t->mixup, "trainer.mixup", NULL,
 				&spec->mixup, arena, err);
@@ -325,6 +324,19 @@ enum err_code job_spec_read_trainer(struct job_spec *spec, struct arena *arena,
 	if (!rc && publish)
 		rc = field_read(publish_fields, publish, "publish", NULL,
 				&spec->publish, arena, err);
+	return rc;
+}
+
+enum err_code job_spec_read_trainer(struct job_spec *spec, struct arena *arena,
+				    struct err *err)
+{
+	struct trainer_spec *t = &spec->trainer;
+	enum err_code rc;
+
+	rc = field_read(trainer_fields, map_or_null(spec->trainer_map),
+			"trainer", NULL, t, arena, err);
+	if (!rc)
+		rc = read_maps(spec, arena, err);
 	if (rc)
 		return rc;
 	t->optimizer = map_or_null(t->optimizer);

@@ -51,34 +51,25 @@ static double r2(const struct metric_sums *s)
 	{                                                                     \
 		name, high, NULL, offsetof(struct evaluation_figures, member) \
 	}
+/* Of classes, of which there may be two. */
+#define OF_CLASSES                                                            \
+	OF_ALL("precision", true, precision), OF_ALL("recall", true, recall), \
+	    OF_ALL("f1", true, f1), OF_ALL("roc_auc", true, roc_auc),         \
+	    OF_ALL("pr_auc", true, pr_auc), OF_ALL("iou", true, iou),         \
+	    OF_ALL("dice", true, dice), OF_ALL("brier", false, brier),        \
+	    OF_ALL("calibration_error", false, calibration)
 static const struct metric category_metrics[] = {
 	{ "loss", false, loss, 0 },
 	{ "accuracy", true, accuracy, 0 },
 	OF_ALL("top5_accuracy", true, top5),
-	OF_ALL("precision", true, precision),
-	OF_ALL("recall", true, recall),
-	OF_ALL("f1", true, f1),
-	OF_ALL("roc_auc", true, roc_auc),
-	OF_ALL("pr_auc", true, pr_auc),
-	OF_ALL("iou", true, iou),
-	OF_ALL("dice", true, dice),
-	OF_ALL("brier", false, brier),
-	OF_ALL("calibration_error", false, calibration),
+	OF_CLASSES,
 	{ 0 },
 };
 
 static const struct metric binary_metrics[] = {
 	{ "loss", false, loss, 0 },
 	{ "accuracy", true, accuracy, 0 },
-	OF_ALL("precision", true, precision),
-	OF_ALL("recall", true, recall),
-	OF_ALL("f1", true, f1),
-	OF_ALL("roc_auc", true, roc_auc),
-	OF_ALL("pr_auc", true, pr_auc),
-	OF_ALL("iou", true, iou),
-	OF_ALL("dice", true, dice),
-	OF_ALL("brier", false, brier),
-	OF_ALL("calibration_error", false, calibration),
+	OF_CLASSES,
 	{ 0 },
 };
 

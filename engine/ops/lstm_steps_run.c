@@ -35,32 +35,32 @@ static const void *lstm_in(const struct kernel_call *call, unsigned i)
 #define NAME(x) x##_f64
 #include "engine/ops/lstm_steps_typed.h"
 
+typedef void row_run(const struct kernel_call *call,
+		     const struct lstm_extents *e, int64_t row, void *scratch);
+
+static void each_row(const struct kernel_call *call, row_run *f32, row_run *f64,
+		     void *scratch)
+{
+	const struct lstm_extents e = lstm_steps_extents(call->query);
+	const bool is_f32 = call->query->in[0].type.elem == DTYPE_F32;
+
+	assert(scratch); /* no kernel runs where n is 0 */
+	for (int64_t row = 0; row < e.rows; row++)
+		(is_f32 ? f32 : f64)(call, &e, row, scratch);
+}
+
 static void plain_run(const struct kernel_call *call, unsigned slice,
 		      void *scratch)
 {
-	const struct lstm_extents e = lstm_steps_extents(call->query);
-
 	(void)slice;
-	assert(scratch); /* no kernel runs where n is 0 */
-	for (int64_t row = 0; row < e.rows; row++)
-		if (call->query->in[0].type.elem == DTYPE_F32)
-			row_there_f32(call, &e, row, scratch);
-		else
-			row_there_f64(call, &e, row, scratch);
+	each_row(call, row_there_f32, row_there_f64, scratch);
 }
 
 static void plain_back_run(const struct kernel_call *call, unsigned slice,
 			   void *scratch)
 {
-	const struct lstm_extents e = lstm_steps_extents(call->query);
-
 	(void)slice;
-	assert(scratch); /* no kernel runs where n is 0 */
-	for (int64_t row = 0; row < e.rows; row++)
-		if (call->query->in[0].type.elem == DTYPE_F32)
-			row_back_f32(call, &e, row, scratch);
-		else
-			row_back_f64(call, &e, row, scratch);
+	each_row(call, row_back_f32, row_back_f64, scratch);
 }
 
 static enum err_code plain_prepare(const struct kernel_query *query,

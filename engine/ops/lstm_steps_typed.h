@@ -54,8 +54,9 @@ static void NAME(store_row)(const T *from, int64_t row, int64_t n, T *to)
 /* Row `row` through all steps. Scratch: gates, h, kept, c. */
 static void NAME(row_there)(const struct kernel_call *call,
 			    const struct lstm_extents *e, int64_t row,
-			    T *scratch)
+			    void *room)
 {
+	T *const scratch = room;
 	const int64_t n = e->n, width = LSTM_GATES * n;
 	const T *pre = call->in[STEPS_PRE], *r = call->in[STEPS_R];
 	const T *b = lstm_in(call, STEPS_B);
@@ -115,8 +116,9 @@ static void NAME(hand_back)(int64_t n, const T *d, const T *r, T *dh)
 /* Scratch: dh, dc, gates. */
 static void NAME(row_back)(const struct kernel_call *call,
 			   const struct lstm_extents *e, int64_t row,
-			   T *scratch)
+			   void *room)
 {
+	T *const scratch = room;
 	const int64_t n = e->n, width = LSTM_GATES * n;
 	const T *kept = call->in[STEPS_BACK_KEPT], *y = call->in[STEPS_BACK_Y];
 	const T *h0 = lstm_in(call, STEPS_BACK_H0);

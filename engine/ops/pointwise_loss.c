@@ -329,85 +329,36 @@ static const struct op_case slopes_cases[] = {
 };
 /* clang-format on */
 
-extern const struct op op_binary_cross_entropy;
-const struct op op_binary_cross_entropy = {
-	.domain = "predictd",
-	.name = "BinaryCrossEntropy",
-	.help = "Mean cross-entropy of probabilities x and t.",
-	.since = 1,
-	.in = mean_in,
-	.out = mean_out,
-	.attrs = mean_attrs,
-	.attrs_size = sizeof(struct pointwise_loss_attrs),
-	.infer = mean_infer,
-	.kernels = mean_kernels,
-	.vjp = mean_vjp,
-	.cases = probabilities_cases,
-};
+#define MEAN(row, text, what, of)                                  \
+	extern const struct op row;                                \
+	const struct op row = {                                    \
+		.domain = "predictd",                              \
+		.name = text,                                      \
+		.help = what,                                      \
+		.since = 1,                                        \
+		.in = mean_in,                                     \
+		.out = mean_out,                                   \
+		.attrs = mean_attrs,                               \
+		.attrs_size = sizeof(struct pointwise_loss_attrs), \
+		.infer = mean_infer,                               \
+		.kernels = mean_kernels,                           \
+		.vjp = mean_vjp,                                   \
+		.cases = of,                                       \
+	}
 
-extern const struct op op_binary_cross_entropy_with_logits;
-const struct op op_binary_cross_entropy_with_logits = {
-	.domain = "predictd",
-	.name = "BinaryCrossEntropyWithLogits",
-	.help = "Mean cross-entropy of sigmoid(x) and probabilities.",
-	.since = 1,
-	.in = mean_in,
-	.out = mean_out,
-	.attrs = mean_attrs,
-	.attrs_size = sizeof(struct pointwise_loss_attrs),
-	.infer = mean_infer,
-	.kernels = mean_kernels,
-	.vjp = mean_vjp,
-	.cases = logits_cases,
-};
-
-extern const struct op op_huber_loss;
-const struct op op_huber_loss = {
-	.domain = "predictd",
-	.name = "HuberLoss",
-	.help = "Mean of half the square, straight beyond delta.",
-	.since = 1,
-	.in = mean_in,
-	.out = mean_out,
-	.attrs = mean_attrs,
-	.attrs_size = sizeof(struct pointwise_loss_attrs),
-	.infer = mean_infer,
-	.kernels = mean_kernels,
-	.vjp = mean_vjp,
-	.cases = huber_cases,
-};
-
-extern const struct op op_mean_absolute_error;
-const struct op op_mean_absolute_error = {
-	.domain = "predictd",
-	.name = "MeanAbsoluteError",
-	.help = "Mean of |x - t|.",
-	.since = 1,
-	.in = mean_in,
-	.out = mean_out,
-	.attrs = mean_attrs,
-	.attrs_size = sizeof(struct pointwise_loss_attrs),
-	.infer = mean_infer,
-	.kernels = mean_kernels,
-	.vjp = mean_vjp,
-	.cases = absolute_cases,
-};
-
-extern const struct op op_mean_squared_error;
-const struct op op_mean_squared_error = {
-	.domain = "predictd",
-	.name = "MeanSquaredError",
-	.help = "Mean of (x - t) squared.",
-	.since = 1,
-	.in = mean_in,
-	.out = mean_out,
-	.attrs = mean_attrs,
-	.attrs_size = sizeof(struct pointwise_loss_attrs),
-	.infer = mean_infer,
-	.kernels = mean_kernels,
-	.vjp = mean_vjp,
-	.cases = squared_cases,
-};
+MEAN(op_binary_cross_entropy, "BinaryCrossEntropy",
+     "Mean cross-entropy of probabilities x and t.", probabilities_cases);
+MEAN(op_binary_cross_entropy_with_logits, "BinaryCrossEntropyWithLogits",
+     "Mean cross-entropy of sigmoid(x) and probabilities.", logits_cases);
+MEAN(op_huber_loss, "HuberLoss",
+     "Mean of half the square, straight beyond delta.", huber_cases);
+MEAN(op_mean_absolute_error, "MeanAbsoluteError", "Mean of |x - t|.",
+     absolute_cases);
+MEAN(op_mean_squared_error, "MeanSquaredError", "Mean of (x - t) squared.",
+     squared_cases);
+MEAN(op_smooth_l1_loss, "SmoothL1Loss",
+     "Mean of the square over twice delta, straight beyond delta.",
+     smooth_cases);
 
 extern const struct op op_pointwise_loss_grad;
 const struct op op_pointwise_loss_grad = {
@@ -422,20 +373,4 @@ const struct op op_pointwise_loss_grad = {
 	.infer = slopes_infer,
 	.kernels = slopes_kernels,
 	.cases = slopes_cases,
-};
-
-extern const struct op op_smooth_l1_loss;
-const struct op op_smooth_l1_loss = {
-	.domain = "predictd",
-	.name = "SmoothL1Loss",
-	.help = "Mean of the square over twice delta, straight beyond delta.",
-	.since = 1,
-	.in = mean_in,
-	.out = mean_out,
-	.attrs = mean_attrs,
-	.attrs_size = sizeof(struct pointwise_loss_attrs),
-	.infer = mean_infer,
-	.kernels = mean_kernels,
-	.vjp = mean_vjp,
-	.cases = smooth_cases,
 };

@@ -264,13 +264,25 @@ static bool is_byte(enum dtype elem)
 	return elem == DTYPE_U8 || elem == DTYPE_I8;
 }
 
-const struct graph_node *narrow_widened(const struct blocking *b, int32_t value)
+/* The operator of ONNX of that name that makes a value, or NULL. */
+static const struct graph_node *maker_of(const struct blocking *b,
+					 int32_t value, const char *name)
 {
-	const struct graph_node *node = graph_producer(b->graph, value);
-	struct grid grid;
+	const struct graph_node *node =
+	    value == VALUE_NONE ? NULL : graph_producer(b->graph, value);
 
 	return node && node->op && !node->op->domain[0] &&
-		       !strcmp(node->op->name, "DequantizeLinear") &&
+		       !strcmp(node->op->name, name)
+		   ? node
+		   : NULL;
+}
+
+const struct graph_node *narrow_widened(const struct blocking *b, int32_t value)
+{
+	const struct graph_node *node = maker_of(b, value, "DequantizeLinear");
+	struct grid grid;
+
+	return node &&
 		       is_byte(
 			   blocking_fact(b, input(b, node, 0))->type.elem) &&
 		       grid_of(b, node, &grid)
@@ -294,8 +306,8 @@ static int32_t summand(const struct blocking *b, int32_t value,
 		*ret_scale = grid.scale;
 		return input(b, node, 0);
 	}
-	node = graph_producer(b->graph, twin);
-	if (node && node->op && !strcmp(node->op->name, "Cast") &&
+	node = maker_of(b, twin, "Cast");
+	if (node &&
 	    blocking_fact(b, input(b, node, 0))->type.elem == DTYPE_BF16)
 		return input(b, node, 0);
 	return twin;
@@ -396,18 +408,6 @@ static bool x_is_bf16(const struct blocking *b, const struct graph_node *conv)
 {
 	return blocking_fact(b, input(b, conv, CONV_NARROW_X))->type.elem ==
 	       DTYPE_BF16;
-}
-
-static const struct graph_node *maker_of(const struct blocking *b,
-					 int32_t value, const char *name)
-{
-	const struct graph_node *node =
-	    value == VALUE_NONE ? NULL : graph_producer(b->graph, value);
-
-	return node && node->op && !node->op->domain[0] &&
-		       !strcmp(node->op->name, name)
-		   ? node
-		   : NULL;
 }
 
 /* The rounded sum of two values that were widened from bytes, VALUE_NONE where

@@ -11,6 +11,7 @@
 #include "engine/graph_text.h"
 #include "engine/kernels/blas.h"
 #include "reference.h"
+#include "tests/unit/training/loss_base.h"
 #include "training/stepper.h"
 
 enum { MAX = 64 };
@@ -31,32 +32,6 @@ static void read_loss(const char *name, const struct doc *params,
 	cr_assert_eq(loss_for_step(&loss, width, arena, ret, &err), ERR_NONE);
 }
 
-/* y = x + w with w of 0: its gradient is that of x. */
-static struct graph *make_base(int64_t rows, int64_t width, float *w)
-{
-	struct graph *graph;
-	struct err err = { 0 };
-	const struct tensor_view view = { .data = w,
-					  .dtype = DTYPE_F32,
-					  .shape = { 2, { rows, width } } };
-	int32_t x, value, y;
-
-	cr_assert_eq(graph_create(1 << 20, &graph, &err), ERR_NONE);
-	cr_assert_eq(graph_add_input(graph, "x",
-				     (struct type){ .elem = DTYPE_F32 }, &x,
-				     &err),
-		     ERR_NONE);
-	cr_assert_eq(
-	    graph_add_variable(graph, "w", ROLE_PARAM, &view, &value, &err),
-	    ERR_NONE);
-	cr_assert_eq(graph_add_node(graph, op_find("", "Add"), "", NULL,
-				    (const int32_t[]){ x, value }, 2, &y, 1,
-				    &err),
-		     ERR_NONE);
-	cr_assert_eq(graph_add_output(graph, y, &err), ERR_NONE);
-	return graph;
-}
-
 static void check(const struct reference *reference, const struct doc *row)
 {
 	const char *name = row->key;
@@ -67,7 +42,7 @@ static void check(const struct reference *reference, const struct doc *row)
 	struct optimizer optimizer;
 	struct err err = { 0 };
 	float w[MAX] = { 0 };
-	struct graph *base = make_base(n, width, w);
+	struct graph *base = loss_base(n, width, w);
 	struct stepper_port in = { DTYPE_F32, { 1, { width } } };
 	struct stepper_options options = {
 		.optimizer = &optimizer,

@@ -12,6 +12,7 @@
 
 #include "base/str.h"
 #include "engine/kernels/blas.h"
+#include "tests/unit/training/loss_base.h"
 #include "training/loss.h"
 #include "training/stepper.h"
 
@@ -282,34 +283,6 @@ static const struct loss_row {
 
 enum { N = TABLE_ROWS * TABLE_WIDTH };
 
-/* y = x + w with w of 0: its gradient is that of x. */
-static struct graph *make_base(float *w)
-{
-	struct graph *graph;
-	struct err err = { 0 };
-	const struct tensor_view view = {
-		.data = w,
-		.dtype = DTYPE_F32,
-		.shape = { 2, { TABLE_ROWS, TABLE_WIDTH } },
-	};
-	int32_t x, value, y;
-
-	cr_assert_eq(graph_create(1 << 20, &graph, &err), ERR_NONE);
-	cr_assert_eq(graph_add_input(graph, "x",
-				     (struct type){ .elem = DTYPE_F32 }, &x,
-				     &err),
-		     ERR_NONE);
-	cr_assert_eq(
-	    graph_add_variable(graph, "w", ROLE_PARAM, &view, &value, &err),
-	    ERR_NONE);
-	cr_assert_eq(graph_add_node(graph, op_find("", "Add"), "", NULL,
-				    (const int32_t[]){ x, value }, 2, &y, 1,
-				    &err),
-		     ERR_NONE);
-	cr_assert_eq(graph_add_output(graph, y, &err), ERR_NONE);
-	return graph;
-}
-
 static void read_loss(const struct loss_row *row, struct train_loss *ret,
 		      struct arena *arena)
 {
@@ -407,7 +380,7 @@ static void check(const struct loss_row *row)
 	struct graph *base;
 
 	fill(&bench, row, is_class);
-	base = make_base(bench.w);
+	base = loss_base(TABLE_ROWS, TABLE_WIDTH, bench.w);
 	make_optimizer(&optimizer, arena);
 	read_loss(row, &options.loss, arena);
 	cr_assert_eq(stepper_create(base, &options, &stepper, &err), ERR_NONE,

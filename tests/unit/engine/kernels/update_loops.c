@@ -12,9 +12,22 @@ static void draw(float *to, size_t n, uint32_t stream)
 	rng_fill_normal((struct rng){ .stream = stream }, 0, n, to);
 }
 
+enum { N = 77, RULES = 14 };
+
+/* Parameters, what rules keep, and a gradient. */
+static void begin(float at[4][N], float grad[N])
+{
+	draw(grad, N, 6);
+	draw(at[0], N, 7);
+	for (int i = 0; i < N; i++) {
+		at[1][i] = 2 + grad[i] * grad[i];
+		at[2][i] = 1;
+		at[3][i] = 0.1f;
+	}
+}
+
 Test(update_loops, have_the_same_bits_at_every_level)
 {
-	enum { N = 77, RULES = 14 };
 	const float hyper[OPTIMIZER_HYPER] = { [HYPER_RATE] = 0.1f,
 					       [HYPER_L2] = 0.01f,
 					       [HYPER_KEEP] = 0.999f,
@@ -57,13 +70,7 @@ Test(update_loops, have_the_same_bits_at_every_level)
 				.trust = 0.5f,
 			};
 
-			draw(grad, N, 6);
-			draw(at[0], N, 7);
-			for (int i = 0; i < N; i++) {
-				at[1][i] = 2 + grad[i] * grad[i];
-				at[2][i] = 1;
-				at[3][i] = 0.1f;
-			}
+			begin(at, grad);
 			rows->load_grad(&update, grad, 0.5f);
 			rule[r](&update);
 			if (level == 0)
