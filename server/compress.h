@@ -18,7 +18,8 @@ enum coding { CODING_IDENTITY, CODING_GZIP, CODING_DEFLATE };
 /** The coding a Content-Encoding names; NULL is identity. ERR_MEDIA_TYPE. */
 MUST_USE enum err_code coding_of(const char *content_encoding,
 				 enum coding *ret_coding, struct err *err);
-/** The best one that an Accept-Encoding admits; NULL is identity. */
+/** The one that an Accept-Encoding weighs most, gzip before deflate; NULL is
+ * identity. */
 enum coding coding_accepted(const char *accept_encoding);
 /** "gzip", "deflate" or "identity". */
 const char *coding_name(enum coding coding);

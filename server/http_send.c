@@ -102,10 +102,10 @@ static struct MHD_Response *make_answer(struct http_conn *conn)
 	body = encode(conn, &coding);
 	answer = MHD_create_response_from_buffer(body->len, body->data,
 						 MHD_RESPMEM_PERSISTENT);
-	if (answer && coding != CODING_IDENTITY) {
+	if (answer && coding != CODING_IDENTITY)
 		add(answer, "Content-Encoding", coding_name(coding));
+	if (answer && response->body.len >= COMPRESS_MIN)
 		add(answer, "Vary", "Accept-Encoding");
-	}
 	return answer;
 }
 

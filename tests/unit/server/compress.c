@@ -91,6 +91,18 @@ Test(compress, reads_the_headers_that_name_codings)
 		{ "gzip;q=0.000", CODING_IDENTITY },
 		{ "gzipped", CODING_IDENTITY },
 		{ "identity", CODING_IDENTITY },
+		{ "deflate;q=1.0, gzip;q=0.5", CODING_DEFLATE },
+		{ "gzip;q=0.5, deflate;q=0.5", CODING_GZIP },
+		{ "gzip;q=0.5, identity;q=0.9", CODING_IDENTITY },
+		{ "gzip, identity", CODING_GZIP },
+		{ "gzip;Q=0", CODING_IDENTITY },
+		{ "gzip ; q=0", CODING_IDENTITY },
+		{ "gzip;q=", CODING_IDENTITY },
+		{ "gzip;q=much", CODING_IDENTITY },
+		{ "gzip;level=q=0", CODING_GZIP },
+		{ "x-gzip", CODING_GZIP },
+		{ "*;q=0, ,gzip", CODING_GZIP },
+		{ "*", CODING_IDENTITY },
 	};
 	enum coding coding;
 	struct err err;
