@@ -175,6 +175,7 @@ void http_destroy(struct http *http)
 	}
 	if (http->listen_fd >= 0)
 		(void)close(http->listen_fd);
+	http_linger_pass(&http->linger, INT64_MAX);
 	(void)pthread_cond_destroy(&http->reaper_wake);
 	(void)pthread_mutex_destroy(&http->lock);
 	mem_free(http);

@@ -12,6 +12,7 @@
 #include <pthread.h>
 
 #include "server/http.h"
+#include "server/http_linger.h"
 
 enum { HTTP_HEADERS_MAX = 100, HTTP_QUERY_MAX = 32 };
 
@@ -62,6 +63,7 @@ struct http {
 	uint16_t port;
 	pthread_mutex_t lock;
 	struct http_conn *first;
+	struct http_linger linger; /* under the lock */
 	atomic_bool is_draining;
 	atomic_uint_least64_t n_ids;
 	char id_prefix[17];

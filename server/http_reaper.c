@@ -10,6 +10,7 @@
 
 enum {
 	TICK_MS = 250,
+	LINGER_TICK_MS = 5,	/* while a client writes what nobody reads */
 	RESUME_AGAIN_MS = 1000, /* a resume takes microseconds */
 	DRAIN_IDLE_MS = 1000,
 	RATE_AFTER_MS = 5000, /* then a body comes with at least */
@@ -124,7 +125,8 @@ void *http_reaper_run(void *arg)
 	(void)pthread_setname_np(pthread_self(), "http-reaper");
 	(void)pthread_mutex_lock(&http->lock);
 	while (!http->must_stop) {
-		const int64_t due = clock_deadline_ns(TICK_MS);
+		const int64_t due = clock_deadline_ns(
+		    http->linger.n ? LINGER_TICK_MS : TICK_MS);
 		const struct timespec until = { .tv_sec = due / 1000000000,
 						.tv_nsec = due % 1000000000 };
 		int64_t now;
@@ -132,6 +134,7 @@ void *http_reaper_run(void *arg)
 		(void)pthread_cond_timedwait(&http->reaper_wake, &http->lock,
 					     &until);
 		now = clock_monotonic_ns();
+		http_linger_pass(&http->linger, now);
 		for (struct http_conn *c = http->first; c; c = c->next) {
 			look_after(c, now);
 			/* the library sees the end of the stream and closes */

@@ -226,7 +226,9 @@ static void reset(struct http_conn *conn, struct MHD_Connection *mhd,
 static bool may_swallow(const struct http_conn *conn, enum err_code rc)
 {
 	return conn->is_begun && rc != ERR_TOO_LARGE &&
-	       !conn->framing.is_chunked && conn->framing.length <= SWALLOW_MAX;
+	       !conn->framing.is_chunked &&
+	       conn->framing.length <= SWALLOW_MAX &&
+	       !api_client_waits(&conn->request);
 }
 
 static enum MHD_Result refuse(struct http_conn *conn, const struct err *err)
@@ -457,6 +459,9 @@ static void forget(struct http_conn *conn)
 		http->first = conn->next;
 	if (conn->next)
 		conn->next->previous = conn->previous;
+	if (conn->is_refused && conn->must_close &&
+	    http_linger_add(&http->linger, conn->fd))
+		(void)pthread_cond_signal(&http->reaper_wake);
 	(void)pthread_mutex_unlock(&http->lock);
 	metrics_connections(http->options.metrics, -1);
 	buf_finish(&conn->body);

@@ -94,6 +94,11 @@ MUST_USE enum err_code model_cache_load_as(struct model_cache *cache,
 					   struct err *err);
 MUST_USE enum err_code model_cache_unload(struct model_cache *cache,
 					  const char *name, struct err *err);
+/** The same, and what hangs together with the model: ensembles that have it as
+ * a step; of an ensemble the steps that no other loaded one has. */
+MUST_USE enum err_code model_cache_unload_all(struct model_cache *cache,
+					      const char *name,
+					      struct err *err);
 /** version 0: the highest that is ready, as at first. */
 MUST_USE enum err_code model_cache_set_default(struct model_cache *cache,
 					       const char *name,
@@ -121,10 +126,14 @@ MUST_USE enum err_code model_cache_policy(struct model_cache *cache,
 int64_t model_cache_take_rate(struct model_cache *cache, const char *name);
 /** Is it parked? name NULL: the only model, if there is just one. */
 bool model_cache_is_parked(struct model_cache *cache, const char *name);
+/** The name of the only model that the table has, copied; NULL when there are
+ * none or several. */
+const char *model_cache_sole(struct model_cache *cache, struct arena *arena);
 /** Loads a model that is parked; one that is not is fine. name NULL: as
  * above. */
 void model_cache_demand(struct model_cache *cache, const char *name);
-/** The default version of the only model that is ready. */
+/** The default version of the only model that is ready. ERR_INVALID when
+ * several are, ERR_NOT_READY when none is, ERR_NOT_FOUND when there is none. */
 MUST_USE enum err_code model_cache_find_only(struct model_cache *cache,
 					     struct served_model **ret_model,
 					     struct err *err);

@@ -67,9 +67,8 @@ enum err_code server_begin(struct api_context *context,
 			request->route->scope, &rate, err);
 	if (!rc)
 		rc = api_take_rate(request, rate, "the bearer token", err);
-	if (!rc && request->route->body == BODY_TENSORS && request->param[0])
-		rc = api_admit(request, request->param[0], request->param[1],
-			       err);
+	if (!rc && request->route->body == BODY_TENSORS)
+		rc = api_admit_head(request, err);
 	return rc;
 }
 

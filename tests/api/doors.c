@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <criterion/criterion.h>
 
+#include "base/file.h"
+#include "base/mem.h"
 #include "server/auth.h"
 #include "tests/api/loopback.h"
 
@@ -24,6 +26,13 @@ Test(api_doors, knows_paths_and_methods)
 	loopback_get(&l, "/v2/models/linear/infer");
 	loopback_expect_error(&l, 405, "POST");
 	cr_assert_str_eq(loopback_answer_header(&l, "Allow"), "POST");
+	/* each method once, though two patterns fit */
+	loopback_ask(&l, "OPTIONS", "/v2/models/stats", "", 0);
+	loopback_expect_error(&l, 405, "GET");
+	cr_assert_str_eq(loopback_answer_header(&l, "Allow"), "GET, HEAD");
+	loopback_ask(&l, "PUT", "/jobs/j", "", 0);
+	cr_assert_str_eq(loopback_answer_header(&l, "Allow"),
+			 "GET, HEAD, DELETE");
 	loopback_ask(&l, "BREW", "/v2/health/live", "", 0);
 	loopback_expect_error(&l, 405, "BREW");
 	loopback_ask(&l, "HEAD", "/v2/health/live", "", 0);
@@ -36,6 +45,55 @@ Test(api_doors, knows_paths_and_methods)
 	loopback_expect_error(&l, 400, "escape");
 	loopback_get(&l, "/v2/models/%zz/ready");
 	loopback_expect_error(&l, 400, "escape");
+	loopback_end(&l);
+}
+
+static void copy_linear(const struct loopback *l, const char *to)
+{
+	char from[128];
+	struct err err;
+	size_t len;
+	char *text;
+
+	(void)snprintf(from, sizeof(from), "%s/linear/1/model.onnx",
+		       l->scratch.path);
+	cr_assert_eq(file_read_all(from, 1 << 20, &text, &len, &err), ERR_NONE,
+		     "%s", err.msg);
+	cr_assert_eq(file_write_atomic(to, text, len, &err), ERR_NONE, "%s",
+		     err.msg);
+	mem_free(text);
+}
+
+Test(api_doors, models_may_have_any_name)
+{
+	static const char *const rows[][2] = {
+		{ "my model", "my%20model" },
+		{ "mod\xc3\xa8le", "mod%C3%A8le" },
+		{ "mod\xc3\xa8le", "mod\xc3\xa8le" },
+		{ "50%", "50%25" },
+		{ "a:predict", "a%3Apredict" },
+	};
+	char path[128];
+	struct loopback l;
+
+	loopback_begin(&l);
+	for (size_t i = 0; i < sizeof(rows) / sizeof(*rows); i++) {
+		(void)snprintf(path, sizeof(path), "%s/1", rows[i][0]);
+		scratch_dir(&l.scratch, path);
+		(void)snprintf(path, sizeof(path), "%s/%s/1/model.onnx",
+			       l.scratch.path, rows[i][0]);
+		copy_linear(&l, path);
+		(void)snprintf(path, sizeof(path),
+			       "/v2/repository/models/%s/load", rows[i][1]);
+		loopback_post(&l, path, "");
+		cr_assert_eq(l.status, 200, "%s", l.body);
+		(void)snprintf(path, sizeof(path), "/v1/models/%s:predict",
+			       rows[i][1]);
+		loopback_post(&l, path, "{\"instances\":[[1,0,0,0]]}");
+		expect_has(&l, "[1.0,2.0,3.0]");
+	}
+	loopback_post(&l, "/v2/repository/index", "");
+	expect_has(&l, "{\"name\":\"mod\xc3\xa8le\",");
 	loopback_end(&l);
 }
 

@@ -546,6 +546,55 @@ Test(api_life, an_ensemble_takes_new_versions_of_its_steps)
 	loopback_end(&l);
 }
 
+static void expect_ready(struct loopback *l, const char *model, int status)
+{
+	char path[128];
+
+	(void)snprintf(path, sizeof(path), "/v2/models/%s/ready", model);
+	loopback_get(l, path);
+	cr_assert_eq(l->status, status, "%s: %d %s", model, l->status, l->body);
+}
+
+#define ALL "{\"parameters\":{\"unload_dependents\":true}}"
+
+Test(api_life, what_hangs_together_is_unloaded_together)
+{
+	struct loopback l;
+
+	loopback_begin(&l);
+	scratch_dir(&l.scratch, "one");
+	configure(&l, "one",
+		  "ensemble: {steps: [{model: linear, inputs: {x: in}, "
+		  "outputs: {y: out}}]}\n");
+	scratch_dir(&l.scratch, "other");
+	configure(&l, "other",
+		  "ensemble: {steps: [{model: linear, inputs: {x: in}, "
+		  "outputs: {y: out}}]}\n");
+	/* a step that another one needs stays */
+	loopback_post(&l, "/v2/repository/models/one/unload", ALL);
+	cr_assert_eq(l.status, 200, "%s", l.body);
+	expect_ready(&l, "one", 503);
+	expect_ready(&l, "linear", 200);
+	loopback_post(&l, "/v2/repository/models/other/unload", ALL);
+	expect_ready(&l, "linear", 503);
+	expect_ready(&l, "add", 200);
+	/* and what is made of a model goes with it, if that is asked for */
+	loopback_post(&l, "/v2/repository/models/linear/load", "");
+	loopback_post(&l, "/v2/repository/models/one/load", "");
+	loopback_post(&l, "/v2/repository/models/linear/unload",
+		      "{\"parameters\":{\"unload_dependents\":false}}");
+	expect_ready(&l, "one", 200);
+	loopback_post(&l, "/v2/repository/models/linear/load", "");
+	loopback_post(&l, "/v2/repository/models/linear/unload", ALL);
+	expect_ready(&l, "one", 503);
+	expect_ready(&l, "linear", 503);
+	loopback_post(&l, "/v2/repository/models/add/unload",
+		      "{\"parameters\":{\"unload_dependents\":\"yes\"}}");
+	loopback_expect_error(&l, 400, "'unload_dependents'");
+	expect_ready(&l, "add", 200);
+	loopback_end(&l);
+}
+
 Test(api_life, an_ensemble_that_does_not_fit_says_where)
 {
 	static const struct {
