@@ -1,4 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include <strings.h>
+
 #include "base/json_write.h"
 #include "base/str.h"
 #include "server/api_demand.h"
@@ -58,6 +60,7 @@ enum err_code api_v2_server(struct api_request *request, struct err *err)
 		"logging",
 		"model_configuration",
 		"model_repository",
+		"model_repository(unload_dependents)",
 		"parameters",
 		"schedule_policy",
 		"sequence",
@@ -315,40 +318,57 @@ static enum err_code answer_infer(struct api_request *request, struct err *err)
 	return rc ? rc : codec_v2_write(inference, err);
 }
 
-/* How much of the body is JSON: all of it, unless the header says less. */
-static enum err_code json_length(const struct api_request *request,
-				 size_t *ret_len, struct err *err)
+/* How the body is divided. */
+struct body_parts {
+	size_t json_len; /* what follows is binary */
+	bool is_raw;	 /* there is no JSON */
+};
+
+/* All of it is JSON, unless the header says less. */
+static enum err_code divide_body(const struct api_request *request,
+				 struct body_parts *ret_parts, struct err *err)
 {
-	const char *text =
-	    api_header(request, "Inference-Header-Content-Length");
+	static const char name[] = "Inference-Header-Content-Length";
+	const char *text = NULL;
 	uint64_t len = request->body_len;
 
+	for (size_t i = 0; i < request->n_headers; i++) {
+		const struct http_pair *header = &request->headers[i];
+
+		if (strcasecmp(header->name, name) != 0)
+			continue;
+		if (text)
+			return err_set(err, ERR_INVALID, "%s is given twice",
+				       name);
+		text = header->value ? header->value : "";
+	}
 	if (text && (!str_parse_uint64(text, &len) || len > request->body_len))
 		return err_set(err, ERR_INVALID,
-			       "Inference-Header-Content-Length: expected a "
-			       "number of bytes up to the body's %zu, got "
-			       "'%.32s'",
-			       request->body_len, text);
-	*ret_len = (size_t)len;
+			       "%s: expected a number of bytes up to the "
+			       "body's %zu, got '%.32s'",
+			       name, request->body_len, text);
+	ret_parts->json_len = (size_t)len;
+	ret_parts->is_raw = text && len == 0;
 	return ERR_NONE;
 }
 
 enum err_code api_v2_infer(struct api_request *request, struct err *err)
 {
 	struct inference *inference;
-	size_t len;
+	struct body_parts parts;
 	enum err_code rc;
 
 	rc = inference_begin(request, request->param[0], request->param[1],
 			     &inference, err);
 	if (!rc)
-		rc = json_length(request, &len, err);
+		rc = divide_body(request, &parts, err);
 	if (rc)
 		return rc;
-	if (len == 0 && request->body_len) {
+	if (parts.is_raw) {
 		rc = codec_v2_read_raw(inference, request->body,
 				       request->body_len, err);
 	} else {
+		const size_t len = parts.json_len;
 		const struct codec_blob blob = { request->body + len,
 						 request->body_len - len };
 

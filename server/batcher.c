@@ -390,11 +390,18 @@ static void prepare(const struct batcher *batcher, struct infer_call *call)
 		call->output[j].data = NULL;
 }
 
+/* Reading the request has taken all the time that it had. */
+static bool is_late(const struct infer_call *call)
+{
+	return call->queued_ns >= call->deadline_ns;
+}
+
 static bool may_run_now(struct batcher *batcher, const struct infer_call *call)
 {
 	const int64_t ns = predicted_ns(batcher, call->rows);
 
-	return !batcher->is_closed && batch_queue_is_empty(&batcher->waiting) &&
+	return !batcher->is_closed && !is_late(call) &&
+	       batch_queue_is_empty(&batcher->waiting) &&
 	       batcher->n_active < batcher->options.n_instances && ns > 0 &&
 	       ns < INLINE_NS_MAX && !batcher->tuner.window_ns;
 }
@@ -463,6 +470,11 @@ static enum err_code admit(struct batcher *batcher,
 	if (batcher->is_closed)
 		return err_set(err, ERR_NOT_READY,
 			       "model '%s' is being stopped", options->name);
+	if (is_late(call))
+		return err_set(err, ERR_DEADLINE,
+			       "model '%s': the deadline had passed when the "
+			       "request could be run",
+			       options->name);
 	if (is_hopeless(batcher, call))
 		return err_set(err, ERR_BUSY,
 			       "model '%s': the deadline would pass in the "

@@ -40,6 +40,15 @@ static enum err_code twice(const char *key, struct err *err)
 		       key);
 }
 
+/* An optional member that is null is none: so clients write it that fill in a
+ * fixed form. */
+static enum err_code pass_null(struct json_pull *pull, bool *ret_is_null,
+			       struct err *err)
+{
+	*ret_is_null = json_pull_peek(pull) == JSON_KIND_NULL;
+	return *ret_is_null ? json_pull_value(pull, NULL, err) : ERR_NONE;
+}
+
 /* --- an input --- */
 
 static enum err_code read_shape(struct json_pull *pull, struct shape *ret,
@@ -164,6 +173,11 @@ static enum err_code read_input_parameters(struct json_pull *pull,
 	enum err_code rc = json_pull_object(pull, err);
 
 	while (!rc && !(rc = json_pull_key(pull, &key, err)) && key.bytes) {
+		bool is_null;
+
+		rc = pass_null(pull, &is_null, err);
+		if (rc || is_null)
+			continue;
 		if (json_pull_is(key, "shared_memory_region"))
 			return err_set(err, ERR_NOT_OFFERED,
 				       "an input in shared memory, which is "
@@ -178,12 +192,27 @@ static enum err_code read_input_parameters(struct json_pull *pull,
 	return rc;
 }
 
+/* Says whose member is wrong, where the name came before it. */
+static enum err_code of_input(const struct input *input, struct err *err)
+{
+	const struct str *name = &input->name;
+
+	return name->bytes ? err_prefix(err, "input '%.*s'",
+					(int)(name->len < 64 ? name->len : 64),
+					name->bytes)
+			   : err->code;
+}
+
 static enum err_code read_input_member(struct reader *reader,
 				       struct input *input, struct str key,
 				       struct err *err)
 {
 	struct json_pull *pull = &reader->pull;
+	bool is_null;
+	enum err_code rc = pass_null(pull, &is_null, err);
 
+	if (rc || is_null)
+		return rc;
 	if (json_pull_is(key, "name")) {
 		if (input->name.bytes)
 			return twice("name", err);
@@ -193,12 +222,14 @@ static enum err_code read_input_member(struct reader *reader,
 		if (input->has_shape)
 			return twice("shape", err);
 		input->has_shape = true;
-		return read_shape(pull, &input->shape, err);
+		rc = read_shape(pull, &input->shape, err);
+		return rc ? of_input(input, err) : ERR_NONE;
 	}
 	if (json_pull_is(key, "datatype")) {
 		if (input->dtype)
 			return twice("datatype", err);
-		return read_dtype(pull, &input->dtype, err);
+		rc = read_dtype(pull, &input->dtype, err);
+		return rc ? of_input(input, err) : ERR_NONE;
 	}
 	if (json_pull_is(key, "data")) {
 		if (input->is_done || input->data.bytes)
@@ -264,6 +295,11 @@ static enum err_code read_output_parameters(struct json_pull *pull,
 	enum err_code rc = json_pull_object(pull, err);
 
 	while (!rc && !(rc = json_pull_key(pull, &key, err)) && key.bytes) {
+		bool is_null;
+
+		rc = pass_null(pull, &is_null, err);
+		if (rc || is_null)
+			continue;
 		if (json_pull_is(key, "shared_memory_region"))
 			return err_set(err, ERR_NOT_OFFERED,
 				       "an output into shared memory, which is "
@@ -286,6 +322,11 @@ static enum err_code read_output(struct reader *reader, struct err *err)
 	enum err_code rc = json_pull_object(pull, err);
 
 	while (!rc && !(rc = json_pull_key(pull, &key, err)) && key.bytes) {
+		bool is_null;
+
+		rc = pass_null(pull, &is_null, err);
+		if (rc || is_null)
+			continue;
 		if (json_pull_is(key, "name"))
 			rc = json_pull_string(pull, &output.name, err);
 		else if (json_pull_is(key, "parameters"))
@@ -325,7 +366,11 @@ static enum err_code read_parameter(struct reader *reader, struct str key,
 				    struct err *err)
 {
 	struct json_pull *pull = &reader->pull;
+	bool is_null;
+	enum err_code rc = pass_null(pull, &is_null, err);
 
+	if (rc || is_null)
+		return rc;
 	if (json_pull_is(key, "binary_data_output"))
 		return json_pull_bool(pull, &reader->is_binary_wanted, err);
 	if (json_pull_is(key, "timeout"))
@@ -377,16 +422,24 @@ static enum err_code read_member(struct reader *reader, struct str key,
 				 struct str *outputs, struct err *err)
 {
 	struct json_pull *pull = &reader->pull;
+	bool is_null;
+	enum err_code rc = pass_null(pull, &is_null, err);
 
+	if (rc || is_null)
+		return rc;
 	if (json_pull_is(key, "inputs"))
 		return read_list(reader, &reader->has_inputs, "inputs",
 				 read_input, err);
 	if (json_pull_is(key, "outputs"))
-		return json_pull_value(pull, outputs, err);
+		return outputs->bytes ? twice("outputs", err)
+				      : json_pull_value(pull, outputs, err);
 	if (json_pull_is(key, "parameters"))
 		return read_parameters(reader, err);
 	if (json_pull_is(key, "id"))
-		return json_pull_string(pull, &reader->inference->id, err);
+		return reader->inference->id.bytes
+			   ? twice("id", err)
+			   : json_pull_string(pull, &reader->inference->id,
+					      err);
 	return json_pull_value(pull, NULL, err);
 }
 
