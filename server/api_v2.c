@@ -8,6 +8,7 @@
 #include "server/codec_v2.h"
 #include "server/inference.h"
 #include "server/model_cache.h"
+#include "server/sequences.h"
 #include "server/server_priv.h"
 
 /* --- health --- */
@@ -164,6 +165,29 @@ enum err_code api_v2_model(struct api_request *request, struct err *err)
 
 /* --- configuration --- */
 
+/* A state that the sequence carries need not be given. */
+static bool is_state(const struct served_model *model, unsigned input)
+{
+	const struct sequences *sequences = model->sequences;
+
+	for (unsigned k = 0; sequences && k < sequences_n_states(sequences);
+	     k++)
+		if (sequences_port(sequences, k).input == input)
+			return true;
+	return false;
+}
+
+static void write_config_type(struct json_writer *w,
+			      const struct signature_port *port)
+{
+	const char *name =
+	    port->dtype == DTYPE_STRING ? "STRING" : v2_type(port);
+	char type[40];
+
+	(void)snprintf(type, sizeof(type), "TYPE_%.30s", name);
+	json_write_string(w, "data_type", type);
+}
+
 static void write_config_ports(struct json_writer *w, const char *key,
 			       const struct served_model *model, bool is_input)
 {
@@ -175,18 +199,12 @@ static void write_config_ports(struct json_writer *w, const char *key,
 
 	json_write_array(w, key);
 	for (unsigned i = 0; i < n; i++) {
-		const char *name = v2_type(&ports[i]);
-		char type[40];
-
-		if (ports[i].dtype == DTYPE_STRING)
-			name = "STRING";
-		(void)snprintf(type, sizeof(type), "TYPE_%.30s", name);
 		json_write_object(w, NULL);
 		json_write_string(w, "name", ports[i].name);
-		json_write_string(w, "data_type", type);
+		write_config_type(w, &ports[i]);
 		write_dims(w, "dims", &ports[i], model->max_batch != 0);
 		if (is_input) {
-			json_write_bool(w, "optional", false);
+			json_write_bool(w, "optional", is_state(model, i));
 			json_write_bool(w, "is_shape_tensor", false);
 		} else {
 			json_write_string(w, "label_filename", "");
@@ -196,21 +214,71 @@ static void write_config_ports(struct json_writer *w, const char *key,
 	json_write_array_end(w);
 }
 
-static void write_batching(struct json_writer *w,
-			   const struct served_model *model)
+static void write_window(struct json_writer *w,
+			 const struct served_model *model)
 {
 	const struct batcher_options *options = batcher_options(model->batcher);
 
-	if (!model->max_batch)
-		return;
-	json_write_object(w, "dynamic_batching");
 	json_write_array(w, "preferred_batch_size");
 	for (size_t i = 0; i < options->n_preferred; i++)
 		json_write_int(w, NULL, options->preferred[i]);
 	json_write_array_end(w);
 	json_write_int(w, "max_queue_delay_microseconds",
 		       model->max_queue_delay_us);
+}
+
+static void write_states(struct json_writer *w,
+			 const struct served_model *model)
+{
+	const struct model_signature *signature = &model->package->signature;
+
+	json_write_array(w, "state");
+	for (unsigned k = 0; k < sequences_n_states(model->sequences); k++) {
+		const struct sequence_port at =
+		    sequences_port(model->sequences, k);
+		const struct signature_port *in = &signature->input[at.input];
+
+		json_write_object(w, NULL);
+		json_write_string(w, "input_name", in->name);
+		json_write_string(w, "output_name",
+				  signature->output[at.output].name);
+		write_config_type(w, in);
+		write_dims(w, "dims", in, model->max_batch != 0);
+		json_write_object_end(w);
+	}
+	json_write_array_end(w);
+}
+
+/* What Triton calls the oldest strategy: requests of several sequences share
+ * runs as others do. */
+static void write_sequences(struct json_writer *w,
+			    const struct served_model *model)
+{
+	json_write_object(w, "sequence_batching");
+	json_write_int(w, "max_sequence_idle_microseconds",
+		       sequences_idle_ns(model->sequences) / 1000);
+	json_write_object(w, model->max_batch ? "oldest" : "direct");
+	if (model->max_batch) {
+		json_write_uint(w, "max_candidate_sequences",
+				sequences_max(model->sequences));
+		write_window(w, model);
+	}
 	json_write_object_end(w);
+	write_states(w, model);
+	json_write_object_end(w);
+}
+
+/* One of Triton's schedulers, or none. */
+static void write_batching(struct json_writer *w,
+			   const struct served_model *model)
+{
+	if (model->sequences) {
+		write_sequences(w, model);
+	} else if (model->max_batch) {
+		json_write_object(w, "dynamic_batching");
+		write_window(w, model);
+		json_write_object_end(w);
+	}
 }
 
 static void write_parameter(struct json_writer *w, const char *name,

@@ -442,6 +442,43 @@ Test(api_life, a_sequence_carries_its_state)
 	loopback_end(&l);
 }
 
+Test(api_life, load_tools_see_that_a_model_has_sequences)
+{
+	struct loopback l;
+
+	loopback_begin(&l);
+	put_sum(&l, 1);
+	configure(&l, "sum", "sequence: {state: {s: t}, max: 9}\n");
+	loopback_get(&l, "/v2/models/sum/config");
+	expect_has(&l,
+		   "{\"name\":\"x\",\"data_type\":\"TYPE_FP32\",\"dims\":[2],"
+		   "\"optional\":false,");
+	expect_has(&l,
+		   "{\"name\":\"s\",\"data_type\":\"TYPE_FP32\",\"dims\":[2],"
+		   "\"optional\":true,");
+	expect_has(&l,
+		   "\"sequence_batching\":{"
+		   "\"max_sequence_idle_microseconds\":60000000,\"oldest\":{"
+		   "\"max_candidate_sequences\":9,"
+		   "\"preferred_batch_size\":[],"
+		   "\"max_queue_delay_microseconds\":0},\"state\":[{"
+		   "\"input_name\":\"s\",\"output_name\":\"t\","
+		   "\"data_type\":\"TYPE_FP32\",\"dims\":[2]}]}");
+	cr_assert_null(strstr(l.body, "dynamic_batching"));
+	/* it may come back, where there is something that it can mean */
+	loopback_post(&l, "/v2/repository/models/sum/load",
+		      "{\"parameters\":{\"config\":\"{\\\"max_batch_size\\\":4,"
+		      "\\\"sequence_batching\\\":{}}\"}}");
+	cr_assert_eq(l.status, 200, "%s", l.body);
+	loopback_get(&l, "/v2/models/sum/config");
+	expect_has(&l, "\"max_batch_size\":4,");
+	loopback_post(&l, "/v2/repository/models/linear/load",
+		      "{\"parameters\":{\"config\":\"{"
+		      "\\\"sequence_batching\\\":{}}\"}}");
+	loopback_expect_error(&l, 400, "config.yaml");
+	loopback_end(&l);
+}
+
 Test(api_life, a_sequence_needs_a_model_that_has_state)
 {
 	struct loopback l;
