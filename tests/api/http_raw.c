@@ -505,3 +505,35 @@ Test(http_raw, who_writes_all_before_it_reads_sees_the_answer)
 	(void)close(fd);
 	rig_end(&rig);
 }
+
+/* How many requests wait for the model, as its batcher tells. */
+static long count_waiting(const struct rig *rig)
+{
+	char answer[ANSWER_MAX] = "";
+	const char *at;
+	int fd = dial(rig);
+
+	say(fd, "GET /models/linear/batcher HTTP/1.1\r\nHost: x\r\n"
+		"Connection: close\r\n\r\n");
+	cr_assert(hear(fd, answer, WAIT_MS));
+	(void)close(fd);
+	at = strstr(answer, "\"waiting\":");
+	cr_assert_not_null(at, "%s", answer);
+	return strtol(at + strlen("\"waiting\":"), NULL, 10);
+}
+
+Test(http_raw, who_goes_away_leaves_the_queue)
+{
+	struct rig rig;
+	int waiting;
+
+	rig_begin(&rig, usual);
+	fill_queue(&rig, &waiting);
+	cr_assert_eq(count_waiting(&rig), 1);
+	(void)close(waiting);
+	/* the window is ten seconds */
+	for (int i = 0; i < 20 && count_waiting(&rig); i++)
+		clock_sleep_ms(100);
+	cr_assert_eq(count_waiting(&rig), 0);
+	rig_end(&rig);
+}
