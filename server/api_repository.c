@@ -84,17 +84,6 @@ struct change {
 	struct err err;
 };
 
-static enum err_code unload(struct change *change)
-{
-	struct api_request *request = change->request;
-
-	return change->with_dependents
-		   ? model_cache_unload_all(request->context->models,
-					    request->param[0], &change->err)
-		   : model_cache_unload(request->context->models,
-					request->param[0], &change->err);
-}
-
 static void make_change(struct run_task *task)
 {
 	struct change *change =
@@ -104,10 +93,12 @@ static void make_change(struct run_task *task)
 	struct model_cache *models = request->context->models;
 
 	model_cache_stand_back();
-	change->rc = change->is_load
-			 ? model_cache_load_as(models, request->param[0],
-					       change->config, &change->err)
-			 : unload(change);
+	change->rc =
+	    change->is_load
+		? model_cache_load_as(models, request->param[0], change->config,
+				      &change->err)
+		: model_cache_unload(models, request->param[0],
+				     change->with_dependents, &change->err);
 	api_finish(request);
 }
 

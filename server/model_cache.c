@@ -271,32 +271,21 @@ static void unload_dependents(struct model_cache *cache,
 }
 
 enum err_code model_cache_unload(struct model_cache *cache, const char *name,
-				 struct err *err)
+				 bool with_dependents, struct err *err)
 {
-	enum err_code rc;
+	struct repository_listing listing = { .n = 0 };
+	struct arena *arena = NULL;
+	enum err_code rc = ERR_NONE;
 
 	(void)pthread_mutex_lock(&cache->loading);
-	rc = unload(cache, name, err);
-	(void)pthread_mutex_unlock(&cache->loading);
-	return rc;
-}
-
-enum err_code model_cache_unload_all(struct model_cache *cache,
-				     const char *name, struct err *err)
-{
-	struct repository_listing listing;
-	struct arena *arena;
-	enum err_code rc;
-
-	(void)pthread_mutex_lock(&cache->loading);
-	rc = list_repository(cache, &arena, &listing, err);
-	if (!rc) {
+	if (with_dependents)
+		rc = list_repository(cache, &arena, &listing, err);
+	if (!rc)
 		rc = unload(cache, name, err);
-		if (!rc)
-			unload_dependents(cache, &listing, name);
-		arena_destroy(arena);
-	}
+	if (!rc)
+		unload_dependents(cache, &listing, name);
 	(void)pthread_mutex_unlock(&cache->loading);
+	arena_destroy(arena);
 	return rc;
 }
 
