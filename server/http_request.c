@@ -83,6 +83,20 @@ static bool park(struct http_conn *conn)
 
 /* --- the head --- */
 
+/* White space behind a value is none of it (RFC 9110, section 5.5); the library
+ * takes away what stands before it alone. */
+static const char *trimmed(const char *value, struct arena *arena)
+{
+	const size_t whole = value ? strlen(value) : 0;
+	size_t len = whole;
+	const char *copy;
+
+	while (len && (value[len - 1] == ' ' || value[len - 1] == '\t'))
+		len--;
+	copy = len < whole ? arena_strndup(arena, value, len) : value;
+	return copy ? copy : value; /* out of memory: as it came */
+}
+
 static enum MHD_Result add_header(void *cls, enum MHD_ValueKind kind,
 				  const char *name, const char *value)
 {
@@ -91,6 +105,7 @@ static enum MHD_Result add_header(void *cls, enum MHD_ValueKind kind,
 	(void)kind;
 	if (conn->n_header == HTTP_HEADERS_MAX)
 		return MHD_NO;
+	value = trimmed(value, conn->request.arena);
 	conn->header[conn->n_header++] = (struct http_pair){ name, value };
 	return MHD_YES;
 }

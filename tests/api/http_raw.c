@@ -172,6 +172,10 @@ static const struct row rows[] = {
 	{ "bad chunk size",
 	  INDEX "Transfer-Encoding: chunked\r\n\r\nzz\r\n{}\r\n0\r\n\r\n", 400,
 	  true },
+	{ "white space behind a value",
+	  "POST /v2/repository/index HTTP/1.1\r\nHost: x\r\nContent-Encoding:  "
+	  "identity \t \r\nContent-Length: 2\r\n\r\n{}",
+	  200, false },
 	{ "unknown content coding",
 	  INDEX "Content-Encoding: br\r\nContent-Length: 2\r\n\r\n{}", 415,
 	  false },
