@@ -38,6 +38,8 @@ enum err_code api_find_model(struct api_request *request, const char *name,
 	request->is_demanding =
 	    rc && model_cache_is_parked(request->context->models, name);
 	request->demanded = name;
+	if (name)
+		request->served.model = name;
 	return rc;
 }
 

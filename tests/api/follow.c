@@ -190,6 +190,8 @@ Test(api_follow, has_a_line_for_each_request)
 	cr_assert_null(strstr(text, "linear"));
 	/* whom it asked for, whatever came of it */
 	expect_has(text, "\"model\":\"nope\",\"version\":\"7\"");
+	loopback_post(&l, "/predict", "{\"model\":\"nope\",\"inputs\":{}}");
+	expect_has(captured(fd), "\"model\":\"nope\"");
 	scratch_file(&l.scratch, "linear/config.yaml",
 		     "rate_limit: 0.1\nrate_burst: 1\n", 30);
 	loopback_post(&l, "/v2/repository/models/linear/load", "");
