@@ -132,8 +132,22 @@ static enum err_code no_memory(struct err *err)
 	return err_set(err, ERR_NO_MEMORY, "compression: out of memory");
 }
 
-static enum err_code inflate_all(z_stream *z, const unsigned char *data,
-				 size_t len, struct buf *buf, struct err *err)
+/* What a stream begins with. deflate is the zlib format, but some clients leave
+ * its two bytes of head away (RFC 9110, section 8.4.1.2); 15 bits of window, 16
+ * more for gzip's head. */
+static int window_of(enum coding coding, const unsigned char *data, size_t len)
+{
+	if (coding == CODING_GZIP)
+		return 15 + 16;
+	return len >= 2 && (data[0] & 15) == Z_DEFLATED &&
+		       (data[0] << 8 | data[1]) % 31 == 0
+		   ? 15
+		   : -15;
+}
+
+static enum err_code inflate_all(z_stream *z, bool is_gzip,
+				 const unsigned char *data, size_t len,
+				 struct buf *buf, struct err *err)
 {
 	const size_t most = len * COMPRESS_RATIO + RATIO_SLACK;
 	size_t n_out = 0;
@@ -167,6 +181,9 @@ static enum err_code inflate_all(z_stream *z, const unsigned char *data,
 			return err_set(err, ERR_INVALID,
 				       "body: not a whole gzip or deflate "
 				       "stream");
+		/* gzip streams may follow one another (RFC 1952, 2.2) */
+		if (status == Z_STREAM_END && is_gzip && len)
+			status = inflateReset(z);
 	}
 	if (len)
 		return err_set(err, ERR_INVALID,
@@ -179,17 +196,15 @@ enum err_code compress_inflate(enum coding coding, const void *data, size_t len,
 			       struct buf *buf, struct err *err)
 {
 	z_stream z = { .zalloc = take_memory, .zfree = free_memory };
-	/* 15 bits of window, 16 more for gzip's header */
-	const int window = coding == CODING_GZIP ? 15 + 16 : 15;
 	enum err_code rc;
 
 	if (coding == CODING_IDENTITY) {
 		buf_put(buf, data, len);
 		return buf_check(buf, "body", err);
 	}
-	if (inflateInit2(&z, window) != Z_OK)
+	if (inflateInit2(&z, window_of(coding, data, len)) != Z_OK)
 		return no_memory(err);
-	rc = inflate_all(&z, data, len, buf, err);
+	rc = inflate_all(&z, coding == CODING_GZIP, data, len, buf, err);
 	(void)inflateEnd(&z);
 	return rc;
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /** @file
- * Compress: gzip and deflate (the zlib format) of whole bodies.
+ * Compress: gzip and deflate (the zlib format; taken without its head, too) of
+ * whole bodies.
  *
  * Ownership: borrows the buffers. Threads: pure but for the buffers.
  * Limits:    an inflated body is bounded by its buffer and by COMPRESS_RATIO
