@@ -132,7 +132,7 @@ static bool is_empty(struct http *http)
 	bool is_empty;
 
 	(void)pthread_mutex_lock(&http->lock);
-	is_empty = http->first == NULL;
+	is_empty = http->first == NULL && http->linger.n == 0;
 	(void)pthread_mutex_unlock(&http->lock);
 	return is_empty;
 }
