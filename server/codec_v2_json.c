@@ -1,5 +1,4 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "base/clock.h"
 #include "base/json_write.h"
 #include "base/str.h"
 #include "server/codec_v2.h"
@@ -345,36 +344,14 @@ static enum err_code read_output(struct reader *reader, struct err *err)
 
 /* --- the request --- */
 
-/* A shorter deadline, in microseconds; a longer one than the server's is not
- * to be had. */
-static enum err_code read_timeout(struct reader *reader, struct err *err)
-{
-	struct api_request *request = reader->inference->request;
-	uint64_t us;
-	int64_t deadline;
-	enum err_code rc = json_pull_uint(&reader->pull, &us, err);
-
-	if (rc || us == 0 || us > INT32_MAX * (uint64_t)1000000)
-		return rc;
-	deadline = request->start_ns + (int64_t)us * 1000;
-	if (deadline < request->deadline_ns)
-		request->deadline_ns = deadline;
-	return ERR_NONE;
-}
-
 static enum err_code read_parameter(struct reader *reader, struct str key,
 				    struct err *err)
 {
 	struct json_pull *pull = &reader->pull;
-	bool is_null;
-	enum err_code rc = pass_null(pull, &is_null, err);
 
-	if (rc || is_null)
-		return rc;
-	if (json_pull_is(key, "binary_data_output"))
+	if (json_pull_is(key, "binary_data_output") &&
+	    json_pull_peek(pull) != JSON_KIND_NULL)
 		return json_pull_bool(pull, &reader->is_binary_wanted, err);
-	if (json_pull_is(key, "timeout"))
-		return read_timeout(reader, err);
 	if (key.len >= 7 && memcmp(key.bytes, "triton_", 7) == 0)
 		return err_set(err, ERR_INVALID,
 			       "parameter '%.*s': names that begin with "

@@ -131,6 +131,10 @@ Test(api_generate, takes_and_gives_plain_values)
 		      "{\"parameters\":{\"x\":[0,1,0,0]}}");
 	expect_body(&l, "{\"model_name\":\"linear\",\"model_version\":\"1\","
 			"\"y\":[4.0,5.0,6.0]}");
+	/* what is said of the request counts here, too */
+	loopback_post(&l, "/v2/models/text/generate",
+		      "{\"t\":\"hello\",\"parameters\":{\"timeout\":1}}");
+	loopback_expect_error(&l, 504, "deadline");
 	loopback_post(&l, "/v2/models/text/generate", "{\"text\":\"hello\"}");
 	loopback_expect_error(&l, 400, "'t' is missing");
 	loopback_post(&l, "/v2/models/text/generate",

@@ -141,6 +141,14 @@ Test(api_doors, refuses_predictions_and_says_why)
 		  400 },
 		{ "/predict/linear", "{\"model\":\"add\",\"inputs\":{}}", "add",
 		  400 },
+		{ "/predict/linear",
+		  "{\"parameters\":{\"timeout\":1},\"inputs\":{\"x\":[[1,0,0,"
+		  "0]]}}",
+		  "deadline", 504 },
+		{ "/predict/linear",
+		  "{\"parameters\":{\"timeout\":\"soon\"},\"inputs\":{\"x\":[["
+		  "1,0,0,0]]}}",
+		  "an integer", 400 },
 		{ "/predict/nope", "{\"inputs\":{}}", "nope", 404 },
 		{ "/predict/linear/x", "{\"inputs\":{}}", "'x'", 404 },
 	};
