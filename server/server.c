@@ -95,13 +95,22 @@ static void count_shed(struct api_request *request)
 	}
 }
 
+/* What nobody is there to see has a status of its own. */
+static int status_of(const struct api_request *request)
+{
+	const bool is_gone =
+	    atomic_load_explicit(&request->is_abandoned, memory_order_relaxed);
+
+	return request->response.status && !is_gone ? request->response.status
+						    : ACCESS_GONE;
+}
+
 static void count(struct api_request *request)
 {
 	const struct metrics_request done = {
 		.route =
 		    request->route ? (int)route_number(request->route) : -1,
-		.status = request->response.status ? request->response.status
-						   : ACCESS_GONE,
+		.status = status_of(request),
 		.ns = clock_monotonic_ns() - request->start_ns,
 		.n_in = request->body_len,
 		.n_out = request->response.body.len,

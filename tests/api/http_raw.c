@@ -528,8 +528,9 @@ static long count_waiting(const struct rig *rig)
 
 Test(http_raw, who_goes_away_leaves_the_queue)
 {
+	char answer[ANSWER_MAX] = "";
+	int waiting, fd;
 	struct rig rig;
-	int waiting;
 
 	rig_begin(&rig, usual);
 	fill_queue(&rig, &waiting);
@@ -539,5 +540,14 @@ Test(http_raw, who_goes_away_leaves_the_queue)
 	for (int i = 0; i < 20 && count_waiting(&rig); i++)
 		clock_sleep_ms(100);
 	cr_assert_eq(count_waiting(&rig), 0);
+	fd = dial(&rig);
+	say(fd,
+	    "GET /metrics HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n");
+	cr_assert(hear(fd, answer, WAIT_MS));
+	cr_assert_not_null(strstr(answer, "predictd_http_requests_total{route="
+					  "\"/v2/models/{model}/infer\",method="
+					  "\"POST\",code=\"499\"} 1\n"),
+			   "%s", answer);
+	(void)close(fd);
 	rig_end(&rig);
 }
