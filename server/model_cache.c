@@ -538,6 +538,7 @@ static bool list_entry(const struct model_entry *entry, struct arena *arena,
 		row->version = slot->version;
 		row->state = slot->state;
 		row->is_default = slot == chosen;
+		row->is_held = entry->is_held;
 		row->is_parked = entry->is_parked;
 		if (!list_row_labels(entry, slot->version, arena, row))
 			return false;

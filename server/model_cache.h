@@ -56,9 +56,9 @@ struct model_row {
 	const char *name;
 	int64_t version; /**< 0: the model has no version folder */
 	enum model_state state;
-	const char *reason; /**< "" when there is none */
-	bool is_default;
-	bool is_parked; /**< loaded when somebody asks */
+	const char *reason;	  /**< "" when there is none */
+	bool is_default, is_held; /**< is_held: unloaded by name */
+	bool is_parked;		  /**< loaded when somebody asks */
 	const char **label;
 	size_t n_labels;
 	struct served_model *model; /**< NULL unless READY */

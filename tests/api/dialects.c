@@ -29,6 +29,16 @@ Test(api_tfs, tells_the_states_of_versions)
 	loopback_expect_error(&l, 404, "nope");
 	loopback_post(&l, "/v1/models/linear:classify", "{}");
 	loopback_expect_error(&l, 501, ":predict");
+	/* an end that was asked for is no error, one that was not is */
+	loopback_post(&l, "/v2/repository/models/add/unload", "");
+	loopback_get(&l, "/v1/models/add");
+	expect_body(&l, "{\"model_version_status\":[{\"version\":\"1\","
+			"\"state\":\"END\",\"status\":{\"error_code\":\"OK\","
+			"\"error_message\":\"\"}}]}");
+	loopback_get(&l, "/v1/models/broken");
+	cr_assert_not_null(strstr(l.body,
+				  "\"END\",\"status\":{\"error_code\":"
+				  "\"UNKNOWN\",\"error_message\":\"model."));
 	loopback_end(&l);
 }
 

@@ -263,6 +263,8 @@ Test(api_life, models_are_loaded_when_somebody_asks)
 	loopback_get(&l, "/models/linear");
 	expect_has(&l, "\"state\":\"UNAVAILABLE\",\"reason\":\"not loaded yet");
 	expect_has(&l, "\"is_parked\":true");
+	loopback_get(&l, "/v1/models/linear/versions/2");
+	expect_has(&l, "\"state\":\"START\",\"status\":{\"error_code\":\"OK\"");
 	loopback_post(&l, "/predict/linear", one_row);
 	expect_has(&l, "[2.0,4.0,6.0]");
 	loopback_post(&l, "/predict",
