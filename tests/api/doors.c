@@ -245,6 +245,66 @@ Test(api_doors, loads_and_unloads_models)
 	loopback_end(&l);
 }
 
+/* A model whose one step is the model "linear". */
+static void put_ensemble(struct loopback *l, const char *name)
+{
+	static const char config[] =
+	    "ensemble: {steps: [{model: linear, inputs: {x: in}, outputs: "
+	    "{y: out}}]}\n";
+	char path[128];
+
+	scratch_dir(&l->scratch, name);
+	(void)snprintf(path, sizeof(path), "%s/config.yaml", name);
+	scratch_file(&l->scratch, path, config, sizeof(config) - 1);
+	(void)snprintf(path, sizeof(path), "/v2/repository/models/%s/load",
+		       name);
+	loopback_post(l, path, "");
+	cr_assert_eq(l->status, 200, "%s", l->body);
+}
+
+static void expect_ready(struct loopback *l, const char *model, int status)
+{
+	char path[128];
+
+	(void)snprintf(path, sizeof(path), "/v2/models/%s/ready", model);
+	loopback_get(l, path);
+	cr_assert_eq(l->status, status, "%s: %d %s", model, l->status, l->body);
+}
+
+#define ALL "{\"parameters\":{\"unload_dependents\":true}}"
+
+Test(api_doors, what_hangs_together_is_unloaded_together)
+{
+	struct loopback l;
+
+	loopback_begin(&l);
+	put_ensemble(&l, "one");
+	put_ensemble(&l, "other");
+	/* a step that another one needs stays */
+	loopback_post(&l, "/v2/repository/models/one/unload", ALL);
+	cr_assert_eq(l.status, 200, "%s", l.body);
+	expect_ready(&l, "one", 503);
+	expect_ready(&l, "linear", 200);
+	loopback_post(&l, "/v2/repository/models/other/unload", ALL);
+	expect_ready(&l, "linear", 503);
+	expect_ready(&l, "add", 200);
+	/* and what is made of a model goes with it, if that is asked for */
+	loopback_post(&l, "/v2/repository/models/linear/load", "");
+	loopback_post(&l, "/v2/repository/models/one/load", "");
+	loopback_post(&l, "/v2/repository/models/linear/unload",
+		      "{\"parameters\":{\"unload_dependents\":false}}");
+	expect_ready(&l, "one", 200);
+	loopback_post(&l, "/v2/repository/models/linear/load", "");
+	loopback_post(&l, "/v2/repository/models/linear/unload", ALL);
+	expect_ready(&l, "one", 503);
+	expect_ready(&l, "linear", 503);
+	loopback_post(&l, "/v2/repository/models/add/unload",
+		      "{\"parameters\":{\"unload_dependents\":\"yes\"}}");
+	loopback_expect_error(&l, 400, "'unload_dependents'");
+	expect_ready(&l, "add", 200);
+	loopback_end(&l);
+}
+
 /* Asks for a load with a configuration, which is text within the body. */
 static void load_as(struct loopback *l, const char *model, const char *config)
 {

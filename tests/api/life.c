@@ -110,6 +110,25 @@ Test(api_life, a_configuration_that_is_wrong_keeps_what_is_loaded)
 	loopback_end(&l);
 }
 
+Test(api_life, a_policy_that_leaves_no_version_takes_none_away)
+{
+	struct loopback l;
+
+	loopback_begin(&l);
+	configure(&l, "linear", "version_policy: {specific: [7, 8]}\n");
+	loopback_expect_error(&l, 400, "that there are: 2, 1");
+	loopback_post(&l, "/predict/linear", one_row);
+	expect_has(&l, "[2.0,4.0,6.0]");
+	loopback_get(&l, "/v2/models/linear/config");
+	expect_has(&l, "\"version_policy\":{\"latest\":");
+	/* one that is there is enough */
+	configure(&l, "linear", "version_policy: {specific: [7, 1]}\n");
+	cr_assert_eq(l.status, 200, "%s", l.body);
+	loopback_post(&l, "/predict/linear", one_row);
+	expect_has(&l, "[1.0,2.0,3.0]");
+	loopback_end(&l);
+}
+
 Test(api_life, requests_have_a_priority)
 {
 	struct loopback l;
@@ -582,55 +601,6 @@ Test(api_life, an_ensemble_takes_new_versions_of_its_steps)
 		  "inputs: {x: in}, outputs: {y: out}}\n");
 	loopback_post(&l, "/predict/line", "{\"inputs\":{\"in\":[[1,0,0,0]]}}");
 	expect_has(&l, "\"out\":[[1.0,2.0,3.0]]");
-	loopback_end(&l);
-}
-
-static void expect_ready(struct loopback *l, const char *model, int status)
-{
-	char path[128];
-
-	(void)snprintf(path, sizeof(path), "/v2/models/%s/ready", model);
-	loopback_get(l, path);
-	cr_assert_eq(l->status, status, "%s: %d %s", model, l->status, l->body);
-}
-
-#define ALL "{\"parameters\":{\"unload_dependents\":true}}"
-
-Test(api_life, what_hangs_together_is_unloaded_together)
-{
-	struct loopback l;
-
-	loopback_begin(&l);
-	scratch_dir(&l.scratch, "one");
-	configure(&l, "one",
-		  "ensemble: {steps: [{model: linear, inputs: {x: in}, "
-		  "outputs: {y: out}}]}\n");
-	scratch_dir(&l.scratch, "other");
-	configure(&l, "other",
-		  "ensemble: {steps: [{model: linear, inputs: {x: in}, "
-		  "outputs: {y: out}}]}\n");
-	/* a step that another one needs stays */
-	loopback_post(&l, "/v2/repository/models/one/unload", ALL);
-	cr_assert_eq(l.status, 200, "%s", l.body);
-	expect_ready(&l, "one", 503);
-	expect_ready(&l, "linear", 200);
-	loopback_post(&l, "/v2/repository/models/other/unload", ALL);
-	expect_ready(&l, "linear", 503);
-	expect_ready(&l, "add", 200);
-	/* and what is made of a model goes with it, if that is asked for */
-	loopback_post(&l, "/v2/repository/models/linear/load", "");
-	loopback_post(&l, "/v2/repository/models/one/load", "");
-	loopback_post(&l, "/v2/repository/models/linear/unload",
-		      "{\"parameters\":{\"unload_dependents\":false}}");
-	expect_ready(&l, "one", 200);
-	loopback_post(&l, "/v2/repository/models/linear/load", "");
-	loopback_post(&l, "/v2/repository/models/linear/unload", ALL);
-	expect_ready(&l, "one", 503);
-	expect_ready(&l, "linear", 503);
-	loopback_post(&l, "/v2/repository/models/add/unload",
-		      "{\"parameters\":{\"unload_dependents\":\"yes\"}}");
-	loopback_expect_error(&l, 400, "'unload_dependents'");
-	expect_ready(&l, "add", 200);
 	loopback_end(&l);
 }
 
