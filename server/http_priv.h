@@ -21,7 +21,8 @@ enum http_phase {
 	HTTP_HEAD, /**< waiting for a head, or reading one */
 	HTTP_BODY,
 	HTTP_WORK,
-	HTTP_SEND
+	HTTP_SEND,
+	HTTP_ENDED /**< the reaper has said why, and closes it */
 };
 
 struct http_conn {
@@ -87,11 +88,14 @@ void http_on_connection(void *cls, struct MHD_Connection *mhd,
 
 /** Queues the answer of conn->request. */
 enum MHD_Result http_send(struct http_conn *conn);
-void http_set_phase(struct http_conn *conn, enum http_phase phase);
+/** False when the reaper has ended the request: nothing may be sent. */
+bool http_set_phase(struct http_conn *conn, enum http_phase phase);
 
 /** Collects headers and query of a request into conn. */
 MUST_USE enum err_code http_read_head(struct http_conn *conn, struct err *err);
 
+/** What the reaper said to a client whose body did not come: for the log. */
+void http_answer_late(struct api_request *request);
 /** The reaper's thread. */
 void *http_reaper_run(void *arg);
 

@@ -160,12 +160,13 @@ enum MHD_Result http_send(struct http_conn *conn)
 	enum MHD_Result queued;
 
 	check_response(conn);
+	set_send_time(conn);
+	if (!http_set_phase(conn, HTTP_SEND))
+		return MHD_NO;
 	answer = make_answer(conn);
 	if (!answer)
 		return MHD_NO;
 	add_headers(conn, answer);
-	set_send_time(conn);
-	http_set_phase(conn, HTTP_SEND);
 	queued = MHD_queue_response(
 	    conn->mhd, (unsigned)conn->request.response.status, answer);
 	MHD_destroy_response(answer);

@@ -331,6 +331,17 @@ Test(http_raw, ends_connections_that_are_too_slow)
 	(void)close(fd);
 	fd = dial(&rig);
 	answer[0] = '\0';
+	say(fd, INDEX "X-Request-Id: slow-1\r\nContent-Length: 1000\r\n\r\n{");
+	cr_expect(hear(fd, answer, WAIT_MS), "a body that ends too soon");
+	cr_expect_eq(status_of(answer), 408, "%s", answer);
+	cr_expect(strstr(answer,
+			 "\r\n\r\n{\"error\":\"the rest of the request "
+			 "did not come in time\",\"code\":"
+			 "\"request_timeout\",\"request_id\":\"slow-1\"}"),
+		  "%s", answer);
+	(void)close(fd);
+	fd = dial(&rig);
+	answer[0] = '\0';
 	say(fd, LIVE "\r\n");
 	cr_expect(hear(fd, answer, WAIT_MS), "an idle connection");
 	cr_expect_eq(status_of(answer), 200);
