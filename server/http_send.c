@@ -124,23 +124,6 @@ static void add_headers(struct http_conn *conn, struct MHD_Response *answer)
 		add(answer, "Connection", "close");
 }
 
-/* A body beyond the limit of answers, or a handler that did not answer. */
-static void check_response(struct http_conn *conn)
-{
-	struct api_response *response = &conn->request.response;
-	struct err err;
-
-	if (!response->status)
-		(void)err_set(&err, ERR_INTERNAL,
-			      "the request was not answered");
-	else if (buf_check(&response->body, "answer", &err))
-		(void)err_prefix(&err, "at most %zu bytes are sent",
-				 response->body.max);
-	else
-		return;
-	api_answer_error(&conn->request, &err);
-}
-
 /* How long the client may take to read it. */
 static void set_send_time(struct http_conn *conn)
 {
@@ -159,7 +142,6 @@ enum MHD_Result http_send(struct http_conn *conn)
 	struct MHD_Response *answer;
 	enum MHD_Result queued;
 
-	check_response(conn);
 	set_send_time(conn);
 	if (!http_set_phase(conn, HTTP_SEND))
 		return MHD_NO;

@@ -148,11 +148,33 @@ static void log_failure(const struct api_request *request)
 			  request->trace.trace);
 }
 
+/* A body beyond the limit of answers, or a handler that did not answer: the
+ * server's fault, and seen in its log. */
+static void check_answer(struct api_request *request)
+{
+	const struct buf *body = &request->response.body;
+	struct err err;
+	enum err_code rc = ERR_INTERNAL;
+
+	if (!request->response.status)
+		(void)err_set(&err, rc, "the request was not answered");
+	else
+		rc = buf_check(body, "answer", &err);
+	if (rc == ERR_TOO_LARGE)
+		(void)err_set(&err, ERR_INTERNAL,
+			      "the answer has more than the %zu bytes that are "
+			      "sent",
+			      body->max);
+	if (rc)
+		api_answer_error(request, &err);
+}
+
 void server_dispatch(struct api_request *request)
 {
 	route_dispatch(request);
 	if (request->is_suspended)
 		return;
+	check_answer(request);
 	log_failure(request);
 	let_go(request);
 	count(request);

@@ -528,6 +528,23 @@ Test(api_doors, asks_for_tokens_where_there_are_some)
 	loopback_end(&l);
 }
 
+Test(api_doors, an_answer_beyond_its_limit_is_the_servers_fault)
+{
+	struct loopback l;
+
+	loopback_begin(&l);
+	l.request.response.body.max = 300;
+	loopback_get(&l, "/models");
+	loopback_expect_error(&l, 500, "more than the 300 bytes");
+	loopback_get(&l, "/metrics");
+	loopback_expect_error(&l, 500, "more than the 300 bytes");
+	l.request.response.body.max = 1 << 20;
+	loopback_get(&l, "/metrics");
+	expect_has(&l, "predictd_http_requests_total{route=\"/models\",method="
+		       "\"GET\",code=\"500\"} 1\n");
+	loopback_end(&l);
+}
+
 Test(api_doors, refuses_what_the_memory_budget_does_not_hold)
 {
 	struct loopback l;
