@@ -61,8 +61,9 @@ static const struct op_case shift_cases[] = {
 	  .graph = "z = BitShift<direction=\"RIGHT\">(x:uint64[2]={8,8}, "
 		   "y:uint64[2]={64,63})" },
 	{ .name = "signs stay",
-	  .graph = "z = BitShift<direction=\"RIGHT\">(x:int8[5]={-8,-8,-8,8,-1}, "
-		   "y:int8[5]={1,8,-1,-1,127})" },
+	  .graph =
+	      "z = BitShift<direction=\"RIGHT\">(x:int8[5]={-8,-8,-8,8,-1}, "
+	      "y:int8[5]={1,8,-1,-1,127})" },
 	{ .name = "signs come and go",
 	  .graph = "z = BitShift<direction=\"LEFT\">(x:int32[4]={-8,1,3,5}, "
 		   "y:int32[4]={1,31,31,-1})" },
