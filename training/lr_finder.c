@@ -11,6 +11,10 @@
 
 enum { LAST_LEFT_OUT = 5, LEAST = 4, SLIDE_WIDTH = 15 };
 
+/* The neighbours that count, in steps: a quarter of a power of ten to each side
+ * is one deviation. */
+#define DEVIATION 3
+
 double lr_find_rate(size_t i)
 {
 	return LR_FIND_LOW *
@@ -29,6 +33,7 @@ bool lr_curve_add(struct lr_curve *curve, double loss)
 	if (curve->n == 0 || smooth < curve->best)
 		curve->best = smooth;
 	curve->rate[curve->n] = lr_find_rate(curve->n);
+	curve->batch_loss[curve->n] = loss;
 	curve->loss[curve->n++] = smooth;
 	return curve->n < LR_FIND_STEPS && smooth <= LR_FIND_STOP * curve->best;
 }
@@ -121,6 +126,50 @@ static double slide(const struct part *p)
 	return rate;
 }
 
+/* The losses, each averaged with its neighbours. None counts for more than
+ * those at the beginning did: what diverges would drown the points before. */
+static void average(const struct lr_curve *curve, double *ret)
+{
+	const size_t first = LR_FIND_STEPS / 10;
+	double highest = 0;
+
+	for (size_t i = 0; i < first; i++)
+		highest += curve->batch_loss[i] / (double)first;
+	for (size_t i = 0; i < curve->n; i++) {
+		double sum = 0, weight = 0;
+
+		for (size_t j = 0; j < curve->n; j++) {
+			const double far =
+			    ((double)i - (double)j) / DEVIATION;
+			const double w = exp(-far * far / 2);
+
+			sum += w * fmin(curve->batch_loss[j], highest);
+			weight += w;
+		}
+		ret[i] = sum / weight;
+	}
+}
+
+/* NaN where no loss is below the first ones. */
+static double middle(const struct lr_curve *curve)
+{
+	const size_t first = LR_FIND_STEPS / 10;
+	double loss[LR_FIND_STEPS];
+	size_t lowest = first, fastest = first;
+
+	average(curve, loss);
+	for (size_t i = first; i < curve->n; i++)
+		lowest = loss[i] < loss[lowest] ? i : lowest;
+	for (size_t i = first; i < lowest; i++) {
+		if (loss[i + 1] - loss[i - 1] <
+		    loss[fastest + 1] - loss[fastest - 1])
+			fastest = i;
+	}
+	return lowest > first
+		   ? sqrt(curve->rate[fastest] * curve->rate[lowest])
+		   : (double)NAN;
+}
+
 struct lr_suggestions lr_suggest(const struct lr_curve *curve)
 {
 	const double none = (double)NAN;
@@ -129,9 +178,10 @@ struct lr_suggestions lr_suggest(const struct lr_curve *curve)
 			     .loss = curve->loss + first };
 
 	if (curve->n < first + LAST_LEFT_OUT + LEAST)
-		return (struct lr_suggestions){ none, none, none, none };
+		return (struct lr_suggestions){ none, none, none, none, none };
 	part.n = curve->n - first - LAST_LEFT_OUT;
 	return (struct lr_suggestions){
+		.middle = middle(curve),
 		.steep = steep(&part),
 		.valley = valley(&part),
 		.minimum = minimum(&part),
@@ -143,6 +193,8 @@ double lr_curve_choose(const struct lr_curve *curve)
 {
 	struct lr_suggestions s = lr_suggest(curve);
 
+	if (!isnan(s.middle))
+		return s.middle;
 	if (!isnan(s.valley))
 		return s.valley;
 	return isnan(s.minimum) ? 0 : s.minimum;
@@ -160,7 +212,12 @@ void lr_curve_write(const struct lr_curve *curve, struct json_writer *writer)
 	for (size_t i = 0; i < curve->n; i++)
 		json_write_double(writer, NULL, curve->loss[i]);
 	json_write_array_end(writer);
+	json_write_array(writer, "batch_loss");
+	for (size_t i = 0; i < curve->n; i++)
+		json_write_double(writer, NULL, curve->batch_loss[i]);
+	json_write_array_end(writer);
 	json_write_object(writer, "suggestions");
+	json_write_double(writer, "middle", s.middle);
 	json_write_double(writer, "steep", s.steep);
 	json_write_double(writer, "valley", s.valley);
 	json_write_double(writer, "minimum", s.minimum);
