@@ -139,8 +139,7 @@ static void average(const struct lr_curve *curve, double *ret)
 		double sum = 0, weight = 0;
 
 		for (size_t j = 0; j < curve->n; j++) {
-			const double far =
-			    ((double)i - (double)j) / DEVIATION;
+			const double far = ((double)i - (double)j) / DEVIATION;
 			const double w = exp(-far * far / 2);
 
 			sum += w * fmin(curve->batch_loss[j], highest);
@@ -165,9 +164,8 @@ static double middle(const struct lr_curve *curve)
 		    loss[fastest + 1] - loss[fastest - 1])
 			fastest = i;
 	}
-	return lowest > first
-		   ? sqrt(curve->rate[fastest] * curve->rate[lowest])
-		   : (double)NAN;
+	return lowest > first ? sqrt(curve->rate[fastest] * curve->rate[lowest])
+			      : (double)NAN;
 }
 
 struct lr_suggestions lr_suggest(const struct lr_curve *curve)

@@ -400,7 +400,8 @@ Test(cli, a_rate_finder_tells_its_curve_and_its_suggestions)
 		     json("{\"state\":\"lr_find\",\"result\":{\"rate\":[1e-7,"
 			  "1e-6,1e-5,1e-4,1e-3,1e-2],\"loss\":[2,2,1.5,1,1.25,"
 			  "3],\"suggestions\":{\"middle\":4e-5,\"steep\":1e-5,"
-			  "\"valley\":2e-5,\"minimum\":1e-5,\"slide\":null}},\"spec\":{}}"),
+			  "\"valley\":2e-5,\"minimum\":1e-5,\"slide\":null}},"
+			  "\"spec\":{}}"),
 		     "train", "--lr-find", "job.json"),
 	    CLI_OK);
 	cr_assert(asked(&peer, "POST /train?lr_find=1 HTTP/1.1\r\n"));
