@@ -15,6 +15,9 @@ enum { LAST_LEFT_OUT = 5, LEAST = 4, SLIDE_WIDTH = 15 };
  * is one deviation. */
 #define DEVIATION 3
 
+/* A loss that is higher than at the start by more than rounding and luck. */
+#define WORSE 1.1
+
 double lr_find_rate(size_t i)
 {
 	return LR_FIND_LOW *
@@ -23,11 +26,15 @@ double lr_find_rate(size_t i)
 
 bool lr_curve_add(struct lr_curve *curve, double loss)
 {
-	double smooth;
+	const double fresh = 1 - SMOOTHING;
+	double smooth, start;
 
-	curve->average = SMOOTHING * curve->average + (1 - SMOOTHING) * loss;
-	curve->weight = SMOOTHING * curve->weight + (1 - SMOOTHING);
+	curve->average = SMOOTHING * curve->average + fresh * loss;
+	curve->start =
+	    SMOOTHING * curve->start + fresh * curve->start_loss[curve->n];
+	curve->weight = SMOOTHING * curve->weight + fresh;
 	smooth = curve->average / curve->weight;
+	start = curve->start / curve->weight;
 	if (!isfinite(smooth))
 		return false;
 	if (curve->n == 0 || smooth < curve->best)
@@ -35,7 +42,9 @@ bool lr_curve_add(struct lr_curve *curve, double loss)
 	curve->rate[curve->n] = lr_find_rate(curve->n);
 	curve->batch_loss[curve->n] = loss;
 	curve->loss[curve->n++] = smooth;
-	return curve->n < LR_FIND_STEPS && smooth <= LR_FIND_STOP * curve->best;
+	return curve->n < LR_FIND_STEPS &&
+	       (smooth <= LR_FIND_STOP * curve->best ||
+		smooth <= WORSE * start);
 }
 
 /* The part that is looked at. */
@@ -126,46 +135,74 @@ static double slide(const struct part *p)
 	return rate;
 }
 
-/* The losses, each averaged with its neighbours. None counts for more than
- * those at the beginning did: what diverges would drown the points before. */
-static void average(const struct lr_curve *curve, double *ret)
-{
-	const size_t first = LR_FIND_STEPS / 10;
-	double highest = 0;
+/* What batches gained or lost, each averaged with its neighbours, and by how
+ * much they differ by themselves. */
+struct look {
+	double spread;
+	double change[LR_FIND_STEPS];
+};
 
-	for (size_t i = 0; i < first; i++)
-		highest += curve->batch_loss[i] / (double)first;
+/* At least a hundredth of the mean, where all are alike. */
+static double spread_of(const double *v, size_t n)
+{
+	double mean = 0, squares = 0;
+
+	for (size_t i = 0; i < n; i++)
+		mean += v[i] / (double)n;
+	for (size_t i = 0; i < n; i++)
+		squares += (v[i] - mean) * (v[i] - mean);
+	return fmax(sqrt(squares / (double)n), fabs(mean) / 100);
+}
+
+/* What diverges does not drown the points before it. */
+static void look_at(const struct lr_curve *curve, struct look *ret)
+{
+	const double *l = curve->batch_loss, *before = curve->start_loss;
+
+	*ret = (struct look){ .spread = spread_of(before, curve->n) };
 	for (size_t i = 0; i < curve->n; i++) {
-		double sum = 0, weight = 0;
+		double weight = 0;
 
 		for (size_t j = 0; j < curve->n; j++) {
 			const double far = ((double)i - (double)j) / DEVIATION;
 			const double w = exp(-far * far / 2);
 
-			sum += w * fmin(curve->batch_loss[j], highest);
+			ret->change[i] +=
+			    w * fmin(l[j] - before[j], 3 * ret->spread);
 			weight += w;
 		}
-		ret[i] = sum / weight;
+		ret->change[i] /= weight;
 	}
 }
 
-/* NaN where no loss is below the first ones. */
+/* NaN where nothing rises. */
+static double below_the_rise(const struct lr_curve *curve,
+			     const struct look *look)
+{
+	for (size_t i = LR_FIND_STEPS / 10; i < curve->n; i++) {
+		if (look->change[i] > look->spread)
+			return curve->rate[i] / 10;
+	}
+	return (double)NAN;
+}
+
 static double middle(const struct lr_curve *curve)
 {
 	const size_t first = LR_FIND_STEPS / 10;
-	double loss[LR_FIND_STEPS];
 	size_t lowest = first, fastest = first;
+	struct look look;
+	const double *at = look.change;
 
-	average(curve, loss);
+	look_at(curve, &look);
 	for (size_t i = first; i < curve->n; i++)
-		lowest = loss[i] < loss[lowest] ? i : lowest;
+		lowest = at[i] < at[lowest] ? i : lowest;
+	if (lowest == first || -at[lowest] <= look.spread)
+		return below_the_rise(curve, &look);
 	for (size_t i = first; i < lowest; i++) {
-		if (loss[i + 1] - loss[i - 1] <
-		    loss[fastest + 1] - loss[fastest - 1])
+		if (at[i + 1] - at[i - 1] < at[fastest + 1] - at[fastest - 1])
 			fastest = i;
 	}
-	return lowest > first ? sqrt(curve->rate[fastest] * curve->rate[lowest])
-			      : (double)NAN;
+	return sqrt(curve->rate[fastest] * curve->rate[lowest]);
 }
 
 struct lr_suggestions lr_suggest(const struct lr_curve *curve)
@@ -213,6 +250,10 @@ void lr_curve_write(const struct lr_curve *curve, struct json_writer *writer)
 	json_write_array(writer, "batch_loss");
 	for (size_t i = 0; i < curve->n; i++)
 		json_write_double(writer, NULL, curve->batch_loss[i]);
+	json_write_array_end(writer);
+	json_write_array(writer, "start_loss");
+	for (size_t i = 0; i < curve->n; i++)
+		json_write_double(writer, NULL, curve->start_loss[i]);
 	json_write_array_end(writer);
 	json_write_object(writer, "suggestions");
 	json_write_double(writer, "middle", s.middle);

@@ -15,6 +15,7 @@ static void fill(struct lr_curve *curve, size_t n, double (*loss)(double))
 		curve->rate[i] = lr_find_rate(i);
 		curve->loss[i] = loss(log10(curve->rate[i]));
 		curve->batch_loss[i] = curve->loss[i];
+		curve->start_loss[i] = loss(-7);
 	}
 }
 
@@ -70,11 +71,37 @@ Test(lr_finder, the_middle_is_between_the_fastest_fall_and_the_lowest_loss)
 	smooth = lr_suggest(&curve).middle;
 	cr_expect(smooth > 0.01 && smooth < 0.04, "%g", smooth);
 	/* noise, and a batch of its own, move it by a step or two */
-	for (size_t i = 0; i < curve.n; i++)
-		curve.batch_loss[i] += i % 2 ? 0.2 : -0.2;
+	for (size_t i = 0; i < curve.n; i++) {
+		curve.batch_loss[i] += i % 2 ? 0.2 : -0.3;
+		curve.start_loss[i] += i % 2 ? 0.3 : -0.2;
+	}
 	curve.batch_loss[60] = 1e4;
 	smooth = lr_suggest(&curve).middle;
 	cr_expect(smooth > 0.01 && smooth < 0.04, "%g", smooth);
+}
+
+/* A network that was trained before: batches differ by 0.1, and within 100 of
+ * them nothing falls; from 1e-2 on it rises. */
+Test(lr_finder, luck_is_no_fall)
+{
+	struct lr_curve curve;
+	double rate;
+
+	fill(&curve, 100, usual);
+	for (size_t i = 0; i < curve.n; i++) {
+		const double x = log10(curve.rate[i]);
+
+		curve.start_loss[i] = 0.8 + (double)(i * 7 % 11) / 30;
+		curve.batch_loss[i] = curve.start_loss[i];
+		curve.batch_loss[i] -= i > 15 && i < 22 ? 0.1 : 0;
+		curve.batch_loss[i] += x > -2 ? 1 : 0;
+	}
+	rate = lr_suggest(&curve).middle;
+	cr_expect(rate > 5e-4 && rate < 2e-3, "%g", rate);
+	for (size_t i = 0; i < curve.n; i++)
+		curve.batch_loss[i] = curve.start_loss[i];
+	cr_expect(isnan(lr_suggest(&curve).middle));
+	cr_expect_eq(lr_curve_choose(&curve), lr_suggest(&curve).valley);
 }
 
 /* What is smoothed lags behind, and the further the longer it was level: the
@@ -84,6 +111,8 @@ Test(lr_finder, the_middle_does_not_lag)
 	struct lr_curve curve = { 0 };
 	struct lr_suggestions s;
 
+	fill(&curve, LR_FIND_STEPS, one_fall);
+	curve.n = 0;
 	for (size_t i = 0;; i++) {
 		if (!lr_curve_add(&curve, one_fall(log10(lr_find_rate(i)))))
 			break;
@@ -101,19 +130,23 @@ Test(lr_finder, a_curve_that_says_nothing_suggests_nothing)
 	cr_expect(isnan(lr_suggest(&curve).steep));
 	cr_expect_eq(lr_curve_choose(&curve), 0);
 	fill(&curve, 100, rising);
-	cr_expect(isnan(lr_suggest(&curve).middle));
 	cr_expect(isnan(lr_suggest(&curve).valley));
 	cr_expect_gt(lr_curve_choose(&curve), 0);
 }
 
 Test(lr_finder, the_run_ends_at_four_times_the_best_and_at_nan)
 {
-	struct lr_curve curve = { 0 };
+	struct lr_curve curve = { .start_loss = { [1] = 1 } };
 	size_t n = 0;
 
 	while (lr_curve_add(&curve, n < 20 ? 1 : 1000))
 		n++;
 	cr_expect_eq(n, 20);
+	/* but not where it would do as well without having learned */
+	curve = (struct lr_curve){ .start_loss = { 1e-3, 1, 1, 1, 1, 1 } };
+	for (n = 0; lr_curve_add(&curve, n ? 1 : 1e-3); n++)
+		;
+	cr_expect_eq(n, 6);
 	curve = (struct lr_curve){ 0 };
 	cr_expect(lr_curve_add(&curve, 1));
 	cr_expect_not(lr_curve_add(&curve, (double)NAN));
@@ -131,6 +164,9 @@ Test(lr_finder, finds_a_good_rate_of_a_parabola)
 	for (double a = 1; a < 300; a *= 3) {
 		struct lr_curve curve = { 0 };
 		double x = 1, best;
+
+		for (size_t i = 0; i < LR_FIND_STEPS; i++)
+			curve.start_loss[i] = a / 2;
 
 		for (size_t i = 0; lr_curve_add(&curve, a * x * x / 2); i++)
 			x -= lr_find_rate(i) * a * x;
@@ -154,6 +190,7 @@ Test(lr_finder, its_files_have_the_curve_and_all_suggestions)
 	for (size_t i = 0; i < LR_FIND_STEPS; i++) {
 		const double x = (double)i / 10 - 7;
 
+		curve.start_loss[i] = 3;
 		if (!lr_curve_add(&curve, 2 - tanh(x + 2) + exp(3 * (x - 1))))
 			break;
 	}
