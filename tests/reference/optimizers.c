@@ -14,7 +14,13 @@
 #include "engine/interpreter.h"
 #include "reference.h"
 
-enum { N_STEPS = 20, N_TENSORS = 2, MAX_FLAT = 64, MAX_TEXT = 512 };
+enum {
+	N_STEPS = 20,
+	N_TENSORS = 2,
+	MAX_FLAT = 64,
+	MAX_TEXT = 512,
+	MATRIX_COLUMNS = 3
+};
 
 /* the numbers of a rule stand in the JSON */
 struct rule {
@@ -67,6 +73,7 @@ static const struct rule rules[] = {
 	{ "lars", "Lars", NO_FLAG, NO_FLAG },
 	{ "sgd_ewma", "Sgd", { .momentum = 1 }, { .ewma = true } },
 	{ "sgd_l1", "Sgd", NO_FLAG, NO_FLAG },
+	{ "muon", "Muon", { .decoupled = 1 }, NO_FLAG },
 };
 /* clang-format on */
 
@@ -185,7 +192,8 @@ static void load_flat(const struct reference *reference,
 		       (flat->start[k + 1] - flat->start[k]) * sizeof(float));
 }
 
-/* "p, m0 = predictd.Sgd<...>(param:float[22], s0:float[22], , , ...)" */
+/* The first tensor is a matrix, whose columns a rule may ask for.
+ * "p, m0 = predictd.Sgd<...>(param:float[22], s0:float[22], , , ...)" */
 static void make_graph(const struct rule *rule, const struct flat *flat,
 		       unsigned n_moments, char *text, size_t cap)
 {
@@ -210,6 +218,10 @@ static void make_graph(const struct rule *rule, const struct flat *flat,
 			len +=
 			    (size_t)snprintf(flags + len, sizeof(flags) - len,
 					     ", %s=%d", row->name, (int)*flag);
+		else if (!strcmp(row->name, "columns"))
+			len += (size_t)snprintf(
+			    flags + len, sizeof(flags) - len,
+			    ", columns=[%d,0]", MATRIX_COLUMNS);
 	}
 	at = operands;
 	for (; *from; from++) {
