@@ -347,6 +347,24 @@ Test(optimizers, agree_with_pytorch_and_papers_beyond)
 	check_file("optimizers_more");
 }
 
+Test(optimizers, muon_sees_matrices_of_a_row_for_each_output)
+{
+	static const struct {
+		struct shape shape;
+		int64_t columns;
+	} rows[] = {
+		{ { 2, { 5, 3 } }, 3 },	      { { 4, { 32, 2, 3, 3 } }, 18 },
+		{ { 3, { 1, 4, 6 } }, 6 },    { { 1, { 7 } }, 0 },
+		{ { 3, { 1, 1, 9 } }, 0 },    { { 2, { 7, 1 } }, 0 },
+		{ { 2, { 60000, 400 } }, 0 }, { { 2, { 4, 8193 } }, 0 },
+		{ { 0, { 0 } }, 0 },	      { { 2, { 4, 0 } }, 0 },
+	};
+
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
+		cr_expect_eq(optimizer_columns(&rows[i].shape), rows[i].columns,
+			     "%zu", i);
+}
+
 static const struct optimizer_attrs no_flags = { .momentum = 0 };
 
 /* One step of three parameters from gradients 3, -4 and 0. */
