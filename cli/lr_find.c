@@ -73,7 +73,8 @@ static enum err_code print_suggestions(struct cli *cli,
 	static const char *const heads[] = { "SUGGESTION", "LEARNING RATE",
 					     "WHERE", NULL };
 	static const char *const rows[][2] = {
-		{ "valley", "into the longest way down; what auto takes" },
+		{ "middle", "fastest fall to lowest loss; what auto takes" },
+		{ "valley", "into the longest way down" },
 		{ "steep", "the loss falls fastest" },
 		{ "minimum", "a tenth of the lowest loss's" },
 		{ "slide", "before the slope changes, from the right" },

@@ -24,6 +24,7 @@ struct update {
 	size_t n_parts;
 	int64_t *segment; /* of the optimizer */
 	size_t n_segment;
+	int64_t *columns; /* of each segment's matrix */
 };
 
 static enum err_code no_memory(struct err *err)
@@ -43,8 +44,9 @@ static bool allocate(struct update *u)
 	u->n = arena_array(arena, n, sizeof(size_t));
 	u->part = arena_array(arena, 2 * n, sizeof(int32_t));
 	u->segment = arena_array(arena, 3 * n, sizeof(int64_t));
+	u->columns = arena_array(arena, n, sizeof(int64_t));
 	return u->variable && u->value && u->grad && u->first && u->n &&
-	       u->part && u->segment;
+	       u->part && u->segment && u->columns;
 }
 
 static int32_t value_of(const struct graph *graph, int32_t variable)
@@ -135,6 +137,7 @@ static int32_t flat_gradient(struct update *u)
 static void find_segments(struct update *u, const struct op *op)
 {
 	const int32_t *group = u->work->options->group;
+	const struct variable *variable = u->work->graph->variable;
 	const bool joins = !optimizer_is_by_parameter(op);
 
 	for (size_t i = 0; i < u->n_params; i++) {
@@ -152,6 +155,8 @@ static void find_segments(struct update *u, const struct op *op)
 		last[0] = first;
 		last[1] = end;
 		last[2] = of;
+		u->columns[u->n_segment / 3] =
+		    optimizer_columns(&variable[u->variable[i]].view.shape);
 		u->n_segment += 3;
 	}
 }
@@ -189,6 +194,9 @@ static enum err_code find_rule(struct update *u, const struct op **ret_op,
 		op_attr_defaults(op->attrs, ret);
 	find_segments(u, op);
 	ret->segments = (struct attr_ints){ u->n_segment, u->segment };
+	if (optimizer_is_by_parameter(op))
+		ret->columns =
+		    (struct attr_ints){ u->n_segment / 3, u->columns };
 	n = optimizer_moments(op, ret);
 	if (n > u->work->memory->n_moments)
 		return err_set(err, ERR_INVALID,

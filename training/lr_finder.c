@@ -11,6 +11,13 @@
 
 enum { LAST_LEFT_OUT = 5, LEAST = 4, SLIDE_WIDTH = 15 };
 
+/* The neighbours that count, in steps: a quarter of a power of ten to each side
+ * is one deviation. */
+#define DEVIATION 3
+
+/* A loss that is higher than at the start by more than rounding and luck. */
+#define WORSE 1.1
+
 double lr_find_rate(size_t i)
 {
 	return LR_FIND_LOW *
@@ -19,18 +26,25 @@ double lr_find_rate(size_t i)
 
 bool lr_curve_add(struct lr_curve *curve, double loss)
 {
-	double smooth;
+	const double fresh = 1 - SMOOTHING;
+	double smooth, start;
 
-	curve->average = SMOOTHING * curve->average + (1 - SMOOTHING) * loss;
-	curve->weight = SMOOTHING * curve->weight + (1 - SMOOTHING);
+	curve->average = SMOOTHING * curve->average + fresh * loss;
+	curve->start =
+	    SMOOTHING * curve->start + fresh * curve->start_loss[curve->n];
+	curve->weight = SMOOTHING * curve->weight + fresh;
 	smooth = curve->average / curve->weight;
+	start = curve->start / curve->weight;
 	if (!isfinite(smooth))
 		return false;
 	if (curve->n == 0 || smooth < curve->best)
 		curve->best = smooth;
 	curve->rate[curve->n] = lr_find_rate(curve->n);
+	curve->batch_loss[curve->n] = loss;
 	curve->loss[curve->n++] = smooth;
-	return curve->n < LR_FIND_STEPS && smooth <= LR_FIND_STOP * curve->best;
+	return curve->n < LR_FIND_STEPS &&
+	       (smooth <= LR_FIND_STOP * curve->best ||
+		smooth <= WORSE * start);
 }
 
 /* The part that is looked at. */
@@ -121,6 +135,76 @@ static double slide(const struct part *p)
 	return rate;
 }
 
+/* What batches gained or lost, each averaged with its neighbours, and by how
+ * much they differ by themselves. */
+struct look {
+	double spread;
+	double change[LR_FIND_STEPS];
+};
+
+/* At least a hundredth of the mean, where all are alike. */
+static double spread_of(const double *v, size_t n)
+{
+	double mean = 0, squares = 0;
+
+	for (size_t i = 0; i < n; i++)
+		mean += v[i] / (double)n;
+	for (size_t i = 0; i < n; i++)
+		squares += (v[i] - mean) * (v[i] - mean);
+	return fmax(sqrt(squares / (double)n), fabs(mean) / 100);
+}
+
+/* What diverges does not drown the points before it. */
+static void look_at(const struct lr_curve *curve, struct look *ret)
+{
+	const double *l = curve->batch_loss, *before = curve->start_loss;
+
+	*ret = (struct look){ .spread = spread_of(before, curve->n) };
+	for (size_t i = 0; i < curve->n; i++) {
+		double weight = 0;
+
+		for (size_t j = 0; j < curve->n; j++) {
+			const double far = ((double)i - (double)j) / DEVIATION;
+			const double w = exp(-far * far / 2);
+
+			ret->change[i] +=
+			    w * fmin(l[j] - before[j], 3 * ret->spread);
+			weight += w;
+		}
+		ret->change[i] /= weight;
+	}
+}
+
+/* NaN where nothing rises. */
+static double below_the_rise(const struct lr_curve *curve,
+			     const struct look *look)
+{
+	for (size_t i = LR_FIND_STEPS / 10; i < curve->n; i++) {
+		if (look->change[i] > look->spread)
+			return curve->rate[i] / 10;
+	}
+	return (double)NAN;
+}
+
+static double middle(const struct lr_curve *curve)
+{
+	const size_t first = LR_FIND_STEPS / 10;
+	size_t lowest = first, fastest = first;
+	struct look look;
+	const double *at = look.change;
+
+	look_at(curve, &look);
+	for (size_t i = first; i < curve->n; i++)
+		lowest = at[i] < at[lowest] ? i : lowest;
+	if (lowest == first || -at[lowest] <= look.spread)
+		return below_the_rise(curve, &look);
+	for (size_t i = first; i < lowest; i++) {
+		if (at[i + 1] - at[i - 1] < at[fastest + 1] - at[fastest - 1])
+			fastest = i;
+	}
+	return sqrt(curve->rate[fastest] * curve->rate[lowest]);
+}
+
 struct lr_suggestions lr_suggest(const struct lr_curve *curve)
 {
 	const double none = (double)NAN;
@@ -129,9 +213,10 @@ struct lr_suggestions lr_suggest(const struct lr_curve *curve)
 			     .loss = curve->loss + first };
 
 	if (curve->n < first + LAST_LEFT_OUT + LEAST)
-		return (struct lr_suggestions){ none, none, none, none };
+		return (struct lr_suggestions){ none, none, none, none, none };
 	part.n = curve->n - first - LAST_LEFT_OUT;
 	return (struct lr_suggestions){
+		.middle = middle(curve),
 		.steep = steep(&part),
 		.valley = valley(&part),
 		.minimum = minimum(&part),
@@ -143,6 +228,8 @@ double lr_curve_choose(const struct lr_curve *curve)
 {
 	struct lr_suggestions s = lr_suggest(curve);
 
+	if (!isnan(s.middle))
+		return s.middle;
 	if (!isnan(s.valley))
 		return s.valley;
 	return isnan(s.minimum) ? 0 : s.minimum;
@@ -160,7 +247,16 @@ void lr_curve_write(const struct lr_curve *curve, struct json_writer *writer)
 	for (size_t i = 0; i < curve->n; i++)
 		json_write_double(writer, NULL, curve->loss[i]);
 	json_write_array_end(writer);
+	json_write_array(writer, "batch_loss");
+	for (size_t i = 0; i < curve->n; i++)
+		json_write_double(writer, NULL, curve->batch_loss[i]);
+	json_write_array_end(writer);
+	json_write_array(writer, "start_loss");
+	for (size_t i = 0; i < curve->n; i++)
+		json_write_double(writer, NULL, curve->start_loss[i]);
+	json_write_array_end(writer);
 	json_write_object(writer, "suggestions");
+	json_write_double(writer, "middle", s.middle);
 	json_write_double(writer, "steep", s.steep);
 	json_write_double(writer, "valley", s.valley);
 	json_write_double(writer, "minimum", s.minimum);

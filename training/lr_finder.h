@@ -1,12 +1,25 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /** @file
  * Learning rate finder: the curve of a loss under rising rates, and what it
- * suggests (Smith 2015; the suggestions are those of fastai's lr_find).
+ * suggests (Smith 2015; all suggestions but `middle` are those of fastai's
+ * lr_find).
  *
  * Rates rise geometrically from LR_FIND_LOW to LR_FIND_HIGH in LR_FIND_STEPS
  * steps; the smoothed loss that is more than LR_FIND_STOP times the best ends
- * the run. The first tenth and the last five points are left out of what is
- * looked at.
+ * the run, where the network as it was at the start would do better: a lucky
+ * first batch of one that is good already is no best. The first tenth and the
+ * last five points are left out of what fastai's suggestions look at.
+ *
+ * That loss is an average of all losses before, which lags behind: over 100
+ * steps in which the rate rises eight powers of ten by one or two of them, and
+ * the more the longer the curve was level. `middle`, which jobs take, looks
+ * at what each batch gained against the network as it was at the start, which
+ * leaves out that batches differ, averaged with its neighbours to both sides.
+ * It is the middle (of the logarithm) between the rate where the loss falls
+ * fastest, from which on there is progress, and that where it is lowest, from
+ * which on there is none. Where it falls by no more than batches differ, as of
+ * a network that was trained before, it is a tenth of the rate from which on
+ * the loss rises.
  *
  * Ownership: plain data. Threads: pure.
  */
@@ -26,11 +39,15 @@ enum { LR_FIND_STEPS = 100, LR_FIND_STOP = 4 };
 struct lr_curve {
 	size_t n;
 	double rate[LR_FIND_STEPS], loss[LR_FIND_STEPS]; /**< smoothed */
-	double average, weight, best;			 /**< while it grows */
+	double batch_loss[LR_FIND_STEPS];		 /**< as it was */
+	/** of the same batches at the start; set before the first point */
+	double start_loss[LR_FIND_STEPS];
+	double average, weight, best, start; /**< while it grows */
 };
 
 /** NaN where the curve is too short to say. */
 struct lr_suggestions {
+	double middle;	/**< between the fastest fall and the lowest loss */
 	double steep;	/**< where the loss falls fastest over log(rate) */
 	double valley;	/**< in the middle of the longest way down */
 	double minimum; /**< a tenth of the rate of the lowest loss */
@@ -42,8 +59,8 @@ double lr_find_rate(size_t i);
 /** The next point; false when the run should end. */
 bool lr_curve_add(struct lr_curve *curve, double loss);
 struct lr_suggestions lr_suggest(const struct lr_curve *curve);
-/** The members `rate`, `loss` and `suggestions`, into the object that is
- * open. */
+/** The members `rate`, `loss`, `batch_loss`, `start_loss` and `suggestions`,
+ * into the object that is open. */
 void lr_curve_write(const struct lr_curve *curve, struct json_writer *writer);
 /** The file lr_find.json: the same with `learning_rate`, which was taken. */
 void lr_curve_write_file(const struct lr_curve *curve, double rate,
@@ -52,7 +69,8 @@ void lr_curve_write_file(const struct lr_curve *curve, double rate,
  * rate that was taken. */
 void lr_curve_write_svg(const struct lr_curve *curve, double rate,
 			struct buf *buf);
-/** The suggestion that jobs take: valley, else minimum; 0: there is none. */
+/** The suggestion that jobs take: middle, else valley, else minimum; 0: there
+ * is none. */
 double lr_curve_choose(const struct lr_curve *curve);
 
 #endif

@@ -100,9 +100,9 @@ static void draw_curve(const struct lr_curve *curve, const struct frame *f,
 static void draw_mark(const struct frame *f, const char *name, double rate,
 		      int place, struct buf *buf)
 {
-	static const char *const colour[] = { "#b9770e", "#c0392b", "#1e8449",
-					      "#7d3c98", "#111" };
-	const int x = LEFT + place * (WIDTH - LEFT - RIGHT) / 5;
+	static const char *const colour[] = { "#2e4053", "#b9770e", "#c0392b",
+					      "#1e8449", "#7d3c98", "#111" };
+	const int x = LEFT + place * (WIDTH - LEFT - RIGHT) / 6;
 
 	if (!(rate > 0))
 		return;
@@ -128,10 +128,11 @@ void lr_curve_write_svg(const struct lr_curve *curve, double rate,
 		   (int)WIDTH, (int)HEIGHT);
 	draw_axes(&f, buf);
 	draw_curve(curve, &f, buf);
-	draw_mark(&f, "steep", s.steep, 0, buf);
-	draw_mark(&f, "valley", s.valley, 1, buf);
-	draw_mark(&f, "minimum", s.minimum, 2, buf);
-	draw_mark(&f, "slide", s.slide, 3, buf);
-	draw_mark(&f, "taken", rate, 4, buf);
+	draw_mark(&f, "middle", s.middle, 0, buf);
+	draw_mark(&f, "steep", s.steep, 1, buf);
+	draw_mark(&f, "valley", s.valley, 2, buf);
+	draw_mark(&f, "minimum", s.minimum, 3, buf);
+	draw_mark(&f, "slide", s.slide, 4, buf);
+	draw_mark(&f, "taken", rate, 5, buf);
 	buf_printf(buf, "</svg>\n");
 }

@@ -35,11 +35,16 @@ static enum err_code begin(struct trainer *trainer, struct rehearsal *ret,
 	return rc;
 }
 
-static void end(struct trainer *trainer, struct rehearsal *r)
+static void give_back(struct trainer *trainer, const struct rehearsal *r)
 {
 	weights_snapshot_give(&r->model, &trainer->model);
 	weights_snapshot_give(&r->moments, &trainer->moments);
 	trainer->state = r->state;
+}
+
+static void end(struct trainer *trainer, struct rehearsal *r)
+{
+	give_back(trainer, r);
 	weights_snapshot_finish(&r->model);
 	weights_snapshot_finish(&r->moments);
 }
@@ -95,13 +100,17 @@ static enum err_code take(struct trainer *trainer,
 	return rc;
 }
 
-static enum err_code climb(struct trainer *trainer, struct lr_curve *curve,
-			   enum trainer_order *ret_order, struct err *err)
+/* The same batches twice, with the same dropout: first under a rate of 0, for
+ * their losses before anything is learned, then under rising rates. */
+static enum err_code walk(struct trainer *trainer, struct lr_curve *curve,
+			  bool climbs, enum trainer_order *ret_order,
+			  struct err *err)
 {
 	enum err_code rc = start(trainer, err);
 	bool goes_on = true;
 
-	for (size_t i = 0; !rc && goes_on; i++) {
+	for (size_t i = 0; !rc && goes_on && i < LR_FIND_STEPS; i++) {
+		const double rate = climbs ? lr_find_rate(i) : 0;
 		const struct batch *batch;
 		double loss = (double)NAN;
 
@@ -111,9 +120,12 @@ static enum err_code climb(struct trainer *trainer, struct lr_curve *curve,
 		rc = take(trainer, &batch, err);
 		if (rc)
 			break;
-		rc = step(trainer, batch, i, lr_find_rate(i), &loss, err);
+		rc = step(trainer, batch, i, rate, &loss, err);
 		trainer_rows_give(trainer);
-		goes_on = lr_curve_add(curve, loss);
+		if (climbs)
+			goes_on = lr_curve_add(curve, loss);
+		else
+			curve->start_loss[i] = loss;
 	}
 	return rc;
 }
@@ -129,7 +141,10 @@ enum err_code trainer_find_rate(struct trainer *trainer,
 	*ret_order = ORDER_NONE;
 	if (rc)
 		return rc;
-	rc = climb(trainer, &curve, ret_order, err);
+	rc = walk(trainer, &curve, false, ret_order, err);
+	give_back(trainer, &rehearsal); /* moments, running statistics */
+	if (!rc && !*ret_order)
+		rc = walk(trainer, &curve, true, ret_order, err);
 	end(trainer, &rehearsal);
 	if (!rc)
 		*ret_curve = curve;

@@ -83,6 +83,7 @@ enum err_code worker_lr_find(struct worker *worker, struct err *err)
 	struct json_writer *w;
 	enum trainer_order order;
 	struct lr_curve curve;
+	double rate;
 	enum err_code rc;
 
 	rc = trainer_find_rate(worker->trainer, &curve, &order, err);
@@ -93,6 +94,8 @@ enum err_code worker_lr_find(struct worker *worker, struct err *err)
 	w = worker_link_begin(worker->link, "done");
 	json_write_string(w, "state", "lr_find");
 	json_write_object(w, "result");
+	rate = lr_curve_choose(&curve);
+	json_write_double(w, "learning_rate", rate > 0 ? rate : (double)NAN);
 	lr_curve_write(&curve, w);
 	json_write_object_end(w);
 	worker_link_end(worker->link);

@@ -22,6 +22,7 @@
  *   Rprop     the size grows where g keeps its sign and shrinks where it
  *             turns, there without a step    p <- p - size sign(g)
  *   Lamb      d = m' / (sqrt(v') + eps) + decay p    p <- p - rate |p|/|d| d
+ *   Muon      engine/ops/muon.c
  *   Lars      q = trust |p| / (|g| + decay |p| + eps)
  *             b <- mu b + q (g + decay p)    p <- p - rate b
  */
@@ -46,19 +47,8 @@ static unsigned call_moments(const struct kernel_call *call)
 	return optimizer_moments(call->query->op, call->query->attrs);
 }
 
-/* One segment under way. The outputs hold the old values already; a moment
- * that nobody reads goes through spare memory. */
-struct segment {
-	const struct kernel_call *call;
-	struct row_update update;
-	unsigned n_moments;
-	bool only_looks; /* moments are spare ones too */
-	float spare[1 + OPTIMIZER_MAX_MOMENTS][UPDATE_BLOCK];
-	float room[UPDATE_BLOCK];
-};
-
-static void segment_init(struct segment *s, const struct kernel_call *call,
-			 const float *hyper)
+void optimizer_segment_init(struct optimizer_segment *s,
+			    const struct kernel_call *call, const float *hyper)
 {
 	const struct optimizer_attrs *attrs = call->query->attrs;
 
@@ -76,8 +66,7 @@ static void segment_init(struct segment *s, const struct kernel_call *call,
 	};
 }
 
-/* The block at `at`, with its gradient. */
-static void load_block(struct segment *s, int64_t at, int64_t last)
+void optimizer_load_block(struct optimizer_segment *s, int64_t at, int64_t last)
 {
 	const struct kernel_call *call = s->call;
 	const float *grad = call->in[OPTIMIZER_GRAD];
@@ -101,11 +90,11 @@ static void load_block(struct segment *s, int64_t at, int64_t last)
 	update_loops()->load_grad(u, grad + at, clip_scale(u->hyper, norm[0]));
 }
 
-static void run_segment(struct segment *s, update_loop *loop, int64_t first,
-			int64_t last)
+void optimizer_run_segment(struct optimizer_segment *s, update_loop *loop,
+			   int64_t first, int64_t last)
 {
 	for (int64_t at = first; at < last; at += UPDATE_BLOCK) {
-		load_block(s, at, last);
+		optimizer_load_block(s, at, last);
 		loop(&s->update);
 	}
 }
@@ -125,17 +114,22 @@ static float ratio(const float *hyper, double param, double direction,
 }
 
 /* Twice over a parameter: for its norms, then for its step. */
-static void run_parameter(struct segment *s, const struct optimizer_rule *rule,
-			  int64_t first, int64_t last)
+static void run_parameter(struct optimizer_segment *s, size_t i, void *scratch)
 {
+	const struct optimizer_attrs *attrs = s->call->query->attrs;
+	const int64_t first = attrs->segments.v[3 * i];
+	const int64_t last = attrs->segments.v[3 * i + 1];
+	const struct optimizer_rule *rule =
+	    optimizer_rule_find(s->call->query->op->name);
 	const struct update_loops *loops = update_loops();
 	const bool is_lars = rule->loop == offsetof(struct update_loops, lars);
 	struct row_update *u = &s->update;
 	double param = 0, direction = 0;
 
+	(void)scratch;
 	s->only_looks = true;
 	for (int64_t at = first; at < last; at += UPDATE_BLOCK) {
-		load_block(s, at, last);
+		optimizer_load_block(s, at, last);
 		if (!is_lars) {
 			loops->lamb_moments(u);
 			loops->lamb_look(u);
@@ -146,7 +140,7 @@ static void run_parameter(struct segment *s, const struct optimizer_rule *rule,
 	s->only_looks = false;
 	u->trust = ratio(u->hyper, param, direction, is_lars);
 	for (int64_t at = first; at < last; at += UPDATE_BLOCK) {
-		load_block(s, at, last);
+		optimizer_load_block(s, at, last);
 		if (is_lars) {
 			loops->lars(u);
 			continue;
@@ -177,7 +171,7 @@ static void run_elements(const struct kernel_call *call, unsigned slice,
 	const float *hyper = call->in[OPTIMIZER_HYPERS];
 	const float *norm = call->in[OPTIMIZER_NORM];
 	update_loop *loop;
-	struct segment s;
+	struct optimizer_segment s;
 	int64_t first, last;
 
 	memcpy(&loop, (const char *)update_loops() + rule->loop, sizeof(loop));
@@ -187,23 +181,24 @@ static void run_elements(const struct kernel_call *call, unsigned slice,
 	for (size_t i = 0; isfinite(norm[0]) && i < list->n; i += 3) {
 		const int64_t from = list->v[i], to = list->v[i + 1];
 
-		segment_init(&s, call,
-			     hyper + list->v[i + 2] * OPTIMIZER_HYPER);
-		run_segment(&s, loop, from > first ? from : first,
-			    to < last ? to : last);
+		optimizer_segment_init(
+		    &s, call, hyper + list->v[i + 2] * OPTIMIZER_HYPER);
+		optimizer_run_segment(&s, loop, from > first ? from : first,
+				      to < last ? to : last);
 	}
 }
 
-/* Slices of whole segments. */
-static void run_parameters(const struct kernel_call *call, unsigned slice,
-			   const struct optimizer_rule *rule)
+void optimizer_run_parameters(const struct kernel_call *call, unsigned slice,
+			      void (*update)(struct optimizer_segment *s,
+					     size_t i, void *scratch),
+			      void *scratch)
 {
 	const struct optimizer_attrs *attrs = call->query->attrs;
 	const struct attr_ints *list = &attrs->segments;
 	const int64_t n = shape_count(&call->query->in[0].shape);
 	const float *hyper = call->in[OPTIMIZER_HYPERS];
 	const float *norm = call->in[OPTIMIZER_NORM];
-	struct segment s;
+	struct optimizer_segment s;
 	int64_t first, last;
 
 	kernel_slice((int64_t)(list->n / 3), call->n_slices, slice, &first,
@@ -214,8 +209,9 @@ static void run_parameters(const struct kernel_call *call, unsigned slice,
 	for (int64_t i = first; isfinite(norm[0]) && i < last; i++) {
 		const int64_t *at = list->v + 3 * i;
 
-		segment_init(&s, call, hyper + at[2] * OPTIMIZER_HYPER);
-		run_parameter(&s, rule, at[0], at[1]);
+		optimizer_segment_init(&s, call,
+				       hyper + at[2] * OPTIMIZER_HYPER);
+		update(&s, (size_t)i, scratch);
 	}
 }
 
@@ -225,9 +221,8 @@ void optimizer_run(const struct kernel_call *call, unsigned slice,
 	const struct optimizer_rule *rule =
 	    optimizer_rule_find(call->query->op->name);
 
-	(void)scratch;
 	if (rule->is_by_parameter)
-		run_parameters(call, slice, rule);
+		optimizer_run_parameters(call, slice, run_parameter, scratch);
 	else
 		run_elements(call, slice, rule);
 }
@@ -284,6 +279,30 @@ static enum err_code check_segments(const struct infer *infer, int64_t n,
 	return ERR_NONE;
 }
 
+static enum err_code check_columns(const struct infer *infer, struct err *err)
+{
+	const struct optimizer_attrs *attrs = infer->attrs;
+	const struct attr_ints *columns = &attrs->columns;
+	const int64_t *v = attrs->segments.v;
+
+	if (columns->n && 3 * columns->n != attrs->segments.n)
+		return err_set(err, ERR_INVALID,
+			       "attribute 'columns': expected one number for "
+			       "each of %zu segments, got %zu",
+			       attrs->segments.n / 3, columns->n);
+	for (size_t i = 0; i < columns->n; i++) {
+		const int64_t n = v[3 * i + 1] - v[3 * i];
+
+		if (columns->v[i] < 0 || columns->v[i] > INT32_MAX ||
+		    (columns->v[i] && n % columns->v[i]))
+			return err_set(err, ERR_INVALID,
+				       "attribute 'columns': a segment of %lld "
+				       "elements has no rows of %lld",
+				       (long long)n, (long long)columns->v[i]);
+	}
+	return ERR_NONE;
+}
+
 static enum err_code check_moments(const struct infer *infer, unsigned n,
 				   struct err *err)
 {
@@ -333,6 +352,8 @@ enum err_code optimizer_infer(struct infer *infer, const struct op *op,
 				OPTIMIZER_HYPER);
 	if (!rc)
 		rc = check_segments(infer, flat->dim[0], hyper->dim[0], err);
+	if (!rc)
+		rc = check_columns(infer, err);
 	for (unsigned i = 0; !rc && i <= n_moments; i++) {
 		infer->out[i].shape = *flat;
 		infer->out[i].has_shape = true;

@@ -16,10 +16,11 @@
  *   Adadelta   square average, average of squared updates
  *   Lion       average
  *   Rprop      gradient before, step size
- * Lamb and Lars scale each segment by a ratio of norms, so that there a
- * segment is one parameter. Nothing is written when norm is not finite: the
- * caller sees the norm, does not count the step, and the last finite weights
- * stay.
+ *   Muon       average, square average (of what is no matrix)
+ * Lamb and Lars scale each segment by a ratio of norms, and Muon makes a matrix
+ * of it, so that there a segment is one parameter. Nothing is written when norm
+ * is not finite: the caller sees the norm, does not count the step, and the
+ * last finite weights stay.
  *
  * Formulas are PyTorch's, or the papers'. The rows of hyper are made in double,
  * once a step, so schedules never plan again.
@@ -51,6 +52,8 @@ struct optimizer_attrs {
 	int64_t centered;  /**< RMSprop */
 	int64_t amsgrad;   /**< Adam */
 	int64_t decoupled; /**< weight decay as in AdamW, not L2 */
+	/** Muon: of each segment the columns of its matrix; 0: it is none */
+	struct attr_ints columns;
 };
 
 /** Columns of a row of hyper. */
@@ -96,6 +99,10 @@ unsigned optimizer_moments(const struct op *op,
 			   const struct optimizer_attrs *attrs);
 /** Needs a segment for each parameter. */
 bool optimizer_is_by_parameter(const struct op *op);
+/** Columns of a parameter as Muon sees it: what follows the first extent that
+ * is not 1; 0 where that is a vector, or a matrix with a side above 8192, such
+ * as an embedding, of which products would take longer than the step itself. */
+int64_t optimizer_columns(const struct shape *shape);
 /** One row of hyper for step number `step`, which begins at 1. */
 void optimizer_hyper_fill(const struct op *op,
 			  const struct optimizer_attrs *attrs,

@@ -37,6 +37,13 @@ static const struct op_attr kin_attrs[] = {
 	FLAG(decoupled, "1: weight decay as in AdamW"),
 	{ 0 },
 };
+static const struct op_attr muon_attrs[] = {
+	SEGMENTS,
+	{ .name = "columns", .help = "of each segment's matrix; 0: it is none, and goes by Adam",
+	  .offset = offsetof(struct optimizer_attrs, columns), .kind = ATTR_INTS },
+	FLAG(decoupled, "1: weight decay as in AdamW"),
+	{ 0 },
+};
 static const struct op_attr rmsprop_attrs[] = {
 	SEGMENTS,
 	FLAG(momentum, "1: with a momentum buffer"),
@@ -167,12 +174,41 @@ CASES_TWO(adamax, "Adamax");
 CASES_TWO(lamb, "Lamb");
 CASES_ONE(lars, "Lars");
 CASES_ONE(lion, "Lion");
+static const struct op_case muon_cases[] = {
+	{ .name = "a wide and a tall matrix and a vector",
+	  .graph = "p, m, v = predictd.Muon<segments=[0,6,0, 8,14,1, 14,17,0], "
+		   "columns=[3,2,0], decoupled=1>(w:float[18], a:float[18], "
+		   "s:float[18]={1,2,3,4,5,6,7,8,9,1,2,3,4,5,6,7,8,9}, , "
+		   "g:float[18], n:float[]={2}, h:" HYPER_TWO ")" },
+	{ .name = "more than a block",
+	  .graph = "p, m, v = predictd.Muon<segments=[0,1200,0], columns=[40]>(w:float[1200], "
+		   "a:float[1200], s:float[1200], , g:float[1200], n:float[]={2}, "
+		   "h:" HYPER_ONE ")" },
+	{ .name = "no matrix, and no gradient",
+	  .graph = "p, m, v = predictd.Muon<segments=[0,4,0, 4,8,0], columns=[0,2]>(w:float[8], "
+		   "a:float[8]={0,0,0,0,0,0,0,0}, s:float[8]={1,2,3,4,0,0,0,0}, , "
+		   "g:float[8]={0,0,0,0,0,0,0,0}, n:float[]={0}, h:" HYPER_ONE ")" },
+	{ .name = "a norm that is not finite",
+	  .graph = "p, m, v = predictd.Muon<segments=[0,6,0], columns=[3]>(w:float[6], a:float[6], "
+		   "s:float[6]={1,2,3,4,5,6}, , g:float[6], n:float[]={inf}, "
+		   "h:" HYPER_ONE ")" },
+	{ .name = "columns that do not fit",
+	  .graph = "p, m, v = predictd.Muon<segments=[0,6,0], columns=[4]>(w:float[6], a:float[6], "
+		   "s:float[6], , g:float[6], n:float[]={2}, h:" HYPER_ONE ")",
+	  .want = ERR_INVALID },
+	{ .name = "columns of some segments",
+	  .graph = "p, m, v = predictd.Muon<segments=[0,6,0, 6,8,0], columns=[3]>(w:float[8], "
+		   "a:float[8], s:float[8], , g:float[8], n:float[]={2}, h:" HYPER_ONE ")",
+	  .want = ERR_INVALID },
+	{ 0 },
+};
 CASES_TWO(nadam, "NAdam");
 CASES_TWO(radam, "RAdam");
 CASES_TWO(rprop, "Rprop");
 /* clang-format on */
 
-#define ROW(row, text, of, table)                                              \
+/* `how`: whose cost, prepare and run it has. */
+#define ROW_BY(how, row, text, of, table)                                      \
 	extern const struct op op_##row;                                       \
 	static enum err_code row##_infer(struct infer *infer, struct err *err) \
 	{                                                                      \
@@ -182,9 +218,9 @@ CASES_TWO(rprop, "Rprop");
 		.name = #row ".plain",                                         \
 		.flags =                                                       \
 		    KERNEL_QUICK | KERNEL_SLICE_FREE | KERNEL_IN_PLACE_ALL,    \
-		.cost = optimizer_cost,                                        \
-		.prepare = optimizer_prepare,                                  \
-		.run = optimizer_run,                                          \
+		.cost = how##_cost,                                            \
+		.prepare = how##_prepare,                                      \
+		.run = how##_run,                                              \
 	};                                                                     \
 	static const struct kernel *const row##_kernels[] = { &row##_kernel,   \
 							      NULL };          \
@@ -203,6 +239,8 @@ CASES_TWO(rprop, "Rprop");
 		.cases = row##_cases,                                          \
 	}
 
+#define ROW(row, text, of, table) ROW_BY(optimizer, row, text, of, table)
+
 ROW(adadelta, "Adadelta", "Adadelta", kin_attrs);
 ROW(adagrad, "Adagrad", "Adagrad", kin_attrs);
 ROW(adam, "Adam", "Adam or AdamW", adam_attrs);
@@ -210,6 +248,7 @@ ROW(adamax, "Adamax", "Adamax", kin_attrs);
 ROW(lamb, "Lamb", "Lamb; a segment is one parameter", kin_attrs);
 ROW(lars, "Lars", "Lars; a segment is one parameter", kin_attrs);
 ROW(lion, "Lion", "Lion", kin_attrs);
+ROW_BY(muon, muon, "Muon", "Muon; a segment is one parameter", muon_attrs);
 ROW(nadam, "NAdam", "Adam with Nesterov's momentum", kin_attrs);
 ROW(radam, "RAdam", "rectified Adam", kin_attrs);
 ROW(rmsprop, "RMSprop", "RMSprop", rmsprop_attrs);

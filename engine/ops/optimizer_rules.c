@@ -6,6 +6,7 @@
  *   Adagrad  initial sum of squares
  *   Lamb     weight decay, 1 / (1 - beta1^t), 1: no ratio of norms
  *   Lars     weight decay, trust coefficient, 1: no ratio of norms
+ *   Muon     the rate of matrices
  *   NAdam    factors of the gradient and of its average (Dozat 2016)
  *   RAdam    rectification times sqrt(1 - beta2^t); 0 in the first steps
  *            (Liu et al. 2019)
@@ -146,6 +147,13 @@ static void lars(const struct optimizer_setting *setting, double t,
 	value[HYPER_OWN + 2] = setting->is_unscaled;
 }
 
+static void muon(const struct optimizer_setting *setting, double t,
+		 double value[OPTIMIZER_HYPER])
+{
+	adam(setting, t, value);
+	value[HYPER_OWN] = setting->rate;
+}
+
 #define RULE(name, function, by_parameter, how_many, how)                    \
 	{                                                                    \
 		name, offsetof(struct update_loops, function), by_parameter, \
@@ -160,6 +168,7 @@ static const struct optimizer_rule rules[] = {
 	RULE("Lamb", lamb, true, two, lamb),
 	RULE("Lars", lars, true, one, lars),
 	RULE("Lion", lion, false, one, NULL),
+	RULE("Muon", adam, true, two, muon),
 	RULE("NAdam", nadam, false, two, nadam),
 	RULE("RAdam", radam, false, two, radam),
 	RULE("RMSprop", rmsprop, false, of_rmsprop, NULL),

@@ -5,7 +5,7 @@
     python3 generate_more.py [--seed N] [--out DIR]
 
 What PyTorch has comes from PyTorch; Lamb (You et al. 2019), Lars (You et al. 2017), Lion (Chen et
-al. 2023), SGD by exponential averages (fastai), L1, inverse_sqrt and wsd are formulas in double.
+al. 2023), Muon (Jordan et al. 2024; PyTorch's is in bfloat16), SGD by exponential averages (fastai), L1, inverse_sqrt and wsd are formulas in double.
 """
 import argparse
 import json
@@ -81,6 +81,20 @@ def lars(p, q, s, t, lr, momentum, trust, eps, weight_decay):
     return p - lr * s['b']
 
 
+def muon(p, q, s, t, lr, betas, eps, weight_decay):
+    m = average(s, 'm', betas[0], q)
+    p = p * (1 - lr * weight_decay)
+    if p.ndim < 2:
+        v = average(s, 'v', betas[1], q * q) / (1 - betas[1] ** t)
+        return p - lr * m / (1 - betas[0] ** t) / (v.sqrt() + eps)
+    x = betas[0] * m + (1 - betas[0]) * q
+    x = x / (x.norm() + 1e-7)
+    for _ in range(5):
+        a = x @ x.T
+        x = 3.4445 * x + (2.0315 * a @ a - 4.7750 * a) @ x
+    return p - lr * .2 * max(p.shape) ** .5 * x
+
+
 def ewma(p, q, s, t, lr, momentum):
     return p - lr * average(s, 'b', momentum, q)
 
@@ -106,6 +120,7 @@ by_formula('lamb', lamb, lr=.01, betas=(.9, .999), eps=1e-6, weight_decay=.1)
 by_formula('lars', lars, lr=.5, momentum=.9, trust=.01, eps=1e-8, weight_decay=.05)
 by_formula('sgd_ewma', ewma, lr=.1, momentum=.9)
 by_formula('sgd_l1', l1, lr=.05, l1=.1)
+by_formula('muon', muon, lr=.05, betas=(.9, .98), eps=1e-8, weight_decay=.1)
 assert all(math.isfinite(v.abs().max()) for v in tensors.values())
 save_file(tensors, os.path.join(args.out, 'optimizers_more.safetensors'))
 with open(os.path.join(args.out, 'optimizers_more.json'), 'w') as f:

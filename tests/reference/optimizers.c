@@ -14,7 +14,13 @@
 #include "engine/interpreter.h"
 #include "reference.h"
 
-enum { N_STEPS = 20, N_TENSORS = 2, MAX_FLAT = 64, MAX_TEXT = 512 };
+enum {
+	N_STEPS = 20,
+	N_TENSORS = 2,
+	MAX_FLAT = 64,
+	MAX_TEXT = 512,
+	MATRIX_COLUMNS = 3
+};
 
 /* the numbers of a rule stand in the JSON */
 struct rule {
@@ -67,6 +73,7 @@ static const struct rule rules[] = {
 	{ "lars", "Lars", NO_FLAG, NO_FLAG },
 	{ "sgd_ewma", "Sgd", { .momentum = 1 }, { .ewma = true } },
 	{ "sgd_l1", "Sgd", NO_FLAG, NO_FLAG },
+	{ "muon", "Muon", { .decoupled = 1 }, NO_FLAG },
 };
 /* clang-format on */
 
@@ -185,7 +192,8 @@ static void load_flat(const struct reference *reference,
 		       (flat->start[k + 1] - flat->start[k]) * sizeof(float));
 }
 
-/* "p, m0 = predictd.Sgd<...>(param:float[22], s0:float[22], , , ...)" */
+/* The first tensor is a matrix, whose columns a rule may ask for.
+ * "p, m0 = predictd.Sgd<...>(param:float[22], s0:float[22], , , ...)" */
 static void make_graph(const struct rule *rule, const struct flat *flat,
 		       unsigned n_moments, char *text, size_t cap)
 {
@@ -210,6 +218,10 @@ static void make_graph(const struct rule *rule, const struct flat *flat,
 			len +=
 			    (size_t)snprintf(flags + len, sizeof(flags) - len,
 					     ", %s=%d", row->name, (int)*flag);
+		else if (!strcmp(row->name, "columns"))
+			len += (size_t)snprintf(
+			    flags + len, sizeof(flags) - len,
+			    ", columns=[%d,0]", MATRIX_COLUMNS);
 	}
 	at = operands;
 	for (; *from; from++) {
@@ -333,6 +345,24 @@ Test(optimizers, agree_with_pytorch)
 Test(optimizers, agree_with_pytorch_and_papers_beyond)
 {
 	check_file("optimizers_more");
+}
+
+Test(optimizers, muon_sees_matrices_of_a_row_for_each_output)
+{
+	static const struct {
+		struct shape shape;
+		int64_t columns;
+	} rows[] = {
+		{ { 2, { 5, 3 } }, 3 },	      { { 4, { 32, 2, 3, 3 } }, 18 },
+		{ { 3, { 1, 4, 6 } }, 6 },    { { 1, { 7 } }, 0 },
+		{ { 3, { 1, 1, 9 } }, 0 },    { { 2, { 7, 1 } }, 0 },
+		{ { 2, { 60000, 400 } }, 0 }, { { 2, { 4, 8193 } }, 0 },
+		{ { 0, { 0 } }, 0 },	      { { 2, { 4, 0 } }, 0 },
+	};
+
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
+		cr_expect_eq(optimizer_columns(&rows[i].shape), rows[i].columns,
+			     "%zu", i);
 }
 
 static const struct optimizer_attrs no_flags = { .momentum = 0 };

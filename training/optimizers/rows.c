@@ -76,6 +76,11 @@ static const struct field lion_fields[] = {
 	BETAS("[0.9, 0.99]"),
 	DECAY("decoupled from the gradient", 0), COMMON,
 };
+static const struct field muon_fields[] = {
+	BETAS("of the momentum, and with it of what is no matrix; [0.95, 0.99]"),
+	EPS("added to the root, of what is no matrix", 1e-8),
+	DECAY("decoupled from the gradient", 0), COMMON,
+};
 static const struct field nadam_fields[] = {
 	BETAS("[0.9, 0.999]"),
 	EPS("added to the root", 1e-8),
@@ -121,6 +126,7 @@ ROW(adamw, "Adam", true, 0.9, 0.999, "adam with decoupled weight decay");
 ROW(lamb, "Lamb", false, 0.9, 0.999, "adam scaled by norms of parameters, for large batches");
 ROW(lars, "Lars", false, 0, 0, "sgd scaled by norms of parameters, for large batches");
 ROW(lion, "Lion", true, 0.9, 0.99, "the sign of a momentum (Chen et al. 2023)");
+ROW(muon, "Muon", true, 0.95, 0.99, "all directions of a momentum count alike (Jordan 2024)");
 ROW(nadam, "NAdam", false, 0.9, 0.999, "adam with nesterov's momentum (Dozat 2016)");
 ROW(radam, "RAdam", false, 0.9, 0.999, "adam that waits for its variance (Liu et al. 2019)");
 ROW(rmsprop, "RMSprop", false, 0, 0, "divided by a running root mean square");

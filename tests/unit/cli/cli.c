@@ -406,8 +406,9 @@ Test(cli, a_rate_finder_tells_its_curve_and_its_suggestions)
 	    RUN_WITH(&peer,
 		     json("{\"state\":\"lr_find\",\"result\":{\"rate\":[1e-7,"
 			  "1e-6,1e-5,1e-4,1e-3,1e-2],\"loss\":[2,2,1.5,1,1.25,"
-			  "3],\"suggestions\":{\"steep\":1e-5,\"valley\":2e-5,"
-			  "\"minimum\":1e-5,\"slide\":null}},\"spec\":{}}"),
+			  "3],\"suggestions\":{\"middle\":4e-5,\"steep\":1e-5,"
+			  "\"valley\":2e-5,\"minimum\":1e-5,\"slide\":null}},"
+			  "\"spec\":{}}"),
 		     "train", "--lr-find", "job.json"),
 	    CLI_OK);
 	cr_assert(asked(&peer, "POST /train?lr_find=1 HTTP/1.1\r\n"));
@@ -420,8 +421,9 @@ Test(cli, a_rate_finder_tells_its_curve_and_its_suggestions)
 	    "1.00e-03       1.25  ##########\n"
 	    "\n"
 	    "SUGGESTION  LEARNING RATE  WHERE\n"
-	    "valley      2.00e-05       into the longest way down; what auto "
+	    "middle      4.00e-05       fastest fall to lowest loss; what auto "
 	    "takes\n"
+	    "valley      2.00e-05       into the longest way down\n"
 	    "steep       1.00e-05       the loss falls fastest\n"
 	    "minimum     1.00e-05       a tenth of the lowest loss's\n"
 	    "slide       -              before the slope changes, from the "

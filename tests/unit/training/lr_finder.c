@@ -7,13 +7,15 @@
 #include "base/buf.h"
 #include "base/doc.h"
 
-/* A curve whose smoothed losses are given. */
+/* A curve whose losses are given, smoothed and as they were. */
 static void fill(struct lr_curve *curve, size_t n, double (*loss)(double))
 {
 	*curve = (struct lr_curve){ .n = n };
 	for (size_t i = 0; i < n; i++) {
 		curve->rate[i] = lr_find_rate(i);
 		curve->loss[i] = loss(log10(curve->rate[i]));
+		curve->batch_loss[i] = curve->loss[i];
+		curve->start_loss[i] = loss(-7);
 	}
 }
 
@@ -51,7 +53,73 @@ Test(lr_finder, suggestions_are_where_the_curve_says)
 	cr_expect(s.steep >= 1e-4 && s.steep < 1e-1, "%g", s.steep);
 	cr_expect_float_eq(s.minimum, lr_find_rate(75) / 10, 1e-9);
 	cr_expect(s.slide > 1e-4 && s.slide <= 1, "%g", s.slide);
-	cr_expect_eq(lr_curve_choose(&curve), s.valley);
+	cr_expect_eq(lr_curve_choose(&curve), s.middle);
+}
+
+/* down around 1e-3, lowest at 1, then a cliff, which averages keep away from */
+static double one_fall(double x)
+{
+	return 2 - tanh(2 * (x + 3)) + (x > 0 ? exp(20 * x) - 1 : -x / 100);
+}
+
+Test(lr_finder, the_middle_is_between_the_fastest_fall_and_the_lowest_loss)
+{
+	struct lr_curve curve;
+	double smooth;
+
+	fill(&curve, 100, one_fall);
+	smooth = lr_suggest(&curve).middle;
+	cr_expect(smooth > 0.01 && smooth < 0.04, "%g", smooth);
+	/* noise, and a batch of its own, move it by a step or two */
+	for (size_t i = 0; i < curve.n; i++) {
+		curve.batch_loss[i] += i % 2 ? 0.2 : -0.3;
+		curve.start_loss[i] += i % 2 ? 0.3 : -0.2;
+	}
+	curve.batch_loss[60] = 1e4;
+	smooth = lr_suggest(&curve).middle;
+	cr_expect(smooth > 0.01 && smooth < 0.04, "%g", smooth);
+}
+
+/* A network that was trained before: batches differ by 0.1, and within 100 of
+ * them nothing falls; from 1e-2 on it rises. */
+Test(lr_finder, luck_is_no_fall)
+{
+	struct lr_curve curve;
+	double rate;
+
+	fill(&curve, 100, usual);
+	for (size_t i = 0; i < curve.n; i++) {
+		const double x = log10(curve.rate[i]);
+
+		curve.start_loss[i] = 0.8 + (double)(i * 7 % 11) / 30;
+		curve.batch_loss[i] = curve.start_loss[i];
+		curve.batch_loss[i] -= i > 15 && i < 22 ? 0.1 : 0;
+		curve.batch_loss[i] += x > -2 ? 1 : 0;
+	}
+	rate = lr_suggest(&curve).middle;
+	cr_expect(rate > 5e-4 && rate < 2e-3, "%g", rate);
+	for (size_t i = 0; i < curve.n; i++)
+		curve.batch_loss[i] = curve.start_loss[i];
+	cr_expect(isnan(lr_suggest(&curve).middle));
+	cr_expect_eq(lr_curve_choose(&curve), lr_suggest(&curve).valley);
+}
+
+/* What is smoothed lags behind, and the further the longer it was level: the
+ * same fall is seen two powers of ten too late, or its middle too early. */
+Test(lr_finder, the_middle_does_not_lag)
+{
+	struct lr_curve curve = { 0 };
+	struct lr_suggestions s;
+
+	fill(&curve, LR_FIND_STEPS, one_fall);
+	curve.n = 0;
+	for (size_t i = 0;; i++) {
+		if (!lr_curve_add(&curve, one_fall(log10(lr_find_rate(i)))))
+			break;
+	}
+	s = lr_suggest(&curve);
+	cr_expect(s.middle > 0.01 && s.middle < 0.04, "%g", s.middle);
+	cr_expect_lt(s.valley, s.middle / 3);
 }
 
 Test(lr_finder, a_curve_that_says_nothing_suggests_nothing)
@@ -68,12 +136,17 @@ Test(lr_finder, a_curve_that_says_nothing_suggests_nothing)
 
 Test(lr_finder, the_run_ends_at_four_times_the_best_and_at_nan)
 {
-	struct lr_curve curve = { 0 };
+	struct lr_curve curve = { .start_loss = { [1] = 1 } };
 	size_t n = 0;
 
 	while (lr_curve_add(&curve, n < 20 ? 1 : 1000))
 		n++;
 	cr_expect_eq(n, 20);
+	/* but not where it would do as well without having learned */
+	curve = (struct lr_curve){ .start_loss = { 1e-3, 1, 1, 1, 1, 1 } };
+	for (n = 0; lr_curve_add(&curve, n ? 1 : 1e-3); n++)
+		;
+	cr_expect_eq(n, 6);
 	curve = (struct lr_curve){ 0 };
 	cr_expect(lr_curve_add(&curve, 1));
 	cr_expect_not(lr_curve_add(&curve, (double)NAN));
@@ -92,18 +165,23 @@ Test(lr_finder, finds_a_good_rate_of_a_parabola)
 		struct lr_curve curve = { 0 };
 		double x = 1, best;
 
+		for (size_t i = 0; i < LR_FIND_STEPS; i++)
+			curve.start_loss[i] = a / 2;
+
 		for (size_t i = 0; lr_curve_add(&curve, a * x * x / 2); i++)
 			x -= lr_find_rate(i) * a * x;
 		best = a * lr_suggest(&curve).minimum;
 		cr_expect(best > 1 / (3 * 1.21) && best < 3, "%g: %g", a, best);
+		best = a * lr_curve_choose(&curve);
+		cr_expect(best > 1. / 3 && best < 3, "%g: %g", a, best);
 	}
 }
 
-/* Both are whole, and hold the four suggestions. */
+/* Both are whole, and hold all suggestions. */
 Test(lr_finder, its_files_have_the_curve_and_all_suggestions)
 {
-	static const char *const names[] = { "steep", "valley", "minimum",
-					     "slide" };
+	static const char *const names[] = { "middle", "steep", "valley",
+					     "minimum", "slide" };
 	struct arena *arena = arena_create(1 << 20);
 	struct lr_curve curve = { 0 };
 	struct doc *doc;
@@ -112,6 +190,7 @@ Test(lr_finder, its_files_have_the_curve_and_all_suggestions)
 	for (size_t i = 0; i < LR_FIND_STEPS; i++) {
 		const double x = (double)i / 10 - 7;
 
+		curve.start_loss[i] = 3;
 		if (!lr_curve_add(&curve, 2 - tanh(x + 2) + exp(3 * (x - 1))))
 			break;
 	}
@@ -123,6 +202,7 @@ Test(lr_finder, its_files_have_the_curve_and_all_suggestions)
 	cr_expect_eq(doc_find(doc, "learning_rate")->number, 0.5);
 	cr_expect_eq(doc_find(doc, "rate")->n, curve.n);
 	cr_expect_eq(doc_find(doc, "loss")->n, curve.n);
+	cr_expect_eq(doc_find(doc, "batch_loss")->n, curve.n);
 	buf_finish(&buf);
 	buf_init(&buf, 1 << 20);
 	lr_curve_write_svg(&curve, 0.5, &buf);
@@ -131,7 +211,7 @@ Test(lr_finder, its_files_have_the_curve_and_all_suggestions)
 	cr_expect(strstr(buf.data, ">taken 0.5</text>"));
 	cr_expect_null(strstr(buf.data, "nan"));
 	cr_expect_null(strstr(buf.data, "inf"));
-	for (size_t i = 0; i < 4; i++) {
+	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
 		const struct doc *s = doc_find(doc, "suggestions");
 		char text[64];
 

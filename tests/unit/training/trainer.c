@@ -132,6 +132,9 @@ Test(trainer, gives_the_same_bits_for_any_number_of_threads)
 				    "trainer: {epochs: 2, batch_size: 16}\n");
 	expect_same_for_any_threads(
 	    RESIDUAL "trainer: {epochs: 2, batch_size: 16, mixup: {}}\n");
+	expect_same_for_any_threads(RESIDUAL
+				    "trainer: {epochs: 2, batch_size: 16, "
+				    "optimizer: {type: muon}}\n");
 	expect_same_for_any_threads(RECURRENT
 				    "trainer: {epochs: 2, batch_size: 16, "
 				    "activation_regularization: {}}\n");

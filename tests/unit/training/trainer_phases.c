@@ -204,6 +204,8 @@ Test(trainer_phases, finding_a_rate_leaves_every_bit_of_model_and_optimizer)
 			"{type: sgd, momentum: 0.9}, "
 			"gradient_accumulation_steps: 2}\n",
 		RESIDUAL "trainer: {max_steps: 3, batch_size: 16, mixup: {}}\n",
+		RESIDUAL "trainer: {max_steps: 3, batch_size: 16, optimizer: "
+			 "{type: muon}}\n",
 	};
 
 	for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++) {

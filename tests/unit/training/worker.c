@@ -426,6 +426,9 @@ Test(worker, the_rate_finder_tells_its_curve)
 	cr_expect_eq(doc_find(result, "loss")->n, doc_find(result, "rate")->n);
 	suggestions = doc_find(result, "suggestions");
 	cr_expect_gt(doc_find(suggestions, "valley")->number, 1e-7);
+	cr_expect_gt(doc_find(suggestions, "middle")->number, 1e-7);
+	cr_expect_eq(doc_find(result, "learning_rate")->number,
+		     doc_find(suggestions, "middle")->number);
 	cr_expect_gt(doc_find(suggestions, "steep")->number, 1e-7);
 	cr_expect_not(has_file(b, "artifacts"));
 	finish(b);
