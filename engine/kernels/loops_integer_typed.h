@@ -94,12 +94,13 @@ LOOPS_INLINE T NAME(shift_left)(T x, T by, const T *p)
 /* Signs come in from the left, where T has them: compilers agree on that. */
 LOOPS_INLINE T NAME(shift_right)(T x, T by, const T *p)
 {
-	const U bits = 8 * sizeof(T), most = bits - 1;
+	const U bits = 8 * sizeof(T);
+	const bool is_negative = (T)-1 < (T)1 && x < 1 && x != 0;
 
 	(void)p;
 	if ((U)by < bits)
 		return (T)(x >> (U)by);
-	return (T)-1 < (T)1 ? (T)(x >> most) : 0;
+	return is_negative ? (T)-1 : 0;
 }
 
 LOOPS_INLINE T NAME(bit_and)(T a, T b, const T *p)
