@@ -204,6 +204,16 @@ void optimizer_setting_exclude(struct optimizer_setting *setting)
 	setting->is_unscaled = true;
 }
 
+bool optimizer_is_lazy(const struct optimizer *optimizer, int64_t rows)
+{
+	const int sparse = optimizer->params.sparse;
+
+	if (optimizer_is_by_parameter(optimizer->op))
+		return false;
+	return sparse == SPARSE_LAZY ||
+	       (sparse == SPARSE_AUTO && rows > SPARSE_AUTO_ROWS);
+}
+
 bool optimizer_excludes(const struct optimizer *optimizer, const char *what)
 {
 	const struct field_strings *list = &optimizer->params.exclude;

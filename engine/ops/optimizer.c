@@ -110,6 +110,38 @@ static void run_segment(struct segment *s, update_loop *loop, int64_t first,
 	}
 }
 
+static bool is_untouched(const float *grad, int64_t n)
+{
+	uint32_t any = 0; /* bits of all but their signs */
+
+	for (int64_t i = 0; i < n; i++) {
+		uint32_t bits;
+
+		memcpy(&bits, grad + i, sizeof(bits));
+		any |= bits << 1;
+	}
+	return any == 0;
+}
+
+/* The rows of first..last whose gradient is not 0, neighbours together; the
+ * ends may lie within rows, which belong to two slices then. */
+static void run_rows(struct segment *s, update_loop *loop,
+		     const int64_t segment[2], int64_t width,
+		     const int64_t range[2])
+{
+	const float *grad = s->call->in[OPTIMIZER_GRAD];
+	int64_t row = (range[0] - segment[0]) / width * width + segment[0];
+	int64_t begin = range[0];
+
+	for (; row < range[1]; row += width) {
+		if (!is_untouched(grad + row, width))
+			continue;
+		run_segment(s, loop, begin, row < range[1] ? row : range[1]);
+		begin = row + width;
+	}
+	run_segment(s, loop, begin, range[1]);
+}
+
 static float ratio(const float *hyper, double param, double direction,
 		   bool is_lars)
 {
@@ -186,11 +218,18 @@ static void run_elements(const struct kernel_call *call, unsigned slice,
 	copy_over(call, first, last);
 	for (size_t i = 0; isfinite(norm[0]) && i < list->n; i += 3) {
 		const int64_t from = list->v[i], to = list->v[i + 1];
+		const int64_t range[] = { from > first ? from : first,
+					  to < last ? to : last };
+		const int64_t width = attrs->rows.n ? attrs->rows.v[i / 3] : 0;
 
+		if (range[0] >= range[1])
+			continue;
 		segment_init(&s, call,
 			     hyper + list->v[i + 2] * OPTIMIZER_HYPER);
-		run_segment(&s, loop, from > first ? from : first,
-			    to < last ? to : last);
+		if (width)
+			run_rows(&s, loop, list->v + i, width, range);
+		else
+			run_segment(&s, loop, range[0], range[1]);
 	}
 }
 
@@ -284,6 +323,30 @@ static enum err_code check_segments(const struct infer *infer, int64_t n,
 	return ERR_NONE;
 }
 
+static enum err_code check_rows(const struct infer *infer, struct err *err)
+{
+	const struct optimizer_attrs *attrs = infer->attrs;
+	const struct attr_ints *rows = &attrs->rows;
+	const int64_t *segment = attrs->segments.v;
+
+	if (rows->n && rows->n != attrs->segments.n / 3)
+		return err_set(
+		    err, ERR_INVALID,
+		    "attribute 'rows': expected a number for each of "
+		    "%zu segments, got %zu",
+		    attrs->segments.n / 3, rows->n);
+	for (size_t i = 0; i < rows->n; i++) {
+		const int64_t n = segment[3 * i + 1] - segment[3 * i];
+
+		if (rows->v[i] < 0 || (rows->v[i] && n % rows->v[i]))
+			return err_set(err, ERR_INVALID,
+				       "attribute 'rows': %lld elements are no "
+				       "whole number of rows of %lld",
+				       (long long)n, (long long)rows->v[i]);
+	}
+	return ERR_NONE;
+}
+
 static enum err_code check_moments(const struct infer *infer, unsigned n,
 				   struct err *err)
 {
@@ -333,6 +396,8 @@ enum err_code optimizer_infer(struct infer *infer, const struct op *op,
 				OPTIMIZER_HYPER);
 	if (!rc)
 		rc = check_segments(infer, flat->dim[0], hyper->dim[0], err);
+	if (!rc)
+		rc = check_rows(infer, err);
 	for (unsigned i = 0; !rc && i <= n_moments; i++) {
 		infer->out[i].shape = *flat;
 		infer->out[i].has_shape = true;
