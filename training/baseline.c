@@ -162,11 +162,10 @@ static struct baseline judge(const struct targets *t, const struct loss *loss)
 
 enum err_code baseline_measure(const struct dataset *dataset,
 			       const struct pipeline *pipeline,
+			       const int64_t *rows, int64_t n,
 			       const struct loss *loss, struct baseline *ret,
 			       struct err *err)
 {
-	const int64_t *rows = dataset_rows(dataset, PART_TRAIN);
-	const int64_t n = dataset_n(dataset, PART_TRAIN);
 	struct targets t = { 0 };
 	enum dtype dtype;
 	struct shape row;

@@ -19,9 +19,10 @@ struct baseline {
 	double accuracy; /**< of a category: the largest share; else NaN */
 };
 
-/** From the targets of the training part; the pipeline is fitted. */
+/** From the targets of n rows; the pipeline is fitted. */
 MUST_USE enum err_code baseline_measure(const struct dataset *dataset,
 					const struct pipeline *pipeline,
+					const int64_t *rows, int64_t n,
 					const struct loss *loss,
 					struct baseline *ret, struct err *err);
 /** The loss of constant predictions of n numbers, which are sorted here. */

@@ -148,6 +148,13 @@ static enum err_code read_parts(struct job_spec *spec, struct arena *arena,
 		rc = name_metrics(spec, arena, err);
 	if (!rc)
 		rc = job_spec_read_trainer(spec, arena, err);
+	if (!rc && spec->data.sampling &&
+	    !str_equal(spec->output_type, "category"))
+		rc = err_set(err, ERR_INVALID,
+			     "data.sampling: classes are made equally frequent, "
+			     "so the output feature must be a category, got a "
+			     "%s",
+			     spec->output_type);
 	if (!rc && spec->mixup.alpha > 0 && spec->index_input)
 		rc = err_set(err, ERR_INVALID,
 			     "trainer.mixup: input feature '%s' is a category, "

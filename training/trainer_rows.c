@@ -13,8 +13,9 @@
 static int64_t body_rows(const struct trainer *trainer)
 {
 	const int64_t batch = trainer->spec->trainer.batch_size;
+	const int64_t n = dataset_n(trainer->options.dataset, PART_TRAIN);
 
-	return batch < trainer->n_train ? batch : trainer->n_train;
+	return batch < n ? batch : n;
 }
 
 static enum err_code make_features(struct trainer *trainer,
