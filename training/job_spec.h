@@ -88,11 +88,13 @@ struct publish_spec {
 	const char *model; /**< NULL: not published */
 	const char *when;  /**< NULL: always */
 	bool set_default;
+	const struct doc *version_doc;
+	int64_t version; /**< 0: the next one */
 	const struct condition *condition;
 };
 
 struct job_spec {
-	const char *name;
+	const char *name, *base_model;
 	const struct doc *data_map, *input_features, *output_features, *model,
 	    *trainer_map, *resources_map, *publish_map;
 	struct dataset_spec data;

@@ -45,8 +45,8 @@ struct trainer {
 	struct history history;
 	struct baseline baseline;
 	int64_t *order;
-	int64_t *partner;	  /* of each row of a batch that is mixed */
-	int64_t n_train, n_epoch; /* rows of an epoch; those it trains on */
+	int64_t *partner;	   /* of each row of a batch that is mixed */
+	int64_t n_train, n_epoch;  /* rows of an epoch; those it trains on */
 	struct sampling *sampling; /* NULL: an epoch is the training part */
 	int64_t steps_per_epoch, total_steps;
 	struct checkpoint_state state;

@@ -386,6 +386,7 @@ static enum err_code publish(struct worker *worker,
 	const struct publish_request request = {
 		.repository = worker->options->model_repository,
 		.model = spec->model,
+		.version = spec->version,
 		.job_id = worker->job_id,
 		.artifacts = artifacts,
 	};

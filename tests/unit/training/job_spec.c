@@ -101,7 +101,8 @@ Test(job_spec, every_key_lands_in_its_member)
 	    " every_n_seconds: 2m, keep_last: 3, keep_best: 0}\n"
 	    "resources: {threads: 2, nice: 3, memory_limit: 2GiB,"
 	    " priority: -4}\n"
-	    "publish: {model: m, when: valid_loss < 1, set_default: false}\n",
+	    "publish: {model: m, version: 7, when: valid_loss < 1,"
+	    " set_default: false}\n",
 	    &spec, arena);
 	cr_expect_str_eq(spec.name, "a job");
 	cr_expect_eq(spec.trainer.epochs, 7);
@@ -133,6 +134,7 @@ Test(job_spec, every_key_lands_in_its_member)
 	cr_expect_eq(spec.resources.memory_limit, (int64_t)2 << 30);
 	cr_expect_eq(spec.resources.priority, -4);
 	cr_expect_str_eq(spec.publish.model, "m");
+	cr_expect_eq(spec.publish.version, 7);
 	cr_expect_not(spec.publish.set_default);
 	cr_expect_not_null(spec.publish.condition);
 	arena_destroy(arena);
@@ -202,7 +204,28 @@ static const char *const jobs[] = {
 	WHOLE "trainer: {optimizer: {type: lamb}, learning_rate: [0.1, 1],"
 	      " phases: [{epochs: 1, freeze: ['^a', 'b$']}, {epochs: 2,"
 	      " learning_rate: auto, learning_rate_scheduler: {type: wsd}}]}\n",
+	"data: {source: synthetic, split: {type: stratify, column: y}, "
+	"sampling: {type: weighted}}\n" INPUT OUTPUT
+	"base_model: m\nmodel: {head: {dropout: 0.5}}\n"
+	"publish: {model: m, version: auto}\n",
 };
+
+Test(job_spec, a_base_model_is_the_network)
+{
+	struct arena *arena = arena_create(ARENA);
+	struct job_spec spec;
+
+	parse_well("base_model: pets/3\n" DATA INPUT OUTPUT
+		   "model: {head: {hidden_sizes: [512], dropout: 0.5},"
+		   " init: kaiming_normal}\n",
+		   &spec, arena);
+	cr_expect_str_eq(doc_find(spec.model, "onnx")->text, "pets/3");
+	cr_expect_not_null(doc_find(spec.model, "head"));
+	cr_expect_not_null(doc_find(spec.model, "init"));
+	parse_well("base_model: pets\n" DATA INPUT OUTPUT, &spec, arena);
+	cr_expect_str_eq(doc_find(spec.model, "onnx")->text, "pets");
+	arena_destroy(arena);
+}
 
 Test(job_spec, what_is_resolved_reads_back_to_the_same)
 {
@@ -356,6 +379,17 @@ static const struct {
 	  "data.split.probabilities: expected 2 or 3 shares that sum to 1" },
 	{ "data: {source: path:/d, format: idy}\n" INPUT OUTPUT MODEL,
 	  "data.format: there is no format 'idy', did you mean 'idx'?" },
+	{ "base_model: m\n" WHOLE,
+	  "job: 'base_model' is the network, so model has no 'type'" },
+	{ DATA INPUT OUTPUT,
+	  "'base_model', the name of a model to go on from" },
+	{ WHOLE "publish: {model: m, version: next}\n",
+	  "publish.version: expected auto or a number above 0" },
+	{ WHOLE "publish: {model: m, version: 0}\n", "publish.version" },
+	{ "data: {source: synthetic, sampling: {type: oversample}}\n" INPUT
+	  "output_features: [{name: y, type: number}]\n" MODEL,
+	  "data.sampling: classes are made equally frequent, so the output "
+	  "feature must be a category, got a number" },
 	{ DATA "input_features: []\n" OUTPUT MODEL, "input_features" },
 	{ DATA "input_features: {name: x}\n" OUTPUT MODEL, "input_features" },
 	{ DATA "input_features: [{name: x, type: nubmer}]\n" OUTPUT MODEL,
