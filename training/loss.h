@@ -56,6 +56,7 @@ struct loss_kind {
 	size_t number[TRAIN_LOSS_NUMBERS]; /**< of text: offsets in params */
 	unsigned of;			   /**< LOSS_OF_* */
 	enum loss_weight weight;
+	bool of_shares;		    /**< targets are from 0 to 1 */
 	const struct field *fields; /**< over struct loss_params */
 };
 

@@ -393,7 +393,14 @@ static enum err_code measure_baseline(struct trainer *trainer, struct err *err)
 {
 	const struct trainer_options *o = &trainer->options;
 	const int64_t *rows = dataset_rows(o->dataset, PART_TRAIN);
+	enum err_code rc = ERR_NONE;
 
+	/* drawn numbers need not make sense */
+	if (!str_equal(trainer->spec->data.source, "synthetic"))
+		rc = baseline_check_targets(o->dataset, o->pipeline,
+					    &trainer->spec->loss, err);
+	if (rc)
+		return rc;
 	if (trainer->sampling) {
 		sampling_order(trainer->sampling, 0, trainer->order);
 		rows = trainer->order;
