@@ -71,6 +71,9 @@ struct feature_kind {
 	/** NULL: cannot be an output. */
 	void (*decode)(const struct feature *feature, const float *row,
 		       int64_t width, struct json_writer *writer);
+	/** Of an index that it encodes to; NULL: of none. The function may be
+	 * NULL: there are no labels. */
+	const char *(*label)(const struct feature *feature, int64_t index);
 	const struct feature_language *language; /**< NULL: no text */
 };
 

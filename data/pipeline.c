@@ -261,6 +261,16 @@ const char *pipeline_output_type(const struct pipeline *pipeline, unsigned i)
 	return pipeline->feature[OUTPUTS][i].kind->name;
 }
 
+const char *pipeline_label(const struct pipeline *pipeline, bool is_output,
+			   unsigned i, int64_t index)
+{
+	const struct feature *feature =
+	    &pipeline->feature[is_output ? OUTPUTS : INPUTS][i];
+
+	return feature->kind->label ? feature->kind->label(feature, index)
+				    : NULL;
+}
+
 void pipeline_input_row(const struct pipeline *pipeline, unsigned i,
 			enum dtype *ret_dtype, struct shape *ret_row)
 {

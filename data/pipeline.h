@@ -54,6 +54,9 @@ const char *pipeline_output_name(const struct pipeline *pipeline, unsigned i);
 /** Name of the kind: "image", "category", "number", "vector". */
 const char *pipeline_input_type(const struct pipeline *pipeline, unsigned i);
 const char *pipeline_output_type(const struct pipeline *pipeline, unsigned i);
+/** Label of an index of a category; NULL: the index or the feature has none. */
+const char *pipeline_label(const struct pipeline *pipeline, bool is_output,
+			   unsigned i, int64_t index);
 /** Type and shape of one row of input i. */
 void pipeline_input_row(const struct pipeline *pipeline, unsigned i,
 			enum dtype *ret_dtype, struct shape *ret_row);

@@ -617,6 +617,9 @@ enum err_code api_jobs_artifact(struct api_request *request, struct err *err)
 	size_t n;
 	enum err_code rc = find_job(request, &job, err);
 
+	if (!rc && str_equal(name, "events.ndjson"))
+		return event_hub_answer(jobs_of(request)->hub, request, job.id,
+					0, true, err);
 	if (!rc)
 		rc = read_artifact(request, name, &data, &n, err);
 	if (rc)

@@ -504,6 +504,11 @@ void trainer_destroy(struct trainer *trainer)
 	mem_free(trainer);
 }
 
+int64_t trainer_epoch_rows(const struct trainer *trainer)
+{
+	return trainer->n_epoch;
+}
+
 struct stepper *trainer_stepper(struct trainer *trainer)
 {
 	return trainer->stepper;

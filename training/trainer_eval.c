@@ -296,6 +296,23 @@ enum err_code trainer_conclude(struct trainer *trainer,
 	return rc;
 }
 
+/* Of the classes that the report numbers. */
+static void write_labels(const struct trainer *trainer,
+			 struct json_writer *writer)
+{
+	const struct pipeline *p = trainer->options.pipeline;
+	const char *label = pipeline_label(p, true, 0, 0);
+
+	if (!label)
+		return;
+	json_write_array(writer, "labels");
+	for (int64_t i = 1; label; i++) {
+		json_write_string(writer, NULL, label);
+		label = pipeline_label(p, true, 0, i);
+	}
+	json_write_array_end(writer);
+}
+
 void trainer_report(const struct trainer *trainer, struct json_writer *writer)
 {
 	static const char *const names[] = { [PART_TRAIN] = "train",
@@ -303,6 +320,7 @@ void trainer_report(const struct trainer *trainer, struct json_writer *writer)
 					     [PART_TEST] = "test" };
 
 	json_write_string(writer, "part", names[trainer->measured]);
+	write_labels(trainer, writer);
 	evaluation_write(
 	    &trainer->evaluation,
 	    dataset_rows(trainer->options.dataset, trainer->measured), writer);

@@ -386,6 +386,23 @@ Test(worker, a_paused_job_goes_on_where_it_was)
 	finish(b);
 }
 
+/* A picture and its label, of which the training rows are counted. */
+static void check_report(const struct doc *features)
+{
+	const struct doc *label = features->first->next;
+	int64_t rows = 0;
+
+	cr_assert_eq(features->n, 2);
+	cr_expect_eq(doc_find(features->first, "missing")->integer, 0);
+	cr_expect_str_eq(text(label, "type"), "category");
+	cr_expect_eq(doc_find(label, "n_classes")->integer, 4);
+	for (const struct doc *at = doc_find(label, "classes")->first; at;
+	     at = at->next)
+		rows += at->integer;
+	cr_expect_eq(rows, 160);
+	cr_expect_eq(doc_find(label, "invalid")->integer, 0);
+}
+
 Test(worker, a_dry_run_tells_layers_and_parameters)
 {
 	struct bench *b = bench(SHORT);
@@ -405,6 +422,7 @@ Test(worker, a_dry_run_tells_layers_and_parameters)
 	cr_expect_eq(doc_find(layer, "output_shape")->first->integer, 16);
 	cr_expect_eq(doc_find(doc_find(result, "data"), "train_rows")->integer,
 		     160);
+	check_report(doc_find(doc_find(result, "data"), "features"));
 	cr_expect_gt(doc_find(result, "seconds_per_epoch")->number, 0);
 	cr_expect_gt(doc_find(result, "predicted_peak_bytes")->integer, 0);
 	cr_expect_not(has_file(b, "artifacts"));
