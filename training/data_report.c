@@ -9,7 +9,7 @@
 #include "base/str.h"
 
 /* Labels that are listed; the rest is a number. */
-enum { LABELS_SHOWN = 1000 };
+enum { LABELS_SHOWN = 1000, NUMBER_MAX = 64 };
 
 struct column {
 	const struct dataset *dataset;
@@ -24,11 +24,25 @@ struct column {
 	double least, most;
 };
 
+/* NaN: the value is none. */
+static double number_of(const struct raw_value *value)
+{
+	char text[NUMBER_MAX];
+	double number;
+
+	if (value->kind == RAW_NUMBER)
+		return value->number;
+	if (value->kind != RAW_TEXT || value->len >= sizeof(text))
+		return (double)NAN;
+	memcpy(text, value->bytes, value->len);
+	text[value->len] = '\0';
+	return str_parse_double(text, &number) ? number : (double)NAN;
+}
+
 static void take(struct column *c, int64_t row, bool is_training)
 {
 	struct raw_value value;
 	struct err err = { 0 };
-	const double none = (double)NAN;
 	double number;
 	int64_t index = 0;
 	enum err_code rc;
@@ -47,7 +61,7 @@ static void take(struct column *c, int64_t row, bool is_training)
 		c->first = err;
 	if (rc || !is_training)
 		return;
-	number = value.kind == RAW_NUMBER ? value.number : none;
+	number = number_of(&value);
 	c->least = fmin(c->least, number);
 	c->most = fmax(c->most, number);
 	if (!c->count)
