@@ -591,6 +591,8 @@ static enum err_code fit_feature(const struct dataset *dataset,
 		if (rc)
 			(void)err_prefix(err, "row %lld", (long long)row[r]);
 	}
+	if (rc && feature->kind->fit_drop)
+		feature->kind->fit_drop(feature);
 	return rc ? rc : feature->kind->fit_end(feature, err);
 }
 

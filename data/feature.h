@@ -55,6 +55,9 @@ struct feature_kind {
 	 */
 	void (*row)(const struct feature *feature, enum dtype *ret_dtype,
 		    struct shape *ret_row, int64_t *ret_width);
+	/** Numbers of a raw value, where row() says another count. NULL: the
+	 * row is as the raw value. */
+	int64_t (*count)(const struct feature *feature);
 	/** Of an input that is an index below the width; 0: the network
 	 * chooses. NULL: it is no index. */
 	int64_t (*embedding_size)(const struct feature *feature);
@@ -65,6 +68,8 @@ struct feature_kind {
 				   const struct raw_value *value,
 				   struct err *err);
 	enum err_code (*fit_end)(struct feature *feature, struct err *err);
+	/** In place of fit_end() where a value failed. */
+	void (*fit_drop)(struct feature *feature);
 	enum err_code (*encode)(const struct feature *feature,
 				const struct raw_value *value, void *out,
 				struct err *err);

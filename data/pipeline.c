@@ -280,6 +280,18 @@ void pipeline_input_row(const struct pipeline *pipeline, unsigned i,
 	feature->kind->row(feature, ret_dtype, ret_row, &width);
 }
 
+void pipeline_input_raw_row(const struct pipeline *pipeline, unsigned i,
+			    enum dtype *ret_dtype, struct shape *ret_row)
+{
+	const struct feature *feature = &pipeline->feature[INPUTS][i];
+
+	pipeline_input_row(pipeline, i, ret_dtype, ret_row);
+	if (feature->kind->count)
+		*ret_row =
+		    (struct shape){ .rank = 1,
+				    .dim = { feature->kind->count(feature) } };
+}
+
 int64_t pipeline_input_width(const struct pipeline *pipeline, unsigned i)
 {
 	const struct feature *feature = &pipeline->feature[INPUTS][i];

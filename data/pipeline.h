@@ -60,6 +60,9 @@ const char *pipeline_label(const struct pipeline *pipeline, bool is_output,
 /** Type and shape of one row of input i. */
 void pipeline_input_row(const struct pipeline *pipeline, unsigned i,
 			enum dtype *ret_dtype, struct shape *ret_row);
+/** The same of a raw value that is an array. */
+void pipeline_input_raw_row(const struct pipeline *pipeline, unsigned i,
+			    enum dtype *ret_dtype, struct shape *ret_row);
 /** Indices that a category may give, 1 for a number, 0 where it says nothing.
  */
 int64_t pipeline_input_width(const struct pipeline *pipeline, unsigned i);

@@ -184,8 +184,8 @@ static enum err_code col_vjp(struct vjp *vjp, struct err *err)
 	if (rc)
 		return rc;
 	view.shape.dim[0] = win.n_taps * win.n_out;
-	view.data = arena_array(build->graph->arena,
-				(size_t)view.shape.dim[0], sizeof(int64_t));
+	view.data = arena_array(build->graph->arena, (size_t)view.shape.dim[0],
+				sizeof(int64_t));
 	if (!view.data)
 		return err_set(err, ERR_NO_MEMORY, "gradient: out of memory");
 	find_places(&win, view.data);

@@ -24,8 +24,8 @@ struct grad {
 
 static int32_t no_memory(struct build *build)
 {
-	build->code = err_set(&build->err, ERR_NO_MEMORY,
-			      "gradient: out of memory");
+	build->code =
+	    err_set(&build->err, ERR_NO_MEMORY, "gradient: out of memory");
 	return VALUE_NONE;
 }
 
@@ -52,10 +52,9 @@ static int32_t constant(const struct grad *g, double *number,
 	if (!number)
 		return no_memory(g->build);
 	value = build_const(g->build, &view);
-	return g->elem == DTYPE_F64
-		   ? value
-		   : apply(g->build, "y = Cast<to=float>(a)", value, VALUE_NONE,
-			   VALUE_NONE);
+	return g->elem == DTYPE_F64 ? value
+				    : apply(g->build, "y = Cast<to=float>(a)",
+					    value, VALUE_NONE, VALUE_NONE);
 }
 
 /* GridSample counts from -1 to 1, between the outermost edges. */
@@ -84,20 +83,19 @@ static int32_t bare_places(const struct grad *g)
 		5, { 1, win->n_taps, g->rows, g->columns, 2 }
 	};
 	const int64_t n = shape_count(&shape);
-	double *place = arena_array(g->build->graph->arena, (size_t)n + 1,
-				    sizeof(*place));
+	double *place =
+	    arena_array(g->build->graph->arena, (size_t)n + 1, sizeof(*place));
 
 	for (int64_t i = 0; place && i < n; i++) {
 		const int64_t axis = i % 2, at = i / 2 % win->n_out;
 		const int64_t tap = i / 2 / win->n_out;
-		const int64_t out =
-		    axis ? at % g->columns : at / g->columns;
-		const int64_t step = axis ? tap % win->kernel[2]
-					  : tap / win->kernel[2];
+		const int64_t out = axis ? at % g->columns : at / g->columns;
+		const int64_t step =
+		    axis ? tap % win->kernel[2] : tap / win->kernel[2];
 		const double by = per_element(g, axis);
 
-		place[i] = by * (double)deform_place(
-				    &g->d, 1 + (unsigned)axis, out, step) +
+		place[i] = by * (double)deform_place(&g->d, 1 + (unsigned)axis,
+						     out, step) +
 			   by / 2 - 1;
 	}
 	return constant(g, place, &shape);
@@ -134,9 +132,9 @@ static void sample(struct grad *g)
 	const struct shape sampled = { 5,
 				       { g->batch, d->offset_groups, share,
 					 d->win.n_taps, d->win.n_out } };
-	const struct shape mask = {
-		5, { g->batch, d->offset_groups, 1, d->win.n_taps, d->win.n_out }
-	};
+	const struct shape mask = { 5,
+				    { g->batch, d->offset_groups, 1,
+				      d->win.n_taps, d->win.n_out } };
 	const struct shape grid = grid_shape(g);
 	const int32_t *in = g->vjp->in;
 	int32_t x;
@@ -149,9 +147,8 @@ static void sample(struct grad *g)
 	g->source = build_reshape(g->build, in[DEFORM_X], &source);
 	x = build_2(g->build, "GridSample", g->source, g->grid);
 	g->sampled = build_reshape(g->build, x, &sampled);
-	g->mask = d->has_mask
-		      ? build_reshape(g->build, in[DEFORM_MASK], &mask)
-		      : VALUE_NONE;
+	g->mask = d->has_mask ? build_reshape(g->build, in[DEFORM_MASK], &mask)
+			      : VALUE_NONE;
 }
 
 /* Of filters, and of what they were multiplied by, which is returned. */
@@ -160,16 +157,15 @@ static int32_t grad_of_product(struct grad *g)
 	const struct deform *d = &g->d;
 	const int64_t depth = d->channels / d->groups * d->win.n_taps;
 	const int64_t share = d->filters / d->groups;
-	const struct shape out = { 4,
-				   { g->batch, d->groups, share,
-				     d->win.n_out } };
-	const struct shape column = { 4,
-				      { g->batch, d->groups, depth,
-					d->win.n_out } };
+	const struct shape out = {
+		4, { g->batch, d->groups, share, d->win.n_out }
+	};
+	const struct shape column = {
+		4, { g->batch, d->groups, depth, d->win.n_out }
+	};
 	const struct shape filter = { 3, { d->groups, share, depth } };
 	static const int64_t first = 0;
-	const int32_t dy =
-	    build_reshape(g->build, g->vjp->grad_out[0], &out);
+	const int32_t dy = build_reshape(g->build, g->vjp->grad_out[0], &out);
 	const int32_t *in = g->vjp->in;
 	int32_t x = g->sampled;
 
@@ -205,14 +201,14 @@ static void grad_of_mask(struct grad *g, int32_t d_columns)
 static void grad_of_sample(struct grad *g, int32_t d_columns)
 {
 	const struct deform *d = &g->d;
-	const struct shape read = {
-		4,
-		{ g->batch * d->offset_groups, d->channels / d->offset_groups,
-		  d->win.n_taps * g->rows, g->columns }
-	};
+	const struct shape read = { 4,
+				    { g->batch * d->offset_groups,
+				      d->channels / d->offset_groups,
+				      d->win.n_taps * g->rows, g->columns } };
 	const struct shape place = { 5,
 				     { g->batch * d->offset_groups,
-				       d->win.n_taps, g->rows, g->columns, 2 } };
+				       d->win.n_taps, g->rows, g->columns,
+				       2 } };
 	struct vjp *vjp = g->vjp;
 	int32_t in[3] = { g->source, g->grid, VALUE_NONE }, out[2], x;
 
@@ -258,9 +254,9 @@ enum err_code deform_vjp(struct vjp *vjp, struct err *err)
 	grad_of_mask(&g, d_columns);
 	grad_of_sample(&g, d_columns);
 	if (g.d.has_bias && vjp->wanted[DEFORM_B])
-		vjp->grad_in[DEFORM_B] = apply(
-		    g.build, "y = ReduceSum<keepdims=0>(a, b)",
-		    vjp->grad_out[0], build_ints(g.build, all_but_filters, 3),
-		    VALUE_NONE);
+		vjp->grad_in[DEFORM_B] =
+		    apply(g.build, "y = ReduceSum<keepdims=0>(a, b)",
+			  vjp->grad_out[0],
+			  build_ints(g.build, all_but_filters, 3), VALUE_NONE);
 	return build_check(g.build, err);
 }

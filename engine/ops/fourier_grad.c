@@ -192,8 +192,7 @@ enum err_code stft_vjp(struct vjp *vjp, struct err *err)
 {
 	static const int64_t axes[] = { 0, 1, 3 };
 	struct build *build = vjp->build;
-	const bool has_window =
-	    vjp->node->n_in > 2 && vjp->in[2] != VALUE_NONE;
+	const bool has_window = vjp->node->n_in > 2 && vjp->in[2] != VALUE_NONE;
 	struct fact in[4];
 	struct infer infer;
 	struct frames f;
@@ -218,7 +217,7 @@ enum err_code stft_vjp(struct vjp *vjp, struct err *err)
 		    build_reshape(build, vjp->in[2],
 				  &(struct shape){ 2, { f.length, 1 } }));
 	if (vjp->wanted[0])
-		vjp->grad_in[0] = build_reshape(
-		    build, add_up(build, grad, &f), &in[0].shape);
+		vjp->grad_in[0] =
+		    build_reshape(build, add_up(build, grad, &f), &in[0].shape);
 	return build_check(build, err);
 }

@@ -41,12 +41,11 @@ void reference_open_meta(const char *name, struct reference *ret)
 	file_map_close(&text);
 }
 
-void reference_open(const char *name, struct reference *ret)
+static void read_tensors(const char *name, struct reference *ret)
 {
 	struct err err = { .code = ERR_NONE };
 	char path[4096];
 
-	reference_open_meta(name, ret);
 	snprintf(path, sizeof(path), "%s/%s.safetensors", folder(name), name);
 	cr_assert_eq(file_map_open(path, &ret->map, &err), ERR_NONE, "%s",
 		     err.msg);
@@ -55,6 +54,19 @@ void reference_open(const char *name, struct reference *ret)
 		     ERR_NONE, "%s", err.msg);
 	ret->is_seen = arena_array(ret->arena, ret->file.n + 1, sizeof(bool));
 	cr_assert(ret->is_seen);
+}
+
+void reference_open(const char *name, struct reference *ret)
+{
+	reference_open_meta(name, ret);
+	read_tensors(name, ret);
+}
+
+void reference_open_tensors(const char *name, struct reference *ret)
+{
+	*ret = (struct reference){ .arena = arena_create(FILE_MAX_BYTES) };
+	cr_assert(ret->arena);
+	read_tensors(name, ret);
 }
 
 void reference_close(struct reference *reference)

@@ -26,6 +26,8 @@ struct reference {
 
 /** NAME.safetensors and NAME.json. */
 void reference_open(const char *name, struct reference *ret);
+/** NAME.safetensors alone. */
+void reference_open_tensors(const char *name, struct reference *ret);
 /** NAME.json alone. */
 void reference_open_meta(const char *name, struct reference *ret);
 void reference_close(struct reference *reference);
