@@ -196,11 +196,13 @@ static void diagnose(struct trainer *trainer)
 	const int64_t before = watch->name;
 	const char *text;
 
-	diagnosis_observe(watch, &(struct diagnosis_figures){
-				     .epoch = eval->epoch,
-				     .train_loss = figure(eval, "train_loss"),
-				     .valid_loss = figure(eval, "valid_loss"),
-				     .trivial_loss = trainer->baseline.loss });
+	diagnosis_observe(
+	    watch, &(struct diagnosis_figures){
+		       .epoch = eval->epoch,
+		       .train_loss = figure(eval, "train_loss"),
+		       .valid_loss = figure(eval, "valid_loss"),
+		       .start_loss = history_first_loss(&trainer->history),
+		       .trivial_loss = trainer->baseline.loss });
 	eval->diagnosis = (enum diagnosis)watch->name;
 	if (eval->diagnosis == DIAGNOSIS_OVERFITTING) {
 		eval->gap = watch->gap;
