@@ -13,6 +13,7 @@
 #define DATA_FEATURE_H
 
 #include "base/field.h"
+#include "data/augment.h"
 #include "data/pipeline.h"
 
 struct feature {
@@ -73,6 +74,11 @@ struct feature_kind {
 	enum err_code (*encode)(const struct feature *feature,
 				const struct raw_value *value, void *out,
 				struct err *err);
+	/** Changes a row as encode() wrote it; room is as large. NULL: there is
+	 * nothing to change. */
+	void (*augment)(const struct feature *feature,
+			const struct augment_spec *spec, struct rng rng,
+			uint64_t element, void *row, void *room);
 	/** NULL: cannot be an output. */
 	void (*decode)(const struct feature *feature, const float *row,
 		       int64_t width, struct json_writer *writer);

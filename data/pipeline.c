@@ -331,6 +331,27 @@ enum err_code pipeline_encode_input(const struct pipeline *pipeline, unsigned i,
 	return feature->kind->encode(feature, value, out, err);
 }
 
+bool pipeline_augment_input(const struct pipeline *pipeline, unsigned i,
+			    const struct augment_spec *spec, struct rng rng,
+			    uint64_t element, void *row, void *room)
+{
+	const struct feature *feature = &pipeline->feature[INPUTS][i];
+
+	if (!feature->kind->augment)
+		return false;
+	feature->kind->augment(feature, spec, rng, element, row, room);
+	return true;
+}
+
+bool pipeline_can_augment(const struct pipeline *pipeline)
+{
+	for (unsigned i = 0; i < pipeline_n_inputs(pipeline); i++) {
+		if (pipeline->feature[INPUTS][i].kind->augment)
+			return true;
+	}
+	return false;
+}
+
 enum err_code pipeline_encode_target(const struct pipeline *pipeline,
 				     unsigned i, const struct raw_value *value,
 				     void *out, struct err *err)

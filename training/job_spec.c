@@ -74,6 +74,7 @@ static enum err_code check_features(struct job_spec *spec, struct arena *arena,
 		spec->index_input =
 		    arena_strdup(arena, pipeline_input_name(pipeline, i));
 	}
+	spec->has_pictures = pipeline_can_augment(pipeline);
 	pipeline_target_row(pipeline, 0, &dtype, &row, &width);
 	first = spec->output_features->first;
 	rc = loss_read(doc_find(first, "loss"), spec->output_type, width,
@@ -144,6 +145,13 @@ static enum err_code read_parts(struct job_spec *spec, struct arena *arena,
 	rc = dataset_spec_read(spec->data_map, &spec->data, arena, err);
 	if (!rc)
 		rc = check_features(spec, arena, err);
+	if (!rc)
+		rc = augment_read(spec->augmentation_map, &spec->augmentation,
+				  arena, err);
+	if (!rc && spec->augmentation.is_on && !spec->has_pictures)
+		rc = err_set(err, ERR_INVALID,
+			     "augmentation: expected an image among the input "
+			     "features");
 	if (!rc)
 		rc = name_metrics(spec, arena, err);
 	if (!rc)
@@ -294,6 +302,7 @@ enum err_code job_spec_write(const struct job_spec *spec, struct buf *buf,
 	json_write_doc(&writer, "input_features", spec->input_features);
 	write_output(spec, &writer);
 	json_write_doc(&writer, "model", spec->model);
+	augment_write(&spec->augmentation, &writer);
 	job_spec_write_trainer(spec, &writer);
 	json_write_object_end(&writer);
 	return buf_check(buf, "the resolved job spec", err);

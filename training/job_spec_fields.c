@@ -29,6 +29,8 @@ const struct field job_spec_fields[] = {
 	NEED("output_features", "what it predicts", output_features),
 	JOB("model", "the network: {type: ...} or {layers: [...]}", model,
 	    FIELD_DOC),
+	JOB("augmentation", "how pictures of the training part change",
+	    augmentation_map, FIELD_DOC),
 	JOB("trainer", "how it learns", trainer_map, FIELD_DOC),
 	JOB("resources", "threads, nice, memory_limit, priority", resources_map,
 	    FIELD_DOC),

@@ -96,6 +96,8 @@ static enum err_code evaluate_part(struct trainer *trainer,
 		rows = trainer->order;
 	}
 	if (n > 0)
+		rc = trainer_rows_augment(trainer, -1, err);
+	if (n > 0 && !rc)
 		rc = trainer_rows_start(trainer, rows, n, 0, eval_batch, err);
 	while (n > 0 && !rc && order < grave) {
 		if (!evaluate_batch(trainer, part, &sums, &rc, err))

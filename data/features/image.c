@@ -430,6 +430,21 @@ static enum err_code image_fit_end(struct feature *feature, struct err *err)
 	return set_statistics(feature, mean, std, err);
 }
 
+static void image_augment(const struct feature *feature,
+			  const struct augment_spec *spec, struct rng rng,
+			  uint64_t element, void *row, void *room)
+{
+	const struct image *image = feature->state;
+	const struct shape shape = {
+		3, { image->shape.v[0], image->shape.v[1], image->shape.v[2] }
+	};
+	const struct augment_draw draw =
+	    augment_draw(spec, rng, element, shape.dim[2], shape.dim[1]);
+
+	augment_apply(&draw, spec->pad_mode, &shape, image->mean.v,
+		      image->std.v, row, room);
+}
+
 extern const struct feature_kind feature_image;
 const struct feature_kind feature_image = {
 	.name = "image",
@@ -442,4 +457,5 @@ const struct feature_kind feature_image = {
 	.fit_value = image_fit_value,
 	.fit_end = image_fit_end,
 	.encode = image_encode,
+	.augment = image_augment,
 };

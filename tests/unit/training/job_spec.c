@@ -204,6 +204,11 @@ static const char *const jobs[] = {
 	WHOLE "trainer: {optimizer: {type: lamb}, learning_rate: [0.1, 1],"
 	      " phases: [{epochs: 1, freeze: ['^a', 'b$']}, {epochs: 2,"
 	      " learning_rate: auto, learning_rate_scheduler: {type: wsd}}]}\n",
+	DATA
+	"input_features: [{name: image, type: image, preprocessing: {size: "
+	"[8, 8], resize: crop, normalize: imagenet}}]\n" OUTPUT MODEL
+	"augmentation: {flip_lr: 0.5, max_rotate: 10, max_zoom: 1.1, "
+	"max_warp: 0.2, pad_mode: reflection, p_affine: 0.75}\n",
 	"data: {source: synthetic, split: {type: stratify, column: y}, "
 	"sampling: {type: weighted}}\n" INPUT OUTPUT
 	"base_model: m\nmodel: {head: {dropout: 0.5}}\n"
@@ -379,6 +384,10 @@ static const struct {
 	  "data.split.probabilities: expected 2 or 3 shares that sum to 1" },
 	{ "data: {source: path:/d, format: idy}\n" INPUT OUTPUT MODEL,
 	  "data.format: there is no format 'idy', did you mean 'idx'?" },
+	{ WHOLE "augmentation: {flip_lr: 0.5}\n",
+	  "augmentation: expected an image among the input features" },
+	{ WHOLE "augmentation: {max_rotat: 5}\n",
+	  "augmentation: unknown key 'max_rotat', did you mean 'max_rotate'?" },
 	{ "base_model: m\n" WHOLE,
 	  "job: 'base_model' is the network, so model has no 'type'" },
 	{ DATA INPUT OUTPUT,
