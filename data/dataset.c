@@ -31,7 +31,8 @@ static const struct field spec_fields[] = {
 	  .flags = FIELD_REQUIRED },
 	{ .name = "format",
 	  .help =
-	      "csv, idx, synthetic or text; told from the source when left out",
+	      "csv, idx, image_folder, synthetic or text; told from the source "
+	      "when left out",
 	  .kind = FIELD_STRING,
 	  .offset = offsetof(struct dataset_spec, format) },
 	{ .name = "rows",
@@ -277,7 +278,7 @@ static enum err_code choose_reader(struct dataset *dataset,
 		return ERR_NONE;
 	return err_set(err, ERR_INVALID,
 		       "data.format: '%s' looks like none of the known formats "
-		       "(csv, idx, text); say which it is",
+		       "(csv, idx, image_folder, text); say which it is",
 		       source->shown);
 }
 
