@@ -81,6 +81,11 @@ enum err_code augment_read(const struct doc *map, struct augment_spec *ret,
 	return ERR_NONE;
 }
 
+void augment_schema(struct json_writer *writer)
+{
+	field_schema(augment_fields, NULL, NULL, writer);
+}
+
 void augment_write(const struct augment_spec *spec, struct json_writer *writer)
 {
 	if (!spec->is_on)

@@ -35,6 +35,8 @@ struct augment_spec {
 MUST_USE enum err_code augment_read(const struct doc *map,
 				    struct augment_spec *ret,
 				    struct arena *arena, struct err *err);
+/** The members of its JSON Schema. */
+void augment_schema(struct json_writer *writer);
 /** The member "augmentation", where there is one. */
 void augment_write(const struct augment_spec *spec, struct json_writer *writer);
 

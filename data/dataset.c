@@ -184,6 +184,17 @@ enum err_code dataset_spec_read(const struct doc *map, struct dataset_spec *ret,
 	return ERR_NONE;
 }
 
+void dataset_spec_schema(struct json_writer *writer)
+{
+	static const struct field_sub subs[] = {
+		{ .name = "split", .table = split_fields },
+		{ .name = "sampling", .table = sampling_fields },
+		{ 0 },
+	};
+
+	field_schema(spec_fields, NULL, subs, writer);
+}
+
 void dataset_spec_write(const struct dataset_spec *spec,
 			struct json_writer *writer)
 {

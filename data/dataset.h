@@ -56,6 +56,9 @@ MUST_USE enum err_code dataset_spec_read(const struct doc *map,
 void dataset_spec_write(const struct dataset_spec *spec,
 			struct json_writer *writer);
 
+/** The members of its JSON Schema. */
+void dataset_spec_schema(struct json_writer *writer);
+
 struct dataset_options {
 	const struct dataset_spec *spec;
 	const struct pipeline *pipeline;

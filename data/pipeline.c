@@ -217,6 +217,33 @@ out:
 	return rc;
 }
 
+void pipeline_schema(bool is_output, const struct field_sub *sub,
+		     struct json_writer *writer)
+{
+	json_write_string(writer, "type", "array");
+	json_write_object(writer, "items");
+	json_write_array(writer, "oneOf");
+	for (size_t i = 0; kinds[i]; i++) {
+		const struct feature_kind *kind = kinds[i];
+
+		if (is_output && !kind->decode)
+			continue;
+		json_write_object(writer, NULL);
+		json_write_string(writer, "description", kind->help);
+		json_write_string(writer, "type", "object");
+		json_write_object(writer, "properties");
+		json_write_object(writer, "name");
+		json_write_string(writer, "type", "string");
+		json_write_object_end(writer);
+		field_schema_properties(kind->fields, kind->name, sub, writer);
+		json_write_object_end(writer);
+		json_write_bool(writer, "additionalProperties", false);
+		json_write_object_end(writer);
+	}
+	json_write_array_end(writer);
+	json_write_object_end(writer);
+}
+
 void pipeline_destroy(struct pipeline *pipeline)
 {
 	if (!pipeline)

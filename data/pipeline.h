@@ -22,6 +22,7 @@
 #include "engine/tensor.h"
 
 struct augment_spec;
+struct field_sub;
 struct json_writer;
 struct pipeline;
 
@@ -47,6 +48,9 @@ MUST_USE enum err_code pipeline_create(const struct doc *input_features,
 				       const struct doc *output_features,
 				       struct pipeline **ret_pipeline,
 				       struct err *err);
+/** The members of the JSON Schema of a list of features. */
+void pipeline_schema(bool is_output, const struct field_sub *sub,
+		     struct json_writer *writer);
 void pipeline_destroy(struct pipeline *pipeline);
 
 unsigned pipeline_n_inputs(const struct pipeline *pipeline);

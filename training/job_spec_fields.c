@@ -380,6 +380,37 @@ enum err_code job_spec_read_trainer(struct job_spec *spec, struct arena *arena,
 	return read_publish(&spec->publish, err);
 }
 
+void job_spec_schema_trainer(struct json_writer *writer)
+{
+	static const struct field_sub subs[] = {
+		{ .name = "learning_rate_scheduler", .write = schedule_schema },
+		{ .name = "optimizer", .write = optimizer_schema },
+		{ .name = "phases", .write = phases_schema },
+		{ .name = "mixup", .table = mixup_fields },
+		{ .name = "activation_regularization",
+		  .table = activation_fields },
+		{ .name = "watch", .table = watch_fields },
+		{ .name = "averaging", .table = averaging_fields },
+		{ .name = "on_nan", .table = nan_fields },
+		{ .name = "gradient_clipping", .table = clipping_fields },
+		{ .name = "early_stopping", .table = early_fields },
+		{ .name = "checkpoint", .table = checkpoint_fields },
+		{ 0 },
+	};
+
+	field_schema(trainer_fields, NULL, subs, writer);
+}
+
+void job_spec_schema_resources(struct json_writer *writer)
+{
+	field_schema(resources_fields, NULL, NULL, writer);
+}
+
+void job_spec_schema_publish(struct json_writer *writer)
+{
+	field_schema(publish_fields, NULL, NULL, writer);
+}
+
 static void write_map(const char *key, const struct field *fields,
 		      const void *from, struct json_writer *writer)
 {

@@ -74,6 +74,8 @@ MUST_USE enum err_code loss_read(const struct doc *map,
 				 const char *feature_type, int64_t width,
 				 struct loss *ret, struct arena *arena,
 				 struct err *err);
+/** The members of its JSON Schema: of all kinds, for any feature. */
+void loss_schema(struct json_writer *writer);
 void loss_write(const struct loss *loss, struct json_writer *writer);
 /** As the training step takes it, for an output of so many numbers a row;
  * attributes land in the arena. */

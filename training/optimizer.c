@@ -152,6 +152,18 @@ enum err_code optimizer_read(const struct doc *map, struct optimizer *ret,
 	return ERR_NONE;
 }
 
+void optimizer_schema(struct json_writer *writer)
+{
+	json_write_array(writer, "oneOf");
+	for (size_t i = 0; kinds[i]; i++) {
+		json_write_object(writer, NULL);
+		json_write_string(writer, "description", kinds[i]->help);
+		field_schema(kinds[i]->fields, kinds[i]->name, NULL, writer);
+		json_write_object_end(writer);
+	}
+	json_write_array_end(writer);
+}
+
 void optimizer_write(const struct optimizer *optimizer,
 		     struct json_writer *writer)
 {

@@ -51,6 +51,8 @@ struct optimizer {
 MUST_USE enum err_code optimizer_read(const struct doc *map,
 				      struct optimizer *ret,
 				      struct arena *arena, struct err *err);
+/** The members of its JSON Schema. */
+void optimizer_schema(struct json_writer *writer);
 void optimizer_write(const struct optimizer *optimizer,
 		     struct json_writer *writer);
 /** The setting of a step; momentum NaN: the optimizer's own. */

@@ -5,7 +5,9 @@
 #include <stdio.h>
 
 #include "base/buf.h"
+#include "base/json_write.h"
 #include "base/str.h"
+#include "training/job_schema.h"
 
 #define DATA "data: {source: synthetic, rows: 100}\n"
 #define INPUT "input_features: [{name: x, type: number}]\n"
@@ -241,6 +243,82 @@ Test(job_spec, what_is_resolved_reads_back_to_the_same)
 		cr_expect_str_eq(resolve(once, arena), once);
 		arena_destroy(arena);
 	}
+}
+
+/* The branch whose key `type` is the map's, or the schema itself. */
+static const struct doc *branch_of(const struct doc *schema,
+				   const struct doc *map)
+{
+	const struct doc *list = doc_find(schema, "oneOf");
+	const struct doc *type = doc_find(map, "type");
+
+	list = list ? list : doc_find(schema, "anyOf");
+	for (const struct doc *at = list ? list->first : NULL; at && type;
+	     at = at->next) {
+		const struct doc *of =
+		    doc_find(doc_find(at, "properties"), "type");
+
+		if (of && str_equal(doc_find(of, "const")->text, type->text))
+			return at;
+	}
+	return schema;
+}
+
+/* Every key of a resolved spec is one that the schema has; three maps deep. */
+static void expect_known(const struct doc *schema, const struct doc *map,
+			 int depth)
+{
+	const struct doc *known, *below;
+
+	if (map->kind == DOC_LIST && doc_find(schema, "items")) {
+		for (const struct doc *at = map->first; at && depth;
+		     at = at->next)
+			expect_known(doc_find(schema, "items"), at, depth - 1);
+		return;
+	}
+	known = doc_find(branch_of(schema, map), "properties");
+	if (map->kind != DOC_MAP || !known)
+		return;
+	for (const struct doc *at = map->first; at; at = at->next) {
+		below = doc_find(known, at->key);
+		cr_expect(below, "the schema has no key '%s'", at->key);
+		if (below && depth)
+			expect_known(below, at, depth - 1);
+	}
+}
+
+Test(job_spec, every_key_is_in_its_schema)
+{
+	struct arena *arena = arena_create(ARENA);
+	struct json_writer w;
+	struct buf buf;
+	struct err err = { 0 };
+	struct doc *schema, *spec;
+	const struct doc *trainer;
+
+	buf_init(&buf, TEXT);
+	json_write_init(&w, &buf);
+	json_write_object(&w, NULL);
+	job_schema_write(&w);
+	json_write_object_end(&w);
+	cr_assert_eq(
+	    doc_parse_json(buf.data, buf.len, "schema", arena, &schema, &err),
+	    ERR_NONE, "%s", err.msg);
+	for (size_t i = 0; i < sizeof(jobs) / sizeof(jobs[0]); i++) {
+		const char *text = resolve(jobs[i], arena);
+
+		cr_assert_eq(doc_parse_json(text, strlen(text), "spec", arena,
+					    &spec, &err),
+			     ERR_NONE);
+		expect_known(schema, spec, 4);
+	}
+	trainer = doc_find(schema, "properties");
+	trainer = doc_find(doc_find(trainer, "trainer"), "properties");
+	cr_expect_eq(doc_find(doc_find(trainer, "optimizer"), "oneOf")->n, 13);
+	cr_expect_eq(doc_find(doc_find(trainer, "epochs"), "default")->integer,
+		     10);
+	buf_finish(&buf);
+	arena_destroy(arena);
 }
 
 Test(job_spec, yaml_and_json_mean_the_same)
