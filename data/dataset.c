@@ -1,10 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "data/dataset.h"
 
-#include <limits.h>
 #include <math.h>
 #include <stddef.h>
-#include <stdlib.h>
 #include <unistd.h>
 
 #include "base/file.h"
@@ -213,30 +211,6 @@ void dataset_spec_write(const struct dataset_spec *spec,
 	json_write_object_end(writer);
 }
 
-/* Beneath the root as it was given, or as the file system has it; a path that
- * is not absolute is beneath the root where there is something. */
-static const char *path_in(const char *path, const char *root)
-{
-	const char *below = file_path_below(path, root);
-	char real[PATH_MAX];
-	struct file_root *open = NULL;
-	int fd = -1;
-
-	if (below || !realpath(root, real))
-		return below;
-	if (path[0] == '/')
-		return file_path_below(path, real);
-	if (file_root_open(root, &open, NULL))
-		return NULL;
-	if (!file_root_openat(open, path, 0, &fd, NULL) ||
-	    !file_root_openat(open, path, FILE_FOLDER, &fd, NULL)) {
-		(void)close(fd);
-		below = path;
-	}
-	file_root_close(open);
-	return below;
-}
-
 static enum err_code open_source(struct dataset *dataset,
 				 const struct dataset_options *options,
 				 struct reader_source *source, struct err *err)
@@ -247,7 +221,7 @@ static enum err_code open_source(struct dataset *dataset,
 
 	source->shown = path;
 	for (size_t i = 0; i < options->n_roots && !source->path; i++) {
-		source->path = path_in(path, options->roots[i]);
+		source->path = file_path_in(path, options->roots[i]);
 		if (!source->path)
 			continue;
 		rc = file_root_open(options->roots[i], &dataset->root, err);

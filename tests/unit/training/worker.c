@@ -3,6 +3,7 @@
  * The worker's words and events, through pipes; it runs in a thread here.
  */
 #include "training/worker.h"
+#include "training/supervisor.h"
 
 #include <criterion/criterion.h>
 #include <errno.h>
@@ -428,6 +429,38 @@ Test(worker, a_dry_run_tells_layers_and_parameters)
 	cr_expect_not(has_file(b, "artifacts"));
 	cr_expect_null(find(b, "checkpoint", 0));
 	finish(b);
+}
+
+Test(worker, jobs_that_may_not_run_are_tried_before_they_are_taken)
+{
+#define ROWS                                          \
+	"data: {source: synthetic}\n"                 \
+	"input_features: [{name: x, type: number}]\n" \
+	"output_features: [{name: y, type: number}]\n"
+	static const struct {
+		const char *job;
+		bool wants;
+	} table[] = {
+		{ ROWS "model: {type: mlp}\n", false },
+		{ ROWS "model: {type: mlp}\nresources: {memory_limit: 1GiB}\n",
+		  true },
+		{ ROWS "model: {onnx: m}\n", true },
+		{ ROWS "base_model: m\n", true },
+	};
+
+	for (size_t i = 0; i < sizeof(table) / sizeof(table[0]); i++) {
+		struct arena *arena = arena_create(64 << 20);
+		struct err err = { 0 };
+		bool wants = false;
+
+		cr_assert_eq(supervisor_wants_check(table[i].job,
+						    strlen(table[i].job), arena,
+						    &wants, &err),
+			     ERR_NONE, "%s", err.msg);
+		cr_expect_eq(wants, table[i].wants, "%s", table[i].job);
+		arena_destroy(arena);
+	}
+#undef ROWS
 }
 
 Test(worker, the_rate_finder_tells_its_curve)
