@@ -3,7 +3,6 @@
  * The worker's words and events, through pipes; it runs in a thread here.
  */
 #include "training/worker.h"
-#include "training/supervisor.h"
 
 #include <criterion/criterion.h>
 #include <errno.h>
@@ -20,6 +19,7 @@
 #include "base/file.h"
 #include "base/mem.h"
 #include "base/str.h"
+#include "training/supervisor.h"
 
 #define DATA                                                        \
 	"\"data\":{\"source\":\"synthetic\",\"rows\":200},"         \
