@@ -1,26 +1,28 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /** @file
  * Batch normalization of float planes, a channel at a time: what
- * ops/batch_norm.c defines, at the speed of plane_loops.h. Slices take
- * channels, so that slices change no sum.
+ * ops/batch_norm.c defines, at the speed of plane_loops.h. A channel's small
+ * planes are brought together first. Slices take channels, so that slices
+ * change no sum.
  */
 #include <math.h>
+#include <string.h>
 
 #include "engine/kernels/plane_loops.h"
 #include "engine/kernels/planes.h"
 #include "engine/ops/norm.h"
 
-enum { SMALLEST_PLANE = 16, MAX_SLICES = 64, SLICE_ELEMENTS = 1 << 15 };
+enum {
+	SMALLEST_PLANE = 16,
+	SMALL_PLANE = 512,
+	MAX_SLICES = 64,
+	SLICE_ELEMENTS = 1 << 15
+};
+enum { MOST_COLLECTED = 1 << 16 }; /* of a channel */
 
 /* [batch, channels, plane] */
 struct planes {
 	int64_t batch, channels, plane, count; /* count: of a channel */
-};
-
-/* One channel's planes lie channels * plane apart. */
-struct channel {
-	const struct planes *g;
-	int64_t number;
 };
 
 static struct planes planes_of(const struct shape *x)
@@ -32,9 +34,43 @@ static struct planes planes_of(const struct shape *x)
 	return g;
 }
 
+/* One channel's planes lie channels * plane apart; where they are small, its
+ * operands are collected in `near`, count floats each. */
+struct channel {
+	const struct planes *g;
+	int64_t number;
+	float *near; /* of two operands; or NULL */
+};
+
+static bool are_small(const struct planes *g)
+{
+	return g->plane < SMALL_PLANE && g->count <= MOST_COLLECTED;
+}
+
+static size_t near_bytes(const struct planes *g)
+{
+	return are_small(g) ? 2 * (size_t)g->count * sizeof(float) : 0;
+}
+
 static int64_t plane_at(const struct channel *c, int64_t image)
 {
 	return (image * c->g->channels + c->number) * c->g->plane;
+}
+
+/* Operand 0 or 1 of the channel. */
+static const float *operand(const struct channel *c, unsigned i,
+			    const float *from)
+{
+	const struct planes *g = c->g;
+	float *to = c->near;
+
+	if (!to)
+		return from;
+	to += (int64_t)i * g->count;
+	for (int64_t image = 0; image < g->batch; image++)
+		memcpy(to + image * g->plane, from + plane_at(c, image),
+		       (size_t)g->plane * sizeof(*to));
+	return to;
 }
 
 static void channel_sums(const struct channel *c, const float *a,
@@ -43,11 +79,25 @@ static void channel_sums(const struct channel *c, const float *a,
 	const struct plane_loops *loops = plane_loops();
 
 	sum[0] = sum[1] = 0;
-	for (int64_t i = 0; i < c->g->batch; i++) {
+	if (c->near)
+		loops->sums(c->g->count, a, b, shift, sum);
+	for (int64_t i = 0; !c->near && i < c->g->batch; i++) {
 		const int64_t at = plane_at(c, i);
 
 		loops->sums(c->g->plane, a + at, b + at, shift, sum);
 	}
+}
+
+/* The same of operands that were collected; they are overwritten. */
+static void near_blend(const struct channel *c, const float *u, const float *v,
+		       float *y, const struct plane_blend *blend)
+{
+	const struct planes *g = c->g;
+
+	plane_loops()->blend(g->count, u, v, c->near, blend);
+	for (int64_t i = 0; i < g->batch; i++)
+		memcpy(y + plane_at(c, i), c->near + i * g->plane,
+		       (size_t)g->plane * sizeof(*y));
 }
 
 static void channel_blend(const struct channel *c, const float *u,
@@ -56,7 +106,13 @@ static void channel_blend(const struct channel *c, const float *u,
 {
 	const struct plane_loops *loops = plane_loops();
 
-	for (int64_t i = 0; y && i < c->g->batch; i++) {
+	if (!y)
+		return;
+	if (c->near) {
+		near_blend(c, u, v, y, blend);
+		return;
+	}
+	for (int64_t i = 0; i < c->g->batch; i++) {
 		const int64_t at = plane_at(c, i);
 
 		loops->blend(c->g->plane, u ? u + at : NULL, v + at, y + at,
@@ -69,7 +125,8 @@ static void channel_blend(const struct channel *c, const float *u,
 static void statistics(const struct channel *c, const float *x, double *mean,
 		       double *var)
 {
-	const float first = x[plane_at(c, 0)], shift[2] = { first, first };
+	const float first = x[c->near ? 0 : plane_at(c, 0)];
+	const float shift[2] = { first, first };
 	const double n = (double)c->g->count;
 	double sum[2];
 
@@ -92,7 +149,7 @@ struct normal {
 };
 
 static void forward(const struct kernel_call *call, const struct channel *c,
-		    const struct normal *by)
+		    const float *x, const struct normal *by)
 {
 	const float *const *in = (const float *const *)call->in;
 	const int64_t k = c->number;
@@ -102,7 +159,7 @@ static void forward(const struct kernel_call *call, const struct channel *c,
 		.add = in[2][k],
 	};
 
-	channel_blend(c, NULL, in[0], output(call, 0), &blend);
+	channel_blend(c, NULL, x, output(call, 0), &blend);
 	if (by->new_mean)
 		by->new_mean[k] = (float)((1 - by->fresh) * (double)in[3][k] +
 					  by->fresh * by->mean);
@@ -122,10 +179,9 @@ static void onnx_run(const struct kernel_call *call, unsigned slice,
 {
 	const struct batch_norm_attrs *attrs = call->query->attrs;
 	const struct planes g = planes_of(&call->query->in[0].shape);
-	struct channel c = { .g = &g };
+	struct channel c = { .g = &g, .near = are_small(&g) ? scratch : NULL };
 	int64_t last;
 
-	(void)scratch;
 	channels_of(call, slice, &g, &c.number, &last);
 	for (; c.number < last; c.number++) {
 		struct normal by = {
@@ -134,16 +190,17 @@ static void onnx_run(const struct kernel_call *call, unsigned slice,
 			.new_mean = output(call, 1),
 			.new_var = output(call, 2),
 		};
+		const float *x = operand(&c, 0, call->in[0]);
 
 		if (attrs->training_mode) {
-			statistics(&c, call->in[0], &by.mean, &by.var);
+			statistics(&c, x, &by.mean, &by.var);
 		} else {
 			by.mean =
 			    (double)((const float *)call->in[3])[c.number];
 			by.var = (double)((const float *)call->in[4])[c.number];
 		}
 		by.rstd = 1 / sqrt(by.var + attrs->epsilon);
-		forward(call, &c, &by);
+		forward(call, &c, x, &by);
 	}
 }
 
@@ -153,10 +210,9 @@ static void train_run(const struct kernel_call *call, unsigned slice,
 	const struct batch_norm_train_attrs *attrs = call->query->attrs;
 	const struct planes g = planes_of(&call->query->in[0].shape);
 	float *mean = output(call, 1), *rstd = output(call, 2);
-	struct channel c = { .g = &g };
+	struct channel c = { .g = &g, .near = are_small(&g) ? scratch : NULL };
 	int64_t last;
 
-	(void)scratch;
 	channels_of(call, slice, &g, &c.number, &last);
 	for (; c.number < last; c.number++) {
 		struct normal by = {
@@ -165,14 +221,15 @@ static void train_run(const struct kernel_call *call, unsigned slice,
 			.new_mean = output(call, 3),
 			.new_var = output(call, 4),
 		};
+		const float *x = operand(&c, 0, call->in[0]);
 
-		statistics(&c, call->in[0], &by.mean, &by.var);
+		statistics(&c, x, &by.mean, &by.var);
 		by.rstd = 1 / sqrt(by.var + attrs->epsilon);
 		if (mean)
 			mean[c.number] = (float)by.mean;
 		if (rstd)
 			rstd[c.number] = (float)by.rstd;
-		forward(call, &c, &by);
+		forward(call, &c, x, &by);
 	}
 }
 
@@ -189,16 +246,17 @@ static void grad_channel(const struct kernel_call *call,
 	const double share = frozen ? 0 : 1 / (double)c->g->count;
 	float *dscale = output(call, 1), *dbias = output(call, 2);
 	struct plane_blend blend;
+	const float *dy = operand(c, 0, in[0]), *x = operand(c, 1, in[1]);
 	double sum[2];
 
-	channel_sums(c, in[0], in[1], shift, sum);
+	channel_sums(c, dy, x, shift, sum);
 	blend = (struct plane_blend){
 		.at_u = (float)a,
 		.at_v = (float)(-a * rstd * rstd * sum[1] * share),
 		.mean = shift[1],
 		.add = (float)(-a * sum[0] * share),
 	};
-	channel_blend(c, in[0], in[1], output(call, 0), &blend);
+	channel_blend(c, dy, x, output(call, 0), &blend);
 	if (dscale)
 		dscale[c->number] = (float)(rstd * sum[1]);
 	if (dbias)
@@ -210,22 +268,25 @@ static void grad_run(const struct kernel_call *call, unsigned slice,
 {
 	const struct batch_norm_grad_attrs *attrs = call->query->attrs;
 	const struct planes g = planes_of(&call->query->in[0].shape);
-	struct channel c = { .g = &g };
+	struct channel c = { .g = &g, .near = are_small(&g) ? scratch : NULL };
 	int64_t last;
 
-	(void)scratch;
 	channels_of(call, slice, &g, &c.number, &last);
 	for (; c.number < last; c.number++)
 		grad_channel(call, &c, attrs->frozen != 0);
 }
 
-/* Smaller planes and rows of channels are the plain kernel's. */
+/* Rows of channels are the plain kernel's, and what is too long for it. */
 static bool fits(const struct kernel_query *query)
 {
 	const struct shape *x = &query->in[0].shape;
+	struct planes g;
 
-	return query->in[0].type.elem == DTYPE_F32 && x->rank > 2 &&
-	       shape_count(x) && shape_range(x, 2, x->rank) >= SMALLEST_PLANE;
+	if (query->in[0].type.elem != DTYPE_F32 || x->rank < 3 ||
+	    !shape_count(x))
+		return false;
+	g = planes_of(x);
+	return g.plane >= SMALLEST_PLANE || (g.plane > 1 && are_small(&g));
 }
 
 static enum err_code prepare(const struct kernel_query *query,
@@ -234,10 +295,13 @@ static enum err_code prepare(const struct kernel_query *query,
 	const struct shape *x = &query->in[0].shape;
 	int64_t n = shape_count(x) / SLICE_ELEMENTS;
 
+	const struct planes g = planes_of(x);
+
 	(void)err;
 	n = n > x->dim[1] ? x->dim[1] : n;
 	n = n > MAX_SLICES ? MAX_SLICES : n;
 	ret->n_slices = kernel_slices(query, (double)n);
+	ret->scratch_bytes = near_bytes(&g);
 	return ERR_NONE;
 }
 

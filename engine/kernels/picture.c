@@ -50,6 +50,9 @@ static const struct {
 	{ "P6", 2, picture_decode_pnm },
 	{ "II*\0", 4, picture_decode_tiff },
 	{ "MM\0*", 4, picture_decode_tiff },
+	{ "RIFF", 4, picture_decode_webp },
+	{ "\0\0\0\x0cjP  \r\n\x87\n", 12, picture_decode_jpeg2000 },
+	{ "\xff\x4f\xff\x51", 4, picture_decode_jpeg2000 },
 };
 
 enum err_code picture_decode(const void *bytes, size_t len, int channels,
@@ -64,5 +67,7 @@ enum err_code picture_decode(const void *bytes, size_t len, int channels,
 	}
 	return err_set(
 	    err, ERR_MEDIA_TYPE,
-	    "the %zu bytes are no PNG, JPEG, BMP, PNM or TIFF picture", len);
+	    "the %zu bytes are no PNG, JPEG, JPEG 2000, WebP, BMP, PNM or "
+	    "TIFF picture",
+	    len);
 }

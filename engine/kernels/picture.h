@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /** @file
- * Picture: encoded bytes to rows of 8-bit samples. PNG and JPEG by libpng and
- * libjpeg-turbo, to which this is the only door; BMP, PNM (P5, P6) and TIFF
- * without compression by hand.
+ * Picture: encoded bytes to rows of 8-bit samples. PNG, JPEG, JPEG 2000 and
+ * WebP by libpng, libjpeg-turbo, OpenJPEG and libwebp, to which this is the
+ * only door; BMP, PNM (P5, P6) and TIFF without compression by hand.
  *
  * Samples are interleaved (height, width, channels), 1 channel gray or 3 RGB;
  * the decoder converts. Transparency is laid over black.
@@ -34,6 +34,13 @@ MUST_USE enum err_code picture_decode_png(const void *bytes, size_t len,
 					  int channels, struct picture *ret,
 					  struct err *err);
 MUST_USE enum err_code picture_decode_jpeg(const void *bytes, size_t len,
+					   int channels, struct picture *ret,
+					   struct err *err);
+MUST_USE enum err_code picture_decode_jpeg2000(const void *bytes, size_t len,
+					       int channels,
+					       struct picture *ret,
+					       struct err *err);
+MUST_USE enum err_code picture_decode_webp(const void *bytes, size_t len,
 					   int channels, struct picture *ret,
 					   struct err *err);
 MUST_USE enum err_code picture_decode_bmp(const void *bytes, size_t len,

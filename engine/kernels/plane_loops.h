@@ -14,6 +14,8 @@
 
 #include <stdint.h>
 
+enum { PLANE_GIVE_APART = 64 };
+
 struct plane_blend {
 	float at_u, at_v, mean, add;
 };
@@ -68,7 +70,9 @@ static inline int64_t plane_window_width(const struct plane_window *w)
 /** Words of 4 bytes that give() works in. */
 static inline int64_t plane_give_room(const struct plane_window *w)
 {
-	return 2 * (plane_window_width(w) + w->stride[1] + w->out[1]);
+	const int64_t width = plane_window_width(w) + w->stride[1];
+
+	return (w->in[0] + 1) * width + PLANE_GIVE_APART;
 }
 
 /** The widest level that this CPU runs. */

@@ -315,22 +315,20 @@ static void largest(const struct plane_window *w, const float *x, float *y,
 	}
 }
 
-/* Where a row of windows looks for its largest. row: a row of the plane and its
- * padding, first the elements that the windows' first columns are at, then
- * those beside them, and so on, so that each tap finds its own side by side;
- * phase: how many each lot has. column: in the same order, of the plane's
- * columns and, far below 0, of the padding. best, at: of each window so far, at
- * below 0 where there is none yet. */
+/* Where windows look for their largest. rows: each row of the plane with its
+ * padding, `width` of them: first the elements that the windows' first columns
+ * are at, then those beside them, and so on, so that each tap finds its own
+ * side by side; phase: how many each lot has. column: in the same order, of the
+ * plane's columns and, far below 0, of the padding. */
 struct search {
-	int64_t phase;
-	float *row, *best;
-	int32_t *column, *at;
+	int64_t phase, width;
+	float *rows;
+	int32_t *column;
 };
 
-static int64_t phase_of(const struct plane_window *w)
-{
-	return (plane_window_width(w) + w->stride[1] - 1) / w->stride[1];
-}
+/* Windows that look together. */
+typedef float some_floats __attribute__((vector_size(PAIR * sizeof(float))));
+typedef int32_t some_places __attribute__((vector_size(PAIR * sizeof(float))));
 
 /* Most steps are 1 or 2, and a division takes as long as a row. */
 static int64_t place_in(const struct plane_window *w, const struct search *s,
@@ -343,35 +341,36 @@ static int64_t place_in(const struct plane_window *w, const struct search *s,
 	return i % w->stride[1] * s->phase + i / w->stride[1];
 }
 
-/* The padding is lower than all, and no place. */
-static void lay_out(const struct plane_window *w, const struct search *s)
+static void lay_columns(const struct plane_window *w, const struct search *s)
 {
-	for (int64_t i = 0; i < s->phase * w->stride[1]; i++) {
-		const int64_t at = i - w->begin[1], to = place_in(w, s, i);
+	for (int64_t i = 0; i < s->width; i++) {
+		const int64_t at = i - w->begin[1];
 
-		s->row[to] = -INFINITY;
-		s->column[to] =
+		s->column[place_in(w, s, i)] =
 		    at >= 0 && at < w->in[1] ? (int32_t)at : NOWHERE;
 	}
 }
 
-static void lay_row(const struct plane_window *w, const float *restrict x,
-		    const struct search *s)
+/* The padding is lower than all, and no place. */
+static void lay_row(const struct plane_window *w, const struct search *s,
+		    const float *restrict x, float *restrict row)
 {
 	const int64_t n = w->in[1], begin = w->begin[1];
 	float *restrict even, *restrict odd;
 
+	for (int64_t i = 0; i < s->width; i++)
+		row[i] = -INFINITY;
 	if (w->stride[1] == 1) {
-		memcpy(s->row + begin, x, (size_t)n * sizeof(float));
+		memcpy(row + begin, x, (size_t)n * sizeof(float));
 		return;
 	}
 	if (w->stride[1] != 2) {
 		for (int64_t i = 0; i < n; i++)
-			s->row[place_in(w, s, begin + i)] = x[i];
+			row[place_in(w, s, begin + i)] = x[i];
 		return;
 	}
-	even = s->row + begin % 2 * s->phase + begin / 2;
-	odd = s->row + (begin + 1) % 2 * s->phase + (begin + 1) / 2;
+	even = row + begin % 2 * s->phase + begin / 2;
+	odd = row + (begin + 1) % 2 * s->phase + (begin + 1) / 2;
 	for (int64_t i = 0; i < n / 2; i++) {
 		even[i] = x[2 * i];
 		odd[i] = x[2 * i + 1];
@@ -380,55 +379,63 @@ static void lay_row(const struct plane_window *w, const float *restrict x,
 		even[n / 2] = x[n - 1];
 }
 
-/* What has been laid out, whose first element is at `base`. */
-static void search_row(const struct plane_window *w, const struct search *s,
-		       int32_t base)
+/* The places of PAIR windows' largest, from window j of row h on; below 0: it
+ * lies in the padding. */
+INLINE void search(const struct plane_window *w, const struct search *s,
+		   int64_t h, int64_t j, int32_t places[PAIR])
 {
-	const int64_t n = w->out[1];
-	float *restrict best = s->best;
-	int32_t *restrict at = s->at;
+	some_places at = (some_places){ 0 } - 1;
+	const some_floats most = (some_floats){ 0 } + INFINITY;
+	some_floats best = { 0 };
 
-	for (int64_t t = 0; t < w->kernel[1]; t++) {
-		const int64_t from = place_in(w, s, t * w->dilation[1]);
-		const float *restrict row = s->row + from;
-		const int32_t *restrict column = s->column + from;
+	for (int64_t t = 0; t < w->kernel[0]; t++) {
+		const int64_t from =
+		    h * w->stride[0] - w->begin[0] + t * w->dilation[0];
 
-		for (int64_t j = 0; j < n; j++) {
-			const float v = row[j];
-			const bool wins =
-			    (at[j] < 0) | (v > best[j]) | (v != v);
+		for (int64_t u = 0;
+		     from >= 0 && from < w->in[0] && u < w->kernel[1]; u++) {
+			const int64_t tap =
+			    place_in(w, s, u * w->dilation[1]) + j;
+			some_places here, wins;
+			some_floats v;
 
-			best[j] = wins ? v : best[j];
-			at[j] = wins ? base + column[j] : at[j];
+			memcpy(&v, s->rows + from * s->width + tap, sizeof(v));
+			memcpy(&here, s->column + tap, sizeof(here));
+			here += (int32_t)(from * w->in[1]);
+			wins = (at < 0) | (v > best) | ~(v <= most);
+			best = (some_floats)((wins & (some_places)v) |
+					     (~wins & (some_places)best));
+			at = (wins & here) | (~wins & at);
 		}
 	}
+	memcpy(places, &at, sizeof(at));
 }
 
 static void give(const struct plane_window *w, const float *x, const float *dy,
 		 float *dx, int32_t *room)
 {
-	const int64_t n = w->out[1], phase = phase_of(w);
+	const int64_t n = w->out[1];
+	const int64_t phase =
+	    (plane_window_width(w) + w->stride[1] - 1) / w->stride[1];
 	const int64_t width = phase * w->stride[1];
-	float *row = (float *)(void *)(room + width + n);
-	const struct search s = { phase, row, row + width, room, room + width };
+	struct search s = { .phase = phase, .width = width };
 
-	lay_out(w, &s);
+	s.column = room;
+	s.rows = (float *)(void *)(room + width + PAIR);
+	lay_columns(w, &s);
+	for (int64_t i = 0; i < w->in[0]; i++)
+		lay_row(w, &s, x + i * w->in[1], s.rows + i * width);
 	memset(dx, 0, (size_t)(w->in[0] * w->in[1]) * sizeof(float));
 	for (int64_t h = 0; h < w->out[0]; h++, dy += n) {
-		for (int64_t j = 0; j < n; j++)
-			s.at[j] = -1;
-		for (int64_t t = 0; t < w->kernel[0]; t++) {
-			const int64_t from =
-			    h * w->stride[0] - w->begin[0] + t * w->dilation[0];
+		for (int64_t j = 0; j < n; j += PAIR) {
+			const int64_t m = n - j < PAIR ? n - j : PAIR;
+			int32_t at[PAIR];
 
-			if (from < 0 || from >= w->in[0])
-				continue;
-			lay_row(w, x + from * w->in[1], &s);
-			search_row(w, &s, (int32_t)(from * w->in[1]));
+			search(w, &s, h, j, at);
+			for (int64_t i = 0; i < m; i++)
+				if (at[i] >= 0)
+					dx[at[i]] += dy[j + i];
 		}
-		for (int64_t j = 0; j < n; j++)
-			if (s.at[j] >= 0)
-				dx[s.at[j]] += dy[j];
 	}
 }
 

@@ -91,6 +91,28 @@ static void averages(struct row_update *u)
 	}
 }
 
+/* One loop, so that memory and sums hide behind roots and quotients. */
+static void adam_in_one(struct row_update *u)
+{
+	const float rate = u->hyper[HYPER_RATE], eps = u->hyper[HYPER_EPS];
+	const float bias_root = u->hyper[HYPER_ROOT];
+	const float fresh = u->hyper[HYPER_FRESH];
+	const float beta2 = u->hyper[HYPER_SQUARE];
+	const float square_fresh = u->hyper[HYPER_SQUARE_FRESH];
+	float *restrict p = u->param;
+	float *restrict m = u->moment[0], *restrict v = u->moment[1];
+	const float *restrict g = u->grad;
+
+	for (int64_t i = 0; i < u->n; i++) {
+		const float mean = m[i] + fresh * (g[i] - m[i]);
+		const float square = beta2 * v[i] + square_fresh * g[i] * g[i];
+
+		m[i] = mean;
+		v[i] = square;
+		p[i] -= rate * mean / (sqrtf(square) * bias_root + eps);
+	}
+}
+
 static void adam(struct row_update *u)
 {
 	const float rate = u->hyper[HYPER_RATE], eps = u->hyper[HYPER_EPS];
@@ -98,12 +120,11 @@ static void adam(struct row_update *u)
 	float *restrict p = u->param, *restrict top = u->moment[2];
 	const float *restrict m = u->moment[0], *restrict v = u->moment[1];
 
-	averages(u);
 	if (!u->amsgrad) {
-		for (int64_t i = 0; i < u->n; i++)
-			p[i] -= rate * m[i] / (sqrtf(v[i]) * bias_root + eps);
+		adam_in_one(u);
 		return;
 	}
+	averages(u);
 	for (int64_t i = 0; i < u->n; i++)
 		top[i] = v[i] > top[i] ? v[i] : top[i];
 	for (int64_t i = 0; i < u->n; i++)

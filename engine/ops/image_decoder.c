@@ -124,7 +124,8 @@ extern const struct op op_image_decoder;
 const struct op op_image_decoder = {
 	.domain = "",
 	.name = "ImageDecoder",
-	.help = "The samples of a picture: PNG, JPEG, BMP, PNM or TIFF.",
+	.help = "The samples of a picture: PNG, JPEG, JPEG 2000, WebP, BMP, "
+		"PNM or TIFF.",
 	.since = 20,
 	.flags = OP_DYNAMIC | OP_ANY_TYPE | OP_NO_GRADIENT,
 	.in = image_in,

@@ -152,7 +152,8 @@ static void sum_scores(const struct linear_attrs *a, const double *x,
 		       int64_t width, double *score, int64_t n)
 {
 	for (int64_t i = 0; i < n; i++) {
-		const float *w = a->coefficients.v + i * width;
+		/* there are none where rows have no elements */
+		const float *w = width ? a->coefficients.v + i * width : NULL;
 		double sum = a->intercepts.n ? (double)a->intercepts.v[i] : 0;
 
 		for (int64_t j = 0; j < width; j++)

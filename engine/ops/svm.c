@@ -448,7 +448,9 @@ static int64_t classify(const struct svm_attrs *a, const struct sizes *s,
 		for (int64_t i = 0; i < s->classes; i++)
 			work->score[i] =
 			    (double)a->rho.v[0] +
-			    dot(work->x, a->coefficients.v + i * width, width);
+			    (width ? dot(work->x, a->coefficients.v + i * width,
+					 width)
+				   : 0);
 		label = scores_largest(work->score, s->classes);
 		scores_apply(post, work->score, s->classes);
 		return label;
