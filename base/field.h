@@ -80,8 +80,7 @@ void field_write(const struct field *table, const void *from,
  * schema. A list ends with a NULL name. */
 struct field_sub {
 	const char *name;
-	const struct field *table;
-	const struct field_sub *sub;
+	const struct field *table; /* without maps of its own */
 	void (*write)(struct json_writer *writer);
 };
 /** The members of a JSON Schema of a map, into the object that is open. type:

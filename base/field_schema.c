@@ -105,21 +105,61 @@ static void write_type(const struct field *f, struct json_writer *w)
 	}
 }
 
-static void write_property(const struct field *f, const struct field_sub *sub,
-			   struct json_writer *w)
+static void write_leaf(const struct field *f, struct json_writer *w)
 {
 	json_write_object(w, f->name);
 	if (f->help)
 		json_write_string(w, "description", f->help);
-	for (; sub && sub->name; sub++) {
-		if (!str_equal(sub->name, f->name))
-			continue;
-		if (sub->write)
-			sub->write(w);
-		else
-			field_schema(sub->table, NULL, sub->sub, w);
-	}
 	write_type(f, w);
+	json_write_object_end(w);
+}
+
+static void write_required(const struct field *table, struct json_writer *w)
+{
+	bool has_required = false;
+
+	for (const struct field *f = table; f->name; f++)
+		has_required = has_required || f->flags & FIELD_REQUIRED;
+	if (has_required) {
+		json_write_array(w, "required");
+		for (const struct field *f = table; f->name; f++) {
+			if (f->flags & FIELD_REQUIRED)
+				json_write_string(w, NULL, f->name);
+		}
+		json_write_array_end(w);
+	}
+	json_write_bool(w, "additionalProperties", false);
+}
+
+/* A map in a map. */
+static void write_table(const struct field *table, struct json_writer *w)
+{
+	json_write_string(w, "type", "object");
+	json_write_object(w, "properties");
+	for (const struct field *f = table; f->name; f++) {
+		if (!(f->flags & FIELD_HIDDEN))
+			write_leaf(f, w);
+	}
+	json_write_object_end(w);
+	write_required(table, w);
+}
+
+static void write_property(const struct field *f, const struct field_sub *sub,
+			   struct json_writer *w)
+{
+	while (sub && sub->name && !str_equal(sub->name, f->name))
+		sub++;
+	if (!sub || !sub->name) {
+		write_leaf(f, w);
+		return;
+	}
+	json_write_object(w, f->name);
+	if (f->help)
+		json_write_string(w, "description", f->help);
+	if (sub->write)
+		sub->write(w);
+	else
+		write_table(sub->table, w);
 	json_write_object_end(w);
 }
 
@@ -141,21 +181,9 @@ void field_schema_properties(const struct field *table, const char *type,
 void field_schema(const struct field *table, const char *type,
 		  const struct field_sub *sub, struct json_writer *writer)
 {
-	bool has_required = false;
-
 	json_write_string(writer, "type", "object");
 	json_write_object(writer, "properties");
 	field_schema_properties(table, type, sub, writer);
 	json_write_object_end(writer);
-	for (const struct field *f = table; f->name; f++)
-		has_required = has_required || f->flags & FIELD_REQUIRED;
-	if (has_required) {
-		json_write_array(writer, "required");
-		for (const struct field *f = table; f->name; f++) {
-			if (f->flags & FIELD_REQUIRED)
-				json_write_string(writer, NULL, f->name);
-		}
-		json_write_array_end(writer);
-	}
-	json_write_bool(writer, "additionalProperties", false);
+	write_required(table, writer);
 }

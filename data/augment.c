@@ -151,7 +151,7 @@ static void add_warp(double up, double left, struct augment_map *map)
 		const double to[2] = { x * (1 - up * y), y * (1 - left * x) };
 
 		for (int axis = 0; axis < 2; axis++) {
-			double *row = m[2 * i + axis];
+			double *row = m[(size_t)(2 * i + axis)];
 
 			row[3 * axis] = x;
 			row[3 * axis + 1] = y;
@@ -262,10 +262,10 @@ static void draw_light(const struct augment_spec *spec, const struct dice *d,
 }
 
 struct augment_draw augment_draw(const struct augment_spec *spec,
-				 struct rng rng, uint64_t element,
+				 const struct augment_place *place,
 				 int64_t width, int64_t height)
 {
-	const struct dice dice = { rng, element * DRAWS };
+	const struct dice dice = { place->rng, place->element * DRAWS };
 	struct augment_draw draw = { 0 };
 
 	draw_map(spec, &dice, (double)width / (double)height, &draw);
@@ -354,25 +354,29 @@ static void change_light(const struct augment_draw *draw, int64_t n,
 }
 
 void augment_apply(const struct augment_draw *draw, int pad_mode,
-		   const struct shape *shape, const double *mean,
-		   const double *std, float *picture, float *room)
+		   const struct augment_picture *picture)
 {
+	const struct shape *shape = &picture->shape;
 	const int64_t n = shape->dim[1] * shape->dim[2];
 	const int64_t channels = shape->dim[0];
-	struct plane plane[CHANNELS_MAX];
+	struct plane plane[CHANNELS_MAX] = { 0 };
 
 	for (int64_t c = 0; c < channels && c < CHANNELS_MAX; c++)
 		plane[c] = (struct plane){
-			.from = room + c * n,
+			.from = picture->room + c * n,
 			.width = shape->dim[2],
 			.height = shape->dim[1],
-			.outside = (float)((0 - mean[c]) / std[c]),
+			.outside =
+			    (float)((0 - picture->mean[c]) / picture->std[c]),
 		};
 	if (draw->moves) {
-		memcpy(room, picture, (size_t)(channels * n) * sizeof(*room));
+		memcpy(picture->room, picture->sample,
+		       (size_t)(channels * n) * sizeof(float));
 		for (int64_t row = 0; row < shape->dim[1]; row++)
-			move_row(draw, pad_mode, plane, channels, row, picture);
+			move_row(draw, pad_mode, plane, channels, row,
+				 picture->sample);
 	}
 	for (int64_t c = 0; c < channels && draw->lights; c++)
-		change_light(draw, n, mean[c], std[c], picture + c * n);
+		change_light(draw, n, picture->mean[c], picture->std[c],
+			     picture->sample + c * n);
 }

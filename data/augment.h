@@ -20,6 +20,12 @@ struct json_writer;
 
 enum augment_pad { PAD_REFLECTION, PAD_ZEROS, PAD_BORDER };
 
+/** Where a picture is, of all that are augmented. */
+struct augment_place {
+	struct rng rng; /**< by seed, input and epoch */
+	uint64_t element;
+};
+
 /** The map `augmentation` of a job; what is left out is not done. */
 struct augment_spec {
 	bool is_on;
@@ -53,14 +59,18 @@ struct augment_draw {
 	double brightness, contrast; /**< added to logits; times logits */
 };
 
-/** rng.stream is the caller's; width and height: of the picture. */
+/** width and height: of the picture. */
 struct augment_draw augment_draw(const struct augment_spec *spec,
-				 struct rng rng, uint64_t element,
+				 const struct augment_place *place,
 				 int64_t width, int64_t height);
-/** shape: channels, height, width. mean, std: what samples of 0 to 1 were
- * brought to, by channel. room: as large as the picture. */
+/** A picture: channels, height, width. */
+struct augment_picture {
+	struct shape shape;
+	const double *mean,
+	    *std;	      /**< that samples were brought by, by channel */
+	float *sample, *room; /**< room is as large */
+};
 void augment_apply(const struct augment_draw *draw, int pad_mode,
-		   const struct shape *shape, const double *mean,
-		   const double *std, float *picture, float *room);
+		   const struct augment_picture *picture);
 
 #endif

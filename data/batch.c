@@ -6,6 +6,7 @@
 
 #include "base/mem.h"
 #include "base/rng.h"
+#include "data/augment.h"
 
 enum { DEPTH = 4, STREAM_SHUFFLE = 0x5107 };
 /* and the number of the input */
@@ -76,14 +77,16 @@ static void augment_row(const struct loader *loader,
 			const struct augmentation *how, unsigned i,
 			int64_t position, void *row)
 {
-	const struct rng rng = { .seed = how->seed,
-				 .stream = STREAM_AUGMENT + i,
-				 .step = how->epoch };
+	const struct augment_place place = {
+		.rng = { .seed = how->seed,
+			 .stream = STREAM_AUGMENT + i,
+			 .step = how->epoch },
+		.element = (uint64_t)position,
+	};
 
 	if (how->spec)
 		(void)pipeline_augment_input(loader->pipeline, i, how->spec,
-					     rng, (uint64_t)position, row,
-					     loader->room);
+					     &place, row, loader->room);
 }
 
 static enum err_code encode_row(const struct loader *loader,

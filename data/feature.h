@@ -77,8 +77,9 @@ struct feature_kind {
 	/** Changes a row as encode() wrote it; room is as large. NULL: there is
 	 * nothing to change. */
 	void (*augment)(const struct feature *feature,
-			const struct augment_spec *spec, struct rng rng,
-			uint64_t element, void *row, void *room);
+			const struct augment_spec *spec,
+			const struct augment_place *place, void *row,
+			void *room);
 	/** NULL: cannot be an output. */
 	void (*decode)(const struct feature *feature, const float *row,
 		       int64_t width, struct json_writer *writer);

@@ -359,14 +359,15 @@ enum err_code pipeline_encode_input(const struct pipeline *pipeline, unsigned i,
 }
 
 bool pipeline_augment_input(const struct pipeline *pipeline, unsigned i,
-			    const struct augment_spec *spec, struct rng rng,
-			    uint64_t element, void *row, void *room)
+			    const struct augment_spec *spec,
+			    const struct augment_place *place, void *row,
+			    void *room)
 {
 	const struct feature *feature = &pipeline->feature[INPUTS][i];
 
 	if (!feature->kind->augment)
 		return false;
-	feature->kind->augment(feature, spec, rng, element, row, room);
+	feature->kind->augment(feature, spec, place, row, room);
 	return true;
 }
 

@@ -17,10 +17,10 @@
 #include <stdbool.h>
 
 #include "base/doc.h"
-#include "base/rng.h"
 #include "data/features/token.h"
 #include "engine/tensor.h"
 
+struct augment_place;
 struct augment_spec;
 struct field_sub;
 struct json_writer;
@@ -91,8 +91,9 @@ MUST_USE enum err_code pipeline_encode_input(const struct pipeline *pipeline,
 /** Changes rows of input i that were just encoded as they might have been;
  * room is as large as a row. False: that kind is never changed. */
 bool pipeline_augment_input(const struct pipeline *pipeline, unsigned i,
-			    const struct augment_spec *spec, struct rng rng,
-			    uint64_t element, void *row, void *room);
+			    const struct augment_spec *spec,
+			    const struct augment_place *place, void *row,
+			    void *room);
 /** Would that change any input? */
 bool pipeline_can_augment(const struct pipeline *pipeline);
 MUST_USE enum err_code pipeline_encode_target(const struct pipeline *pipeline,

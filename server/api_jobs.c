@@ -268,7 +268,7 @@ enum err_code api_jobs_create(struct api_request *request, struct err *err)
 	if (is_asked(request, "lr_find"))
 		return begin_dry(request, WORKER_LR_FIND, false, err);
 	rc = supervisor_wants_check(request->body, request->body_len,
-				      request->arena, &wants_check, err);
+				    request->arena, &wants_check, err);
 	if (!rc && wants_check)
 		return begin_dry(request, WORKER_CHECK, true, err);
 	if (!rc)

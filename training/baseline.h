@@ -19,10 +19,15 @@ struct baseline {
 	double accuracy; /**< of a category: the largest share; else NaN */
 };
 
-/** From the targets of n rows; the pipeline is fitted. */
-MUST_USE enum err_code baseline_measure(const struct dataset *dataset,
-					const struct pipeline *pipeline,
-					const int64_t *rows, int64_t n,
+/** Rows whose targets count; the pipeline is fitted. */
+struct baseline_rows {
+	const struct dataset *dataset;
+	const struct pipeline *pipeline;
+	const int64_t *row;
+	int64_t n;
+};
+
+MUST_USE enum err_code baseline_measure(const struct baseline_rows *rows,
 					const struct loss *loss,
 					struct baseline *ret, struct err *err);
 /** ERR_INVALID for a target that the loss has no meaning for: one outside 0 to

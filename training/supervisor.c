@@ -292,8 +292,8 @@ enum err_code supervisor_submit(struct supervisor *supervisor, const char *text,
 }
 
 enum err_code supervisor_wants_check(const char *text, size_t len,
-				       struct arena *arena, bool *ret_does,
-				       struct err *err)
+				     struct arena *arena, bool *ret_does,
+				     struct err *err)
 {
 	const char *json;
 	struct job_spec spec;

@@ -75,9 +75,8 @@ MUST_USE enum err_code supervisor_submit(struct supervisor *supervisor,
  * one that limits its memory, or goes on from a model's file, of which each
  * node must have a gradient. */
 MUST_USE enum err_code supervisor_wants_check(const char *text, size_t len,
-						struct arena *arena,
-						bool *ret_does,
-						struct err *err);
+					      struct arena *arena,
+					      bool *ret_does, struct err *err);
 struct supervisor_rehearsal {
 	enum worker_task task; /**< any but WORKER_TRAINS */
 	const char *text;      /**< the job */

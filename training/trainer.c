@@ -392,7 +392,9 @@ static enum err_code make_sampling(struct trainer *trainer, struct err *err)
 static enum err_code measure_baseline(struct trainer *trainer, struct err *err)
 {
 	const struct trainer_options *o = &trainer->options;
-	const int64_t *rows = dataset_rows(o->dataset, PART_TRAIN);
+	struct baseline_rows rows = { o->dataset, o->pipeline,
+				      dataset_rows(o->dataset, PART_TRAIN),
+				      trainer->n_train };
 	enum err_code rc = ERR_NONE;
 
 	/* drawn numbers need not make sense */
@@ -403,10 +405,10 @@ static enum err_code measure_baseline(struct trainer *trainer, struct err *err)
 		return rc;
 	if (trainer->sampling) {
 		sampling_order(trainer->sampling, 0, trainer->order);
-		rows = trainer->order;
+		rows.row = trainer->order;
 	}
-	return baseline_measure(o->dataset, o->pipeline, rows, trainer->n_train,
-				&trainer->spec->loss, &trainer->baseline, err);
+	return baseline_measure(&rows, &trainer->spec->loss, &trainer->baseline,
+				err);
 }
 
 /* What does not depend on a phase. */

@@ -431,18 +431,23 @@ static enum err_code image_fit_end(struct feature *feature, struct err *err)
 }
 
 static void image_augment(const struct feature *feature,
-			  const struct augment_spec *spec, struct rng rng,
-			  uint64_t element, void *row, void *room)
+			  const struct augment_spec *spec,
+			  const struct augment_place *place, void *row,
+			  void *room)
 {
 	const struct image *image = feature->state;
-	const struct shape shape = {
-		3, { image->shape.v[0], image->shape.v[1], image->shape.v[2] }
+	const int64_t *dim = image->shape.v;
+	const struct augment_picture picture = {
+		.shape = { 3, { dim[0], dim[1], dim[2] } },
+		.mean = image->mean.v,
+		.std = image->std.v,
+		.sample = row,
+		.room = room,
 	};
 	const struct augment_draw draw =
-	    augment_draw(spec, rng, element, shape.dim[2], shape.dim[1]);
+	    augment_draw(spec, place, dim[2], dim[1]);
 
-	augment_apply(&draw, spec->pad_mode, &shape, image->mean.v,
-		      image->std.v, row, room);
+	augment_apply(&draw, spec->pad_mode, &picture);
 }
 
 extern const struct feature_kind feature_image;

@@ -45,9 +45,9 @@ struct reading {
 	struct arena *arena;
 };
 
-static const char *const suffixes[] = { ".png",	 ".jpg", ".jpeg",
-					".bmp",	 ".ppm", ".pgm",
-					".tiff", ".tif", NULL };
+static const char *const suffixes[] = { ".png",	 ".jpg", ".jpeg", ".bmp",
+					".ppm",	 ".pgm", ".tiff", ".tif",
+					".webp", ".jp2", NULL };
 static const char *const others[] = { "valid", "val", "validation", "test",
 				      NULL };
 

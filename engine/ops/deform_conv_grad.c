@@ -41,7 +41,7 @@ static int32_t apply(struct build *build, const char *text, int32_t a,
 }
 
 /* Numbers as a constant of the gradient's type; those given are spent. */
-static int32_t constant(const struct grad *g, double *number,
+static int32_t constant(const struct grad *g, void *number,
 			const struct shape *shape)
 {
 	const struct tensor_view view = { .data = number,

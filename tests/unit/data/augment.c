@@ -18,7 +18,26 @@ enum { CHANNELS = 3, HEIGHT = 7, WIDTH = 10, N = CHANNELS * HEIGHT * WIDTH };
 
 static const struct shape shape = { 3, { CHANNELS, HEIGHT, WIDTH } };
 static const double mean[] = { 0.5, 0.4, 0.3 }, std[] = { 0.2, 0.25, 0.3 };
-static const struct rng dice = { .seed = 9, .stream = 3, .step = 1 };
+/* Draw number e. */
+static struct augment_draw draw_of(const struct augment_spec *spec, uint64_t e,
+				   int64_t width, int64_t height)
+{
+	const struct augment_place place = {
+		.rng = { .seed = 9, .stream = 3, .step = 1 }, .element = e
+	};
+
+	return augment_draw(spec, &place, width, height);
+}
+
+static void apply(const struct augment_draw *draw, int pad_mode,
+		  const double *centre, const double *spread, float *x)
+{
+	float room[N];
+	const struct augment_picture picture = { shape, centre, spread, x,
+						 room };
+
+	augment_apply(draw, pad_mode, &picture);
+}
 
 static void draw_picture(float *x)
 {
@@ -90,7 +109,7 @@ Test(augment, places_are_read_as_grid_sample_reads_them)
 	for (int i = 0; i < 12; i++) {
 		struct arena *arena = arena_create(1 << 20);
 		struct augment_spec spec;
-		float x[N], y[N], room[N], want[N];
+		float x[N], y[N], want[N];
 		char yaml[256];
 		int moved = 0;
 
@@ -101,7 +120,7 @@ Test(augment, places_are_read_as_grid_sample_reads_them)
 		cr_assert(spec.is_on);
 		for (uint64_t e = 0; e < 5; e++) {
 			const struct augment_draw draw =
-			    augment_draw(&spec, dice, e, WIDTH, HEIGHT);
+			    draw_of(&spec, e, WIDTH, HEIGHT);
 			/* black is 0 for the operator */
 			const double zero[] = { 0, 0, 0 }, one[] = { 1, 1, 1 };
 
@@ -109,8 +128,7 @@ Test(augment, places_are_read_as_grid_sample_reads_them)
 			draw_picture(x);
 			memcpy(y, x, sizeof(y));
 			by_operator(&draw, modes[i / 4], x, want);
-			augment_apply(&draw, spec.pad_mode, &shape, zero, one,
-				      y, room);
+			apply(&draw, spec.pad_mode, zero, one, y);
 			for (int k = 0; k < N; k++) {
 				cr_expect_float_eq(
 				    y[k], want[k], 1e-4, "%s: %d: %g, not %g",
@@ -128,13 +146,13 @@ Test(augment, a_mirror_image_has_its_columns_the_other_way_round)
 	struct arena *arena = arena_create(1 << 20);
 	struct augment_spec spec;
 	struct augment_draw draw;
-	float x[N], y[N], room[N];
+	float x[N], y[N];
 
 	read_spec("{flip_lr: 1}", &spec, arena);
-	draw = augment_draw(&spec, dice, 0, WIDTH, HEIGHT);
+	draw = draw_of(&spec, 0, WIDTH, HEIGHT);
 	draw_picture(x);
 	memcpy(y, x, sizeof(y));
-	augment_apply(&draw, spec.pad_mode, &shape, mean, std, y, room);
+	apply(&draw, spec.pad_mode, mean, std, y);
 	for (int i = 0; i < N; i++)
 		cr_expect_float_eq(
 		    y[i], x[i / WIDTH * WIDTH + WIDTH - 1 - i % WIDTH], 1e-5);
@@ -147,10 +165,10 @@ Test(augment, outside_is_black_where_it_is_filled_with_zeros)
 		.moves = true,
 		.map = { { { 9, 0, 0 }, { 0, 9, 0 }, { 0, 0, 1 } } },
 	};
-	float x[N], room[N];
+	float x[N];
 
 	draw_picture(x);
-	augment_apply(&draw, PAD_ZEROS, &shape, mean, std, x, room);
+	apply(&draw, PAD_ZEROS, mean, std, x);
 	cr_expect_float_eq(x[0], -0.5 / 0.2, 1e-6);
 	cr_expect_float_eq(x[N - 1], -0.3 / 0.3, 1e-6);
 }
@@ -160,12 +178,12 @@ Test(augment, light_is_changed_in_logits)
 	const struct augment_draw draw = { .lights = true,
 					   .brightness = 0.7,
 					   .contrast = 1.3 };
-	float x[N], room[N];
+	float x[N];
 
 	for (int i = 0; i < N; i++)
 		x[i] = (float)((0.2 - mean[i / (HEIGHT * WIDTH)]) /
 			       std[i / (HEIGHT * WIDTH)]);
-	augment_apply(&draw, PAD_ZEROS, &shape, mean, std, x, room);
+	apply(&draw, PAD_ZEROS, mean, std, x);
 	for (int i = 0; i < N; i++) {
 		const int c = i / (HEIGHT * WIDTH);
 		const double logit = (log(0.2 / 0.8) + 0.7) * 1.3;
@@ -183,12 +201,11 @@ Test(augment, what_is_drawn_has_the_shares_and_bounds_that_were_asked_for)
 
 	read_spec("{flip_lr: 0.3}", &spec, arena);
 	for (uint64_t e = 0; e < 4000; e++)
-		flips += augment_draw(&spec, dice, e, 8, 8).moves;
+		flips += draw_of(&spec, e, 8, 8).moves;
 	cr_expect(abs(flips - 1200) < 90, "%d", flips);
 	read_spec("{max_rotate: 10, p_affine: 0.6}", &spec, arena);
 	for (uint64_t e = 0; e < 4000; e++) {
-		const struct augment_draw d =
-		    augment_draw(&spec, dice, e, 8, 8);
+		const struct augment_draw d = draw_of(&spec, e, 8, 8);
 
 		turns += d.moves;
 		cr_expect(fabs(d.map.at[0][1]) <= sin(10 * 3.14159266 / 180));
@@ -196,7 +213,7 @@ Test(augment, what_is_drawn_has_the_shares_and_bounds_that_were_asked_for)
 	cr_expect(abs(turns - 2400) < 100, "%d", turns);
 	read_spec("{max_lighting: 0.2, p_lighting: 0.5}", &spec, arena);
 	for (uint64_t e = 0; e < 4000; e++)
-		lights += augment_draw(&spec, dice, e, 8, 8).lights;
+		lights += draw_of(&spec, e, 8, 8).lights;
 	cr_expect(abs(lights - 3000) < 100, "%d", lights);
 	read_spec("{p_affine: 1}", &spec, arena);
 	cr_expect_not(spec.is_on);
