@@ -151,7 +151,8 @@ static void add_warp(double up, double left, struct augment_map *map)
 		const double to[2] = { x * (1 - up * y), y * (1 - left * x) };
 
 		for (int axis = 0; axis < 2; axis++) {
-			double *row = m[(size_t)(2 * i + axis)];
+			const int at = 2 * i + axis;
+			double *row = m[at];
 
 			row[3 * axis] = x;
 			row[3 * axis + 1] = y;
