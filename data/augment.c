@@ -151,12 +151,12 @@ static void add_warp(double up, double left, struct augment_map *map)
 		const double to[2] = { x * (1 - up * y), y * (1 - left * x) };
 
 		for (int axis = 0; axis < 2; axis++) {
-			const int at = 2 * i + axis;
-			double *row = m[at];
+			double *row = m[2 * i + axis];
+			double *of_axis = row + (axis ? 3 : 0);
 
-			row[3 * axis] = x;
-			row[3 * axis + 1] = y;
-			row[3 * axis + 2] = 1;
+			of_axis[0] = x;
+			of_axis[1] = y;
+			of_axis[2] = 1;
 			row[6] = -to[axis] * x;
 			row[7] = -to[axis] * y;
 			row[8] = to[axis];
