@@ -170,21 +170,26 @@ const struct cli_command cli_models = {
 
 /* --- load and unload --- */
 
-static int change(struct cli *cli, const char *name, const char *how,
-		  const char *done)
+/* A change of what is served. */
+struct change {
+	const char *how, *body, *done;
+};
+
+static int change(struct cli *cli, const char *name,
+		  const struct change *change)
 {
 	struct client_request request = {
 		.method = "POST",
 		.content_type = "application/json",
-		.body = "{}",
-		.len = 2,
+		.body = change->body,
+		.len = strlen(change->body),
 	};
 	struct client_answer answer;
 	struct err err = { 0 };
 	enum err_code rc;
 
-	rc = cli_path(cli, "/v2/repository/models", name, how, &request.path,
-		      &err);
+	rc = cli_path(cli, "/v2/repository/models", name, change->how,
+		      &request.path, &err);
 	if (!rc)
 		rc = cli_ask(cli, &request, &answer, &err);
 	if (rc)
@@ -192,20 +197,35 @@ static int change(struct cli *cli, const char *name, const char *how,
 	if (cli->json)
 		cli_print_raw(cli, &answer);
 	else
-		cli_note(cli, COLOUR_GREEN, "%s: %s", name, done);
+		cli_note(cli, COLOUR_GREEN, "%s: %s", name, change->done);
 	buf_finish(&answer.body);
 	return CLI_OK;
 }
 
 static int run_load(struct cli *cli, const struct args *args)
 {
-	return change(cli, args->word[0], "/load", "loaded");
+	static const struct change load = { "/load", "{}", "loaded" };
+
+	return change(cli, args->word[0], &load);
 }
 
 static int run_unload(struct cli *cli, const struct args *args)
 {
-	return change(cli, args->word[0], "/unload", "unloaded");
+	static const struct change one = { "/unload", "{}", "unloaded" };
+	static const struct change all = {
+		"/unload", "{\"parameters\":{\"unload_dependents\":true}}",
+		"unloaded, and what hangs together with it"
+	};
+
+	return change(cli, args->word[0],
+		      args_has(args, "dependents") ? &all : &one);
 }
+
+static const struct args_flag unload_flags[] = {
+	{ "dependents", NULL,
+	  "ensembles that have it as a step too; of an ensemble its steps" },
+	{ 0 },
+};
 
 extern const struct cli_command cli_load;
 const struct cli_command cli_load = {
@@ -221,9 +241,9 @@ const struct cli_command cli_load = {
 extern const struct cli_command cli_unload;
 const struct cli_command cli_unload = {
 	.name = "unload",
-	.usage = "NAME",
+	.usage = "[--dependents] NAME",
 	.help = "Take a model out of service.",
-	.flags = no_flags,
+	.flags = unload_flags,
 	.min_words = 1,
 	.max_words = 1,
 	.run = run_unload,

@@ -11,7 +11,12 @@
 #include "base/mem.h"
 #include "base/str.h"
 
-enum { FILE_MAX = 1 << 20, NAME_MAX_BYTES = 64, HELP_COLUMN = 28 };
+enum {
+	POD_DRAIN_SECONDS = 5,
+	FILE_MAX = 1 << 20,
+	NAME_MAX_BYTES = 64,
+	HELP_COLUMN = 28
+};
 
 static const char prefix[] = "PREDICTD_";
 
@@ -360,6 +365,16 @@ static enum err_code check(const struct doc *map, const char *where,
 	return rc;
 }
 
+/* There a pod is sent requests for a while after its SIGTERM; every container
+ * has this variable. */
+static bool is_pod(const char *const *environment)
+{
+	for (; environment && *environment; environment++)
+		if (str_starts_with(*environment, "KUBERNETES_SERVICE_HOST="))
+			return true;
+	return false;
+}
+
 enum err_code config_read(int argc, const char *const *argv,
 			  const char *const *environment, struct arena *arena,
 			  struct config *ret, struct err *err)
@@ -394,6 +409,8 @@ enum err_code config_read(int argc, const char *const *argv,
 	if (!rc)
 		rc = field_read(fields, all, "configuration", NULL, &config,
 				arena, err);
+	if (!rc && is_pod(environment) && !doc_find(all, "drain_delay"))
+		config.drain_delay = POD_DRAIN_SECONDS;
 	if (!rc)
 		*ret = config;
 	return rc;

@@ -74,6 +74,22 @@ const struct doc *ensemble_of(const struct doc *config)
 	return doc_find(config, "ensemble");
 }
 
+bool ensemble_has_step(const struct doc *ensemble, const char *model)
+{
+	const struct doc *steps = doc_find(ensemble, "steps");
+	const struct doc *step =
+	    steps && steps->kind == DOC_LIST ? steps->first : NULL;
+
+	for (; step; step = step->next) {
+		const struct doc *name = doc_find(step, "model");
+
+		if (name && name->kind == DOC_STRING &&
+		    str_equal(name->text, model))
+			return true;
+	}
+	return false;
+}
+
 static enum err_code check_map(const struct doc *map, const char *model,
 			       const char *what, struct err *err)
 {

@@ -23,6 +23,7 @@
 #ifndef MODELS_ENSEMBLE_H
 #define MODELS_ENSEMBLE_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "base/err.h"
@@ -33,6 +34,9 @@ struct repository;
 
 /** Is config.yaml one of an ensemble? NULL is none. */
 const struct doc *ensemble_of(const struct doc *config);
+
+/** Is the model one of its steps? ensemble NULL: no. */
+bool ensemble_has_step(const struct doc *ensemble, const char *model);
 
 /** ERR_INVALID names the step and what is in the way. */
 MUST_USE enum err_code ensemble_load(struct repository *repository,

@@ -17,25 +17,27 @@ enum err_code repository_no_memory(struct err *err)
 
 /* --- names --- */
 
-static bool is_name_char(char c, bool first)
+/* Hidden folders are no models, nor what would be an option to a command. */
+static bool is_first_char(char c)
 {
-	bool alnum = (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') ||
-		     (c >= 'A' && c <= 'Z');
-
-	return alnum || (!first && (c == '.' || c == '_' || c == '-'));
+	return c != '.' && c != '-' && c != '_' && c != ' ';
 }
 
+/* A name stands in paths of files and of requests, in messages and labels of
+ * metrics: any text but what is read otherwise in one of them. The last one is
+ * made by the file system, where a repository is the root of one. */
 bool repository_is_name(const char *name)
 {
-	size_t n = strlen(name);
+	const size_t n = strlen(name);
 
-	if (!n || n > NAME_MAX_BYTES || strstr(name, ".."))
+	if (!n || n > NAME_MAX_BYTES || !str_is_utf8(name, n) ||
+	    !is_first_char(*name) || name[n - 1] == ' ' || strstr(name, "..") ||
+	    strpbrk(name, "/\\'\""))
 		return false;
-	for (size_t i = 0; i < n; i++) {
-		if (!is_name_char(name[i], i == 0))
+	for (size_t i = 0; i < n; i++)
+		if ((unsigned char)name[i] < ' ' || name[i] == 0x7f)
 			return false;
-	}
-	return true;
+	return !str_equal(name, "lost+found");
 }
 
 enum err_code repository_check_name(const char *model, struct err *err)
@@ -44,8 +46,8 @@ enum err_code repository_check_name(const char *model, struct err *err)
 		return ERR_NONE;
 	return err_set(err, ERR_INVALID,
 		       "'%.64s' is no name of a model: expected 1 to %d "
-		       "letters, digits, '.', '_' and '-', beginning with a "
-		       "letter or digit and without '..'",
+		       "bytes of text that do not begin with '.', '_' or '-', "
+		       "without '/', '\\', quotes and '..'",
 		       model, NAME_MAX_BYTES);
 }
 

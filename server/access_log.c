@@ -2,6 +2,7 @@
 #include "server/access_log.h"
 
 #include <inttypes.h>
+#include <string.h>
 
 #include "base/log.h"
 #include "server/route.h"
@@ -54,12 +55,20 @@ static void put_trace(struct line *line, const struct api_request *request)
 	put(line, "parent_id", request->trace.parent);
 }
 
-static void put_model(struct line *line, const struct api_served *served)
+/* The model that ran; of a request that came to none, the one it asked for. */
+static void put_model(struct line *line, const struct api_request *request)
 {
-	if (!served->model)
-		return;
-	put(line, "model", served->model);
-	put(line, "version", served->version);
+	const struct api_served *served = &request->served;
+	const char *pattern = request->route ? request->route->pattern : "";
+
+	if (served->model)
+		put(line, "model", served->model);
+	else if (strstr(pattern, "{model}"))
+		put(line, "model", request->param[0]);
+	if (served->version)
+		put(line, "version", served->version);
+	else if (strstr(pattern, "{version}") || strstr(pattern, "{label}"))
+		put(line, "version", request->param[1]);
 	if (!served->n_rows)
 		return;
 	put_number(line, "rows", served->n_rows);
@@ -104,7 +113,7 @@ void access_log_write(enum access_log which, const struct api_request *request,
 	put(&line, "peer", request->peer);
 	put(&line, "user_agent",
 	    shown(api_header(request, "User-Agent"), agent));
-	put_model(&line, &request->served);
+	put_model(&line, request);
 	put_trace(&line, request);
 	log_event(LOG_LEVEL_INFO, "access", "request", line.field, line.n);
 }

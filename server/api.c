@@ -17,6 +17,13 @@ const char *api_header(const struct api_request *request, const char *name)
 	return NULL;
 }
 
+bool api_client_waits(const struct api_request *request)
+{
+	const char *expect = api_header(request, "Expect");
+
+	return expect && strcasecmp(expect, "100-continue") == 0;
+}
+
 const char *api_query(const struct api_request *request, const char *name)
 {
 	for (size_t i = 0; i < request->n_query; i++) {

@@ -110,6 +110,9 @@ struct api_request {
 
 /** NULL when absent; names in any case. */
 const char *api_header(const struct api_request *request, const char *name);
+/** Whether the client waits for a word before it sends the body (Expect:
+ * 100-continue). */
+bool api_client_waits(const struct api_request *request);
 /** Decoded, "" without '='; NULL when absent or broken. */
 const char *api_query(const struct api_request *request, const char *name);
 

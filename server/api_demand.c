@@ -38,6 +38,8 @@ enum err_code api_find_model(struct api_request *request, const char *name,
 	request->is_demanding =
 	    rc && model_cache_is_parked(request->context->models, name);
 	request->demanded = name;
+	if (name)
+		request->served.model = name;
 	return rc;
 }
 
@@ -149,13 +151,47 @@ enum err_code api_admit(struct api_request *request, const char *name,
 	return rc;
 }
 
-int64_t api_version_wanted(const struct api_request *request)
+/* A client that waits for a word before it sends the body need not send it to a
+ * model that is not there. */
+static enum err_code check_model(struct api_request *request, const char *name,
+				 struct err *err)
 {
-	int64_t version = 0;
+	struct model_cache *models = request->context->models;
+	struct served_model *model;
+	enum err_code rc;
 
-	if (request->param[1] && !str_parse_int64(request->param[1], &version))
-		version = -1;
-	return version;
+	if (!api_client_waits(request))
+		return ERR_NONE;
+	rc = find(request, name, request->param[1], &model, err);
+	if (!rc)
+		served_model_unref(model);
+	/* the handler loads one that is parked */
+	return rc && model_cache_is_parked(models, name) ? ERR_NONE : rc;
+}
+
+enum err_code api_admit_head(struct api_request *request, struct err *err)
+{
+	const char *name = request->param[0];
+	enum err_code rc;
+
+	if (!name)
+		name =
+		    model_cache_sole(request->context->models, request->arena);
+	if (!name)
+		return ERR_NONE;
+	request->served.model = name;
+	rc = api_admit(request, name, request->param[1], err);
+	return rc ? rc : check_model(request, name, err);
+}
+
+enum err_code api_version_wanted(const struct api_request *request,
+				 int64_t *ret_version, struct err *err)
+{
+	*ret_version = 0;
+	if (!request->param[1])
+		return ERR_NONE;
+	return model_cache_version(request->context->models, request->param[0],
+				   request->param[1], ret_version, err);
 }
 
 enum err_code api_no_version(const struct api_request *request, struct err *err)

@@ -6,7 +6,7 @@
  * gets an error, returns it as any other, and the route then loads the model on
  * another thread and calls the handler anew, from its beginning.
  *
- * Before the body of a request is read, api_admit() refuses what would be
+ * Before the body of a request is read, api_admit_head() refuses what would be
  * refused later: a caller beyond its rate, a model whose queue is full.
  *
  * Ownership: what a request holds.
@@ -37,10 +37,17 @@ MUST_USE enum err_code api_take_rate(struct api_request *request,
  * fine: the handler says so. */
 MUST_USE enum err_code api_admit(struct api_request *request, const char *name,
 				 const char *version, struct err *err);
+/** The same when only the head of the request is known: for the model of its
+ * path, or the only one that there is; otherwise the body will say. A client
+ * that waits (Expect: 100-continue) hears of a model that is not there, too. */
+MUST_USE enum err_code api_admit_head(struct api_request *request,
+				      struct err *err);
 
-/** What a route's part {version} asks of a list of versions: 0 where it is left
- * out, -1 where it is no number. */
-int64_t api_version_wanted(const struct api_request *request);
+/** What a route's part {version}, a number or a label, asks of a list of
+ * versions: 0 where it is left out. ERR_NOT_FOUND. */
+MUST_USE enum err_code api_version_wanted(const struct api_request *request,
+					  int64_t *ret_version,
+					  struct err *err);
 /** ERR_NOT_FOUND: the list has none of that version. */
 enum err_code api_no_version(const struct api_request *request,
 			     struct err *err);

@@ -116,8 +116,6 @@ static enum err_code read_value(struct inference *inference,
 	unsigned port;
 	enum err_code rc;
 
-	if (!is_input(inference, key))
-		return json_pull_value(pull, NULL, err);
 	rc = inference_find_input(inference, key, &port, err);
 	return rc ? rc : codec_read_tensor(inference, port, pull, err);
 }
@@ -201,7 +199,9 @@ static enum err_code read_parameters(struct inference *inference,
 	enum err_code rc = json_pull_object(pull, err);
 
 	while (!rc && !(rc = json_pull_key(pull, &key, err)) && key.bytes)
-		rc = read_value(inference, pull, key, err);
+		rc = is_input(inference, key)
+			 ? read_value(inference, pull, key, err)
+			 : inference_take_parameter(inference, key, pull, err);
 	return rc;
 }
 

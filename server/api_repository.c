@@ -78,7 +78,8 @@ struct change {
 	struct run_task task;
 	struct api_request *request;
 	bool is_load;
-	const char *config; /* of a load; NULL: none */
+	const char *config;   /* of a load; NULL: none */
+	bool with_dependents; /* of an unload */
 	enum err_code rc;
 	struct err err;
 };
@@ -96,7 +97,8 @@ static void make_change(struct run_task *task)
 	    change->is_load
 		? model_cache_load_as(models, request->param[0], change->config,
 				      &change->err)
-		: model_cache_unload(models, request->param[0], &change->err);
+		: model_cache_unload(models, request->param[0],
+				     change->with_dependents, &change->err);
 	api_finish(request);
 }
 
@@ -145,20 +147,33 @@ static enum err_code read_config(struct change *change, struct json_pull *pull,
 			      : err_set(err, ERR_NO_MEMORY, "out of memory");
 }
 
+static enum err_code read_parameter(struct change *change, struct str key,
+				    struct json_pull *pull, struct err *err)
+{
+	enum err_code rc;
+
+	if (change->is_load && key.len > 5 &&
+	    memcmp(key.bytes, "file:", 5) == 0)
+		return refuse_file(change, key, err);
+	if (change->is_load && json_pull_is(key, "config"))
+		return read_config(change, pull, err);
+	if (change->is_load || !json_pull_is(key, "unload_dependents"))
+		return json_pull_value(pull, NULL, err);
+	rc = json_pull_bool(pull, &change->with_dependents, err);
+	return rc ? err_prefix(err, "parameter 'unload_dependents'") : ERR_NONE;
+}
+
 static enum err_code read_parameters(struct change *change,
 				     struct json_pull *pull, struct err *err)
 {
 	struct str key;
-	enum err_code rc = json_pull_object(pull, err);
+	enum err_code rc;
 
-	while (!rc && !(rc = json_pull_key(pull, &key, err)) && key.bytes) {
-		if (change->is_load && key.len > 5 &&
-		    memcmp(key.bytes, "file:", 5) == 0)
-			return refuse_file(change, key, err);
-		rc = change->is_load && json_pull_is(key, "config")
-			 ? read_config(change, pull, err)
-			 : json_pull_value(pull, NULL, err);
-	}
+	if (json_pull_peek(pull) == JSON_KIND_NULL)
+		return json_pull_value(pull, NULL, err);
+	rc = json_pull_object(pull, err);
+	while (!rc && !(rc = json_pull_key(pull, &key, err)) && key.bytes)
+		rc = read_parameter(change, key, pull, err);
 	return rc;
 }
 

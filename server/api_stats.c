@@ -99,14 +99,16 @@ static void write_row(struct json_writer *w, const struct model_row *row)
 
 enum err_code api_v2_stats(struct api_request *request, struct err *err)
 {
-	const int64_t version = api_version_wanted(request);
 	struct model_row *rows;
 	struct json_writer w;
 	size_t n, n_written = 0;
-	enum err_code rc;
+	int64_t version;
+	enum err_code rc = api_version_wanted(request, &version, err);
 
-	rc = model_cache_list(request->context->models, request->param[0],
-			      request->arena, &rows, &n, err);
+	if (!rc)
+		rc = model_cache_list(request->context->models,
+				      request->param[0], request->arena, &rows,
+				      &n, err);
 	if (rc)
 		return rc;
 	api_answer_json(request, 200, &w);

@@ -291,8 +291,11 @@ static enum err_code check_signature(const struct inference *inference,
 				     struct json_pull *pull, struct err *err)
 {
 	struct str name;
-	enum err_code rc = json_pull_string(pull, &name, err);
+	enum err_code rc;
 
+	if (json_pull_peek(pull) == JSON_KIND_NULL)
+		return json_pull_value(pull, NULL, err);
+	rc = json_pull_string(pull, &name, err);
 	if (rc || !name.len || json_pull_is(name, "serving_default"))
 		return rc;
 	return err_set(err, ERR_INVALID,
@@ -315,11 +318,31 @@ static enum err_code read_lone(struct inference *inference,
 		       inference->signature->n_inputs);
 }
 
+/* "instances" is a list of at least one row. */
+static enum err_code check_instances(struct json_pull ahead, struct err *err)
+{
+	bool is_more = false;
+
+	if (json_pull_peek(&ahead) == JSON_KIND_ARRAY) {
+		enum err_code rc = json_pull_array(&ahead, err);
+
+		if (!rc)
+			rc = json_pull_item(&ahead, &is_more, err);
+		if (rc)
+			return rc;
+	}
+	return is_more ? ERR_NONE
+		       : err_set(err, ERR_INVALID,
+				 "\"instances\": expected a list of at least "
+				 "one row");
+}
+
 static enum err_code read_member(struct inference *inference,
 				 struct json_pull *pull, struct str key,
 				 api_handler **answer, struct err *err)
 {
 	const bool is_rows = json_pull_is(key, "instances");
+	enum err_code rc;
 
 	if (json_pull_is(key, "signature_name"))
 		return check_signature(inference, pull, err);
@@ -329,6 +352,9 @@ static enum err_code read_member(struct inference *inference,
 		return err_set(err, ERR_INVALID,
 			       "one of \"instances\" and \"inputs\", once");
 	*answer = is_rows ? answer_rows : answer_columns;
+	rc = is_rows ? check_instances(*pull, err) : ERR_NONE;
+	if (rc)
+		return rc;
 	if (is_rows && holds_maps(pull))
 		return read_maps(inference, pull, err);
 	if (!is_rows && json_pull_peek(pull) == JSON_KIND_OBJECT &&

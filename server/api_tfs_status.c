@@ -14,25 +14,31 @@
 
 /* --- status --- */
 
-static const char *tfs_state(enum model_state state)
+/* One that is parked is still to come. */
+static const char *tfs_state(const struct model_row *row)
 {
 	static const char *const names[] = { "AVAILABLE", "END", "LOADING",
 					     "UNLOADING" };
 
-	return names[state];
+	return row->is_parked && row->state == MODEL_UNAVAILABLE
+		   ? "START"
+		   : names[row->state];
 }
 
 static void write_status(struct json_writer *w, const struct model_row *row)
 {
+	/* what was asked for is no error */
+	const bool is_wanted = row->is_parked || row->is_held;
+	const char *reason = is_wanted ? "" : row->reason;
 	char version[24];
 
 	(void)snprintf(version, sizeof(version), "%" PRId64, row->version);
 	json_write_object(w, NULL);
 	json_write_string(w, "version", version);
-	json_write_string(w, "state", tfs_state(row->state));
+	json_write_string(w, "state", tfs_state(row));
 	json_write_object(w, "status");
-	json_write_string(w, "error_code", *row->reason ? "UNKNOWN" : "OK");
-	json_write_string(w, "error_message", row->reason);
+	json_write_string(w, "error_code", *reason ? "UNKNOWN" : "OK");
+	json_write_string(w, "error_message", reason);
 	json_write_object_end(w);
 	json_write_object_end(w);
 }
@@ -58,14 +64,16 @@ static size_t write_rows(struct json_writer *w, const struct model_row *rows,
 
 enum err_code api_tfs_status(struct api_request *request, struct err *err)
 {
-	const int64_t version = api_version_wanted(request);
 	struct model_row *rows;
 	struct json_writer w;
 	size_t n, n_written;
-	enum err_code rc;
+	int64_t version;
+	enum err_code rc = api_version_wanted(request, &version, err);
 
-	rc = model_cache_list(request->context->models, request->param[0],
-			      request->arena, &rows, &n, err);
+	if (!rc)
+		rc = model_cache_list(request->context->models,
+				      request->param[0], request->arena, &rows,
+				      &n, err);
 	if (rc)
 		return rc;
 	api_answer_json(request, 200, &w);

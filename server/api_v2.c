@@ -1,4 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include <strings.h>
+
 #include "base/json_write.h"
 #include "base/str.h"
 #include "server/api_demand.h"
@@ -6,6 +8,7 @@
 #include "server/codec_v2.h"
 #include "server/inference.h"
 #include "server/model_cache.h"
+#include "server/sequences.h"
 #include "server/server_priv.h"
 
 /* --- health --- */
@@ -58,6 +61,7 @@ enum err_code api_v2_server(struct api_request *request, struct err *err)
 		"logging",
 		"model_configuration",
 		"model_repository",
+		"model_repository(unload_dependents)",
 		"parameters",
 		"schedule_policy",
 		"sequence",
@@ -161,6 +165,29 @@ enum err_code api_v2_model(struct api_request *request, struct err *err)
 
 /* --- configuration --- */
 
+/* A state that the sequence carries need not be given. */
+static bool is_state(const struct served_model *model, unsigned input)
+{
+	const struct sequences *sequences = model->sequences;
+
+	for (unsigned k = 0; sequences && k < sequences_n_states(sequences);
+	     k++)
+		if (sequences_port(sequences, k).input == input)
+			return true;
+	return false;
+}
+
+static void write_config_type(struct json_writer *w,
+			      const struct signature_port *port)
+{
+	const char *name =
+	    port->dtype == DTYPE_STRING ? "STRING" : v2_type(port);
+	char type[40];
+
+	(void)snprintf(type, sizeof(type), "TYPE_%.30s", name);
+	json_write_string(w, "data_type", type);
+}
+
 static void write_config_ports(struct json_writer *w, const char *key,
 			       const struct served_model *model, bool is_input)
 {
@@ -172,18 +199,12 @@ static void write_config_ports(struct json_writer *w, const char *key,
 
 	json_write_array(w, key);
 	for (unsigned i = 0; i < n; i++) {
-		const char *name = v2_type(&ports[i]);
-		char type[40];
-
-		if (ports[i].dtype == DTYPE_STRING)
-			name = "STRING";
-		(void)snprintf(type, sizeof(type), "TYPE_%.30s", name);
 		json_write_object(w, NULL);
 		json_write_string(w, "name", ports[i].name);
-		json_write_string(w, "data_type", type);
+		write_config_type(w, &ports[i]);
 		write_dims(w, "dims", &ports[i], model->max_batch != 0);
 		if (is_input) {
-			json_write_bool(w, "optional", false);
+			json_write_bool(w, "optional", is_state(model, i));
 			json_write_bool(w, "is_shape_tensor", false);
 		} else {
 			json_write_string(w, "label_filename", "");
@@ -193,21 +214,71 @@ static void write_config_ports(struct json_writer *w, const char *key,
 	json_write_array_end(w);
 }
 
-static void write_batching(struct json_writer *w,
-			   const struct served_model *model)
+static void write_window(struct json_writer *w,
+			 const struct served_model *model)
 {
 	const struct batcher_options *options = batcher_options(model->batcher);
 
-	if (!model->max_batch)
-		return;
-	json_write_object(w, "dynamic_batching");
 	json_write_array(w, "preferred_batch_size");
 	for (size_t i = 0; i < options->n_preferred; i++)
 		json_write_int(w, NULL, options->preferred[i]);
 	json_write_array_end(w);
 	json_write_int(w, "max_queue_delay_microseconds",
 		       model->max_queue_delay_us);
+}
+
+static void write_states(struct json_writer *w,
+			 const struct served_model *model)
+{
+	const struct model_signature *signature = &model->package->signature;
+
+	json_write_array(w, "state");
+	for (unsigned k = 0; k < sequences_n_states(model->sequences); k++) {
+		const struct sequence_port at =
+		    sequences_port(model->sequences, k);
+		const struct signature_port *in = &signature->input[at.input];
+
+		json_write_object(w, NULL);
+		json_write_string(w, "input_name", in->name);
+		json_write_string(w, "output_name",
+				  signature->output[at.output].name);
+		write_config_type(w, in);
+		write_dims(w, "dims", in, model->max_batch != 0);
+		json_write_object_end(w);
+	}
+	json_write_array_end(w);
+}
+
+/* What Triton calls the oldest strategy: requests of several sequences share
+ * runs as others do. */
+static void write_sequences(struct json_writer *w,
+			    const struct served_model *model)
+{
+	json_write_object(w, "sequence_batching");
+	json_write_int(w, "max_sequence_idle_microseconds",
+		       sequences_idle_ns(model->sequences) / 1000);
+	json_write_object(w, model->max_batch ? "oldest" : "direct");
+	if (model->max_batch) {
+		json_write_uint(w, "max_candidate_sequences",
+				sequences_max(model->sequences));
+		write_window(w, model);
+	}
 	json_write_object_end(w);
+	write_states(w, model);
+	json_write_object_end(w);
+}
+
+/* One of Triton's schedulers, or none. */
+static void write_batching(struct json_writer *w,
+			   const struct served_model *model)
+{
+	if (model->sequences) {
+		write_sequences(w, model);
+	} else if (model->max_batch) {
+		json_write_object(w, "dynamic_batching");
+		write_window(w, model);
+		json_write_object_end(w);
+	}
 }
 
 static void write_parameter(struct json_writer *w, const char *name,
@@ -315,40 +386,57 @@ static enum err_code answer_infer(struct api_request *request, struct err *err)
 	return rc ? rc : codec_v2_write(inference, err);
 }
 
-/* How much of the body is JSON: all of it, unless the header says less. */
-static enum err_code json_length(const struct api_request *request,
-				 size_t *ret_len, struct err *err)
+/* How the body is divided. */
+struct body_parts {
+	size_t json_len; /* what follows is binary */
+	bool is_raw;	 /* there is no JSON */
+};
+
+/* All of it is JSON, unless the header says less. */
+static enum err_code divide_body(const struct api_request *request,
+				 struct body_parts *ret_parts, struct err *err)
 {
-	const char *text =
-	    api_header(request, "Inference-Header-Content-Length");
+	static const char name[] = "Inference-Header-Content-Length";
+	const char *text = NULL;
 	uint64_t len = request->body_len;
 
+	for (size_t i = 0; i < request->n_headers; i++) {
+		const struct http_pair *header = &request->headers[i];
+
+		if (strcasecmp(header->name, name) != 0)
+			continue;
+		if (text)
+			return err_set(err, ERR_INVALID, "%s is given twice",
+				       name);
+		text = header->value ? header->value : "";
+	}
 	if (text && (!str_parse_uint64(text, &len) || len > request->body_len))
 		return err_set(err, ERR_INVALID,
-			       "Inference-Header-Content-Length: expected a "
-			       "number of bytes up to the body's %zu, got "
-			       "'%.32s'",
-			       request->body_len, text);
-	*ret_len = (size_t)len;
+			       "%s: expected a number of bytes up to the "
+			       "body's %zu, got '%.32s'",
+			       name, request->body_len, text);
+	ret_parts->json_len = (size_t)len;
+	ret_parts->is_raw = text && len == 0;
 	return ERR_NONE;
 }
 
 enum err_code api_v2_infer(struct api_request *request, struct err *err)
 {
 	struct inference *inference;
-	size_t len;
+	struct body_parts parts;
 	enum err_code rc;
 
 	rc = inference_begin(request, request->param[0], request->param[1],
 			     &inference, err);
 	if (!rc)
-		rc = json_length(request, &len, err);
+		rc = divide_body(request, &parts, err);
 	if (rc)
 		return rc;
-	if (len == 0 && request->body_len) {
+	if (parts.is_raw) {
 		rc = codec_v2_read_raw(inference, request->body,
 				       request->body_len, err);
 	} else {
+		const size_t len = parts.json_len;
 		const struct codec_blob blob = { request->body + len,
 						 request->body_len - len };
 

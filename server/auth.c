@@ -197,6 +197,7 @@ enum err_code auth_check(struct auth *auth, const char *authorization,
 			       "expected a header 'Authorization: Bearer "
 			       "TOKEN'");
 	authorization += strlen(scheme);
+	authorization += strspn(authorization, " ");
 	digest_sha256(authorization, strlen(authorization), hex);
 	/* all are compared, so that the time does not tell which one fits */
 	for (size_t i = 0; i < auth->n; i++)

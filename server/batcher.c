@@ -14,6 +14,7 @@
 enum {
 	INLINE_NS_MAX = 1000000, /* longer runs are not a connection's work */
 	TEAM_NS_MIN = 200000,	 /* shorter runs are faster alone */
+	LOOK_NS = 100000000, /* how often those that wait are looked after */
 };
 
 struct batcher {
@@ -248,7 +249,14 @@ static void explain_dead(struct batcher *batcher, struct infer_call *dead,
 				  batcher->options.name);
 }
 
-/* Takes what is dead and says when to look again. Under the lock. */
+/* A client may go at any time, and nobody calls then. */
+static int64_t look_at(int64_t now, int64_t deadline)
+{
+	return deadline < now + LOOK_NS ? deadline : now + LOOK_NS;
+}
+
+/* Takes what is dead and says when to look again; CLOCK_FOREVER when nothing
+ * waits. Under the lock. */
 static int64_t take_dead(struct batcher *batcher, struct call_list *dead)
 {
 	const int64_t now = clock_monotonic_ns();
@@ -256,7 +264,8 @@ static int64_t take_dead(struct batcher *batcher, struct call_list *dead)
 	    batch_queue_take_dead(&batcher->waiting, now, dead);
 
 	explain_dead(batcher, dead->first, now);
-	return next;
+	return batch_queue_is_empty(&batcher->waiting) ? CLOCK_FOREVER
+						       : look_at(now, next);
 }
 
 static void expire_task_runs(struct run_task *task)
@@ -390,11 +399,18 @@ static void prepare(const struct batcher *batcher, struct infer_call *call)
 		call->output[j].data = NULL;
 }
 
+/* Reading the request has taken all the time that it had. */
+static bool is_late(const struct infer_call *call)
+{
+	return call->queued_ns >= call->deadline_ns;
+}
+
 static bool may_run_now(struct batcher *batcher, const struct infer_call *call)
 {
 	const int64_t ns = predicted_ns(batcher, call->rows);
 
-	return !batcher->is_closed && batch_queue_is_empty(&batcher->waiting) &&
+	return !batcher->is_closed && !is_late(call) &&
+	       batch_queue_is_empty(&batcher->waiting) &&
 	       batcher->n_active < batcher->options.n_instances && ns > 0 &&
 	       ns < INLINE_NS_MAX && !batcher->tuner.window_ns;
 }
@@ -463,6 +479,11 @@ static enum err_code admit(struct batcher *batcher,
 	if (batcher->is_closed)
 		return err_set(err, ERR_NOT_READY,
 			       "model '%s' is being stopped", options->name);
+	if (is_late(call))
+		return err_set(err, ERR_DEADLINE,
+			       "model '%s': the deadline had passed when the "
+			       "request could be run",
+			       options->name);
 	if (is_hopeless(batcher, call))
 		return err_set(err, ERR_BUSY,
 			       "model '%s': the deadline would pass in the "
@@ -492,12 +513,12 @@ enum err_code batcher_submit(struct batcher *batcher, struct infer_call *call,
 			     struct err *err)
 {
 	const struct batcher_options *options = &batcher->options;
-	const int64_t deadline = call->deadline_ns;
 	struct infer_call *displaced = NULL;
-	int64_t due = CLOCK_FOREVER;
+	int64_t due = CLOCK_FOREVER, look;
 	enum err_code rc;
 
 	prepare(batcher, call);
+	look = look_at(call->queued_ns, call->deadline_ns);
 	(void)pthread_mutex_lock(&batcher->lock);
 	rc = admit(batcher, call, &displaced, err);
 	if (!rc) {
@@ -514,8 +535,7 @@ enum err_code batcher_submit(struct batcher *batcher, struct infer_call *call,
 		return rc;
 	if (due != CLOCK_FOREVER)
 		schedule(batcher, options->runners, &batcher->run, due);
-	if (deadline != CLOCK_FOREVER)
-		schedule(batcher, options->timer, &batcher->expire, deadline);
+	schedule(batcher, options->timer, &batcher->expire, look);
 	batcher_unref(batcher);
 	return ERR_NONE;
 }

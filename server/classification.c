@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include <inttypes.h>
 #include <math.h>
 
 #include "base/doc.h"
@@ -8,6 +9,7 @@
 /* One class while the largest are looked for. */
 struct rank {
 	double value;
+	uint64_t whole; /* of integers, where value cannot tell them apart */
 	int64_t index;
 };
 
@@ -41,17 +43,19 @@ static bool is_above(const struct rank *a, const struct rank *b)
 	/* NaN is below everything; of equals the first one comes first */
 	if (isnan(a->value) || isnan(b->value))
 		return !isnan(a->value) && isnan(b->value);
-	return a->value > b->value;
+	/* of one sign, where the values are equal */
+	return a->value > b->value ||
+	       (a->value == b->value && a->whole > b->whole);
 }
 
 /* The n largest of a row, by insertion: n is small. */
-static void find_largest(const double *row, int64_t width, struct rank *top,
-			 int64_t n)
+static void find_largest(const double *row, const uint64_t *whole,
+			 int64_t width, struct rank *top, int64_t n)
 {
 	int64_t have = 0;
 
 	for (int64_t i = 0; i < width; i++) {
-		const struct rank one = { row[i], i };
+		const struct rank one = { row[i], whole[i], i };
 		int64_t at = have;
 
 		if (have == n && !is_above(&one, &top[n - 1]))
@@ -66,13 +70,26 @@ static void find_largest(const double *row, int64_t width, struct rank *top,
 	}
 }
 
+/* Integers as such, floats as the answer's JSON has them. */
+static size_t write_value(const struct rank *rank, enum dtype dtype,
+			  char value[DECIMAL_TEXT_MAX])
+{
+	if (dtype == DTYPE_F64)
+		return decimal_write_double(value, rank->value);
+	if (!dtype_is_integer(dtype))
+		return decimal_write_float(value, (float)rank->value);
+	if (!dtype_is_signed(dtype))
+		return (size_t)snprintf(value, DECIMAL_TEXT_MAX, "%" PRIu64,
+					rank->whole);
+	return (size_t)snprintf(value, DECIMAL_TEXT_MAX, "%" PRId64,
+				(int64_t)rank->whole);
+}
+
 static bool put_class(const struct rank *rank, enum dtype dtype,
 		      const char *label, struct arena *arena, struct str *ret)
 {
 	char value[DECIMAL_TEXT_MAX];
-	const size_t n = dtype == DTYPE_F64
-			     ? decimal_write_double(value, rank->value)
-			     : decimal_write_float(value, (float)rank->value);
+	const size_t n = write_value(rank, dtype, value);
 	const char *text = arena_printf(arena, "%.*s:%lld%s%s", (int)n, value,
 					(long long)rank->index,
 					label ? ":" : "", label ? label : "");
@@ -91,21 +108,35 @@ struct classes {
 	struct str *out;
 };
 
+/* Row i as doubles, and integers as such, too. */
+static void read_row(const struct classes *c, int64_t i, double *row,
+		     uint64_t *whole)
+{
+	const enum dtype dtype = c->from->dtype;
+	const size_t width = (size_t)c->width;
+	const char *from = (const char *)c->from->data +
+			   (size_t)i * width * dtype_info(dtype)->size;
+
+	dtype_convert(dtype, from, DTYPE_F64, row, width, false);
+	if (dtype_is_integer(dtype))
+		dtype_convert(dtype, from,
+			      dtype_is_signed(dtype) ? DTYPE_I64 : DTYPE_U64,
+			      whole, width, false);
+}
+
 static bool classify_rows(const struct classes *c)
 {
-	const size_t size = dtype_info(c->from->dtype)->size;
-	double *row = arena_array(c->arena, (size_t)c->width + 1, sizeof(*row));
+	const size_t width = (size_t)c->width + 1;
+	double *row = arena_array(c->arena, width, sizeof(*row));
+	uint64_t *whole = arena_array(c->arena, width, sizeof(*whole));
 	struct rank *top =
 	    arena_array(c->arena, (size_t)c->n + 1, sizeof(*top));
 
-	if (!row || !top || !c->labels || !c->out)
+	if (!row || !whole || !top || !c->labels || !c->out)
 		return false;
 	for (int64_t i = 0; i < c->n_rows; i++) {
-		dtype_convert(c->from->dtype,
-			      (const char *)c->from->data +
-				  (size_t)(i * c->width) * size,
-			      DTYPE_F64, row, (size_t)c->width, false);
-		find_largest(row, c->width, top, c->n);
+		read_row(c, i, row, whole);
+		find_largest(row, whole, c->width, top, c->n);
 		for (int64_t j = 0; j < c->n; j++)
 			if (!put_class(&top[j], c->from->dtype,
 				       c->labels[top[j].index], c->arena,

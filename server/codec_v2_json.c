@@ -1,5 +1,4 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "base/clock.h"
 #include "base/json_write.h"
 #include "base/str.h"
 #include "server/codec_v2.h"
@@ -38,6 +37,15 @@ static enum err_code twice(const char *key, struct err *err)
 {
 	return err_set(err, ERR_INVALID, "request body: '%s' is given twice",
 		       key);
+}
+
+/* An optional member that is null is none: so clients write it that fill in a
+ * fixed form. */
+static enum err_code pass_null(struct json_pull *pull, bool *ret_is_null,
+			       struct err *err)
+{
+	*ret_is_null = json_pull_peek(pull) == JSON_KIND_NULL;
+	return *ret_is_null ? json_pull_value(pull, NULL, err) : ERR_NONE;
 }
 
 /* --- an input --- */
@@ -164,6 +172,11 @@ static enum err_code read_input_parameters(struct json_pull *pull,
 	enum err_code rc = json_pull_object(pull, err);
 
 	while (!rc && !(rc = json_pull_key(pull, &key, err)) && key.bytes) {
+		bool is_null;
+
+		rc = pass_null(pull, &is_null, err);
+		if (rc || is_null)
+			continue;
 		if (json_pull_is(key, "shared_memory_region"))
 			return err_set(err, ERR_NOT_OFFERED,
 				       "an input in shared memory, which is "
@@ -178,12 +191,27 @@ static enum err_code read_input_parameters(struct json_pull *pull,
 	return rc;
 }
 
+/* Says whose member is wrong, where the name came before it. */
+static enum err_code of_input(const struct input *input, struct err *err)
+{
+	const struct str *name = &input->name;
+
+	return name->bytes ? err_prefix(err, "input '%.*s'",
+					(int)(name->len < 64 ? name->len : 64),
+					name->bytes)
+			   : err->code;
+}
+
 static enum err_code read_input_member(struct reader *reader,
 				       struct input *input, struct str key,
 				       struct err *err)
 {
 	struct json_pull *pull = &reader->pull;
+	bool is_null;
+	enum err_code rc = pass_null(pull, &is_null, err);
 
+	if (rc || is_null)
+		return rc;
 	if (json_pull_is(key, "name")) {
 		if (input->name.bytes)
 			return twice("name", err);
@@ -193,12 +221,14 @@ static enum err_code read_input_member(struct reader *reader,
 		if (input->has_shape)
 			return twice("shape", err);
 		input->has_shape = true;
-		return read_shape(pull, &input->shape, err);
+		rc = read_shape(pull, &input->shape, err);
+		return rc ? of_input(input, err) : ERR_NONE;
 	}
 	if (json_pull_is(key, "datatype")) {
 		if (input->dtype)
 			return twice("datatype", err);
-		return read_dtype(pull, &input->dtype, err);
+		rc = read_dtype(pull, &input->dtype, err);
+		return rc ? of_input(input, err) : ERR_NONE;
 	}
 	if (json_pull_is(key, "data")) {
 		if (input->is_done || input->data.bytes)
@@ -264,6 +294,11 @@ static enum err_code read_output_parameters(struct json_pull *pull,
 	enum err_code rc = json_pull_object(pull, err);
 
 	while (!rc && !(rc = json_pull_key(pull, &key, err)) && key.bytes) {
+		bool is_null;
+
+		rc = pass_null(pull, &is_null, err);
+		if (rc || is_null)
+			continue;
 		if (json_pull_is(key, "shared_memory_region"))
 			return err_set(err, ERR_NOT_OFFERED,
 				       "an output into shared memory, which is "
@@ -286,6 +321,11 @@ static enum err_code read_output(struct reader *reader, struct err *err)
 	enum err_code rc = json_pull_object(pull, err);
 
 	while (!rc && !(rc = json_pull_key(pull, &key, err)) && key.bytes) {
+		bool is_null;
+
+		rc = pass_null(pull, &is_null, err);
+		if (rc || is_null)
+			continue;
 		if (json_pull_is(key, "name"))
 			rc = json_pull_string(pull, &output.name, err);
 		else if (json_pull_is(key, "parameters"))
@@ -304,32 +344,14 @@ static enum err_code read_output(struct reader *reader, struct err *err)
 
 /* --- the request --- */
 
-/* A shorter deadline, in microseconds; a longer one than the server's is not
- * to be had. */
-static enum err_code read_timeout(struct reader *reader, struct err *err)
-{
-	struct api_request *request = reader->inference->request;
-	uint64_t us;
-	int64_t deadline;
-	enum err_code rc = json_pull_uint(&reader->pull, &us, err);
-
-	if (rc || us == 0 || us > INT32_MAX * (uint64_t)1000000)
-		return rc;
-	deadline = request->start_ns + (int64_t)us * 1000;
-	if (deadline < request->deadline_ns)
-		request->deadline_ns = deadline;
-	return ERR_NONE;
-}
-
 static enum err_code read_parameter(struct reader *reader, struct str key,
 				    struct err *err)
 {
 	struct json_pull *pull = &reader->pull;
 
-	if (json_pull_is(key, "binary_data_output"))
+	if (json_pull_is(key, "binary_data_output") &&
+	    json_pull_peek(pull) != JSON_KIND_NULL)
 		return json_pull_bool(pull, &reader->is_binary_wanted, err);
-	if (json_pull_is(key, "timeout"))
-		return read_timeout(reader, err);
 	if (key.len >= 7 && memcmp(key.bytes, "triton_", 7) == 0)
 		return err_set(err, ERR_INVALID,
 			       "parameter '%.*s': names that begin with "
@@ -377,16 +399,24 @@ static enum err_code read_member(struct reader *reader, struct str key,
 				 struct str *outputs, struct err *err)
 {
 	struct json_pull *pull = &reader->pull;
+	bool is_null;
+	enum err_code rc = pass_null(pull, &is_null, err);
 
+	if (rc || is_null)
+		return rc;
 	if (json_pull_is(key, "inputs"))
 		return read_list(reader, &reader->has_inputs, "inputs",
 				 read_input, err);
 	if (json_pull_is(key, "outputs"))
-		return json_pull_value(pull, outputs, err);
+		return outputs->bytes ? twice("outputs", err)
+				      : json_pull_value(pull, outputs, err);
 	if (json_pull_is(key, "parameters"))
 		return read_parameters(reader, err);
 	if (json_pull_is(key, "id"))
-		return json_pull_string(pull, &reader->inference->id, err);
+		return reader->inference->id.bytes
+			   ? twice("id", err)
+			   : json_pull_string(pull, &reader->inference->id,
+					      err);
 	return json_pull_value(pull, NULL, err);
 }
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /** @file
- * Compress: gzip and deflate (the zlib format) of whole bodies.
+ * Compress: gzip and deflate (the zlib format; taken without its head, too) of
+ * whole bodies.
  *
  * Ownership: borrows the buffers. Threads: pure but for the buffers.
  * Limits:    an inflated body is bounded by its buffer and by COMPRESS_RATIO
@@ -18,7 +19,8 @@ enum coding { CODING_IDENTITY, CODING_GZIP, CODING_DEFLATE };
 /** The coding a Content-Encoding names; NULL is identity. ERR_MEDIA_TYPE. */
 MUST_USE enum err_code coding_of(const char *content_encoding,
 				 enum coding *ret_coding, struct err *err);
-/** The best one that an Accept-Encoding admits; NULL is identity. */
+/** The one that an Accept-Encoding weighs most, gzip before deflate; NULL is
+ * identity. */
 enum coding coding_accepted(const char *accept_encoding);
 /** "gzip", "deflate" or "identity". */
 const char *coding_name(enum coding coding);

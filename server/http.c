@@ -132,7 +132,7 @@ static bool is_empty(struct http *http)
 	bool is_empty;
 
 	(void)pthread_mutex_lock(&http->lock);
-	is_empty = http->first == NULL;
+	is_empty = http->first == NULL && http->linger.n == 0;
 	(void)pthread_mutex_unlock(&http->lock);
 	return is_empty;
 }
@@ -175,6 +175,7 @@ void http_destroy(struct http *http)
 	}
 	if (http->listen_fd >= 0)
 		(void)close(http->listen_fd);
+	http_linger_pass(&http->linger, INT64_MAX);
 	(void)pthread_cond_destroy(&http->reaper_wake);
 	(void)pthread_mutex_destroy(&http->lock);
 	mem_free(http);

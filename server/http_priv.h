@@ -12,6 +12,7 @@
 #include <pthread.h>
 
 #include "server/http.h"
+#include "server/http_linger.h"
 
 enum { HTTP_HEADERS_MAX = 100, HTTP_QUERY_MAX = 32 };
 
@@ -20,7 +21,8 @@ enum http_phase {
 	HTTP_HEAD, /**< waiting for a head, or reading one */
 	HTTP_BODY,
 	HTTP_WORK,
-	HTTP_SEND
+	HTTP_SEND,
+	HTTP_ENDED /**< the reaper has said why, and closes it */
 };
 
 struct http_conn {
@@ -62,6 +64,7 @@ struct http {
 	uint16_t port;
 	pthread_mutex_t lock;
 	struct http_conn *first;
+	struct http_linger linger; /* under the lock */
 	atomic_bool is_draining;
 	atomic_uint_least64_t n_ids;
 	char id_prefix[17];
@@ -85,11 +88,14 @@ void http_on_connection(void *cls, struct MHD_Connection *mhd,
 
 /** Queues the answer of conn->request. */
 enum MHD_Result http_send(struct http_conn *conn);
-void http_set_phase(struct http_conn *conn, enum http_phase phase);
+/** False when the reaper has ended the request: nothing may be sent. */
+bool http_set_phase(struct http_conn *conn, enum http_phase phase);
 
 /** Collects headers and query of a request into conn. */
 MUST_USE enum err_code http_read_head(struct http_conn *conn, struct err *err);
 
+/** What the reaper said to a client whose body did not come: for the log. */
+void http_answer_late(struct api_request *request);
 /** The reaper's thread. */
 void *http_reaper_run(void *arg);
 

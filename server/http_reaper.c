@@ -10,6 +10,7 @@
 
 enum {
 	TICK_MS = 250,
+	LINGER_TICK_MS = 5,	/* while a client writes what nobody reads */
 	RESUME_AGAIN_MS = 1000, /* a resume takes microseconds */
 	DRAIN_IDLE_MS = 1000,
 	RATE_AFTER_MS = 5000, /* then a body comes with at least */
@@ -117,6 +118,41 @@ static bool is_late(struct http_conn *conn, int64_t now)
 	}
 }
 
+void http_answer_late(struct api_request *request)
+{
+	struct err err;
+
+	(void)err_set(&err, ERR_TIMEOUT,
+		      "the rest of the request did not come in time");
+	api_answer_error(request, &err);
+}
+
+/* The library cannot answer before it has the whole request, so that a body
+ * that does not come is answered past it. Nothing else is being sent then. */
+static void say_late(struct http_conn *conn)
+{
+	static const char error[] =
+	    "{\"error\":\"the rest of the request did not come in time\","
+	    "\"code\":\"request_timeout\",\"request_id\":\"%s\"}";
+	char body[sizeof(error) + API_ID_MAX], text[2 * sizeof(body) + 256];
+	int expected = HTTP_BODY, n;
+
+	if (!atomic_compare_exchange_strong_explicit(
+		&conn->phase, &expected, HTTP_ENDED, memory_order_acquire,
+		memory_order_relaxed))
+		return;
+	n = snprintf(body, sizeof(body), error, conn->request.id);
+	n = snprintf(text, sizeof(text),
+		     "HTTP/1.1 408 Request Timeout\r\n"
+		     "Connection: close\r\n"
+		     "Content-Type: application/json\r\n"
+		     "X-Request-Id: %s\r\n"
+		     "Content-Length: %d\r\n\r\n%s",
+		     conn->request.id, n, body);
+	/* a client that does not read it either gets nothing */
+	(void)send(conn->fd, text, (size_t)n, MSG_DONTWAIT | MSG_NOSIGNAL);
+}
+
 void *http_reaper_run(void *arg)
 {
 	struct http *http = arg;
@@ -124,7 +160,8 @@ void *http_reaper_run(void *arg)
 	(void)pthread_setname_np(pthread_self(), "http-reaper");
 	(void)pthread_mutex_lock(&http->lock);
 	while (!http->must_stop) {
-		const int64_t due = clock_deadline_ns(TICK_MS);
+		const int64_t due = clock_deadline_ns(
+		    http->linger.n ? LINGER_TICK_MS : TICK_MS);
 		const struct timespec until = { .tv_sec = due / 1000000000,
 						.tv_nsec = due % 1000000000 };
 		int64_t now;
@@ -132,11 +169,14 @@ void *http_reaper_run(void *arg)
 		(void)pthread_cond_timedwait(&http->reaper_wake, &http->lock,
 					     &until);
 		now = clock_monotonic_ns();
+		http_linger_pass(&http->linger, now);
 		for (struct http_conn *c = http->first; c; c = c->next) {
 			look_after(c, now);
+			if (!is_late(c, now))
+				continue;
+			say_late(c);
 			/* the library sees the end of the stream and closes */
-			if (is_late(c, now))
-				(void)shutdown(c->fd, SHUT_RDWR);
+			(void)shutdown(c->fd, SHUT_RDWR);
 		}
 	}
 	(void)pthread_mutex_unlock(&http->lock);

@@ -20,11 +20,18 @@ enum {
 	KEEP_BYTES = 256 << 10, /* buffers a connection keeps when idle */
 };
 
-void http_set_phase(struct http_conn *conn, enum http_phase phase)
+bool http_set_phase(struct http_conn *conn, enum http_phase phase)
 {
+	int was = atomic_load_explicit(&conn->phase, memory_order_relaxed);
+
 	atomic_store_explicit(&conn->since_ns, clock_monotonic_ns(),
 			      memory_order_relaxed);
-	atomic_store_explicit(&conn->phase, phase, memory_order_release);
+	while (was != HTTP_ENDED)
+		if (atomic_compare_exchange_weak_explicit(
+			&conn->phase, &was, phase, memory_order_release,
+			memory_order_relaxed))
+			return true;
+	return false;
 }
 
 /* --- handing over --- */
@@ -83,6 +90,20 @@ static bool park(struct http_conn *conn)
 
 /* --- the head --- */
 
+/* White space behind a value is none of it (RFC 9110, section 5.5); the library
+ * takes away what stands before it alone. */
+static const char *trimmed(const char *value, struct arena *arena)
+{
+	const size_t whole = value ? strlen(value) : 0;
+	size_t len = whole;
+	const char *copy;
+
+	while (len && (value[len - 1] == ' ' || value[len - 1] == '\t'))
+		len--;
+	copy = len < whole ? arena_strndup(arena, value, len) : value;
+	return copy ? copy : value; /* out of memory: as it came */
+}
+
 static enum MHD_Result add_header(void *cls, enum MHD_ValueKind kind,
 				  const char *name, const char *value)
 {
@@ -91,6 +112,7 @@ static enum MHD_Result add_header(void *cls, enum MHD_ValueKind kind,
 	(void)kind;
 	if (conn->n_header == HTTP_HEADERS_MAX)
 		return MHD_NO;
+	value = trimmed(value, conn->request.arena);
 	conn->header[conn->n_header++] = (struct http_pair){ name, value };
 	return MHD_YES;
 }
@@ -226,7 +248,9 @@ static void reset(struct http_conn *conn, struct MHD_Connection *mhd,
 static bool may_swallow(const struct http_conn *conn, enum err_code rc)
 {
 	return conn->is_begun && rc != ERR_TOO_LARGE &&
-	       !conn->framing.is_chunked && conn->framing.length <= SWALLOW_MAX;
+	       !conn->framing.is_chunked &&
+	       conn->framing.length <= SWALLOW_MAX &&
+	       !api_client_waits(&conn->request);
 }
 
 static enum MHD_Result refuse(struct http_conn *conn, const struct err *err)
@@ -251,8 +275,8 @@ static enum MHD_Result begin(struct http_conn *conn, struct MHD_Connection *mhd,
 	reset(conn, mhd, path, method);
 	metrics_begin(options->metrics);
 	atomic_store_explicit(&conn->had_request, true, memory_order_relaxed);
-	http_set_phase(conn, HTTP_BODY);
 	rc = http_read_head(conn, &err);
+	(void)http_set_phase(conn, HTTP_BODY); /* the reaper may read its id */
 	if (rc) {
 		api_answer_error(request, &err);
 		if (rc == ERR_TOO_LARGE) /* of a head it has its own status */
@@ -377,8 +401,7 @@ static enum MHD_Result proceed(struct http_conn *conn)
 	}
 	if (conn->is_refused)
 		return http_send(conn);
-	http_set_phase(conn, HTTP_WORK);
-	return work(conn);
+	return http_set_phase(conn, HTTP_WORK) ? work(conn) : MHD_NO;
 }
 
 /* NOLINTNEXTLINE(readability-function-size): the library's signature */
@@ -432,6 +455,8 @@ void http_on_completed(void *cls, struct MHD_Connection *mhd, void **con_cls,
 		return;
 	options = &conn->http->options;
 	request = &conn->request;
+	if (!http_set_phase(conn, HTTP_SEND))
+		http_answer_late(request);
 	if (request->response.stream.close)
 		request->response.stream.close(request->response.stream.data);
 	options->hooks.end(options->hooks.data, request);
@@ -441,7 +466,7 @@ void http_on_completed(void *cls, struct MHD_Connection *mhd, void **con_cls,
 	trim(&conn->other);
 	trim(&request->response.body);
 	arena_reset(request->arena);
-	http_set_phase(conn, HTTP_HEAD);
+	(void)http_set_phase(conn, HTTP_HEAD);
 }
 
 /* --- connections --- */
@@ -457,6 +482,9 @@ static void forget(struct http_conn *conn)
 		http->first = conn->next;
 	if (conn->next)
 		conn->next->previous = conn->previous;
+	if (conn->is_refused && conn->must_close &&
+	    http_linger_add(&http->linger, conn->fd))
+		(void)pthread_cond_signal(&http->reaper_wake);
 	(void)pthread_mutex_unlock(&http->lock);
 	metrics_connections(http->options.metrics, -1);
 	buf_finish(&conn->body);
@@ -501,7 +529,7 @@ static struct http_conn *conn_create(struct http *http,
 	buf_init(&conn->body, 0);
 	buf_init(&conn->other, 0);
 	buf_init(&conn->request.response.body, http->options.max_response);
-	http_set_phase(conn, HTTP_HEAD);
+	(void)http_set_phase(conn, HTTP_HEAD);
 	return conn;
 fail:
 	mem_free(conn);

@@ -102,10 +102,10 @@ static struct MHD_Response *make_answer(struct http_conn *conn)
 	body = encode(conn, &coding);
 	answer = MHD_create_response_from_buffer(body->len, body->data,
 						 MHD_RESPMEM_PERSISTENT);
-	if (answer && coding != CODING_IDENTITY) {
+	if (answer && coding != CODING_IDENTITY)
 		add(answer, "Content-Encoding", coding_name(coding));
+	if (answer && response->body.len >= COMPRESS_MIN)
 		add(answer, "Vary", "Accept-Encoding");
-	}
 	return answer;
 }
 
@@ -122,23 +122,6 @@ static void add_headers(struct http_conn *conn, struct MHD_Response *answer)
 	if (conn->must_close ||
 	    atomic_load_explicit(&http->is_draining, memory_order_relaxed))
 		add(answer, "Connection", "close");
-}
-
-/* A body beyond the limit of answers, or a handler that did not answer. */
-static void check_response(struct http_conn *conn)
-{
-	struct api_response *response = &conn->request.response;
-	struct err err;
-
-	if (!response->status)
-		(void)err_set(&err, ERR_INTERNAL,
-			      "the request was not answered");
-	else if (buf_check(&response->body, "answer", &err))
-		(void)err_prefix(&err, "at most %zu bytes are sent",
-				 response->body.max);
-	else
-		return;
-	api_answer_error(&conn->request, &err);
 }
 
 /* How long the client may take to read it. */
@@ -159,13 +142,13 @@ enum MHD_Result http_send(struct http_conn *conn)
 	struct MHD_Response *answer;
 	enum MHD_Result queued;
 
-	check_response(conn);
+	set_send_time(conn);
+	if (!http_set_phase(conn, HTTP_SEND))
+		return MHD_NO;
 	answer = make_answer(conn);
 	if (!answer)
 		return MHD_NO;
 	add_headers(conn, answer);
-	set_send_time(conn);
-	http_set_phase(conn, HTTP_SEND);
 	queued = MHD_queue_response(
 	    conn->mhd, (unsigned)conn->request.response.status, answer);
 	MHD_destroy_response(answer);

@@ -88,8 +88,8 @@ MUST_USE enum err_code inference_want_all(struct inference *inference,
 					  bool is_binary, struct err *err);
 
 struct json_pull;
-/** A parameter of the request that says how it is run (priority, sequence_id,
- * sequence_start, sequence_end); others are passed over. */
+/** A parameter of the request that says how it is run (timeout, priority,
+ * sequence_id, sequence_start, sequence_end); others are passed over. */
 MUST_USE enum err_code inference_take_parameter(struct inference *inference,
 						struct str key,
 						struct json_pull *pull,

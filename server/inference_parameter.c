@@ -32,10 +32,32 @@ static enum err_code take_sequence_id(struct inference *inference,
 	return ERR_NONE;
 }
 
+/* A shorter deadline, in microseconds; a longer one than the server's is not
+ * to be had. */
+static enum err_code take_timeout(struct inference *inference,
+				  struct json_pull *pull, struct err *err)
+{
+	struct api_request *request = inference->request;
+	uint64_t us;
+	int64_t deadline;
+	enum err_code rc = json_pull_uint(pull, &us, err);
+
+	if (rc || us == 0 || us > INT32_MAX * (uint64_t)1000000)
+		return rc;
+	deadline = request->start_ns + (int64_t)us * 1000;
+	if (deadline < request->deadline_ns)
+		request->deadline_ns = deadline;
+	return ERR_NONE;
+}
+
 enum err_code inference_take_parameter(struct inference *inference,
 				       struct str key, struct json_pull *pull,
 				       struct err *err)
 {
+	if (json_pull_peek(pull) == JSON_KIND_NULL)
+		return json_pull_value(pull, NULL, err);
+	if (json_pull_is(key, "timeout"))
+		return take_timeout(inference, pull, err);
 	if (json_pull_is(key, "priority"))
 		return json_pull_uint(pull, &inference->priority, err);
 	if (json_pull_is(key, "sequence_id"))

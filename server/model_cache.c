@@ -5,6 +5,7 @@
 #include "base/mem.h"
 #include "base/str.h"
 #include "engine/pack.h"
+#include "models/ensemble.h"
 #include "server/model_cache_priv.h"
 #include "server/model_watch.h"
 
@@ -206,22 +207,89 @@ enum err_code model_cache_load_as(struct model_cache *cache, const char *name,
 	return load_by_name(cache, name, &order, err);
 }
 
-enum err_code model_cache_unload(struct model_cache *cache, const char *name,
-				 struct err *err)
+/* --- unloading, under `loading` --- */
+
+static enum err_code unload(struct model_cache *cache, const char *name,
+			    struct err *err)
 {
 	struct model_entry *entry;
 
-	(void)pthread_mutex_lock(&cache->loading);
 	(void)pthread_mutex_lock(&cache->lock);
 	entry = model_table_find(cache, name);
 	(void)pthread_mutex_unlock(&cache->lock);
-	if (entry) {
-		set_held(cache, name, true);
-		model_unload_entry(cache, entry, "unloaded");
-	}
-	(void)pthread_mutex_unlock(&cache->loading);
-	return entry ? ERR_NONE : not_found(name, err);
+	if (!entry)
+		return not_found(name, err);
+	set_held(cache, name, true);
+	model_unload_entry(cache, entry, "unloaded");
+	return ERR_NONE;
 }
+
+/* Only the holder of `loading` changes the table: it may be read. */
+static bool is_loaded(const struct model_cache *cache, const char *name)
+{
+	const struct model_entry *entry = model_table_find(cache, name);
+
+	return entry && model_entry_is_loaded(entry);
+}
+
+/* Is the model a step of an ensemble that is loaded? */
+static bool is_needed(const struct model_cache *cache,
+		      const struct repository_listing *listing,
+		      const char *name)
+{
+	for (size_t i = 0; i < listing->n; i++)
+		if (ensemble_has_step(ensemble_of(listing->model[i].config),
+				      name) &&
+		    is_loaded(cache, listing->model[i].name))
+			return true;
+	return false;
+}
+
+/* Once the model itself is unloaded. */
+static void unload_dependents(struct model_cache *cache,
+			      const struct repository_listing *listing,
+			      const char *name)
+{
+	const struct doc *own = NULL;
+
+	for (size_t i = 0; i < listing->n; i++) {
+		const struct repository_model *model = &listing->model[i];
+		const struct doc *ensemble = ensemble_of(model->config);
+
+		if (strcmp(model->name, name) == 0)
+			own = ensemble;
+		else if (ensemble_has_step(ensemble, name))
+			(void)!unload(cache, model->name, NULL);
+	}
+	for (size_t i = 0; i < listing->n; i++) {
+		const char *step = listing->model[i].name;
+
+		if (ensemble_has_step(own, step) &&
+		    !is_needed(cache, listing, step))
+			(void)!unload(cache, step, NULL);
+	}
+}
+
+enum err_code model_cache_unload(struct model_cache *cache, const char *name,
+				 bool with_dependents, struct err *err)
+{
+	struct repository_listing listing = { .n = 0 };
+	struct arena *arena = NULL;
+	enum err_code rc = ERR_NONE;
+
+	(void)pthread_mutex_lock(&cache->loading);
+	if (with_dependents)
+		rc = list_repository(cache, &arena, &listing, err);
+	if (!rc)
+		rc = unload(cache, name, err);
+	if (!rc)
+		unload_dependents(cache, &listing, name);
+	(void)pthread_mutex_unlock(&cache->loading);
+	arena_destroy(arena);
+	return rc;
+}
+
+/* --- the default version --- */
 
 enum err_code model_cache_set_default(struct model_cache *cache,
 				      const char *name, int64_t version,
@@ -411,10 +479,13 @@ enum err_code model_cache_find_only(struct model_cache *cache,
 			only = cache->entry[i];
 			n++;
 		}
-	if (n == 1)
+	if (!n && cache->n == 1) /* it tells why it is not ready */
+		only = cache->entry[0];
+	if (only && n <= 1)
 		rc = find(cache, only->name, 0, ret_model, err);
 	else if (n == 0)
-		rc = err_set(err, ERR_NOT_FOUND, "no model is loaded");
+		rc = err_set(err, cache->n ? ERR_NOT_READY : ERR_NOT_FOUND,
+			     "no model is loaded");
 	else
 		rc = err_set(err, ERR_INVALID,
 			     "\"model\" must say which: %zu models are loaded",
@@ -467,6 +538,7 @@ static bool list_entry(const struct model_entry *entry, struct arena *arena,
 		row->version = slot->version;
 		row->state = slot->state;
 		row->is_default = slot == chosen;
+		row->is_held = entry->is_held;
 		row->is_parked = entry->is_parked;
 		if (!list_row_labels(entry, slot->version, arena, row))
 			return false;

@@ -14,8 +14,7 @@
  * The repository is watched and polled: what changed is loaded once its files
  * have stayed the same for quiet_ms, or at once where every new version has a
  * manifest; what vanished is unloaded; what failed is tried again, later each
- * time. Models that were unloaded by name stay so until they are loaded by
- * name.
+ * time. Models that were unloaded by name wait to be loaded by name.
  *
  * A model that nobody asks for may be parked: unloaded until somebody does.
  * That happens after its idle time, and to those not asked for longest when
@@ -38,6 +37,7 @@ enum model_state {
 };
 
 struct model_cache;
+struct pack_stats;
 
 struct model_cache_options {
 	struct repository *repository;
@@ -56,9 +56,9 @@ struct model_row {
 	const char *name;
 	int64_t version; /**< 0: the model has no version folder */
 	enum model_state state;
-	const char *reason; /**< "" when there is none */
-	bool is_default;
-	bool is_parked; /**< loaded when somebody asks */
+	const char *reason;	  /**< "" when there is none */
+	bool is_default, is_held; /**< is_held: unloaded by name */
+	bool is_parked;		  /**< loaded when somebody asks */
 	const char **label;
 	size_t n_labels;
 	struct served_model *model; /**< NULL unless READY */
@@ -80,20 +80,21 @@ MUST_USE enum err_code model_cache_start(struct model_cache *cache,
 /** Stops polling, refuses new requests and ends those that wait. */
 void model_cache_stop(struct model_cache *cache);
 
-/** For a thread that does nothing but load: it stands back behind those that
- * serve, for good. */
+/** For a thread that only loads: it stands behind those that serve, for good.
+ */
 void model_cache_stand_back(void);
-/** Loads what the version policy says, at once. The error is that of the
- * newest version that failed. */
+/** Loads what the version policy says; the error is the newest version's. */
 MUST_USE enum err_code model_cache_load(struct model_cache *cache,
 					const char *name, struct err *err);
-/** The same with a configuration laid over config.yaml until the next load of
- * this kind (server/model_override.h); NULL: none. */
+/** The same with a configuration over config.yaml (server/model_override.h). */
 MUST_USE enum err_code model_cache_load_as(struct model_cache *cache,
 					   const char *name, const char *config,
 					   struct err *err);
+/** with_dependents: ensembles of it too, and its steps that no other needs. */
 MUST_USE enum err_code model_cache_unload(struct model_cache *cache,
-					  const char *name, struct err *err);
+					  const char *name,
+					  bool with_dependents,
+					  struct err *err);
 /** version 0: the highest that is ready, as at first. */
 MUST_USE enum err_code model_cache_set_default(struct model_cache *cache,
 					       const char *name,
@@ -121,26 +122,25 @@ MUST_USE enum err_code model_cache_policy(struct model_cache *cache,
 int64_t model_cache_take_rate(struct model_cache *cache, const char *name);
 /** Is it parked? name NULL: the only model, if there is just one. */
 bool model_cache_is_parked(struct model_cache *cache, const char *name);
-/** Loads a model that is parked; one that is not is fine. name NULL: as
- * above. */
+/** The name of the only model, copied; NULL: there are none or several. */
+const char *model_cache_sole(struct model_cache *cache, struct arena *arena);
+/** Loads a model that is parked; one that is not is fine. name as above. */
 void model_cache_demand(struct model_cache *cache, const char *name);
-/** The default version of the only model that is ready. */
+/** The default version of the only one that is ready; ERR_INVALID: several. */
 MUST_USE enum err_code model_cache_find_only(struct model_cache *cache,
 					     struct served_model **ret_model,
 					     struct err *err);
-/** Every version of every model (of one, unless name is NULL), by name and
- * version. The rows are let go by model_cache_list_free(). */
+/** Every version of every model (of one, unless name is NULL), in order. */
 MUST_USE enum err_code model_cache_list(struct model_cache *cache,
 					const char *name, struct arena *arena,
 					struct model_row **ret_rows,
 					size_t *ret_n, struct err *err);
 void model_cache_list_free(struct model_row *rows, size_t n);
-/** How often a model was parked, and loaded on demand. */
+/** How often models were parked, and loaded on demand. */
 void model_cache_parking(struct model_cache *cache, uint64_t *ret_parked,
 			 uint64_t *ret_demanded);
 /** How long each swap took, in ns. */
 const struct histogram *model_cache_swaps(const struct model_cache *cache);
-struct pack_stats;
 /** Of all models' constants. */
 void model_cache_packs(struct model_cache *cache, struct pack_stats *ret);
 

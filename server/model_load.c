@@ -435,6 +435,27 @@ static void park_slots(struct load *load)
 	(void)pthread_mutex_unlock(&load->cache->lock);
 }
 
+/* A policy that leaves no version is a mistake, and takes no good one away. */
+static enum err_code refuse_policy(struct load *load,
+				   const struct repository_model *listed,
+				   struct err *err)
+{
+	char versions[64] = "";
+	struct err why;
+	size_t n = 0;
+
+	for (size_t i = listed->n_versions; i-- > 0 && n < sizeof(versions);)
+		n += (size_t)snprintf(versions + n, sizeof(versions) - n,
+				      "%s%lld", n ? ", " : "",
+				      (long long)listed->version[i]);
+	mem_free(load->slot);
+	(void)err_set(&why, ERR_INVALID,
+		      "model '%s': version_policy names none of the versions "
+		      "that there are: %s",
+		      listed->name, versions);
+	return refuse_all(load, listed, &why, err);
+}
+
 static enum err_code load_with(struct load *load, struct arena *arena,
 			       const struct repository_model *listed,
 			       struct err *err)
@@ -445,14 +466,17 @@ static enum err_code load_with(struct load *load, struct arena *arena,
 	load->config_stamp = stamp_of_config(listed->config, false);
 	if (read_config(load, arena, listed, &why))
 		return refuse_all(load, listed, &why, err);
-	take_settings(load);
 	rc = make_slots(load, listed, err);
-	if (!rc && may_park(load)) {
+	if (rc)
+		return rc;
+	if (!load->n && listed->n_versions)
+		return refuse_policy(load, listed, err);
+	take_settings(load);
+	if (may_park(load)) {
 		park_slots(load);
 		return ERR_NONE;
 	}
-	if (!rc)
-		rc = show_loading(load, err);
+	rc = show_loading(load, err);
 	if (rc)
 		return rc;
 	load_slots(load);

@@ -8,6 +8,7 @@
 /* Rows of config.yaml as they are found; `map` may be a list of them. */
 struct override {
 	const char *model;
+	const struct doc *base; /* config.yaml; NULL: none */
 	struct arena *arena;
 	struct doc *map;
 	bool is_full; /* no memory for one */
@@ -70,7 +71,7 @@ static void put_numbers(struct override *o, const char *key,
 			const struct doc *list)
 {
 	struct doc *copy = doc_new(o->arena, DOC_LIST);
-	struct override inner = { o->model, o->arena, copy, !copy };
+	struct override inner = { o->model, o->base, o->arena, copy, !copy };
 
 	if (list->kind != DOC_LIST) {
 		put_copy(o, key, list);
@@ -216,7 +217,8 @@ static enum err_code take_policy(struct override *o, const struct doc *value,
 				 struct err *err)
 {
 	struct doc *policy = doc_new(o->arena, DOC_MAP);
-	struct override inner = { o->model, o->arena, policy, !policy };
+	struct override inner = { o->model, o->base, o->arena, policy,
+				  !policy };
 
 	if (value->kind != DOC_MAP)
 		return err_set(err, ERR_INVALID,
@@ -322,6 +324,14 @@ static enum err_code refuse_here(struct override *o, const struct doc *value,
 			   err);
 }
 
+/* What /config tells of `sequence` may come back. */
+static enum err_code check_sequence(struct override *o, const struct doc *value,
+				    struct err *err)
+{
+	return doc_find(o->base, "sequence") ? ERR_NONE
+					     : refuse_here(o, value, err);
+}
+
 static const struct word words[] = {
 	{ "name", check_name },
 	{ "platform", check_format },
@@ -335,7 +345,7 @@ static const struct word words[] = {
 	{ "response_cache", take_cache },
 	{ "parameters", take_parameters },
 	{ "model_transaction_policy", check_transactions },
-	{ "sequence_batching", refuse_here },
+	{ "sequence_batching", check_sequence },
 	{ "ensemble_scheduling", refuse_here },
 	{ "ensemble", refuse_here },
 	{ "rollout", refuse_here },
@@ -364,7 +374,7 @@ enum err_code model_override_apply(const char *text, const char *name,
 				   const struct doc *base, struct arena *arena,
 				   const struct doc **ret_doc, struct err *err)
 {
-	struct override o = { .model = name, .arena = arena };
+	struct override o = { .model = name, .base = base, .arena = arena };
 	struct doc *doc;
 	enum err_code rc = doc_parse_json(
 	    text, strlen(text), "parameter 'config'", arena, &doc, err);

@@ -122,6 +122,18 @@ int64_t model_cache_take_rate(struct model_cache *cache, const char *name)
 	return wait_ns;
 }
 
+const char *model_cache_sole(struct model_cache *cache, struct arena *arena)
+{
+	const struct model_entry *entry;
+	const char *name;
+
+	(void)pthread_mutex_lock(&cache->lock);
+	entry = entry_of(cache, NULL);
+	name = entry ? arena_strdup(arena, entry->name) : NULL;
+	(void)pthread_mutex_unlock(&cache->lock);
+	return name;
+}
+
 bool model_cache_is_parked(struct model_cache *cache, const char *name)
 {
 	const struct model_entry *entry;

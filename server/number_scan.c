@@ -283,13 +283,17 @@ static ALWAYS_INLINE const char *f64_element(const char *at, struct scan *scan)
 /* float16 and bfloat16 */
 static ALWAYS_INLINE const char *half_element(const char *at, struct scan *scan)
 {
+	const uint16_t infinity =
+	    scan->target->dtype == DTYPE_F16 ? 0x7c00 : 0x7f80;
 	uint16_t *out = (uint16_t *)scan->target->out + scan->n;
 	double value;
 
 	at = double_element(at, scan, &value);
-	if (at)
-		dtype_convert(DTYPE_F64, &value, scan->target->dtype, out, 1,
-			      false);
+	if (!at)
+		return NULL;
+	dtype_convert(DTYPE_F64, &value, scan->target->dtype, out, 1, false);
+	if ((*out & 0x7fff) == infinity && !isinf(value))
+		return out_of_range(scan);
 	return at;
 }
 

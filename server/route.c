@@ -75,17 +75,23 @@ static bool takes_method(const struct route *route, const char *method)
 	       (str_equal(method, "HEAD") && str_equal(route->method, "GET"));
 }
 
-/* "GET, POST": what the path could be asked with; NULL when nothing. */
+/* "GET, HEAD, POST": what the path could be asked with; NULL when nothing. */
 static const char *allowed(struct api_request *request)
 {
+	static const char *const methods[] = { "GET", "HEAD", "POST", "PUT",
+					       "DELETE" };
 	const char *list = NULL;
 
-	for (size_t i = 0; i < N_ROUTES; i++) {
-		if (!matches(routes[i].pattern, request))
-			continue;
-		list = list ? arena_printf(request->arena, "%s, %s", list,
-					   routes[i].method)
-			    : routes[i].method;
+	for (size_t m = 0; m < sizeof(methods) / sizeof(*methods); m++) {
+		size_t i = 0;
+
+		while (i < N_ROUTES && (!takes_method(&routes[i], methods[m]) ||
+					!matches(routes[i].pattern, request)))
+			i++;
+		if (i < N_ROUTES)
+			list = list ? arena_printf(request->arena, "%s, %s",
+						   list, methods[m])
+				    : methods[m];
 	}
 	return list;
 }

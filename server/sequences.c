@@ -236,6 +236,16 @@ struct sequence_port sequences_port(const struct sequences *sequences,
 	return sequences->port[k];
 }
 
+int64_t sequences_idle_ns(const struct sequences *sequences)
+{
+	return sequences->idle_ns;
+}
+
+size_t sequences_max(const struct sequences *sequences)
+{
+	return sequences->max;
+}
+
 /* --- the table, under the lock --- */
 
 static struct sequence **bucket_of(struct sequences *s, struct str id)

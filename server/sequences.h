@@ -53,6 +53,9 @@ bool sequences_alike(const struct sequences *a, const struct sequences *b);
 unsigned sequences_n_states(const struct sequences *sequences);
 struct sequence_port sequences_port(const struct sequences *sequences,
 				    unsigned k);
+/** How long one lasts when nobody asks, and how many there may be. */
+int64_t sequences_idle_ns(const struct sequences *sequences);
+size_t sequences_max(const struct sequences *sequences);
 
 /** is_start: anew. ERR_INVALID when it was not started, ERR_CONFLICT while
  * another request is under way. */

@@ -67,9 +67,8 @@ enum err_code server_begin(struct api_context *context,
 			request->route->scope, &rate, err);
 	if (!rc)
 		rc = api_take_rate(request, rate, "the bearer token", err);
-	if (!rc && request->route->body == BODY_TENSORS && request->param[0])
-		rc = api_admit(request, request->param[0], request->param[1],
-			       err);
+	if (!rc && request->route->body == BODY_TENSORS)
+		rc = api_admit_head(request, err);
 	return rc;
 }
 
@@ -96,13 +95,22 @@ static void count_shed(struct api_request *request)
 	}
 }
 
+/* What nobody is there to see has a status of its own. */
+static int status_of(const struct api_request *request)
+{
+	const bool is_gone =
+	    atomic_load_explicit(&request->is_abandoned, memory_order_relaxed);
+
+	return request->response.status && !is_gone ? request->response.status
+						    : ACCESS_GONE;
+}
+
 static void count(struct api_request *request)
 {
 	const struct metrics_request done = {
 		.route =
 		    request->route ? (int)route_number(request->route) : -1,
-		.status = request->response.status ? request->response.status
-						   : ACCESS_GONE,
+		.status = status_of(request),
 		.ns = clock_monotonic_ns() - request->start_ns,
 		.n_in = request->body_len,
 		.n_out = request->response.body.len,
@@ -140,11 +148,33 @@ static void log_failure(const struct api_request *request)
 			  request->trace.trace);
 }
 
+/* A body beyond the limit of answers, or a handler that did not answer: the
+ * server's fault, and seen in its log. */
+static void check_answer(struct api_request *request)
+{
+	const struct buf *body = &request->response.body;
+	struct err err;
+	enum err_code rc = ERR_INTERNAL;
+
+	if (!request->response.status)
+		(void)err_set(&err, rc, "the request was not answered");
+	else
+		rc = buf_check(body, "answer", &err);
+	if (rc == ERR_TOO_LARGE)
+		(void)err_set(&err, ERR_INTERNAL,
+			      "the answer has more than the %zu bytes that are "
+			      "sent",
+			      body->max);
+	if (rc)
+		api_answer_error(request, &err);
+}
+
 void server_dispatch(struct api_request *request)
 {
 	route_dispatch(request);
 	if (request->is_suspended)
 		return;
+	check_answer(request);
 	log_failure(request);
 	let_go(request);
 	count(request);

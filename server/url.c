@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "server/url.h"
 
+#include <strings.h>
+
 #include "base/str.h"
 
 static int hex_digit(char c)
@@ -56,11 +58,26 @@ enum err_code url_decode(const char *text, size_t len, const char *what,
 	return ERR_NONE;
 }
 
+/* Behind "http://HOST" of the form that proxies are asked with, which every
+ * server takes (RFC 9112, section 3.2.2); "" where it ends there. */
+static const char *skip_host(const char *path)
+{
+	static const char scheme[] = "http://";
+	const char *host = path + strlen(scheme);
+
+	if (strncasecmp(path, scheme, strlen(scheme)) != 0 || !*host ||
+	    *host == '/')
+		return path;
+	path = host + strcspn(host, "/");
+	return *path ? path : "/";
+}
+
 enum err_code url_parse(const char *path, struct arena *arena,
 			struct url *ret_url, struct err *err)
 {
 	struct url url = { 0 };
 
+	path = skip_host(path);
 	if (*path != '/')
 		return err_set(err, ERR_INVALID,
 			       "the path of a request begins with '/'");

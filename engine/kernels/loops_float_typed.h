@@ -112,14 +112,16 @@ LOOPS_INLINE T NAME(round)(T x, const T *p)
 }
 
 /* p[0]: as in C, the sign is the dividend's; else the divisor's, as in
- * Python. */
+ * Python, and that of a zero too. */
 LOOPS_INLINE T NAME(mod)(T a, T b, const T *p)
 {
 	const T rest = LIBM(fmod)(a, b);
 
-	if (p[0] == 0 && rest != 0 && (rest < 0) != (b < 0))
-		return rest + b;
-	return rest;
+	if (p[0] != 0 || rest != rest)
+		return rest;
+	if (rest == 0)
+		return LIBM(copysign)(0, b);
+	return (rest < 0) != (b < 0) ? rest + b : rest;
 }
 
 LOOPS_INLINE bool NAME(is_nan)(T x, const T *p)

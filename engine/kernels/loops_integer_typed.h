@@ -81,7 +81,8 @@ static bool NAME(mod_loop)(int64_t n, const void *const *in, const int *step,
 	return good;
 }
 
-/* Bits that leave are lost, and all of them leave in the end. */
+/* Bits that leave are lost, and all of them leave in the end; a number below
+ * zero counts as far. */
 LOOPS_INLINE T NAME(shift_left)(T x, T by, const T *p)
 {
 	const U bits = 8 * sizeof(T);
@@ -90,12 +91,15 @@ LOOPS_INLINE T NAME(shift_left)(T x, T by, const T *p)
 	return (U)by < bits ? (T)((U)x << (U)by) : 0;
 }
 
+/* Signs come in from the left, where T has them: compilers agree on that. */
 LOOPS_INLINE T NAME(shift_right)(T x, T by, const T *p)
 {
-	const U bits = 8 * sizeof(T);
+	const U bits = 8 * sizeof(T), most = bits - 1;
 
 	(void)p;
-	return (U)by < bits ? (T)((U)x >> (U)by) : 0;
+	if ((U)by < bits)
+		return (T)(x >> (U)by);
+	return (T)-1 < (T)1 ? (T)(x >> most) : 0;
 }
 
 LOOPS_INLINE T NAME(bit_and)(T a, T b, const T *p)

@@ -34,9 +34,8 @@ static enum err_code infer_shift(struct infer *infer, struct err *err)
 	return infer_broadcast(infer, err);
 }
 
-/* int32 and int64 are the wide forms of unsigned types. */
 static const struct port shift_in[] = {
-	{ "X", "T:uint8,uint16,uint32,uint64,int32,int64", 0 },
+	{ "X", "T:ints", 0 },
 	{ "Y", "T", 0 },
 	{ 0 },
 };
@@ -61,6 +60,13 @@ static const struct op_case shift_cases[] = {
 	{ .name = "too far",
 	  .graph = "z = BitShift<direction=\"RIGHT\">(x:uint64[2]={8,8}, "
 		   "y:uint64[2]={64,63})" },
+	{ .name = "signs stay",
+	  .graph =
+	      "z = BitShift<direction=\"RIGHT\">(x:int8[5]={-8,-8,-8,8,-1}, "
+	      "y:int8[5]={1,8,-1,-1,127})" },
+	{ .name = "signs come and go",
+	  .graph = "z = BitShift<direction=\"LEFT\">(x:int32[4]={-8,1,3,5}, "
+		   "y:int32[4]={1,31,31,-1})" },
 	{ .name = "no direction",
 	  .graph = "z = BitShift(x:uint64[2], y:uint64[2])",
 	  .want = ERR_INVALID },

@@ -246,6 +246,11 @@ static const struct op_attr alpha_attrs[] = {
 	  .kind = ATTR_FLOAT, .def = 1.702 },
 	{ 0 },
 };
+static const struct op_attr swiglu_attrs[] = {
+	{ .name = "alpha", .help = "factor of the sigmoid's operand", AT(alpha),
+	  .kind = ATTR_FLOAT, .def = 1 },
+	{ 0 },
+};
 static const struct op_attr product_attrs[] = {
 	{ .name = "alpha", .help = "factor of the product", AT(alpha), .kind = ATTR_FLOAT,
 	  .def = 1 },
@@ -312,6 +317,8 @@ static const struct op_attr conv_attrs[] = {
 const struct spelling spellings_fused[] = {
 	{ .domain = "", .name = "SimplifiedLayerNormalization", ALWAYS,
 	  .lower = lower_simplified, .attrs = simplified_attrs, FUSED },
+	{ .domain = "", .name = "SwiGLU", .from = 28, .to = UINT16_MAX,
+	  .text = "y0 = Mul(Swish<alpha=@alpha>(x0), x1)", .attrs = swiglu_attrs, FUSED },
 	{ .domain = "com.microsoft", .name = "BiasAdd", ALWAYS,
 	  .text = "y0 = Add(Add(x0, x1), x2)" },
 	{ .domain = "com.microsoft", .name = "BiasGelu", ALWAYS,

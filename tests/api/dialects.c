@@ -29,6 +29,42 @@ Test(api_tfs, tells_the_states_of_versions)
 	loopback_expect_error(&l, 404, "nope");
 	loopback_post(&l, "/v1/models/linear:classify", "{}");
 	loopback_expect_error(&l, 501, ":predict");
+	/* an end that was asked for is no error, one that was not is */
+	loopback_post(&l, "/v2/repository/models/add/unload", "");
+	loopback_get(&l, "/v1/models/add");
+	expect_body(&l, "{\"model_version_status\":[{\"version\":\"1\","
+			"\"state\":\"END\",\"status\":{\"error_code\":\"OK\","
+			"\"error_message\":\"\"}}]}");
+	loopback_get(&l, "/v1/models/broken");
+	cr_assert_not_null(strstr(l.body,
+				  "\"END\",\"status\":{\"error_code\":"
+				  "\"UNKNOWN\",\"error_message\":\"model."));
+	loopback_end(&l);
+}
+
+Test(api_tfs, knows_labels_wherever_versions_may_stand)
+{
+	struct loopback l;
+
+	loopback_begin(&l);
+	scratch_file(&l.scratch, "linear/config.yaml", "labels: {stable: 1}\n",
+		     20);
+	loopback_post(&l, "/v2/repository/models/linear/load", "");
+	cr_assert_eq(l.status, 200, "%s", l.body);
+	loopback_get(&l, "/v1/models/linear/labels/stable");
+	expect_body(&l, "{\"model_version_status\":[{\"version\":\"1\","
+			"\"state\":\"AVAILABLE\",\"status\":{\"error_code\":"
+			"\"OK\",\"error_message\":\"\"}}]}");
+	loopback_get(&l, "/v1/models/linear/labels/stable/metadata");
+	cr_assert_eq(l.status, 200, "%s", l.body);
+	cr_assert_not_null(strstr(l.body, "\"version\":\"1\""));
+	loopback_get(&l, "/v1/models/linear/labels/canary");
+	loopback_expect_error(&l, 404, "its labels: stable");
+	loopback_post(&l, "/v1/models/linear/labels/stable:regress", "{}");
+	loopback_expect_error(&l, 501, ":predict");
+	loopback_get(&l, "/v2/models/linear/versions/stable/stats");
+	cr_assert_eq(l.status, 200, "%s", l.body);
+	cr_assert_null(strstr(l.body, "\"version\":\"2\""));
 	loopback_end(&l);
 }
 
@@ -81,6 +117,13 @@ Test(api_tfs, takes_signature_names_and_bytes)
 	loopback_post(&l, "/v1/models/text:predict",
 		      "{\"instances\":[{\"b64\":\"?\"}]}");
 	loopback_expect_error(&l, 400, "base64");
+	loopback_post(&l, "/v1/models/linear/versions/1:predict",
+		      "{\"signature_name\":null,\"instances\":[[1,0,0,0]]}");
+	expect_body(&l, "{\"predictions\":[[1.0,2.0,3.0]]}");
+	loopback_post(&l, "/v1/models/linear:predict", "{\"instances\":[]}");
+	loopback_expect_error(&l, 400, "at least one row");
+	loopback_post(&l, "/v1/models/linear:predict", "{\"instances\":\"x\"}");
+	loopback_expect_error(&l, 400, "expected a list");
 	loopback_end(&l);
 }
 
@@ -98,6 +141,10 @@ Test(api_generate, takes_and_gives_plain_values)
 		      "{\"parameters\":{\"x\":[0,1,0,0]}}");
 	expect_body(&l, "{\"model_name\":\"linear\",\"model_version\":\"1\","
 			"\"y\":[4.0,5.0,6.0]}");
+	/* what is said of the request counts here, too */
+	loopback_post(&l, "/v2/models/text/generate",
+		      "{\"t\":\"hello\",\"parameters\":{\"timeout\":1}}");
+	loopback_expect_error(&l, 504, "deadline");
 	loopback_post(&l, "/v2/models/text/generate", "{\"text\":\"hello\"}");
 	loopback_expect_error(&l, 400, "'t' is missing");
 	loopback_post(&l, "/v2/models/text/generate",

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <criterion/criterion.h>
 
+#include "base/file.h"
+#include "base/mem.h"
 #include "server/auth.h"
 #include "tests/api/loopback.h"
 
@@ -24,6 +26,13 @@ Test(api_doors, knows_paths_and_methods)
 	loopback_get(&l, "/v2/models/linear/infer");
 	loopback_expect_error(&l, 405, "POST");
 	cr_assert_str_eq(loopback_answer_header(&l, "Allow"), "POST");
+	/* each method once, though two patterns fit */
+	loopback_ask(&l, "OPTIONS", "/v2/models/stats", "", 0);
+	loopback_expect_error(&l, 405, "GET");
+	cr_assert_str_eq(loopback_answer_header(&l, "Allow"), "GET, HEAD");
+	loopback_ask(&l, "PUT", "/jobs/j", "", 0);
+	cr_assert_str_eq(loopback_answer_header(&l, "Allow"),
+			 "GET, HEAD, DELETE");
 	loopback_ask(&l, "BREW", "/v2/health/live", "", 0);
 	loopback_expect_error(&l, 405, "BREW");
 	loopback_ask(&l, "HEAD", "/v2/health/live", "", 0);
@@ -36,6 +45,55 @@ Test(api_doors, knows_paths_and_methods)
 	loopback_expect_error(&l, 400, "escape");
 	loopback_get(&l, "/v2/models/%zz/ready");
 	loopback_expect_error(&l, 400, "escape");
+	loopback_end(&l);
+}
+
+static void copy_linear(const struct loopback *l, const char *to)
+{
+	char from[128];
+	struct err err;
+	size_t len;
+	char *text;
+
+	(void)snprintf(from, sizeof(from), "%s/linear/1/model.onnx",
+		       l->scratch.path);
+	cr_assert_eq(file_read_all(from, 1 << 20, &text, &len, &err), ERR_NONE,
+		     "%s", err.msg);
+	cr_assert_eq(file_write_atomic(to, text, len, &err), ERR_NONE, "%s",
+		     err.msg);
+	mem_free(text);
+}
+
+Test(api_doors, models_may_have_any_name)
+{
+	static const char *const rows[][2] = {
+		{ "my model", "my%20model" },
+		{ "mod\xc3\xa8le", "mod%C3%A8le" },
+		{ "mod\xc3\xa8le", "mod\xc3\xa8le" },
+		{ "50%", "50%25" },
+		{ "a:predict", "a%3Apredict" },
+	};
+	char path[128];
+	struct loopback l;
+
+	loopback_begin(&l);
+	for (size_t i = 0; i < sizeof(rows) / sizeof(*rows); i++) {
+		(void)snprintf(path, sizeof(path), "%s/1", rows[i][0]);
+		scratch_dir(&l.scratch, path);
+		(void)snprintf(path, sizeof(path), "%s/%s/1/model.onnx",
+			       l.scratch.path, rows[i][0]);
+		copy_linear(&l, path);
+		(void)snprintf(path, sizeof(path),
+			       "/v2/repository/models/%s/load", rows[i][1]);
+		loopback_post(&l, path, "");
+		cr_assert_eq(l.status, 200, "%s", l.body);
+		(void)snprintf(path, sizeof(path), "/v1/models/%s:predict",
+			       rows[i][1]);
+		loopback_post(&l, path, "{\"instances\":[[1,0,0,0]]}");
+		expect_has(&l, "[1.0,2.0,3.0]");
+	}
+	loopback_post(&l, "/v2/repository/index", "");
+	expect_has(&l, "{\"name\":\"mod\xc3\xa8le\",");
 	loopback_end(&l);
 }
 
@@ -83,6 +141,14 @@ Test(api_doors, refuses_predictions_and_says_why)
 		  400 },
 		{ "/predict/linear", "{\"model\":\"add\",\"inputs\":{}}", "add",
 		  400 },
+		{ "/predict/linear",
+		  "{\"parameters\":{\"timeout\":1},\"inputs\":{\"x\":[[1,0,0,"
+		  "0]]}}",
+		  "deadline", 504 },
+		{ "/predict/linear",
+		  "{\"parameters\":{\"timeout\":\"soon\"},\"inputs\":{\"x\":[["
+		  "1,0,0,0]]}}",
+		  "an integer", 400 },
 		{ "/predict/nope", "{\"inputs\":{}}", "nope", 404 },
 		{ "/predict/linear/x", "{\"inputs\":{}}", "'x'", 404 },
 	};
@@ -176,6 +242,66 @@ Test(api_doors, loads_and_unloads_models)
 	    "\"AAAA\"}}");
 	loopback_expect_error(&l, 400, "file:1/model.onnx");
 	loopback_expect_error(&l, 400, "beneath add/VERSION");
+	loopback_end(&l);
+}
+
+/* A model whose one step is the model "linear". */
+static void put_ensemble(struct loopback *l, const char *name)
+{
+	static const char config[] =
+	    "ensemble: {steps: [{model: linear, inputs: {x: in}, outputs: "
+	    "{y: out}}]}\n";
+	char path[128];
+
+	scratch_dir(&l->scratch, name);
+	(void)snprintf(path, sizeof(path), "%s/config.yaml", name);
+	scratch_file(&l->scratch, path, config, sizeof(config) - 1);
+	(void)snprintf(path, sizeof(path), "/v2/repository/models/%s/load",
+		       name);
+	loopback_post(l, path, "");
+	cr_assert_eq(l->status, 200, "%s", l->body);
+}
+
+static void expect_ready(struct loopback *l, const char *model, int status)
+{
+	char path[128];
+
+	(void)snprintf(path, sizeof(path), "/v2/models/%s/ready", model);
+	loopback_get(l, path);
+	cr_assert_eq(l->status, status, "%s: %d %s", model, l->status, l->body);
+}
+
+#define ALL "{\"parameters\":{\"unload_dependents\":true}}"
+
+Test(api_doors, what_hangs_together_is_unloaded_together)
+{
+	struct loopback l;
+
+	loopback_begin(&l);
+	put_ensemble(&l, "one");
+	put_ensemble(&l, "other");
+	/* a step that another one needs stays */
+	loopback_post(&l, "/v2/repository/models/one/unload", ALL);
+	cr_assert_eq(l.status, 200, "%s", l.body);
+	expect_ready(&l, "one", 503);
+	expect_ready(&l, "linear", 200);
+	loopback_post(&l, "/v2/repository/models/other/unload", ALL);
+	expect_ready(&l, "linear", 503);
+	expect_ready(&l, "add", 200);
+	/* and what is made of a model goes with it, if that is asked for */
+	loopback_post(&l, "/v2/repository/models/linear/load", "");
+	loopback_post(&l, "/v2/repository/models/one/load", "");
+	loopback_post(&l, "/v2/repository/models/linear/unload",
+		      "{\"parameters\":{\"unload_dependents\":false}}");
+	expect_ready(&l, "one", 200);
+	loopback_post(&l, "/v2/repository/models/linear/load", "");
+	loopback_post(&l, "/v2/repository/models/linear/unload", ALL);
+	expect_ready(&l, "one", 503);
+	expect_ready(&l, "linear", 503);
+	loopback_post(&l, "/v2/repository/models/add/unload",
+		      "{\"parameters\":{\"unload_dependents\":\"yes\"}}");
+	loopback_expect_error(&l, 400, "'unload_dependents'");
+	expect_ready(&l, "add", 200);
 	loopback_end(&l);
 }
 
@@ -399,6 +525,23 @@ Test(api_doors, asks_for_tokens_where_there_are_some)
 	loopback_header(&l, "Authorization", "Bearer a-token-for-inference");
 	loopback_post(&l, "/v2/repository/models/add/unload", "{}");
 	loopback_expect_error(&l, 403, "admin");
+	loopback_end(&l);
+}
+
+Test(api_doors, an_answer_beyond_its_limit_is_the_servers_fault)
+{
+	struct loopback l;
+
+	loopback_begin(&l);
+	l.request.response.body.max = 300;
+	loopback_get(&l, "/models");
+	loopback_expect_error(&l, 500, "more than the 300 bytes");
+	loopback_get(&l, "/metrics");
+	loopback_expect_error(&l, 500, "more than the 300 bytes");
+	l.request.response.body.max = 1 << 20;
+	loopback_get(&l, "/metrics");
+	expect_has(&l, "predictd_http_requests_total{route=\"/models\",method="
+		       "\"GET\",code=\"500\"} 1\n");
 	loopback_end(&l);
 }
 

@@ -185,9 +185,22 @@ Test(api_follow, has_a_line_for_each_request)
 	loopback_header(&l, "User-Agent", "caf\xe9 \"1\"\n{}");
 	loopback_get(&l, "/v2/nothing");
 	expect_has(captured(fd), "\"user_agent\":\"caf? \\\"1\\\"\\n{}\"");
-	loopback_get(&l, "/v2/models/nope");
+	loopback_get(&l, "/v2/models/nope/versions/7");
 	text = captured(fd);
 	cr_assert_null(strstr(text, "linear"));
+	/* whom it asked for, whatever came of it */
+	expect_has(text, "\"model\":\"nope\",\"version\":\"7\"");
+	loopback_post(&l, "/predict", "{\"model\":\"nope\",\"inputs\":{}}");
+	expect_has(captured(fd), "\"model\":\"nope\"");
+	scratch_file(&l.scratch, "linear/config.yaml",
+		     "rate_limit: 0.1\nrate_burst: 1\n", 30);
+	loopback_post(&l, "/v2/repository/models/linear/load", "");
+	loopback_post(&l, "/v2/models/linear/infer", row);
+	(void)captured(fd);
+	loopback_post(&l, "/v2/models/linear/infer", row);
+	text = captured(fd);
+	expect_has(text, "\"status\":\"429\"");
+	expect_has(text, "\"model\":\"linear\"");
 	/* failures alone, and nothing */
 	l.context.access = ACCESS_FAILURES;
 	loopback_get(&l, "/v2");

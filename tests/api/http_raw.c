@@ -172,6 +172,10 @@ static const struct row rows[] = {
 	{ "bad chunk size",
 	  INDEX "Transfer-Encoding: chunked\r\n\r\nzz\r\n{}\r\n0\r\n\r\n", 400,
 	  true },
+	{ "white space behind a value",
+	  "POST /v2/repository/index HTTP/1.1\r\nHost: x\r\nContent-Encoding:  "
+	  "identity \t \r\nContent-Length: 2\r\n\r\n{}",
+	  200, false },
 	{ "unknown content coding",
 	  INDEX "Content-Encoding: br\r\nContent-Length: 2\r\n\r\n{}", 415,
 	  false },
@@ -191,6 +195,13 @@ static const struct row rows[] = {
 	{ "two hosts", "GET /v2 HTTP/1.1\r\nHost: x\r\nHost: y\r\n\r\n", 400,
 	  true },
 	{ "HTTP/2", "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", 505, true },
+	{ "as a proxy is asked",
+	  "GET http://x/v2/health/live HTTP/1.1\r\nHost: x\r\n\r\n", 200,
+	  false },
+	{ "expect, of a model that is not there",
+	  "POST /v2/models/m/infer HTTP/1.1\r\nHost: x\r\nExpect: "
+	  "100-continue\r\nContent-Length: 2\r\n\r\n",
+	  404, true },
 	{ "expect", INDEX "Expect: 100-continue\r\nContent-Length: 2\r\n\r\n",
 	  100, false },
 };
@@ -320,6 +331,17 @@ Test(http_raw, ends_connections_that_are_too_slow)
 	(void)close(fd);
 	fd = dial(&rig);
 	answer[0] = '\0';
+	say(fd, INDEX "X-Request-Id: slow-1\r\nContent-Length: 1000\r\n\r\n{");
+	cr_expect(hear(fd, answer, WAIT_MS), "a body that ends too soon");
+	cr_expect_eq(status_of(answer), 408, "%s", answer);
+	cr_expect(strstr(answer,
+			 "\r\n\r\n{\"error\":\"the rest of the request "
+			 "did not come in time\",\"code\":"
+			 "\"request_timeout\",\"request_id\":\"slow-1\"}"),
+		  "%s", answer);
+	(void)close(fd);
+	fd = dial(&rig);
+	answer[0] = '\0';
 	say(fd, LIVE "\r\n");
 	cr_expect(hear(fd, answer, WAIT_MS), "an idle connection");
 	cr_expect_eq(status_of(answer), 200);
@@ -444,6 +466,9 @@ Test(http_raw, refuses_before_the_body_where_the_queue_is_full)
 		INFER("900000"), /* nothing of the body is there */
 		INFER("74") ROW, /* read past: the connection goes on */
 		INFER("20") "{\"is not looked at\"}",
+		/* the only model there is */
+		"POST /predict HTTP/1.1\r\nHost: x\r\nContent-Length: "
+		"900000\r\n\r\n",
 	};
 	struct rig rig;
 	int waiting;
@@ -461,10 +486,79 @@ Test(http_raw, refuses_before_the_body_where_the_queue_is_full)
 		cr_assert_eq(status_of(answer), 503, "%zu: %s", i, answer);
 		cr_assert_not_null(strstr(answer, "1 requests wait already"));
 		cr_assert_not_null(strstr(answer, "\r\nRetry-After: "));
-		cr_assert_eq(closed, i == 0, "%zu", i);
+		cr_assert_eq(closed, i == 0 || i == 3, "%zu", i);
 		cr_assert_lt(clock_monotonic_ns() - start, 2000000000);
 		(void)close(fd);
 	}
 	(void)close(waiting);
+	rig_end(&rig);
+}
+
+Test(http_raw, who_writes_all_before_it_reads_sees_the_answer)
+{
+	enum { BODY = 24 << 20 }; /* far beyond what sockets hold */
+	static char body[1 << 16];
+	char answer[ANSWER_MAX] = "", head[128];
+	struct rig rig;
+	size_t n = 0;
+	int fd;
+
+	rig_begin(&rig, usual);
+	fd = dial(&rig);
+	(void)snprintf(head, sizeof(head), INDEX "Content-Length: %d\r\n\r\n",
+		       BODY);
+	say(fd, head);
+	clock_sleep_ms(100); /* by now it is refused */
+	while (n < BODY) {
+		const ssize_t sent = send(fd, body, sizeof(body), MSG_NOSIGNAL);
+
+		cr_assert_gt(sent, 0, "%zu bytes were taken", n);
+		n += (size_t)sent;
+	}
+	cr_assert(hear(fd, answer, WAIT_MS));
+	cr_assert_eq(status_of(answer), 413, "%s", answer);
+	(void)close(fd);
+	rig_end(&rig);
+}
+
+/* How many requests wait for the model, as its batcher tells. */
+static long count_waiting(const struct rig *rig)
+{
+	char answer[ANSWER_MAX] = "";
+	const char *at;
+	int fd = dial(rig);
+
+	say(fd, "GET /models/linear/batcher HTTP/1.1\r\nHost: x\r\n"
+		"Connection: close\r\n\r\n");
+	cr_assert(hear(fd, answer, WAIT_MS));
+	(void)close(fd);
+	at = strstr(answer, "\"waiting\":");
+	cr_assert_not_null(at, "%s", answer);
+	return strtol(at + strlen("\"waiting\":"), NULL, 10);
+}
+
+Test(http_raw, who_goes_away_leaves_the_queue)
+{
+	char answer[ANSWER_MAX] = "";
+	int waiting, fd;
+	struct rig rig;
+
+	rig_begin(&rig, usual);
+	fill_queue(&rig, &waiting);
+	cr_assert_eq(count_waiting(&rig), 1);
+	(void)close(waiting);
+	/* the window is ten seconds */
+	for (int i = 0; i < 20 && count_waiting(&rig); i++)
+		clock_sleep_ms(100);
+	cr_assert_eq(count_waiting(&rig), 0);
+	fd = dial(&rig);
+	say(fd,
+	    "GET /metrics HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n");
+	cr_assert(hear(fd, answer, WAIT_MS));
+	cr_assert_not_null(strstr(answer, "predictd_http_requests_total{route="
+					  "\"/v2/models/{model}/infer\",method="
+					  "\"POST\",code=\"499\"} 1\n"),
+			   "%s", answer);
+	(void)close(fd);
 	rig_end(&rig);
 }

@@ -110,6 +110,25 @@ Test(api_life, a_configuration_that_is_wrong_keeps_what_is_loaded)
 	loopback_end(&l);
 }
 
+Test(api_life, a_policy_that_leaves_no_version_takes_none_away)
+{
+	struct loopback l;
+
+	loopback_begin(&l);
+	configure(&l, "linear", "version_policy: {specific: [7, 8]}\n");
+	loopback_expect_error(&l, 400, "that there are: 2, 1");
+	loopback_post(&l, "/predict/linear", one_row);
+	expect_has(&l, "[2.0,4.0,6.0]");
+	loopback_get(&l, "/v2/models/linear/config");
+	expect_has(&l, "\"version_policy\":{\"latest\":");
+	/* one that is there is enough */
+	configure(&l, "linear", "version_policy: {specific: [7, 1]}\n");
+	cr_assert_eq(l.status, 200, "%s", l.body);
+	loopback_post(&l, "/predict/linear", one_row);
+	expect_has(&l, "[1.0,2.0,3.0]");
+	loopback_end(&l);
+}
+
 Test(api_life, requests_have_a_priority)
 {
 	struct loopback l;
@@ -263,6 +282,8 @@ Test(api_life, models_are_loaded_when_somebody_asks)
 	loopback_get(&l, "/models/linear");
 	expect_has(&l, "\"state\":\"UNAVAILABLE\",\"reason\":\"not loaded yet");
 	expect_has(&l, "\"is_parked\":true");
+	loopback_get(&l, "/v1/models/linear/versions/2");
+	expect_has(&l, "\"state\":\"START\",\"status\":{\"error_code\":\"OK\"");
 	loopback_post(&l, "/predict/linear", one_row);
 	expect_has(&l, "[2.0,4.0,6.0]");
 	loopback_post(&l, "/predict",
@@ -439,6 +460,43 @@ Test(api_life, a_sequence_carries_its_state)
 		      "{\"inputs\":{\"x\":[[1,2]]},\"parameters\":{"
 		      "\"sequence_id\":[8]}}");
 	loopback_expect_error(&l, 400, "parameters");
+	loopback_end(&l);
+}
+
+Test(api_life, load_tools_see_that_a_model_has_sequences)
+{
+	struct loopback l;
+
+	loopback_begin(&l);
+	put_sum(&l, 1);
+	configure(&l, "sum", "sequence: {state: {s: t}, max: 9}\n");
+	loopback_get(&l, "/v2/models/sum/config");
+	expect_has(&l,
+		   "{\"name\":\"x\",\"data_type\":\"TYPE_FP32\",\"dims\":[2],"
+		   "\"optional\":false,");
+	expect_has(&l,
+		   "{\"name\":\"s\",\"data_type\":\"TYPE_FP32\",\"dims\":[2],"
+		   "\"optional\":true,");
+	expect_has(&l,
+		   "\"sequence_batching\":{"
+		   "\"max_sequence_idle_microseconds\":60000000,\"oldest\":{"
+		   "\"max_candidate_sequences\":9,"
+		   "\"preferred_batch_size\":[],"
+		   "\"max_queue_delay_microseconds\":0},\"state\":[{"
+		   "\"input_name\":\"s\",\"output_name\":\"t\","
+		   "\"data_type\":\"TYPE_FP32\",\"dims\":[2]}]}");
+	cr_assert_null(strstr(l.body, "dynamic_batching"));
+	/* it may come back, where there is something that it can mean */
+	loopback_post(&l, "/v2/repository/models/sum/load",
+		      "{\"parameters\":{\"config\":\"{\\\"max_batch_size\\\":4,"
+		      "\\\"sequence_batching\\\":{}}\"}}");
+	cr_assert_eq(l.status, 200, "%s", l.body);
+	loopback_get(&l, "/v2/models/sum/config");
+	expect_has(&l, "\"max_batch_size\":4,");
+	loopback_post(&l, "/v2/repository/models/linear/load",
+		      "{\"parameters\":{\"config\":\"{"
+		      "\\\"sequence_batching\\\":{}}\"}}");
+	loopback_expect_error(&l, 400, "config.yaml");
 	loopback_end(&l);
 }
 

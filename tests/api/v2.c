@@ -35,6 +35,7 @@ Test(api_v2, tells_health_and_metadata)
 	cr_assert_not_null(loopback_answer_header(&l, "Retry-After"));
 	loopback_get(&l, "/v2/");
 	expect_has(&l, "\"binary_tensor_data\"");
+	expect_has(&l, "\"model_repository(unload_dependents)\"");
 	loopback_get(&l, "/v2/models/linear");
 	expect_body(&l, "{\"name\":\"linear\",\"versions\":[\"1\",\"2\"],"
 			"\"platform\":\"onnx_onnxv1\",\"inputs\":[{\"name\":"
@@ -260,6 +261,14 @@ Test(api_v2, takes_a_bare_body_as_the_one_input)
 	loopback_header(&l, "Inference-Header-Content-Length", "0");
 	loopback_ask(&l, "POST", "/v2/models/add/infer", x, sizeof(x));
 	loopback_expect_error(&l, 400, "2 inputs");
+	/* nothing is a tensor too: one empty string, no four floats */
+	loopback_header(&l, "Inference-Header-Content-Length", "0");
+	loopback_ask(&l, "POST", "/v2/models/text/infer", "", 0);
+	cr_assert_eq(l.status, 200, "%s", l.body);
+	cr_assert_eq(memcmp(blob_of(&l), "\0\0\0\0", 4), 0);
+	loopback_header(&l, "Inference-Header-Content-Length", "0");
+	loopback_ask(&l, "POST", "/v2/models/linear/infer", "", 0);
+	loopback_expect_error(&l, 400, "has 16 bytes, the body 0");
 	loopback_end(&l);
 }
 
@@ -282,10 +291,65 @@ Test(api_v2, classifies)
 		      "\"classification\":99}}]}");
 	expect_has(&l, "\"shape\":[1,3],\"data\":[\"3.0:2\",\"2.0:1\","
 		       "\"1.0:0\"]");
+	/* integers beyond 2^53 are told apart, and written as they are */
+	loopback_post(
+	    &l, "/v2/models/add/infer",
+	    "{\"inputs\":[{\"name\":\"a\",\"shape\":[1,2],\"datatype\""
+	    ":\"INT64\",\"data\":[9007199254740992,9007199254740993]}"
+	    ",{\"name\":\"b\",\"shape\":[1,2],\"datatype\":\"INT64\","
+	    "\"data\":[0,0]}],\"outputs\":[{\"name\":\"s\","
+	    "\"parameters\":{\"classification\":2}}]}");
+	expect_has(&l, "\"data\":[\"9007199254740993:1\","
+		       "\"9007199254740992:0\"]");
 	loopback_end(&l);
 }
 
 #define X_INPUT(rest) "{\"inputs\":[{\"name\":\"x\",\"shape\":[1,4]," rest "}]}"
+
+Test(api_v2, takes_null_for_what_may_be_left_out)
+{
+	struct loopback l;
+
+	loopback_begin(&l);
+	loopback_post(&l, "/v2/models/linear/versions/1/infer",
+		      "{\"id\":null,\"parameters\":null,\"outputs\":null,"
+		      "\"inputs\":[{\"name\":\"x\",\"shape\":[1,4],"
+		      "\"datatype\":\"FP32\",\"parameters\":null,\"data\":"
+		      "[1,0,0,0]}]}");
+	expect_body(&l, "{\"model_name\":\"linear\",\"model_version\":\"1\","
+			"\"outputs\":[{\"name\":\"y\",\"datatype\":\"FP32\","
+			"\"shape\":[1,3],\"data\":[1.0,2.0,3.0]}]}");
+	loopback_post(&l, "/v2/models/linear/versions/1/infer",
+		      "{\"parameters\":{\"timeout\":null,\"priority\":null,"
+		      "\"sequence_id\":null},\"outputs\":[{\"name\":\"y\","
+		      "\"parameters\":{\"binary_data\":null}}],"
+		      "\"inputs\":[{\"name\":\"x\",\"shape\":[1,4],"
+		      "\"datatype\":\"FP32\",\"data\":[1,0,0,0]}]}");
+	expect_has(&l, "[1.0,2.0,3.0]");
+	/* but not for what must be there */
+	loopback_post(&l, "/v2/models/linear/infer", "{\"inputs\":null}");
+	loopback_expect_error(&l, 400, "'x' is missing");
+	loopback_post(&l, "/v2/models/linear/infer", X_INPUT("\"data\":null"));
+	loopback_expect_error(&l, 400, "\"datatype\"");
+	loopback_end(&l);
+}
+
+Test(api_v2, refuses_halves_beyond_their_range)
+{
+	struct loopback l;
+
+	loopback_begin(&l);
+	loopback_post(
+	    &l, "/v2/models/half/infer",
+	    "{\"inputs\":[{\"name\":\"x\",\"shape\":[1,4],"
+	    "\"datatype\":\"FP16\",\"data\":[1,-0.5,NaN,Infinity]}]}");
+	expect_has(&l, "[2.0,-1.0,NaN,Infinity]");
+	loopback_post(&l, "/v2/models/half/infer",
+		      "{\"inputs\":[{\"name\":\"x\",\"shape\":[1,4],"
+		      "\"datatype\":\"FP16\",\"data\":[1,1,1,-70000]}]}");
+	loopback_expect_error(&l, 400, "out of the range");
+	loopback_end(&l);
+}
 
 struct refused {
 	const char *body;
@@ -344,6 +408,13 @@ static const struct refused refused_bodies[] = {
 	  "\"datatype\":\"FP32\",\"data\":[1]}]}",
 	  400, "at most 8" },
 	{ "{\"parameters\":{\"triton_x\":1}}", 400, "reserved" },
+	{ "{\"id\":\"a\",\"id\":\"b\",\"inputs\":[]}", 400,
+	  "'id' is given twice" },
+	{ "{\"outputs\":[],\"outputs\":[]}", 400, "'outputs' is given twice" },
+	{ X_INPUT("\"datatype\":\"FLOAT\""), 400,
+	  "input 'x': datatype 'FLOAT'" },
+	{ "{\"inputs\":[{\"name\":\"x\",\"shape\":[-1,4]}]}", 400,
+	  "input 'x': " },
 	{ "{\"outputs\":[{\"name\":\"q\"}],\"inputs\":[{\"name\":\"x\","
 	  "\"shape\":[1,4],\"datatype\":\"FP32\",\"data\":[1,2,3,4]}]}",
 	  400, "no output 'q'" },
@@ -386,6 +457,11 @@ Test(api_v2, refuses_broken_binary_bodies)
 	loopback_header(&l, "Inference-Header-Content-Length", "-1");
 	loopback_post(&l, "/v2/models/linear/infer", "{}");
 	loopback_expect_error(&l, 400, "-1");
+	/* two of them divide the body in two ways */
+	loopback_header(&l, "Inference-Header-Content-Length", "2");
+	loopback_header(&l, "inference-header-content-length", "1");
+	loopback_post(&l, "/v2/models/linear/infer", "{}");
+	loopback_expect_error(&l, 400, "given twice");
 	ask_binary(&l, "/v2/models/text/infer",
 		   "{\"inputs\":[{\"name\":\"t\",\"shape\":[2],\"datatype\":"
 		   "\"BYTES\",\"parameters\":{\"binary_data_size\":8}}]}",
@@ -451,5 +527,11 @@ Test(api_v2, gives_up_at_the_deadline_of_the_request)
 	loopback_get(&l, "/metrics");
 	expect_has(&l, "predictd_deadline_exceeded_total{model=\"linear\","
 		       "version=\"3\"} 1");
+	/* nor is it run when it has passed before anything waited */
+	loopback_post(&l, "/v2/models/linear/versions/2/infer",
+		      "{\"parameters\":{\"timeout\":1},\"inputs\":[{"
+		      "\"name\":\"x\",\"shape\":[1,4],\"datatype\":\"FP32\","
+		      "\"data\":[1,0,0,0]}]}");
+	loopback_expect_error(&l, 504, "deadline");
 	loopback_end(&l);
 }

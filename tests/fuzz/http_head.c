@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /** @file
  * The head of a request: a path, then headers, a line each, as
- * "name:value"; and the same bytes as codings and as a token file.
+ * "name:value"; and the same bytes as codings, as a token file and as a body
+ * that is compressed.
  */
 #include "tests/fuzz/fuzz.h"
 
@@ -15,7 +16,7 @@
 #include "server/http_guard.h"
 #include "server/url.h"
 
-enum { HEADERS_MAX = 100 };
+enum { HEADERS_MAX = 100, INFLATED_MAX = 1 << 16 };
 
 static void check_url(const char *path, struct arena *arena)
 {
@@ -60,6 +61,21 @@ static void check_auth(const char *text)
 	auth_destroy(auth);
 }
 
+/* What comes out stays within its bounds, whatever goes in. */
+static void check_inflate(const uint8_t *data, size_t size)
+{
+	struct buf body;
+	struct err err;
+
+	for (int coding = CODING_GZIP; coding <= CODING_DEFLATE; coding++) {
+		buf_init(&body, INFLATED_MAX);
+		if (!compress_inflate((enum coding)coding, data, size, &body,
+				      &err))
+			assert(body.len <= INFLATED_MAX);
+		buf_finish(&body);
+	}
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	struct arena *arena = arena_create((size_t)16 << 20);
@@ -73,6 +89,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 
 	if (!text)
 		goto out;
+	check_inflate(data, size);
 	check_auth(text);
 	(void)coding_accepted(text);
 	(void)!coding_of(text, &coding, &err);

@@ -197,7 +197,7 @@ int main(void)
 			wait_for_version(&rig, v);
 		}
 		if (v % 4 == 0) {
-			CHECK(!model_cache_unload(rig.cache, "m", &err));
+			CHECK(!model_cache_unload(rig.cache, "m", false, &err));
 			CHECK(!model_cache_load(rig.cache, "m", &err));
 		}
 	}

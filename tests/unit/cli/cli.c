@@ -305,6 +305,13 @@ Test(cli, models_are_listed_loaded_and_unloaded)
 	peer_stop(&peer);
 	cr_assert_eq(RUN_WITH(&peer, json(""), "unload", "m"), CLI_OK);
 	cr_assert(asked(&peer, "POST /v2/repository/models/m/unload HTTP"));
+	cr_assert_not_null(strstr(peer.request[0].data, "\r\n\r\n{}"));
+	peer_stop(&peer);
+	cr_assert_eq(RUN_WITH(&peer, json(""), "unload", "--dependents", "m"),
+		     CLI_OK);
+	cr_assert(asked(&peer, "POST /v2/repository/models/m/unload HTTP"));
+	cr_assert_not_null(
+	    strstr(peer.request[0].data, "{\"unload_dependents\":true}"));
 	peer_stop(&peer);
 	fflush(stdout);
 	cr_assert_stdout_eq_str(

@@ -51,6 +51,25 @@ Test(config, defaults_stand_where_nothing_is_said)
 	arena_destroy(r.arena);
 }
 
+Test(config, a_pod_is_sent_requests_after_it_is_stopped)
+{
+	const char *pod[] = { "KUBERNETES_SERVICE_HOST=10.0.0.1", NULL };
+	const char *told[] = { "KUBERNETES_SERVICE_HOST=10.0.0.1",
+			       "PREDICTD_DRAIN_DELAY=0", NULL };
+	const char *argv[] = { NULL };
+	struct result r = read_from(argv, pod);
+
+	cr_assert_eq(r.rc, ERR_NONE, "%s", r.err.msg);
+	cr_assert_eq(r.config.drain_delay, 5);
+	arena_destroy(r.arena);
+	r = read_from(argv, told);
+	cr_assert_eq(r.config.drain_delay, 0);
+	arena_destroy(r.arena);
+	r = read_from(argv, NULL);
+	cr_assert_eq(r.config.drain_delay, 0);
+	arena_destroy(r.arena);
+}
+
 Test(config, flags_beat_the_environment_which_beats_the_file)
 {
 	char path[64];

@@ -100,11 +100,14 @@ static size_t count_hidden(struct fixture *f)
 
 Test(repository, knows_what_a_name_may_be)
 {
-	static const char *const good[] = { "a", "A.b_c-9", "9lives",
-					    "resnet18" };
-	static const char *const bad[] = { "",	   ".a",       "-a",   "_a",
-					   "a..b", "a/b",      "a b",  "..",
-					   "a\n",  "\xc3\xa4", "a%2e", "a\\b" };
+	static const char *const good[] = { "a",	"A.b_c-9",  "9lives",
+					    "resnet18", "\xc3\xa4", "a b",
+					    "a%2e",	"a:b" };
+	static const char *const bad[] = {
+		"",   ".a",   "-a",  "_a",	  "a..b",  "a/b",
+		" a", "..",   "a\n", "\xff",	  "a\x7f", "a\\b",
+		"a ", "a\"b", "a'b", "lost+found"
+	};
 	char longest[130];
 	struct err err = { 0 };
 

@@ -34,6 +34,36 @@ Test(compress, gives_back_what_it_took)
 	mem_free(text);
 }
 
+Test(compress, takes_streams_in_a_row_and_deflate_without_its_head)
+{
+	struct buf small, back;
+	struct err err;
+
+	buf_init(&small, 1 << 10);
+	buf_init(&back, 1 << 10);
+	cr_assert_eq(compress_deflate(CODING_GZIP, "one ", 4, &small, &err),
+		     ERR_NONE);
+	cr_assert_eq(compress_deflate(CODING_GZIP, "two", 3, &small, &err),
+		     ERR_NONE);
+	cr_assert_eq(
+	    compress_inflate(CODING_GZIP, small.data, small.len, &back, &err),
+	    ERR_NONE, "%s", err.msg);
+	cr_assert_eq(back.len, 7);
+	cr_assert_eq(memcmp(back.data, "one two", 7), 0);
+	buf_reset(&small);
+	buf_reset(&back);
+	cr_assert_eq(compress_deflate(CODING_DEFLATE, "bare", 4, &small, &err),
+		     ERR_NONE);
+	/* 2 bytes of head before, 4 of a sum behind */
+	cr_assert_eq(compress_inflate(CODING_DEFLATE, small.data + 2,
+				      small.len - 6, &back, &err),
+		     ERR_NONE, "%s", err.msg);
+	cr_assert_eq(back.len, 4);
+	cr_assert_eq(memcmp(back.data, "bare", 4), 0);
+	buf_finish(&small);
+	buf_finish(&back);
+}
+
 static enum err_code inflate_with(enum coding coding, const void *data,
 				  size_t len, size_t max)
 {
@@ -91,6 +121,18 @@ Test(compress, reads_the_headers_that_name_codings)
 		{ "gzip;q=0.000", CODING_IDENTITY },
 		{ "gzipped", CODING_IDENTITY },
 		{ "identity", CODING_IDENTITY },
+		{ "deflate;q=1.0, gzip;q=0.5", CODING_DEFLATE },
+		{ "gzip;q=0.5, deflate;q=0.5", CODING_GZIP },
+		{ "gzip;q=0.5, identity;q=0.9", CODING_IDENTITY },
+		{ "gzip, identity", CODING_GZIP },
+		{ "gzip;Q=0", CODING_IDENTITY },
+		{ "gzip ; q=0", CODING_IDENTITY },
+		{ "gzip;q=", CODING_IDENTITY },
+		{ "gzip;q=much", CODING_IDENTITY },
+		{ "gzip;level=q=0", CODING_GZIP },
+		{ "x-gzip", CODING_GZIP },
+		{ "*;q=0, ,gzip", CODING_GZIP },
+		{ "*", CODING_IDENTITY },
 	};
 	enum coding coding;
 	struct err err;

@@ -374,6 +374,18 @@ Test(number_scan, reads_halves_bools_and_strings)
 	cr_assert_eq(half[0], 0x3c00);
 	cr_assert_eq(half[1], 0xb800);
 	cr_assert_eq(half[2], 0x7bff);
+	/* what rounds to the largest one is in range, what rounds beyond is
+	 * not; infinity itself is */
+	cr_assert_eq(scan("[65519,-Infinity,0]", DTYPE_F16, 3, half, &err),
+		     ERR_NONE);
+	cr_assert_eq(half[0], 0x7bff);
+	cr_assert_eq(half[1], 0xfc00);
+	cr_assert_eq(scan("[0,-65520,0]", DTYPE_F16, 3, half, &err),
+		     ERR_INVALID);
+	cr_assert_eq(scan("[3.38e38,NaN,0]", DTYPE_BF16, 3, half, &err),
+		     ERR_NONE);
+	cr_assert_eq(scan("[3.4e38,0,0]", DTYPE_BF16, 3, half, &err),
+		     ERR_INVALID);
 	cr_assert_eq(scan("[true,false,1,0]", DTYPE_BOOL, 4, bools, &err),
 		     ERR_NONE);
 	cr_assert_eq(memcmp(bools, "\1\0\1\0", 4), 0);

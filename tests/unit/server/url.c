@@ -33,6 +33,13 @@ Test(url, splits_before_it_decodes)
 	cr_assert_eq(url_parse("//x", arena, &url, &err), ERR_NONE);
 	cr_assert_eq(url.n, 2);
 	cr_assert_str_eq(url.segment[0], "");
+	/* as a proxy is asked */
+	cr_assert_eq(url_parse("http://host:80/v2/x", arena, &url, &err),
+		     ERR_NONE);
+	cr_assert_eq(url.n, 2);
+	cr_assert_str_eq(url.segment[1], "x");
+	cr_assert_eq(url_parse("HTTP://host", arena, &url, &err), ERR_NONE);
+	cr_assert_eq(url.n, 0);
 	/* once, not twice */
 	cr_assert_eq(url_parse("/%252e", arena, &url, &err), ERR_NONE);
 	cr_assert_str_eq(url.segment[0], "%2e");
@@ -46,6 +53,10 @@ Test(url, refuses_broken_paths)
 	} rows[] = {
 		{ "", ERR_INVALID },
 		{ "x", ERR_INVALID },
+		{ "*", ERR_INVALID },
+		{ "http://", ERR_INVALID },
+		{ "http:///x", ERR_INVALID },
+		{ "ftp://host/x", ERR_INVALID },
 		{ "/%", ERR_INVALID },
 		{ "/%2", ERR_INVALID },
 		{ "/%g0", ERR_INVALID },
