@@ -76,6 +76,22 @@ MUST_USE enum err_code field_read(const struct field *table,
 void field_write(const struct field *table, const void *from,
 		 struct json_writer *writer);
 
+/** What a FIELD_DOC of that name is: a table, or what writes the members of its
+ * schema. A list ends with a NULL name. */
+struct field_sub {
+	const char *name;
+	const struct field *table; /* without maps of its own */
+	void (*write)(struct json_writer *writer);
+};
+/** The members of a JSON Schema of a map, into the object that is open. type:
+ * the value of a key `type` beside those of the table, or NULL. */
+/** The same of its member "properties", which is open. */
+void field_schema_properties(const struct field *table, const char *type,
+			     const struct field_sub *sub,
+			     struct json_writer *writer);
+void field_schema(const struct field *table, const char *type,
+		  const struct field_sub *sub, struct json_writer *writer);
+
 /** The nearest of `names` (ends with NULL) by edit distance, or NULL when
  * none is near. */
 const char *field_nearest(const char *text, const char *const *names);

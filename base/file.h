@@ -31,7 +31,6 @@ enum err_code file_err(struct err *err, int error, const char *did,
 		       const char *path);
 
 /* --- beneath a root --- */
-
 struct file_root;
 
 /** Regular files (or folders with FILE_FOLDER) opened for reading. */
@@ -57,11 +56,13 @@ MUST_USE enum err_code file_root_openat(const struct file_root *root,
 /** The part of a path that lies beneath the folder `root`, by their texts;
  * "." is the folder itself, NULL what lies elsewhere. */
 const char *file_path_below(const char *path, const char *root);
+/** Also by the root's real path; one that is not absolute: where it is there.
+ */
+const char *file_path_in(const char *path, const char *root);
 /** NULL is fine. */
 void file_root_close(struct file_root *root);
 
 /* --- reading --- */
-
 /** The whole file, followed by a NUL that is not counted; mem_free() it.
  * ERR_TOO_LARGE beyond max bytes. */
 MUST_USE enum err_code file_read_all(const char *path, size_t max,
@@ -89,7 +90,6 @@ void file_map_rest(const void *part, size_t len);
 void file_map_close(struct file_map *map);
 
 /* --- writing that lasts --- */
-
 /** What temporary names begin with: left over only by a crash. */
 #define FILE_TEMPORARY ".tmp-"
 

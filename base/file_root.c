@@ -3,8 +3,10 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <linux/openat2.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
@@ -177,6 +179,28 @@ enum err_code file_root_enter(const struct file_root *root, const char *path,
 	}
 	*ret_root = entered;
 	return ERR_NONE;
+}
+
+const char *file_path_in(const char *path, const char *root)
+{
+	const char *below = file_path_below(path, root);
+	char real[PATH_MAX];
+	struct file_root *open = NULL;
+	int fd = -1;
+
+	if (below || !realpath(root, real))
+		return below;
+	if (path[0] == '/')
+		return file_path_below(path, real);
+	if (file_root_open(root, &open, NULL))
+		return NULL;
+	if (!file_root_openat(open, path, 0, &fd, NULL) ||
+	    !file_root_openat(open, path, FILE_FOLDER, &fd, NULL)) {
+		(void)close(fd);
+		below = path;
+	}
+	file_root_close(open);
+	return below;
 }
 
 void file_root_close(struct file_root *root)

@@ -6,8 +6,11 @@
 
 #include "base/mem.h"
 #include "base/rng.h"
+#include "data/augment.h"
 
 enum { DEPTH = 4, STREAM_SHUFFLE = 0x5107 };
+/* and the number of the input */
+enum { STREAM_AUGMENT = 0x6a000000 };
 
 enum slot_state { SLOT_FREE, SLOT_READY, SLOT_LENT };
 
@@ -17,13 +20,21 @@ struct slot {
 	int64_t number; /* of the batch within the order */
 };
 
+struct augmentation {
+	const struct augment_spec *spec; /* NULL: none */
+	uint64_t seed;
+	uint32_t epoch;
+};
+
 struct loader {
 	const struct dataset *dataset;
 	const struct pipeline *pipeline;
 	int64_t max_rows;
 	size_t *input_bytes, *target_bytes; /* of one row */
 	struct slot slot[DEPTH];
-	int depth; /* slots that are used */
+	int depth;		  /* slots that are used */
+	struct augmentation next; /* of the next order */
+	void *room;		  /* of the thread: one row of an input */
 	pthread_t thread;
 	bool has_thread;
 
@@ -31,7 +42,8 @@ struct loader {
 	pthread_cond_t changed;
 	int64_t *order;
 	int64_t n, batch_size, next_number, taken_number;
-	unsigned generation; /* loader_start() counts up */
+	struct augmentation now; /* of the order under way */
+	unsigned generation;	 /* loader_start() counts up */
 	bool stop;
 	struct err err; /* of the first row that could not be encoded */
 };
@@ -61,7 +73,24 @@ void batch_stream(const int64_t *rows, int64_t n, int64_t batch_size,
 		ret_order[i] = rows[i];
 }
 
-static enum err_code encode_row(const struct loader *loader, int64_t row,
+static void augment_row(const struct loader *loader,
+			const struct augmentation *how, unsigned i,
+			int64_t position, void *row)
+{
+	const struct augment_place place = {
+		.rng = { .seed = how->seed,
+			 .stream = STREAM_AUGMENT + i,
+			 .step = how->epoch },
+		.element = (uint64_t)position,
+	};
+
+	if (how->spec)
+		(void)pipeline_augment_input(loader->pipeline, i, how->spec,
+					     &place, row, loader->room);
+}
+
+static enum err_code encode_row(const struct loader *loader,
+				const struct augmentation *how, int64_t row,
 				int64_t at, struct batch *batch,
 				struct err *err)
 {
@@ -77,6 +106,8 @@ static enum err_code encode_row(const struct loader *loader, int64_t row,
 		if (!rc)
 			rc = pipeline_encode_input(loader->pipeline, i, &value,
 						   out, err);
+		if (!rc)
+			augment_row(loader, how, i, batch->first + at, out);
 	}
 	for (unsigned i = 0; i < pipeline_n_outputs(loader->pipeline) && !rc;
 	     i++) {
@@ -111,6 +142,7 @@ static void fill_slot(struct loader *loader, struct slot *slot)
 {
 	struct batch *batch = &slot->batch;
 	unsigned generation = loader->generation;
+	const struct augmentation how = loader->now;
 	int64_t left, *row = (int64_t *)batch->input[-1];
 	struct err err = { 0 };
 
@@ -123,7 +155,7 @@ static void fill_slot(struct loader *loader, struct slot *slot)
 	       (size_t)batch->n * sizeof(*row));
 	(void)pthread_mutex_unlock(&loader->lock);
 	for (int64_t i = 0; i < batch->n; i++) {
-		if (encode_row(loader, row[i], i, batch, &err))
+		if (encode_row(loader, &how, row[i], i, batch, &err))
 			break;
 	}
 	(void)pthread_mutex_lock(&loader->lock);
@@ -283,6 +315,7 @@ void loader_destroy(struct loader *loader)
 	mem_free(loader->input_bytes);
 	mem_free(loader->target_bytes);
 	mem_free(loader->order);
+	mem_free(loader->room);
 	mem_free(loader);
 }
 
@@ -291,6 +324,25 @@ void loader_set_depth(struct loader *loader, int depth)
 	(void)pthread_mutex_lock(&loader->lock);
 	loader->depth = depth < 1 ? 1 : depth < DEPTH ? depth : DEPTH;
 	(void)pthread_mutex_unlock(&loader->lock);
+}
+
+enum err_code loader_augment(struct loader *loader,
+			     const struct augment_spec *spec, uint64_t seed,
+			     uint32_t epoch, struct err *err)
+{
+	size_t most = 1;
+
+	for (unsigned i = 0; i < pipeline_n_inputs(loader->pipeline); i++)
+		most = loader->input_bytes[i] > most ? loader->input_bytes[i]
+						     : most;
+	if (spec && !loader->room) {
+		loader->room = mem_alloc(most);
+		if (!loader->room)
+			return err_set(err, ERR_NO_MEMORY,
+				       "augmentation: out of memory");
+	}
+	loader->next = (struct augmentation){ spec, seed, epoch };
+	return ERR_NONE;
 }
 
 enum err_code loader_start(struct loader *loader, const int64_t *order,
@@ -308,6 +360,7 @@ enum err_code loader_start(struct loader *loader, const int64_t *order,
 	mem_free(loader->order);
 	loader->order = copy;
 	loader->n = n;
+	loader->now = loader->next;
 	loader->batch_size =
 	    batch_size < loader->max_rows ? batch_size : loader->max_rows;
 	loader->generation++;

@@ -39,6 +39,13 @@ void loader_destroy(struct loader *loader);
 /** Encodes so many batches ahead from now on (at most 4, the default), before
  * the first loader_start(). */
 void loader_set_depth(struct loader *loader, int depth);
+/** From the next loader_start() on, rows are changed as they might have been
+ * (data/augment.h): what is drawn goes by seed, epoch and position in the
+ * order. spec NULL: never. It is borrowed. */
+MUST_USE enum err_code loader_augment(struct loader *loader,
+				      const struct augment_spec *spec,
+				      uint64_t seed, uint32_t epoch,
+				      struct err *err);
 /** Begins at position `first` of order[n], which is copied, in batches of
  * batch_size rows (at most max_rows); batches that were under way are
  * dropped. */

@@ -8,14 +8,18 @@
 #include "base/file.h"
 #include "base/json_write.h"
 #include "base/mem.h"
-#include "base/rng.h"
 #include "base/str.h"
 #include "data/feature.h"
 #include "data/reader.h"
+#include "data/split.h"
 
-enum { STREAM_SPLIT = 0x5917, FINGERPRINT_ROWS = 64 };
+enum { FINGERPRINT_ROWS = 64 };
 
-static const char *const split_names[] = { "auto", "fixed", "random", NULL };
+static const char *const split_names[] = { "auto",     "fixed", "random",
+					   "stratify", "hash",	"datetime",
+					   NULL };
+static const char *const sampling_names[] = { "none", "oversample",
+					      "undersample", "weighted", NULL };
 
 static const struct field spec_fields[] = {
 	{ .name = "source",
@@ -25,7 +29,8 @@ static const struct field spec_fields[] = {
 	  .flags = FIELD_REQUIRED },
 	{ .name = "format",
 	  .help =
-	      "csv, idx, synthetic or text; told from the source when left out",
+	      "csv, idx, image_folder, synthetic or text; told from the source "
+	      "when left out",
 	  .kind = FIELD_STRING,
 	  .offset = offsetof(struct dataset_spec, format) },
 	{ .name = "rows",
@@ -40,19 +45,27 @@ static const struct field spec_fields[] = {
 	  .kind = FIELD_STRINGS,
 	  .offset = offsetof(struct dataset_spec, columns) },
 	{ .name = "split",
-	  .help = "map of type, probabilities, seed",
+	  .help = "map of type, column, probabilities, seed",
 	  .kind = FIELD_DOC,
 	  .offset = offsetof(struct dataset_spec, split_map) },
+	{ .name = "sampling",
+	  .help = "map of type",
+	  .kind = FIELD_DOC,
+	  .offset = offsetof(struct dataset_spec, sampling_map) },
 	{ 0 },
 };
 
 static const struct field split_fields[] = {
 	{ .name = "type",
-	  .help = "fixed: the parts that the data has; random; auto: fixed "
-		  "where the data has parts",
+	  .help = "fixed: the parts that the data has; random; stratify, hash, "
+		  "datetime: by a column; auto: fixed where the data has parts",
 	  .kind = FIELD_ENUM,
 	  .offset = offsetof(struct dataset_spec, split_type),
 	  .names = split_names },
+	{ .name = "column",
+	  .help = "that decides; stratify: the output feature's if left out",
+	  .kind = FIELD_STRING,
+	  .offset = offsetof(struct dataset_spec, split_column) },
 	{ .name = "probabilities",
 	  .help = "shares of training, validation and test part",
 	  .kind = FIELD_DOUBLES,
@@ -69,13 +82,23 @@ static const struct field split_fields[] = {
 	{ 0 },
 };
 
+static const struct field sampling_fields[] = {
+	{ .name = "type",
+	  .help = "classes equally often in training, by rows that come again "
+		  "(oversample), that are left out (undersample), or by chance "
+		  "(weighted)",
+	  .kind = FIELD_ENUM,
+	  .offset = offsetof(struct dataset_spec, sampling),
+	  .names = sampling_names },
+	{ 0 },
+};
+
 struct dataset {
 	const struct reader *reader;
 	void *state;
 	struct file_root *root;
 	unsigned *input_column, *target_column;
-	int64_t *row; /* all, part after part */
-	int64_t first[PART_COUNT], n[PART_COUNT];
+	struct split_parts parts;
 	const struct pipeline *pipeline;
 	bool is_stream;
 	struct digest identity; /* of the spec */
@@ -140,7 +163,10 @@ enum err_code dataset_spec_read(const struct doc *map, struct dataset_spec *ret,
 			arena, err);
 	if (rc)
 		return rc;
-	rc = check_shares(&spec, arena, err);
+	rc = field_read(sampling_fields, spec.sampling_map, "data.sampling",
+			NULL, &spec, arena, err);
+	if (!rc)
+		rc = check_shares(&spec, arena, err);
 	if (rc)
 		return rc;
 	if (str_equal(spec.source, "synthetic"))
@@ -156,10 +182,21 @@ enum err_code dataset_spec_read(const struct doc *map, struct dataset_spec *ret,
 	return ERR_NONE;
 }
 
+void dataset_spec_schema(struct json_writer *writer)
+{
+	static const struct field_sub subs[] = {
+		{ .name = "split", .table = split_fields },
+		{ .name = "sampling", .table = sampling_fields },
+		{ 0 },
+	};
+
+	field_schema(spec_fields, NULL, subs, writer);
+}
+
 void dataset_spec_write(const struct dataset_spec *spec,
 			struct json_writer *writer)
 {
-	/* all but the map `split`, which follows as it was resolved */
+	/* all but its maps, which follow as they were resolved */
 	for (const struct field *f = spec_fields; f->name; f++) {
 		const struct field row[2] = { *f, { 0 } };
 
@@ -168,6 +205,9 @@ void dataset_spec_write(const struct dataset_spec *spec,
 	}
 	json_write_object(writer, "split");
 	field_write(split_fields, spec, writer);
+	json_write_object_end(writer);
+	json_write_object(writer, "sampling");
+	field_write(sampling_fields, spec, writer);
 	json_write_object_end(writer);
 }
 
@@ -181,7 +221,7 @@ static enum err_code open_source(struct dataset *dataset,
 
 	source->shown = path;
 	for (size_t i = 0; i < options->n_roots && !source->path; i++) {
-		source->path = file_path_below(path, options->roots[i]);
+		source->path = file_path_in(path, options->roots[i]);
 		if (!source->path)
 			continue;
 		rc = file_root_open(options->roots[i], &dataset->root, err);
@@ -223,7 +263,7 @@ static enum err_code choose_reader(struct dataset *dataset,
 		return ERR_NONE;
 	return err_set(err, ERR_INVALID,
 		       "data.format: '%s' looks like none of the known formats "
-		       "(csv, idx, text); say which it is",
+		       "(csv, idx, image_folder, text); say which it is",
 		       source->shown);
 }
 
@@ -248,41 +288,106 @@ static enum err_code find_columns(struct dataset *dataset, struct err *err)
 	return rc;
 }
 
-static void split_fixed(struct dataset *dataset, int64_t n, int64_t n_train)
+/* The column that decides: that of a feature, or any that a table has. */
+static enum err_code find_key_column(const struct dataset *dataset,
+				     const struct dataset_spec *spec,
+				     unsigned *ret, struct err *err)
 {
-	for (int64_t i = 0; i < n; i++)
-		dataset->row[i] = i;
-	dataset->n[PART_TRAIN] = n_train;
-	dataset->first[PART_VALID] = n_train;
-	dataset->n[PART_VALID] = n - n_train;
-	dataset->first[PART_TEST] = n;
+	const struct pipeline *p = dataset->pipeline;
+	const char *name = spec->split_column;
+	bool is_output;
+	enum err_code rc;
+
+	if (!name && spec->split_type != SPLIT_STRATIFY)
+		return err_set(err, ERR_INVALID,
+			       "data.split: type %s needs a 'column'",
+			       split_names[spec->split_type]);
+	is_output = !name || str_equal(name, pipeline_output_name(p, 0));
+	rc = dataset->reader->column(dataset->state,
+				     name ? name : pipeline_output_name(p, 0),
+				     is_output, ret, err);
+	if (rc)
+		(void)err_prefix(err, "data.split.column");
+	return rc;
 }
 
-/* A stream is cut where shares say so: its rows stay in order. */
-static void split_random(struct dataset *dataset, int64_t n, uint64_t seed,
-			 const struct field_doubles *shares)
+static enum err_code read_key(const struct dataset *dataset,
+			      const struct dataset_spec *spec, unsigned column,
+			      int64_t row, uint64_t *ret, struct err *err)
 {
-	int64_t first = 0;
-	double sum = 0;
+	struct raw_value value;
+	char text[128];
+	enum err_code rc =
+	    dataset->reader->value(dataset->state, row, column, &value, err);
+
+	if (rc)
+		return rc;
+	if (spec->split_type != SPLIT_DATETIME)
+		*ret = split_hash(&value);
+	else if (!split_rank(&value, ret))
+		return err_set(err, ERR_INVALID,
+			       "data.split.column: '%s' of row %lld is neither "
+			       "a number nor a date such as 2024-05-31, got %s",
+			       spec->split_column, (long long)row,
+			       raw_value_text(&value, text, sizeof(text)));
+	return ERR_NONE;
+}
+
+static enum err_code split_by_column(struct dataset *dataset,
+				     const struct dataset_spec *spec, int64_t n,
+				     uint64_t seed, struct err *err)
+{
+	struct split_key *key = NULL;
+	unsigned column = 0;
+	enum err_code rc;
 
 	if (dataset->is_stream)
-		for (int64_t i = 0; i < n; i++)
-			dataset->row[i] = i;
-	else
-		rng_permutation(
-		    (struct rng){ .seed = seed, .stream = STREAM_SPLIT },
-		    (size_t)n, dataset->row);
-	for (size_t part = 0; part < PART_COUNT; part++) {
-		int64_t end;
-
-		sum += part < shares->n ? shares->v[part] : 0;
-		end = part + 1 >= shares->n ? n : llround(sum * (double)n);
-		if (part == PART_TRAIN && end == 0)
-			end = 1;
-		dataset->first[part] = first;
-		dataset->n[part] = end - first;
-		first = end;
+		return err_set(err, ERR_INVALID,
+			       "data.split: rows of a text follow from each "
+			       "other: expected type fixed or random, got %s",
+			       split_names[spec->split_type]);
+	rc = find_key_column(dataset, spec, &column, err);
+	if (rc)
+		return rc;
+	key = mem_array((size_t)n, sizeof(*key));
+	if (!key)
+		return err_set(err, ERR_NO_MEMORY, "data: out of memory");
+	split_random(n, &spec->probabilities, seed, &dataset->parts);
+	for (int64_t i = 0; i < n && !rc; i++) {
+		key[i].place = i;
+		rc = read_key(dataset, spec, column, dataset->parts.row[i],
+			      &key[i].key, err);
 	}
+	if (!rc)
+		split_by_key((enum split_type)spec->split_type, n,
+			     &spec->probabilities, key, &dataset->parts);
+	mem_free(key);
+	return rc;
+}
+
+static enum err_code choose_parts(struct dataset *dataset,
+				  const struct dataset_spec *spec, int64_t n,
+				  uint64_t seed, struct err *err)
+{
+	const struct field_doubles *shares = &spec->probabilities;
+	const int64_t n_train = dataset->reader->n_fixed_train(dataset->state);
+	const int type = spec->split_type;
+
+	if (type == SPLIT_FIXED && n_train < 0)
+		return err_set(err, ERR_INVALID,
+			       "data.split: type fixed needs data with a "
+			       "training and a test part; '%s' has one part: "
+			       "use type random",
+			       spec->source);
+	if (n_train >= 0 && (type == SPLIT_AUTO || type == SPLIT_FIXED))
+		split_fixed(n, n_train, &dataset->parts);
+	else if (type > SPLIT_RANDOM)
+		return split_by_column(dataset, spec, n, seed, err);
+	else if (dataset->is_stream) /* its rows stay in order */
+		split_in_order(n, shares, &dataset->parts);
+	else
+		split_random(n, shares, seed, &dataset->parts);
+	return ERR_NONE;
 }
 
 static enum err_code split(struct dataset *dataset,
@@ -291,31 +396,24 @@ static enum err_code split(struct dataset *dataset,
 {
 	const struct dataset_spec *spec = options->spec;
 	int64_t n = dataset->reader->n_rows(dataset->state);
-	int64_t n_train = dataset->reader->n_fixed_train(dataset->state);
 	uint64_t seed =
 	    spec->split_seed < 0 ? options->seed : (uint64_t)spec->split_seed;
+	enum err_code rc;
 
 	if (n < 1 || n > INT32_MAX)
 		return err_set(err, ERR_INVALID,
 			       "data.source: '%s' has %lld rows; 1 to 2^31 - 1 "
 			       "are accepted",
 			       spec->source, (long long)n);
-	if (spec->split_type == SPLIT_FIXED && n_train < 0)
-		return err_set(err, ERR_INVALID,
-			       "data.split: type fixed needs data with a "
-			       "training and a test part; '%s' has one part: "
-			       "use type random",
-			       spec->source);
-	dataset->row = mem_array((size_t)n, sizeof(*dataset->row));
-	if (!dataset->row)
+	dataset->parts.row = mem_array((size_t)n, sizeof(int64_t));
+	if (!dataset->parts.row)
 		return err_set(err, ERR_NO_MEMORY,
 			       "data: no memory for %lld row numbers",
 			       (long long)n);
-	if (n_train >= 0 && spec->split_type != SPLIT_RANDOM)
-		split_fixed(dataset, n, n_train);
-	else
-		split_random(dataset, n, seed, &spec->probabilities);
-	if (dataset->n[PART_TRAIN] < 1)
+	rc = choose_parts(dataset, spec, n, seed, err);
+	if (rc)
+		return rc;
+	if (dataset->parts.n[PART_TRAIN] < 1)
 		return err_set(err, ERR_INVALID,
 			       "data.source: '%s' has no training rows",
 			       spec->source);
@@ -386,19 +484,19 @@ void dataset_destroy(struct dataset *dataset)
 	file_root_close(dataset->root);
 	mem_free(dataset->input_column);
 	mem_free(dataset->target_column);
-	mem_free(dataset->row);
+	mem_free(dataset->parts.row);
 	mem_free(dataset);
 }
 
 int64_t dataset_n(const struct dataset *dataset, enum dataset_part part)
 {
-	return dataset->n[part];
+	return dataset->parts.n[part];
 }
 
 const int64_t *dataset_rows(const struct dataset *dataset,
 			    enum dataset_part part)
 {
-	return dataset->row + dataset->first[part];
+	return dataset->parts.row + dataset->parts.first[part];
 }
 
 bool dataset_is_stream(const struct dataset *dataset)
@@ -440,11 +538,11 @@ void dataset_fingerprint(const struct dataset *dataset,
 	const struct pipeline *p = dataset->pipeline;
 	int64_t total = 0;
 
-	digest_update(&digest, dataset->n, sizeof(dataset->n));
+	digest_update(&digest, dataset->parts.n, sizeof(dataset->parts.n));
 	for (int part = 0; part < PART_COUNT; part++)
-		total += dataset->n[part];
+		total += dataset->parts.n[part];
 	for (int64_t s = 0; s < FINGERPRINT_ROWS; s++) {
-		int64_t row = dataset->row[total * s / FINGERPRINT_ROWS];
+		int64_t row = dataset->parts.row[total * s / FINGERPRINT_ROWS];
 		struct raw_value value;
 
 		for (unsigned i = 0; i < pipeline_n_inputs(p); i++) {
@@ -470,7 +568,7 @@ static enum err_code fit_feature(const struct dataset *dataset,
 	if (!feature->kind->fit_begin)
 		return ERR_NONE;
 	rc = feature->kind->fit_begin(feature, err);
-	for (int64_t r = 0; r < dataset->n[PART_TRAIN] && !rc; r++) {
+	for (int64_t r = 0; r < dataset->parts.n[PART_TRAIN] && !rc; r++) {
 		rc = feature->is_output
 			 ? dataset_target(dataset, row[r], i, &value, err)
 			 : dataset_input(dataset, row[r], i, &value, err);
@@ -479,6 +577,8 @@ static enum err_code fit_feature(const struct dataset *dataset,
 		if (rc)
 			(void)err_prefix(err, "row %lld", (long long)row[r]);
 	}
+	if (rc && feature->kind->fit_drop)
+		feature->kind->fit_drop(feature);
 	return rc ? rc : feature->kind->fit_end(feature, err);
 }
 

@@ -15,7 +15,21 @@
 
 enum dataset_part { PART_TRAIN, PART_VALID, PART_TEST, PART_COUNT };
 
-enum split_type { SPLIT_AUTO, SPLIT_FIXED, SPLIT_RANDOM };
+enum split_type {
+	SPLIT_AUTO,
+	SPLIT_FIXED,
+	SPLIT_RANDOM,
+	SPLIT_STRATIFY,
+	SPLIT_HASH,
+	SPLIT_DATETIME,
+};
+/** Which rows an epoch of training takes (data/sampling.h). */
+enum sampling_type {
+	SAMPLING_NONE,
+	SAMPLING_OVERSAMPLE,
+	SAMPLING_UNDERSAMPLE,
+	SAMPLING_WEIGHTED,
+};
 
 /** The map `data` of a job. */
 struct dataset_spec {
@@ -27,6 +41,9 @@ struct dataset_spec {
 	int split_type; /**< enum split_type */
 	struct field_doubles probabilities;
 	int64_t split_seed; /**< -1: the job's */
+	const char *split_column;
+	const struct doc *sampling_map;
+	int sampling; /**< enum sampling_type */
 };
 
 struct dataset;
@@ -38,6 +55,9 @@ MUST_USE enum err_code dataset_spec_read(const struct doc *map,
 /** The resolved members, into the object that is open. */
 void dataset_spec_write(const struct dataset_spec *spec,
 			struct json_writer *writer);
+
+/** The members of its JSON Schema. */
+void dataset_spec_schema(struct json_writer *writer);
 
 struct dataset_options {
 	const struct dataset_spec *spec;

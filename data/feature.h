@@ -13,6 +13,7 @@
 #define DATA_FEATURE_H
 
 #include "base/field.h"
+#include "data/augment.h"
 #include "data/pipeline.h"
 
 struct feature {
@@ -55,6 +56,9 @@ struct feature_kind {
 	 */
 	void (*row)(const struct feature *feature, enum dtype *ret_dtype,
 		    struct shape *ret_row, int64_t *ret_width);
+	/** Numbers of a raw value, where row() says another count. NULL: the
+	 * row is as the raw value. */
+	int64_t (*count)(const struct feature *feature);
 	/** Of an input that is an index below the width; 0: the network
 	 * chooses. NULL: it is no index. */
 	int64_t (*embedding_size)(const struct feature *feature);
@@ -65,12 +69,23 @@ struct feature_kind {
 				   const struct raw_value *value,
 				   struct err *err);
 	enum err_code (*fit_end)(struct feature *feature, struct err *err);
+	/** In place of fit_end() where a value failed. */
+	void (*fit_drop)(struct feature *feature);
 	enum err_code (*encode)(const struct feature *feature,
 				const struct raw_value *value, void *out,
 				struct err *err);
+	/** Changes a row as encode() wrote it; room is as large. NULL: there is
+	 * nothing to change. */
+	void (*augment)(const struct feature *feature,
+			const struct augment_spec *spec,
+			const struct augment_place *place, void *row,
+			void *room);
 	/** NULL: cannot be an output. */
 	void (*decode)(const struct feature *feature, const float *row,
 		       int64_t width, struct json_writer *writer);
+	/** Of an index that it encodes to; NULL: of none. The function may be
+	 * NULL: there are no labels. */
+	const char *(*label)(const struct feature *feature, int64_t index);
 	const struct feature_language *language; /**< NULL: no text */
 };
 

@@ -217,6 +217,33 @@ out:
 	return rc;
 }
 
+void pipeline_schema(bool is_output, const struct field_sub *sub,
+		     struct json_writer *writer)
+{
+	json_write_string(writer, "type", "array");
+	json_write_object(writer, "items");
+	json_write_array(writer, "oneOf");
+	for (size_t i = 0; kinds[i]; i++) {
+		const struct feature_kind *kind = kinds[i];
+
+		if (is_output && !kind->decode)
+			continue;
+		json_write_object(writer, NULL);
+		json_write_string(writer, "description", kind->help);
+		json_write_string(writer, "type", "object");
+		json_write_object(writer, "properties");
+		json_write_object(writer, "name");
+		json_write_string(writer, "type", "string");
+		json_write_object_end(writer);
+		field_schema_properties(kind->fields, kind->name, sub, writer);
+		json_write_object_end(writer);
+		json_write_bool(writer, "additionalProperties", false);
+		json_write_object_end(writer);
+	}
+	json_write_array_end(writer);
+	json_write_object_end(writer);
+}
+
 void pipeline_destroy(struct pipeline *pipeline)
 {
 	if (!pipeline)
@@ -261,6 +288,16 @@ const char *pipeline_output_type(const struct pipeline *pipeline, unsigned i)
 	return pipeline->feature[OUTPUTS][i].kind->name;
 }
 
+const char *pipeline_label(const struct pipeline *pipeline, bool is_output,
+			   unsigned i, int64_t index)
+{
+	const struct feature *feature =
+	    &pipeline->feature[is_output ? OUTPUTS : INPUTS][i];
+
+	return feature->kind->label ? feature->kind->label(feature, index)
+				    : NULL;
+}
+
 void pipeline_input_row(const struct pipeline *pipeline, unsigned i,
 			enum dtype *ret_dtype, struct shape *ret_row)
 {
@@ -268,6 +305,18 @@ void pipeline_input_row(const struct pipeline *pipeline, unsigned i,
 	int64_t width;
 
 	feature->kind->row(feature, ret_dtype, ret_row, &width);
+}
+
+void pipeline_input_raw_row(const struct pipeline *pipeline, unsigned i,
+			    enum dtype *ret_dtype, struct shape *ret_row)
+{
+	const struct feature *feature = &pipeline->feature[INPUTS][i];
+
+	pipeline_input_row(pipeline, i, ret_dtype, ret_row);
+	if (feature->kind->count)
+		*ret_row =
+		    (struct shape){ .rank = 1,
+				    .dim = { feature->kind->count(feature) } };
 }
 
 int64_t pipeline_input_width(const struct pipeline *pipeline, unsigned i)
@@ -307,6 +356,28 @@ enum err_code pipeline_encode_input(const struct pipeline *pipeline, unsigned i,
 	const struct feature *feature = &pipeline->feature[INPUTS][i];
 
 	return feature->kind->encode(feature, value, out, err);
+}
+
+bool pipeline_augment_input(const struct pipeline *pipeline, unsigned i,
+			    const struct augment_spec *spec,
+			    const struct augment_place *place, void *row,
+			    void *room)
+{
+	const struct feature *feature = &pipeline->feature[INPUTS][i];
+
+	if (!feature->kind->augment)
+		return false;
+	feature->kind->augment(feature, spec, place, row, room);
+	return true;
+}
+
+bool pipeline_can_augment(const struct pipeline *pipeline)
+{
+	for (unsigned i = 0; i < pipeline_n_inputs(pipeline); i++) {
+		if (pipeline->feature[INPUTS][i].kind->augment)
+			return true;
+	}
+	return false;
 }
 
 enum err_code pipeline_encode_target(const struct pipeline *pipeline,

@@ -20,6 +20,9 @@
 #include "data/features/token.h"
 #include "engine/tensor.h"
 
+struct augment_place;
+struct augment_spec;
+struct field_sub;
 struct json_writer;
 struct pipeline;
 
@@ -45,6 +48,9 @@ MUST_USE enum err_code pipeline_create(const struct doc *input_features,
 				       const struct doc *output_features,
 				       struct pipeline **ret_pipeline,
 				       struct err *err);
+/** The members of the JSON Schema of a list of features. */
+void pipeline_schema(bool is_output, const struct field_sub *sub,
+		     struct json_writer *writer);
 void pipeline_destroy(struct pipeline *pipeline);
 
 unsigned pipeline_n_inputs(const struct pipeline *pipeline);
@@ -54,9 +60,15 @@ const char *pipeline_output_name(const struct pipeline *pipeline, unsigned i);
 /** Name of the kind: "image", "category", "number", "vector". */
 const char *pipeline_input_type(const struct pipeline *pipeline, unsigned i);
 const char *pipeline_output_type(const struct pipeline *pipeline, unsigned i);
+/** Label of an index of a category; NULL: the index or the feature has none. */
+const char *pipeline_label(const struct pipeline *pipeline, bool is_output,
+			   unsigned i, int64_t index);
 /** Type and shape of one row of input i. */
 void pipeline_input_row(const struct pipeline *pipeline, unsigned i,
 			enum dtype *ret_dtype, struct shape *ret_row);
+/** The same of a raw value that is an array. */
+void pipeline_input_raw_row(const struct pipeline *pipeline, unsigned i,
+			    enum dtype *ret_dtype, struct shape *ret_row);
 /** Indices that a category may give, 1 for a number, 0 where it says nothing.
  */
 int64_t pipeline_input_width(const struct pipeline *pipeline, unsigned i);
@@ -76,6 +88,14 @@ MUST_USE enum err_code pipeline_encode_input(const struct pipeline *pipeline,
 					     unsigned i,
 					     const struct raw_value *value,
 					     void *out, struct err *err);
+/** Changes rows of input i that were just encoded as they might have been;
+ * room is as large as a row. False: that kind is never changed. */
+bool pipeline_augment_input(const struct pipeline *pipeline, unsigned i,
+			    const struct augment_spec *spec,
+			    const struct augment_place *place, void *row,
+			    void *room);
+/** Would that change any input? */
+bool pipeline_can_augment(const struct pipeline *pipeline);
 MUST_USE enum err_code pipeline_encode_target(const struct pipeline *pipeline,
 					      unsigned i,
 					      const struct raw_value *value,

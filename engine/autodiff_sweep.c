@@ -152,7 +152,9 @@ enum err_code sweep_mark_paths(struct sweep *sweep, struct err *err)
 				   node->op->name, graph->value[source].name);
 	}
 	if (refusals.len)
-		rc = err_set(err, ERR_UNSUPPORTED, "%s", refusals.data);
+		rc = err_set(err, ERR_UNSUPPORTED,
+			     "%s; freezing what needs it would help",
+			     refusals.data);
 	buf_finish(&refusals);
 	return rc;
 }

@@ -79,6 +79,10 @@ struct train_step_options {
 	const bool *frozen; /**< by variable of base, also states; NULL: none */
 	const int32_t *group; /**< by variable of base; NULL: all 0 */
 	unsigned n_groups;
+	/** By variable of base: a table's rows of so many numbers stay as they
+	 * are in a step without a gradient of theirs (lazy updates); 0: all
+	 * move. NULL: none. */
+	const int64_t *lazy_width;
 	enum train_batches batches;
 	double activation, temporal; /**< penalties; 0: none */
 	bool mixes;		     /**< two targets */

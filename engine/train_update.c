@@ -22,7 +22,7 @@ struct update {
 	size_t begin, end; /* of all of them */
 	int32_t *part;	   /* of the flat gradient */
 	size_t n_parts;
-	int64_t *segment; /* of the optimizer */
+	int64_t *segment, *row; /* of the optimizer */
 	size_t n_segment;
 	int64_t *columns; /* of each segment's matrix */
 };
@@ -45,8 +45,9 @@ static bool allocate(struct update *u)
 	u->part = arena_array(arena, 2 * n, sizeof(int32_t));
 	u->segment = arena_array(arena, 3 * n, sizeof(int64_t));
 	u->columns = arena_array(arena, n, sizeof(int64_t));
+	u->row = arena_array(arena, n, sizeof(int64_t));
 	return u->variable && u->value && u->grad && u->first && u->n &&
-	       u->part && u->segment && u->columns;
+	       u->part && u->segment && u->columns && u->row;
 }
 
 static int32_t value_of(const struct graph *graph, int32_t variable)
@@ -133,24 +134,29 @@ static int32_t flat_gradient(struct update *u)
 }
 
 /** Ranges of one group; those that only padding parts are one, unless the
- * rule goes by parameters. */
+ * rule goes by parameters or a table's rows may stay. */
 static void find_segments(struct update *u, const struct op *op)
 {
 	const int32_t *group = u->work->options->group;
 	const struct variable *variable = u->work->graph->variable;
+	const int64_t *lazy = u->work->options->lazy_width;
 	const bool joins = !optimizer_is_by_parameter(op);
+	int64_t before = 0;
 
 	for (size_t i = 0; i < u->n_params; i++) {
 		const int64_t first = (int64_t)(u->first[i] - u->begin);
 		const int64_t end = first + (int64_t)u->n[i];
 		const int64_t of = group ? group[u->variable[i]] : 0;
+		const int64_t width = lazy && joins ? lazy[u->variable[i]] : 0;
 		int64_t *last = u->segment + u->n_segment - 3;
 
 		if (joins && u->n_segment && last[2] == of &&
-		    first - last[1] < LINE) {
+		    first - last[1] < LINE && !width && !before) {
 			last[1] = end;
 			continue;
 		}
+		before = width;
+		u->row[u->n_segment / 3] = width;
 		last += 3;
 		last[0] = first;
 		last[1] = end;
@@ -197,6 +203,9 @@ static enum err_code find_rule(struct update *u, const struct op **ret_op,
 	if (optimizer_is_by_parameter(op))
 		ret->columns =
 		    (struct attr_ints){ u->n_segment / 3, u->columns };
+	ret->rows = (struct attr_ints){ 0, NULL };
+	if (options->lazy_width && !optimizer_is_by_parameter(op))
+		ret->rows = (struct attr_ints){ u->n_segment / 3, u->row };
 	n = optimizer_moments(op, ret);
 	if (n > u->work->memory->n_moments)
 		return err_set(err, ERR_INVALID,

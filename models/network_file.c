@@ -146,7 +146,7 @@ static enum err_code read_path(const char *path,
 			       struct err *err)
 {
 	for (size_t i = 0; i < places->n_roots; i++) {
-		const char *below = file_path_below(path, places->roots[i]);
+		const char *below = file_path_in(path, places->roots[i]);
 
 		if (below)
 			return read_beneath(below, places->roots[i], ret_graph,

@@ -20,7 +20,7 @@ enum { ROWS = 2 }; /* shapes are inferred for so many */
 struct onnx_options_map {
 	int init;
 	const char *onnx;
-	const struct doc *replace_head;
+	const struct doc *replace_head, *head; /* two names of one */
 };
 
 static const struct field onnx_fields[] = {
@@ -34,6 +34,10 @@ static const struct field onnx_fields[] = {
 	  .help = "put a new last layer in place of the model's",
 	  .kind = FIELD_DOC,
 	  .offset = offsetof(struct onnx_options_map, replace_head) },
+	{ .name = "head",
+	  .help = "the same as replace_head",
+	  .kind = FIELD_DOC,
+	  .offset = offsetof(struct onnx_options_map, head) },
 	{ 0 },
 };
 
@@ -90,6 +94,12 @@ static enum err_code read_maps(struct tuning *t, struct err *err)
 
 	rc = field_read(onnx_fields, t->request->model, "model", NULL,
 			&t->options, t->assembly.scratch, err);
+	if (!rc && t->options.head && t->options.replace_head)
+		rc = err_set(err, ERR_INVALID,
+			     "model: 'head' and 'replace_head' are the same; "
+			     "expected one of them");
+	if (t->options.head)
+		t->options.replace_head = t->options.head;
 	head = t->options.replace_head;
 	t->assembly.init = (enum init_kind)t->options.init;
 	if (rc || !head)

@@ -257,7 +257,7 @@ static bool is_asked(const struct api_request *request, const char *what)
 
 enum err_code api_jobs_create(struct api_request *request, struct err *err)
 {
-	bool limits_memory = false;
+	bool wants_check = false;
 	const char *id;
 	enum err_code rc = check_jobs(request, err);
 
@@ -267,9 +267,9 @@ enum err_code api_jobs_create(struct api_request *request, struct err *err)
 		return begin_dry(request, WORKER_DRY_RUN, false, err);
 	if (is_asked(request, "lr_find"))
 		return begin_dry(request, WORKER_LR_FIND, false, err);
-	rc = supervisor_limits_memory(request->body, request->body_len,
-				      request->arena, &limits_memory, err);
-	if (!rc && limits_memory)
+	rc = supervisor_wants_check(request->body, request->body_len,
+				    request->arena, &wants_check, err);
+	if (!rc && wants_check)
 		return begin_dry(request, WORKER_CHECK, true, err);
 	if (!rc)
 		rc = supervisor_submit(jobs_of(request)->supervisor,
@@ -617,6 +617,9 @@ enum err_code api_jobs_artifact(struct api_request *request, struct err *err)
 	size_t n;
 	enum err_code rc = find_job(request, &job, err);
 
+	if (!rc && str_equal(name, "events.ndjson"))
+		return event_hub_answer(jobs_of(request)->hub, request, job.id,
+					0, true, err);
 	if (!rc)
 		rc = read_artifact(request, name, &data, &n, err);
 	if (rc)

@@ -10,6 +10,7 @@
 #include "server/api_handlers.h"
 #include "server/route.h"
 #include "server/web.h"
+#include "training/job_schema.h"
 
 enum { ID_MAX = 128, REF_MAX = 64, METHOD_MAX = 8, PARAM_MAX = 32 };
 
@@ -218,6 +219,18 @@ static void write_head(struct json_writer *w)
 		json_write_object_end(w);
 	}
 	json_write_array_end(w);
+}
+
+enum err_code api_jobs_schema(struct api_request *request, struct err *err)
+{
+	struct json_writer w;
+
+	(void)err;
+	api_answer_json(request, 200, &w);
+	json_write_object(&w, NULL);
+	job_schema_write(&w);
+	json_write_object_end(&w);
+	return ERR_NONE;
 }
 
 enum err_code api_openapi(struct api_request *request, struct err *err)

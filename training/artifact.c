@@ -110,20 +110,27 @@ void artifacts_finish(struct artifacts *artifacts)
 		buf_finish(&artifacts->buf[i]);
 }
 
+static enum err_code save(const struct repository_file *file, const char *name,
+			  const char *dir, struct err *err)
+{
+	char path[4096];
+
+	if (snprintf(path, sizeof(path), "%s/%s", dir, name) >=
+	    (int)sizeof(path))
+		return err_set(err, ERR_INVALID, "'%s': the path is too long",
+			       dir);
+	return file_write_atomic(path, file->bytes, file->len, err);
+}
+
 enum err_code artifacts_save(const struct artifacts *artifacts, const char *dir,
 			     struct err *err)
 {
 	enum err_code rc = file_make_dirs(dir, err);
 
-	for (int i = 0; i < ARTIFACTS && !rc; i++) {
-		const struct repository_file *file = &artifacts->file[i];
-		char path[4096];
-
-		if (snprintf(path, sizeof(path), "%s/%s", dir, file->name) >=
-		    (int)sizeof(path))
-			return err_set(err, ERR_INVALID,
-				       "'%s': the path is too long", dir);
-		rc = file_write_atomic(path, file->bytes, file->len, err);
-	}
-	return rc;
+	for (int i = 0; i < ARTIFACTS && !rc; i++)
+		rc = save(&artifacts->file[i], file_name[i], dir, err);
+	/* for those who look for YAML, which JSON is */
+	return rc ? rc
+		  : save(&artifacts->file[ARTIFACT_SPEC],
+			 "config.resolved.yaml", dir, err);
 }

@@ -160,13 +160,66 @@ static struct baseline judge(const struct targets *t, const struct loss *loss)
 	return b;
 }
 
-enum err_code baseline_measure(const struct dataset *dataset,
-			       const struct pipeline *pipeline,
+static enum err_code check_row(const struct baseline_rows *of,
+			       const struct loss *loss, int64_t row,
+			       float *target, int64_t n, struct err *err)
+{
+	struct raw_value raw;
+	enum err_code rc = dataset_target(of->dataset, row, 0, &raw, err);
+
+	if (!rc)
+		rc = pipeline_encode_target(of->pipeline, 0, &raw, target, err);
+	if (rc) {
+		(void)err_prefix(err, "row %lld", (long long)row);
+		return rc;
+	}
+	for (int64_t i = 0; i < n; i++) {
+		if (target[i] >= 0 && target[i] <= 1)
+			continue;
+		return err_set(err, ERR_INVALID,
+			       "output feature '%s': loss '%s' takes targets "
+			       "from 0 to 1, row %lld has %g",
+			       pipeline_output_name(of->pipeline, 0),
+			       loss->kind->name, (long long)row,
+			       (double)target[i]);
+	}
+	return ERR_NONE;
+}
+
+enum err_code baseline_check_targets(const struct dataset *dataset,
+				     const struct pipeline *pipeline,
+				     const struct loss *loss, struct err *err)
+{
+	const struct baseline_rows all = { dataset, pipeline, NULL, 0 };
+	enum err_code rc = ERR_NONE;
+	int64_t width, count;
+	enum dtype dtype;
+	struct shape row;
+	float *target;
+
+	if (!loss->kind->of_shares)
+		return ERR_NONE;
+	pipeline_target_row(pipeline, 0, &dtype, &row, &width);
+	count = shape_count(&row);
+	target = mem_array((size_t)count, sizeof(*target));
+	if (!target)
+		return err_set(err, ERR_NO_MEMORY, "targets: out of memory");
+	for (int part = 0; part < PART_COUNT && !rc; part++) {
+		const enum dataset_part of = (enum dataset_part)part;
+		const int64_t *rows = dataset_rows(dataset, of);
+
+		for (int64_t i = 0; i < dataset_n(dataset, of) && !rc; i++)
+			rc = check_row(&all, loss, rows[i], target, count, err);
+	}
+	mem_free(target);
+	return rc;
+}
+
+enum err_code baseline_measure(const struct baseline_rows *rows,
 			       const struct loss *loss, struct baseline *ret,
 			       struct err *err)
 {
-	const int64_t *rows = dataset_rows(dataset, PART_TRAIN);
-	const int64_t n = dataset_n(dataset, PART_TRAIN);
+	const struct pipeline *pipeline = rows->pipeline;
 	struct targets t = { 0 };
 	enum dtype dtype;
 	struct shape row;
@@ -182,12 +235,12 @@ enum err_code baseline_measure(const struct dataset *dataset,
 	if (!t.is_category && !t.is_text && t.length != 1)
 		return ERR_NONE;
 	t.count = mem_array((size_t)t.width + 1, sizeof(*t.count));
-	t.number = mem_array((size_t)n + 1, sizeof(*t.number));
+	t.number = mem_array((size_t)rows->n + 1, sizeof(*t.number));
 	t.token = mem_array((size_t)t.length + 1, sizeof(*t.token));
 	if (!t.count || !t.number || !t.token)
 		rc = err_set(err, ERR_NO_MEMORY, "baseline: out of memory");
-	for (int64_t i = 0; i < n && !rc; i++)
-		rc = take_row(dataset, pipeline, rows[i], &t, err);
+	for (int64_t i = 0; i < rows->n && !rc; i++)
+		rc = take_row(rows->dataset, pipeline, rows->row[i], &t, err);
 	if (!rc)
 		*ret = judge(&t, loss);
 	mem_free(t.count);

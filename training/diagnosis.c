@@ -42,7 +42,7 @@ const char *diagnosis_text(enum diagnosis diagnosis)
 static void remember(struct diagnosis_watch *w,
 		     const struct diagnosis_figures *f)
 {
-	if (w->n == 0 || f->train_loss < w->best_train)
+	if (!(f->train_loss >= w->best_train))
 		w->best_train = f->train_loss;
 	w->gap = f->valid_loss - f->train_loss;
 	if (isnan(f->valid_loss)) {
@@ -70,12 +70,15 @@ static void remember(struct diagnosis_watch *w,
 void diagnosis_observe(struct diagnosis_watch *w,
 		       const struct diagnosis_figures *f)
 {
-	/* losses of any sign: four times the way up from a best of 0 */
-	double high =
-	    w->best_train + (DIAGNOSIS_TIMES - 1) * fabs(w->best_train);
-	bool grows = w->n > 0 && f->train_loss > high &&
-		     !(f->train_loss <= f->trivial_loss);
+	double high;
+	bool grows;
 
+	if (w->n == 0)
+		w->best_train =
+		    isfinite(f->start_loss) ? f->start_loss : f->train_loss;
+	/* losses of any sign: four times the way up from a best of 0 */
+	high = w->best_train + (DIAGNOSIS_TIMES - 1) * fabs(w->best_train);
+	grows = f->train_loss > high && !(f->train_loss <= f->trivial_loss);
 	if (!isfinite(f->train_loss) || isinf(f->valid_loss)) {
 		w->name = DIAGNOSIS_DIVERGING;
 		return;
@@ -83,11 +86,11 @@ void diagnosis_observe(struct diagnosis_watch *w,
 	remember(w, f);
 	if (grows)
 		w->name = DIAGNOSIS_DIVERGING;
-	else if (w->n_above >= DIAGNOSIS_EVALS && f->train_loss < w->train_then)
-		w->name = DIAGNOSIS_OVERFITTING;
 	else if (w->n >= DIAGNOSIS_EVALS &&
 		 w->best_train >= DIAGNOSIS_NEAR * f->trivial_loss)
-		w->name = DIAGNOSIS_UNDERFITTING;
+		w->name = DIAGNOSIS_UNDERFITTING; /* what is noise overfits */
+	else if (w->n_above >= DIAGNOSIS_EVALS && f->train_loss < w->train_then)
+		w->name = DIAGNOSIS_OVERFITTING;
 	else if (w->n_level >= DIAGNOSIS_LONG)
 		w->name = DIAGNOSIS_PLATEAU;
 	else

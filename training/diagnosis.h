@@ -3,13 +3,14 @@
  * Diagnosis: a name for how a run goes, from its evaluations.
  *
  *   diverging    a loss is not finite, or the training loss is over
- *                DIAGNOSIS_TIMES its best
+ *                DIAGNOSIS_TIMES its best (or what the first steps gave) and
+ *                no better than the trivial predictor's
+ *   underfitting after DIAGNOSIS_EVALS evaluations, no training loss was below
+ *                DIAGNOSIS_NEAR of that of the trivial predictor, which knows
+ *                nothing of the inputs
  *   overfitting  the validation loss is above its best for
  *                DIAGNOSIS_EVALS evaluations in a row while the training
  *                loss is below what it was then
- *   underfitting after as many evaluations, no training loss was below
- *                DIAGNOSIS_NEAR of the trivial predictor's, which knows
- *                nothing of the inputs
  *   plateau      no validation loss of the last DIAGNOSIS_LONG evaluations
  *                was a hundredth better than the best before
  *   ok           none of these
@@ -49,6 +50,7 @@ struct diagnosis_watch {
 struct diagnosis_figures {
 	int64_t epoch;
 	double train_loss, valid_loss; /**< NaN: not measured */
+	double start_loss;   /**< of the first steps, at the first evaluation */
 	double trivial_loss; /**< of the predictor that knows no inputs; NaN */
 };
 

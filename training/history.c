@@ -75,6 +75,11 @@ void history_step(struct history *h, const double row[HISTORY_COLUMNS])
 	memcpy(h->step + h->n_steps++ * HISTORY_COLUMNS, row, bytes);
 }
 
+double history_first_loss(const struct history *h)
+{
+	return h->n_steps ? h->step[1] : (double)NAN;
+}
+
 /* --- at rest --- */
 
 enum err_code history_list(struct history *h, struct arena *arena,

@@ -36,6 +36,8 @@ MUST_USE enum err_code history_eval(struct history *history, int64_t epoch,
 				    int64_t step, const double *value,
 				    struct err *err);
 void history_step(struct history *h, const double row[HISTORY_COLUMNS]);
+/** The running loss of the first step that is kept; NaN: there is none. */
+double history_first_loss(const struct history *h);
 /** As tensors that point into it. */
 MUST_USE enum err_code history_list(struct history *h, struct arena *arena,
 				    struct safetensors *ret, struct err *err);

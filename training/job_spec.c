@@ -74,6 +74,7 @@ static enum err_code check_features(struct job_spec *spec, struct arena *arena,
 		spec->index_input =
 		    arena_strdup(arena, pipeline_input_name(pipeline, i));
 	}
+	spec->has_pictures = pipeline_can_augment(pipeline);
 	pipeline_target_row(pipeline, 0, &dtype, &row, &width);
 	first = spec->output_features->first;
 	rc = loss_read(doc_find(first, "loss"), spec->output_type, width,
@@ -145,9 +146,24 @@ static enum err_code read_parts(struct job_spec *spec, struct arena *arena,
 	if (!rc)
 		rc = check_features(spec, arena, err);
 	if (!rc)
+		rc = augment_read(spec->augmentation_map, &spec->augmentation,
+				  arena, err);
+	if (!rc && spec->augmentation.is_on && !spec->has_pictures)
+		rc = err_set(err, ERR_INVALID,
+			     "augmentation: expected an image among the input "
+			     "features");
+	if (!rc)
 		rc = name_metrics(spec, arena, err);
 	if (!rc)
 		rc = job_spec_read_trainer(spec, arena, err);
+	if (!rc && spec->data.sampling &&
+	    !str_equal(spec->output_type, "category"))
+		rc =
+		    err_set(err, ERR_INVALID,
+			    "data.sampling: classes are made equally frequent, "
+			    "so the output feature must be a category, got a "
+			    "%s",
+			    spec->output_type);
 	if (!rc && spec->mixup.alpha > 0 && spec->index_input)
 		rc = err_set(err, ERR_INVALID,
 			     "trainer.mixup: input feature '%s' is a category, "
@@ -166,6 +182,54 @@ static enum err_code read_parts(struct job_spec *spec, struct arena *arena,
 	return rc;
 }
 
+/* base_model: M is {onnx: M} with the rest of the map `model`, which need not
+ * be there. */
+static enum err_code resolve_model(struct job_spec *spec, struct arena *arena,
+				   struct err *err)
+{
+	static const char *const others[] = { "type", "layers", "onnx" };
+	struct doc *model, *copy;
+
+	if (spec->model && spec->model->kind == DOC_NULL)
+		spec->model = NULL;
+	if (!spec->model && !spec->base_model)
+		return err_set(err, ERR_INVALID,
+			       "job: 'model' is missing: a map such as {type: "
+			       "cnn} or {layers: [...]}; or 'base_model', the "
+			       "name of a model to go on from");
+	if (spec->model && spec->model->kind != DOC_MAP)
+		return err_set(err, ERR_INVALID,
+			       "job: 'model' must be a map such as {type: cnn} "
+			       "or {layers: [...]}");
+	if (!spec->base_model)
+		return ERR_NONE;
+	for (size_t i = 0; i < sizeof(others) / sizeof(others[0]); i++) {
+		if (doc_find(spec->model, others[i]))
+			return err_set(err, ERR_INVALID,
+				       "job: 'base_model' is the network, so "
+				       "model has no '%s'",
+				       others[i]);
+	}
+	model = doc_new(arena, DOC_MAP);
+	copy = doc_new_text(arena, spec->base_model);
+	if (!model || !copy)
+		goto no_memory;
+	doc_add(model, "onnx", copy);
+	for (const struct doc *at = spec->model ? spec->model->first : NULL; at;
+	     at = at->next) {
+		copy = doc_new(arena, at->kind);
+		if (!copy)
+			goto no_memory;
+		*copy = *at;
+		copy->next = NULL;
+		doc_add(model, at->key, copy);
+	}
+	spec->model = model;
+	return ERR_NONE;
+no_memory:
+	return err_set(err, ERR_NO_MEMORY, "job: out of memory");
+}
+
 enum err_code job_spec_read(const struct doc *doc, struct job_spec *ret,
 			    struct arena *arena, struct err *err)
 {
@@ -180,10 +244,9 @@ enum err_code job_spec_read(const struct doc *doc, struct job_spec *ret,
 	rc = field_read(job_spec_fields, doc, "job", NULL, &spec, arena, err);
 	if (rc)
 		return rc;
-	if (!spec.model || spec.model->kind != DOC_MAP)
-		return err_set(err, ERR_INVALID,
-			       "job: 'model' must be a map such as {type: cnn} "
-			       "or {layers: [...]}");
+	rc = resolve_model(&spec, arena, err);
+	if (rc)
+		return rc;
 	rc = read_parts(&spec, arena, err);
 	if (rc)
 		return rc;
@@ -239,6 +302,7 @@ enum err_code job_spec_write(const struct job_spec *spec, struct buf *buf,
 	json_write_doc(&writer, "input_features", spec->input_features);
 	write_output(spec, &writer);
 	json_write_doc(&writer, "model", spec->model);
+	augment_write(&spec->augmentation, &writer);
 	job_spec_write_trainer(spec, &writer);
 	json_write_object_end(&writer);
 	return buf_check(buf, "the resolved job spec", err);

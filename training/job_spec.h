@@ -13,6 +13,7 @@
 #ifndef TRAINING_JOB_SPEC_H
 #define TRAINING_JOB_SPEC_H
 
+#include "data/augment.h"
 #include "data/dataset.h"
 #include "training/condition.h"
 #include "training/loss.h"
@@ -88,13 +89,16 @@ struct publish_spec {
 	const char *model; /**< NULL: not published */
 	const char *when;  /**< NULL: always */
 	bool set_default;
+	const struct doc *version_doc;
+	int64_t version; /**< 0: the next one */
 	const struct condition *condition;
 };
 
 struct job_spec {
-	const char *name;
+	const char *name, *base_model;
 	const struct doc *data_map, *input_features, *output_features, *model,
-	    *trainer_map, *resources_map, *publish_map;
+	    *trainer_map, *resources_map, *publish_map, *augmentation_map;
+	struct augment_spec augmentation;
 	struct dataset_spec data;
 	struct trainer_spec trainer;
 	struct optimizer optimizer;
@@ -110,6 +114,7 @@ struct job_spec {
 	struct resources_spec resources;
 	struct publish_spec publish;
 	struct loss loss;
+	bool has_pictures;	 /**< among its inputs */
 	const char *output_type; /**< of the one output feature */
 	const char *index_input; /**< the first that is a category, or NULL */
 	const char *const

@@ -21,10 +21,16 @@ static const char *const mode_names[] = { "auto", "min", "max", NULL };
 	}
 const struct field job_spec_fields[] = {
 	JOB("name", "shown in lists", name, FIELD_STRING),
+	JOB("base_model",
+	    "MODEL or MODEL/VERSION of the repository to go on from",
+	    base_model, FIELD_STRING),
 	NEED("data", "where the rows come from", data_map),
 	NEED("input_features", "what the model takes", input_features),
 	NEED("output_features", "what it predicts", output_features),
-	NEED("model", "the network: {type: ...} or {layers: [...]}", model),
+	JOB("model", "the network: {type: ...} or {layers: [...]}", model,
+	    FIELD_DOC),
+	JOB("augmentation", "how pictures of the training part change",
+	    augmentation_map, FIELD_DOC),
 	JOB("trainer", "how it learns", trainer_map, FIELD_DOC),
 	JOB("resources", "threads, nice, memory_limit, priority", resources_map,
 	    FIELD_DOC),
@@ -261,6 +267,10 @@ static const struct field publish_fields[] = {
 	  .kind = FIELD_STRING,
 	  .offset = P(model),
 	  .flags = FIELD_REQUIRED },
+	{ .name = "version",
+	  .help = "a number that is not taken, or auto: the next one",
+	  .kind = FIELD_DOC,
+	  .offset = P(version_doc) },
 	{ .name = "when",
 	  .help = "such as valid_accuracy >= 0.9; left out: always",
 	  .kind = FIELD_STRING,
@@ -327,6 +337,30 @@ static enum err_code read_maps(struct job_spec *spec, struct arena *arena,
 	return rc;
 }
 
+static enum err_code read_publish(struct publish_spec *publish, struct err *err)
+{
+	const struct doc *version = map_or_null(publish->version_doc);
+	enum err_code rc;
+
+	if (!publish->model)
+		return ERR_NONE;
+	rc = repository_check_name(publish->model, err);
+	if (rc) {
+		(void)err_prefix(err, "publish.model");
+		return rc;
+	}
+	publish->version_doc = version;
+	if (!version ||
+	    (version->kind == DOC_STRING && str_equal(version->text, "auto")))
+		return ERR_NONE;
+	if (version->kind != DOC_INT || version->integer < 1)
+		return err_set(err, ERR_INVALID,
+			       "publish.version: expected auto or a number "
+			       "above 0");
+	publish->version = version->integer;
+	return ERR_NONE;
+}
+
 enum err_code job_spec_read_trainer(struct job_spec *spec, struct arena *arena,
 				    struct err *err)
 {
@@ -343,14 +377,38 @@ enum err_code job_spec_read_trainer(struct job_spec *spec, struct arena *arena,
 	t->schedule = map_or_null(t->schedule);
 	if (t->eval_batch_size == 0)
 		t->eval_batch_size = t->batch_size;
-	if (spec->publish.model) {
-		rc = repository_check_name(spec->publish.model, err);
-		if (rc) {
-			(void)err_prefix(err, "publish.model");
-			return rc;
-		}
-	}
-	return ERR_NONE;
+	return read_publish(&spec->publish, err);
+}
+
+void job_spec_schema_trainer(struct json_writer *writer)
+{
+	static const struct field_sub subs[] = {
+		{ .name = "learning_rate_scheduler", .write = schedule_schema },
+		{ .name = "optimizer", .write = optimizer_schema },
+		{ .name = "phases", .write = phases_schema },
+		{ .name = "mixup", .table = mixup_fields },
+		{ .name = "activation_regularization",
+		  .table = activation_fields },
+		{ .name = "watch", .table = watch_fields },
+		{ .name = "averaging", .table = averaging_fields },
+		{ .name = "on_nan", .table = nan_fields },
+		{ .name = "gradient_clipping", .table = clipping_fields },
+		{ .name = "early_stopping", .table = early_fields },
+		{ .name = "checkpoint", .table = checkpoint_fields },
+		{ 0 },
+	};
+
+	field_schema(trainer_fields, NULL, subs, writer);
+}
+
+void job_spec_schema_resources(struct json_writer *writer)
+{
+	field_schema(resources_fields, NULL, NULL, writer);
+}
+
+void job_spec_schema_publish(struct json_writer *writer)
+{
+	field_schema(publish_fields, NULL, NULL, writer);
 }
 
 static void write_map(const char *key, const struct field *fields,

@@ -18,5 +18,9 @@ MUST_USE enum err_code job_spec_read_trainer(struct job_spec *spec,
 					     struct err *err);
 void job_spec_write_trainer(const struct job_spec *spec,
 			    struct json_writer *writer);
+/* The members of their JSON Schemas. */
+void job_spec_schema_trainer(struct json_writer *writer);
+void job_spec_schema_resources(struct json_writer *writer);
+void job_spec_schema_publish(struct json_writer *writer);
 
 #endif

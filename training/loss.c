@@ -112,6 +112,18 @@ enum err_code loss_read(const struct doc *map, const char *feature_type,
 	return ERR_NONE;
 }
 
+void loss_schema(struct json_writer *writer)
+{
+	json_write_array(writer, "anyOf");
+	for (const struct loss_kind *k = loss_kinds(); k->name; k++) {
+		json_write_object(writer, NULL);
+		json_write_string(writer, "description", k->help);
+		field_schema(k->fields, k->name, NULL, writer);
+		json_write_object_end(writer);
+	}
+	json_write_array_end(writer);
+}
+
 void loss_write(const struct loss *loss, struct json_writer *writer)
 {
 	json_write_object(writer, "loss");

@@ -56,6 +56,7 @@ struct loss_kind {
 	size_t number[TRAIN_LOSS_NUMBERS]; /**< of text: offsets in params */
 	unsigned of;			   /**< LOSS_OF_* */
 	enum loss_weight weight;
+	bool of_shares;		    /**< targets are from 0 to 1 */
 	const struct field *fields; /**< over struct loss_params */
 };
 
@@ -73,6 +74,8 @@ MUST_USE enum err_code loss_read(const struct doc *map,
 				 const char *feature_type, int64_t width,
 				 struct loss *ret, struct arena *arena,
 				 struct err *err);
+/** The members of its JSON Schema: of all kinds, for any feature. */
+void loss_schema(struct json_writer *writer);
 void loss_write(const struct loss *loss, struct json_writer *writer);
 /** As the training step takes it, for an output of so many numbers a row;
  * attributes land in the arena. */

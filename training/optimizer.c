@@ -152,6 +152,18 @@ enum err_code optimizer_read(const struct doc *map, struct optimizer *ret,
 	return ERR_NONE;
 }
 
+void optimizer_schema(struct json_writer *writer)
+{
+	json_write_array(writer, "oneOf");
+	for (size_t i = 0; kinds[i]; i++) {
+		json_write_object(writer, NULL);
+		json_write_string(writer, "description", kinds[i]->help);
+		field_schema(kinds[i]->fields, kinds[i]->name, NULL, writer);
+		json_write_object_end(writer);
+	}
+	json_write_array_end(writer);
+}
+
 void optimizer_write(const struct optimizer *optimizer,
 		     struct json_writer *writer)
 {
@@ -202,6 +214,16 @@ void optimizer_setting_exclude(struct optimizer_setting *setting)
 	setting->weight_decay = 0;
 	setting->l1 = 0;
 	setting->is_unscaled = true;
+}
+
+bool optimizer_is_lazy(const struct optimizer *optimizer, int64_t rows)
+{
+	const int sparse = optimizer->params.sparse;
+
+	if (optimizer_is_by_parameter(optimizer->op))
+		return false;
+	return sparse == SPARSE_LAZY ||
+	       (sparse == SPARSE_AUTO && rows > SPARSE_AUTO_ROWS);
 }
 
 bool optimizer_excludes(const struct optimizer *optimizer, const char *what)

@@ -15,6 +15,12 @@
 
 struct json_writer;
 
+/** What becomes of an embedding's rows that a batch has no gradient for: lazy
+ * ones stay as they are, moments and decay too. */
+enum optimizer_sparse { SPARSE_AUTO, SPARSE_LAZY, SPARSE_DENSE };
+/** Tables with more rows are lazy when nothing is said. */
+enum { SPARSE_AUTO_ROWS = 10000 };
+
 /** All parameters of all kinds; each kind's table names its own. */
 struct optimizer_params {
 	double momentum, dampening, weight_decay, l1, eps;
@@ -23,6 +29,7 @@ struct optimizer_params {
 	bool nesterov, centered, amsgrad, decoupled, ewma;
 	struct field_doubles betas, etas, step_sizes;
 	struct field_strings exclude; /**< "bias", "norm": no weight decay */
+	int sparse;		      /**< enum optimizer_sparse */
 };
 
 struct optimizer_kind {
@@ -44,6 +51,8 @@ struct optimizer {
 MUST_USE enum err_code optimizer_read(const struct doc *map,
 				      struct optimizer *ret,
 				      struct arena *arena, struct err *err);
+/** The members of its JSON Schema. */
+void optimizer_schema(struct json_writer *writer);
 void optimizer_write(const struct optimizer *optimizer,
 		     struct json_writer *writer);
 /** The setting of a step; momentum NaN: the optimizer's own. */
@@ -54,6 +63,8 @@ void optimizer_setting_exclude(struct optimizer_setting *setting);
 /** Has it a momentum (or beta1) that a schedule may cycle? */
 bool optimizer_has_momentum(const struct optimizer *optimizer);
 
+/** Are updates of a table of so many rows lazy? */
+bool optimizer_is_lazy(const struct optimizer *optimizer, int64_t rows);
 /** "bias" or "norm": is that left out of decay? */
 bool optimizer_excludes(const struct optimizer *optimizer, const char *what);
 

@@ -26,6 +26,19 @@ static const struct field fields[] = {
 	{ 0 },
 };
 
+void phases_schema(struct json_writer *writer)
+{
+	static const struct field_sub subs[] = {
+		{ .name = "learning_rate_scheduler", .write = schedule_schema },
+		{ 0 },
+	};
+
+	json_write_string(writer, "type", "array");
+	json_write_object(writer, "items");
+	field_schema(fields, NULL, subs, writer);
+	json_write_object_end(writer);
+}
+
 /* What its documents say. */
 static enum err_code resolve(struct phase_spec *phase, const char *where,
 			     struct arena *arena, struct err *err)

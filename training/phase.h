@@ -38,6 +38,8 @@ MUST_USE enum err_code phases_read(const struct doc *doc,
 				   struct phases *ret, struct arena *arena,
 				   struct err *err);
 /** The member `phases`, where there is a list. */
+/** The members of its JSON Schema. */
+void phases_schema(struct json_writer *writer);
 void phases_write(const struct phases *phases, struct json_writer *writer);
 /** The phase of an epoch, which counts from 0, and its first epoch. */
 size_t phases_at(const struct phases *phases, int64_t epoch,

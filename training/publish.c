@@ -97,9 +97,9 @@ enum err_code publish_once(const struct publish_request *request,
 	if (!rc)
 		rc = find_version(repository, request, arena, ret_version, err);
 	if (!rc && !*ret_version)
-		rc = repository_publish(repository, request->model, 0,
-					request->artifacts->file, ARTIFACTS,
-					ret_version, err);
+		rc = repository_publish(
+		    repository, request->model, request->version,
+		    request->artifacts->file, ARTIFACTS, ret_version, err);
 	repository_destroy(repository);
 	return rc;
 }

@@ -16,6 +16,7 @@
 struct publish_request {
 	const char *repository; /**< its folder */
 	const char *model, *job_id;
+	int64_t version; /**< 0: the next one */
 	const struct artifacts *artifacts;
 };
 

@@ -92,6 +92,20 @@ enum err_code schedule_read(const struct doc *map, double base_rate,
 	return ERR_NONE;
 }
 
+void schedule_schema(struct json_writer *writer)
+{
+	const struct schedule_kind *kind;
+
+	json_write_array(writer, "oneOf");
+	for (size_t i = 0; (kind = schedule_kind_at(i)); i++) {
+		json_write_object(writer, NULL);
+		json_write_string(writer, "description", kind->help);
+		field_schema(kind->fields, kind->name, NULL, writer);
+		json_write_object_end(writer);
+	}
+	json_write_array_end(writer);
+}
+
 void schedule_write(const struct schedule *schedule, struct json_writer *writer)
 {
 	json_write_object(writer, "learning_rate_scheduler");

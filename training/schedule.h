@@ -80,6 +80,8 @@ struct schedule {
 MUST_USE enum err_code schedule_read(const struct doc *map, double base_rate,
 				     struct schedule *ret, struct arena *arena,
 				     struct err *err);
+/** The members of its JSON Schema. */
+void schedule_schema(struct json_writer *writer);
 void schedule_write(const struct schedule *schedule,
 		    struct json_writer *writer);
 struct schedule_value schedule_at(const struct schedule *schedule,

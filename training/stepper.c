@@ -6,6 +6,7 @@
 #include "base/mem.h"
 #include "base/str.h"
 #include "engine/instance.h"
+#include "engine/train_tables.h"
 #include "training/weights.h"
 
 /* Which variables have no weight decay: biases, and what norms scale by. */
@@ -22,6 +23,25 @@ static enum err_code find_plain(struct stepper *stepper, struct err *err)
 		return err_set(err, ERR_NO_MEMORY, "trainer: out of memory");
 	layer_plain_find(g, optimizer_excludes(optimizer, "bias"),
 			 optimizer_excludes(optimizer, "norm"), is_plain);
+	return ERR_NONE;
+}
+
+/* Tables of which rows without a gradient stay. */
+static enum err_code find_lazy(struct stepper *stepper, struct err *err)
+{
+	const struct graph *g = stepper->base;
+	int64_t *width = mem_array((size_t)g->n_variable + 1, sizeof(*width));
+
+	stepper->lazy_width = width;
+	if (!width)
+		return err_set(err, ERR_NO_MEMORY, "trainer: out of memory");
+	train_tables(g, width);
+	for (int32_t v = 0; v < g->n_variable; v++) {
+		if (width[v] &&
+		    !optimizer_is_lazy(stepper->options.optimizer,
+				       g->variable[v].view.shape.dim[0]))
+			width[v] = 0;
+	}
 	return ERR_NONE;
 }
 
@@ -227,6 +247,8 @@ enum err_code stepper_create(struct graph *base,
 	       options->n_inputs * sizeof(*stepper->input));
 	rc = find_plain(stepper, err);
 	if (!rc)
+		rc = find_lazy(stepper, err);
+	if (!rc)
 		rc = make_states(stepper, err);
 	if (!rc)
 		rc = make_carried(stepper, err);
@@ -253,6 +275,7 @@ void stepper_destroy(struct stepper *stepper)
 	train_memory_destroy(stepper->memory);
 	mem_free(stepper->is_plain);
 	mem_free(stepper->group);
+	mem_free(stepper->lazy_width);
 	mem_free(stepper->states);
 	for (int i = 0; i < CARRIED; i++)
 		mem_free(stepper->carried[i]);

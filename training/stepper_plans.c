@@ -86,6 +86,7 @@ static enum err_code build_graph(struct stepper *stepper,
 		.frozen = stepper->phase.frozen,
 		.group = stepper->group,
 		.n_groups = KINDS * (unsigned)stepper->phase.n_groups,
+		.lazy_width = stepper->lazy_width,
 		.batches = !o->accumulates	  ? TRAIN_ONE
 			   : kind == STEPPER_ADDS ? TRAIN_ADD
 						  : TRAIN_LAST,

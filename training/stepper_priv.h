@@ -32,6 +32,7 @@ struct stepper {
 	struct optimizer_attrs attrs;
 	struct stepper_phase phase;
 	bool *is_plain;		 /* by variable of base: excluded from decay */
+	int64_t *lazy_width;	 /* by variable of base: of lazy tables, or 0 */
 	int32_t *group;		 /* by variable: that of layers, and its kind */
 	char *states;		 /* those of the network before a step */
 	float *carried[CARRIED]; /* [state_rows, state] */

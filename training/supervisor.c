@@ -291,16 +291,17 @@ enum err_code supervisor_submit(struct supervisor *supervisor, const char *text,
 	return ERR_NONE;
 }
 
-enum err_code supervisor_limits_memory(const char *text, size_t len,
-				       struct arena *arena, bool *ret_does,
-				       struct err *err)
+enum err_code supervisor_wants_check(const char *text, size_t len,
+				     struct arena *arena, bool *ret_does,
+				     struct err *err)
 {
 	const char *json;
 	struct job_spec spec;
 	enum err_code rc = resolve(text, len, arena, &spec, &json, err);
 
 	if (!rc)
-		*ret_does = spec.resources.memory_limit > 0;
+		*ret_does = spec.resources.memory_limit > 0 ||
+			    doc_find(spec.model, "onnx");
 	return rc;
 }
 

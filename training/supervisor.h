@@ -71,12 +71,12 @@ MUST_USE enum err_code supervisor_submit(struct supervisor *supervisor,
 					 const char *text, size_t len,
 					 struct arena *arena,
 					 const char **ret_id, struct err *err);
-/** Whether the job limits its memory: then WORKER_CHECK should say that it can
- * be kept before the job is submitted. */
-MUST_USE enum err_code supervisor_limits_memory(const char *text, size_t len,
-						struct arena *arena,
-						bool *ret_does,
-						struct err *err);
+/** Whether WORKER_CHECK should say that the job can run before it is submitted:
+ * one that limits its memory, or goes on from a model's file, of which each
+ * node must have a gradient. */
+MUST_USE enum err_code supervisor_wants_check(const char *text, size_t len,
+					      struct arena *arena,
+					      bool *ret_does, struct err *err);
 struct supervisor_rehearsal {
 	enum worker_task task; /**< any but WORKER_TRAINS */
 	const char *text;      /**< the job */

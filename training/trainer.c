@@ -304,7 +304,10 @@ void trainer_order_rows(struct trainer *trainer, int64_t epoch)
 	const int64_t *rows =
 	    dataset_rows(trainer->options.dataset, PART_TRAIN);
 
-	if (dataset_is_stream(trainer->options.dataset))
+	if (trainer->sampling)
+		sampling_order(trainer->sampling, (uint32_t)epoch,
+			       trainer->order);
+	else if (dataset_is_stream(trainer->options.dataset))
 		batch_stream(rows, trainer->n_train, t->batch_size,
 			     trainer->order);
 	else
@@ -367,18 +370,59 @@ static void check_monitor(struct trainer *trainer)
 	trainer_warn(trainer, "no_validation", text);
 }
 
+/* Before anything is made for the rows of an epoch. */
+static enum err_code make_sampling(struct trainer *trainer, struct err *err)
+{
+	const struct trainer_options *o = &trainer->options;
+	const enum sampling_type type =
+	    (enum sampling_type)trainer->spec->data.sampling;
+	enum err_code rc;
+
+	if (type == SAMPLING_NONE)
+		return ERR_NONE;
+	rc = sampling_create(o->dataset, o->pipeline, type,
+			     (uint64_t)trainer->spec->trainer.seed,
+			     &trainer->sampling, err);
+	if (!rc)
+		trainer->n_train = sampling_n(trainer->sampling);
+	return rc;
+}
+
+/* Of the rows that are learned from. */
+static enum err_code measure_baseline(struct trainer *trainer, struct err *err)
+{
+	const struct trainer_options *o = &trainer->options;
+	struct baseline_rows rows = { o->dataset, o->pipeline,
+				      dataset_rows(o->dataset, PART_TRAIN),
+				      trainer->n_train };
+	enum err_code rc = ERR_NONE;
+
+	/* drawn numbers need not make sense */
+	if (!str_equal(trainer->spec->data.source, "synthetic"))
+		rc = baseline_check_targets(o->dataset, o->pipeline,
+					    &trainer->spec->loss, err);
+	if (rc)
+		return rc;
+	if (trainer->sampling) {
+		sampling_order(trainer->sampling, 0, trainer->order);
+		rows.row = trainer->order;
+	}
+	return baseline_measure(&rows, &trainer->spec->loss, &trainer->baseline,
+				err);
+}
+
 /* What does not depend on a phase. */
 static enum err_code prepare(struct trainer *trainer, struct err *err)
 {
 	const struct trainer_options *o = &trainer->options;
 	const int64_t batch = trainer->spec->trainer.batch_size;
 	const int64_t eval = trainer->spec->trainer.eval_batch_size;
-	enum err_code rc = make_order(trainer, err);
+	enum err_code rc = make_sampling(trainer, err);
 
 	if (!rc)
-		rc = baseline_measure(o->dataset, o->pipeline,
-				      &trainer->spec->loss, &trainer->baseline,
-				      err);
+		rc = make_order(trainer, err);
+	if (!rc)
+		rc = measure_baseline(trainer, err);
 	if (!rc)
 		rc = list_built(trainer, err);
 	if (!rc)
@@ -455,10 +499,16 @@ void trainer_destroy(struct trainer *trainer)
 	evaluation_finish(&trainer->evaluation);
 	history_finish(&trainer->history);
 	watch_finish(&trainer->watch);
+	sampling_destroy(trainer->sampling);
 	mem_free(trainer->order);
 	mem_free(trainer->partner);
 	arena_destroy(trainer->arena);
 	mem_free(trainer);
+}
+
+int64_t trainer_epoch_rows(const struct trainer *trainer)
+{
+	return trainer->n_epoch;
 }
 
 struct stepper *trainer_stepper(struct trainer *trainer)

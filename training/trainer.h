@@ -126,6 +126,8 @@ MUST_USE enum err_code trainer_find_rate(struct trainer *trainer,
 void trainer_report(const struct trainer *trainer, struct json_writer *writer);
 const struct history *trainer_history(const struct trainer *trainer);
 struct stepper *trainer_stepper(struct trainer *trainer);
+/** Rows of an epoch, as sampled. */
+int64_t trainer_epoch_rows(const struct trainer *trainer);
 void trainer_destroy(struct trainer *trainer);
 
 #endif

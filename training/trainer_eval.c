@@ -96,6 +96,8 @@ static enum err_code evaluate_part(struct trainer *trainer,
 		rows = trainer->order;
 	}
 	if (n > 0)
+		rc = trainer_rows_augment(trainer, -1, err);
+	if (n > 0 && !rc)
 		rc = trainer_rows_start(trainer, rows, n, 0, eval_batch, err);
 	while (n > 0 && !rc && order < grave) {
 		if (!evaluate_batch(trainer, part, &sums, &rc, err))
@@ -196,11 +198,13 @@ static void diagnose(struct trainer *trainer)
 	const int64_t before = watch->name;
 	const char *text;
 
-	diagnosis_observe(watch, &(struct diagnosis_figures){
-				     .epoch = eval->epoch,
-				     .train_loss = figure(eval, "train_loss"),
-				     .valid_loss = figure(eval, "valid_loss"),
-				     .trivial_loss = trainer->baseline.loss });
+	diagnosis_observe(
+	    watch, &(struct diagnosis_figures){
+		       .epoch = eval->epoch,
+		       .train_loss = figure(eval, "train_loss"),
+		       .valid_loss = figure(eval, "valid_loss"),
+		       .start_loss = history_first_loss(&trainer->history),
+		       .trivial_loss = trainer->baseline.loss });
 	eval->diagnosis = (enum diagnosis)watch->name;
 	if (eval->diagnosis == DIAGNOSIS_OVERFITTING) {
 		eval->gap = watch->gap;
@@ -296,6 +300,23 @@ enum err_code trainer_conclude(struct trainer *trainer,
 	return rc;
 }
 
+/* Of the classes that the report numbers. */
+static void write_labels(const struct trainer *trainer,
+			 struct json_writer *writer)
+{
+	const struct pipeline *p = trainer->options.pipeline;
+	const char *label = pipeline_label(p, true, 0, 0);
+
+	if (!label)
+		return;
+	json_write_array(writer, "labels");
+	for (int64_t i = 1; label; i++) {
+		json_write_string(writer, NULL, label);
+		label = pipeline_label(p, true, 0, i);
+	}
+	json_write_array_end(writer);
+}
+
 void trainer_report(const struct trainer *trainer, struct json_writer *writer)
 {
 	static const char *const names[] = { [PART_TRAIN] = "train",
@@ -303,6 +324,7 @@ void trainer_report(const struct trainer *trainer, struct json_writer *writer)
 					     [PART_TEST] = "test" };
 
 	json_write_string(writer, "part", names[trainer->measured]);
+	write_labels(trainer, writer);
 	evaluation_write(
 	    &trainer->evaluation,
 	    dataset_rows(trainer->options.dataset, trainer->measured), writer);

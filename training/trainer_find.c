@@ -82,9 +82,12 @@ static enum err_code start(struct trainer *trainer, struct err *err)
 {
 	const struct trainer_spec *t = &trainer->spec->trainer;
 
+	enum err_code rc = trainer_rows_augment(trainer, 0, err);
+
 	trainer_order_rows(trainer, 0);
-	return trainer_rows_start(trainer, trainer->order, trainer->n_epoch, 0,
-				  t->batch_size, err);
+	return rc ? rc
+		  : trainer_rows_start(trainer, trainer->order,
+				       trainer->n_epoch, 0, t->batch_size, err);
 }
 
 static enum err_code take(struct trainer *trainer,

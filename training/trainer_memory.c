@@ -272,7 +272,10 @@ static size_t batch_bytes(const struct trainer *trainer)
 	pipeline_target_row(p, 0, &dtype, &shape, &width);
 	row += tensor_bytes(dtype, &shape);
 	for (int part = 0; part < PART_COUNT; part++) {
-		const int64_t n = dataset_n(dataset, (enum dataset_part)part);
+		const int64_t n =
+		    part == PART_TRAIN
+			? trainer->n_train
+			: dataset_n(dataset, (enum dataset_part)part);
 		const int64_t batch =
 		    part == PART_TRAIN ? t->batch_size : t->eval_batch_size;
 		const int64_t slots =

@@ -8,6 +8,7 @@
 #define TRAINING_TRAINER_PRIV_H
 
 #include "data/batch.h"
+#include "data/sampling.h"
 #include "training/evaluation.h"
 #include "training/features.h"
 #include "training/history.h"
@@ -44,8 +45,9 @@ struct trainer {
 	struct history history;
 	struct baseline baseline;
 	int64_t *order;
-	int64_t *partner;	  /* of each row of a batch that is mixed */
-	int64_t n_train, n_epoch; /* training rows; those of an epoch */
+	int64_t *partner;	   /* of each row of a batch that is mixed */
+	int64_t n_train, n_epoch;  /* rows of an epoch; those it trains on */
+	struct sampling *sampling; /* NULL: an epoch is the training part */
 	int64_t steps_per_epoch, total_steps;
 	struct checkpoint_state state;
 	struct trainer_eval last, best_eval;

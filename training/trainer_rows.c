@@ -13,8 +13,9 @@
 static int64_t body_rows(const struct trainer *trainer)
 {
 	const int64_t batch = trainer->spec->trainer.batch_size;
+	const int64_t n = dataset_n(trainer->options.dataset, PART_TRAIN);
 
-	return batch < trainer->n_train ? batch : trainer->n_train;
+	return batch < n ? batch : n;
 }
 
 static enum err_code make_features(struct trainer *trainer,
@@ -37,12 +38,13 @@ static enum err_code make_features(struct trainer *trainer,
 	return features_create(&options, sample, &trainer->features, err);
 }
 
-static bool mixes_or_penalizes(const struct trainer *trainer)
+/* Are rows other ones every time, or penalized for what the body does? */
+static bool needs_whole(const struct trainer *trainer)
 {
 	const struct job_spec *spec = trainer->spec;
 
-	return spec->mixup.alpha > 0 || spec->activation.alpha > 0 ||
-	       spec->activation.beta > 0;
+	return spec->augmentation.is_on || spec->mixup.alpha > 0 ||
+	       spec->activation.alpha > 0 || spec->activation.beta > 0;
 }
 
 enum err_code trainer_cut_body(struct trainer *trainer,
@@ -55,9 +57,9 @@ enum err_code trainer_cut_body(struct trainer *trainer,
 	trainer->features = NULL;
 	trainer->has_filled = false;
 	/* what a stream hands on is of the whole network, and so is what is
-	 * mixed or penalized there */
-	if (!phase->frozen || body_rows(trainer) < 2 ||
-	    mixes_or_penalizes(trainer) || trainer->options.state.rank ||
+	 * mixed or penalized there; augmented rows are never the same */
+	if (!phase->frozen || body_rows(trainer) < 2 || needs_whole(trainer) ||
+	    trainer->options.state.rank ||
 	    dataset_is_stream(trainer->options.dataset))
 		return ERR_NONE;
 	rc = loader_start(trainer->loader,
@@ -171,6 +173,18 @@ static enum err_code fill(struct trainer *trainer, struct err *err)
 }
 
 /* --- batches --- */
+
+enum err_code trainer_rows_augment(struct trainer *trainer, int64_t epoch,
+				   struct err *err)
+{
+	const struct augment_spec *spec = &trainer->spec->augmentation;
+
+	if (!spec->is_on)
+		return ERR_NONE;
+	return loader_augment(trainer->loader, epoch < 0 ? NULL : spec,
+			      (uint64_t)trainer->spec->trainer.seed,
+			      (uint32_t)epoch, err);
+}
 
 enum err_code trainer_rows_start(struct trainer *trainer, const int64_t *order,
 				 int64_t n, int64_t first, int64_t batch_size,

@@ -29,6 +29,10 @@ MUST_USE enum err_code trainer_cut_body(struct trainer *trainer,
 size_t trainer_feature_bytes(const struct trainer *trainer);
 /** Whether so many are kept in memory. */
 bool trainer_keeps_features(const struct trainer *trainer, size_t bytes);
+/** Rows of epoch `epoch` that are started from now on are augmented, where the
+ * job says so; -1: as they are. */
+MUST_USE enum err_code trainer_rows_augment(struct trainer *trainer,
+					    int64_t epoch, struct err *err);
 /** As the loader's (data/batch.h), in the form that the phase trains on. order
  * must stay as it is; a batch is valid until it is given back. */
 MUST_USE enum err_code trainer_rows_start(struct trainer *trainer,

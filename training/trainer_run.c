@@ -394,14 +394,17 @@ static enum err_code start_leg(struct trainer *trainer, struct err *err)
 {
 	int64_t batch_size = trainer->spec->trainer.batch_size;
 	struct checkpoint_state *s = &trainer->state;
+	enum err_code rc;
 
 	/* speed and ETA are those of steps, not of what came before them */
 	trainer->event_ns = clock_monotonic_ns();
 	trainer->event_samples = s->samples;
 	trainer_order_rows(trainer, s->epoch);
-	return trainer_rows_start(trainer, trainer->order, trainer->n_epoch,
-				  s->batch_in_epoch * batch_size, batch_size,
-				  err);
+	rc = trainer_rows_augment(trainer, s->epoch, err);
+	return rc ? rc
+		  : trainer_rows_start(
+			trainer, trainer->order, trainer->n_epoch,
+			s->batch_in_epoch * batch_size, batch_size, err);
 }
 
 /* One batch of a leg. */

@@ -18,6 +18,7 @@
 #include "base/str.h"
 #include "engine/kernels/blas.h"
 #include "training/artifact.h"
+#include "training/embeddings.h"
 #include "training/job.h"
 #include "training/publish.h"
 #include "training/report.h"
@@ -386,6 +387,7 @@ static enum err_code publish(struct worker *worker,
 	const struct publish_request request = {
 		.repository = worker->options->model_repository,
 		.model = spec->model,
+		.version = spec->version,
 		.job_id = worker->job_id,
 		.artifacts = artifacts,
 	};
@@ -457,6 +459,8 @@ static enum err_code leave_artifacts(struct worker *worker, struct err *err)
 			.job_id = worker->job_id,
 		    },
 		    dir, err);
+	if (!rc)
+		rc = embeddings_save(worker->network.graph, dir, err);
 	if (!rc)
 		rc = publish(worker, &artifacts, err);
 	artifacts_finish(&artifacts);

@@ -5,6 +5,7 @@
 #include <math.h>
 
 #include "base/json_write.h"
+#include "training/data_report.h"
 #include "training/worker_priv.h"
 
 enum { TIMED_STEPS = 3 };
@@ -35,14 +36,16 @@ static void write_data(const struct worker *worker, struct json_writer *w)
 	json_write_int(w, "train_rows", dataset_n(worker->dataset, PART_TRAIN));
 	json_write_int(w, "valid_rows", dataset_n(worker->dataset, PART_VALID));
 	json_write_int(w, "test_rows", dataset_n(worker->dataset, PART_TEST));
+	json_write_int(w, "epoch_rows", trainer_epoch_rows(worker->trainer));
 	json_write_string(w, "sha256", worker->fingerprint);
+	data_report_write(worker->dataset, worker->pipeline, w);
 	json_write_object_end(w);
 }
 
 enum err_code worker_dry_run(struct worker *worker, struct err *err)
 {
 	int64_t batch = worker->spec.trainer.batch_size;
-	int64_t rows = dataset_n(worker->dataset, PART_TRAIN);
+	const int64_t rows = trainer_epoch_rows(worker->trainer);
 	struct json_writer *w;
 	double seconds = 0;
 	enum err_code rc;

@@ -315,6 +315,16 @@ static void category_decode(const struct feature *feature, const float *row,
 	json_write_object_end(writer);
 }
 
+/* Those of an input count from 1. */
+static const char *category_label(const struct feature *feature, int64_t index)
+{
+	const struct category *category = feature->state;
+	const int64_t i = feature->is_output ? index : index - 1;
+
+	return i >= 0 && i < (int64_t)category->labels.n ? category->labels.v[i]
+							 : NULL;
+}
+
 extern const struct feature_kind feature_category;
 const struct feature_kind feature_category = {
 	.name = "category",
@@ -329,4 +339,5 @@ const struct feature_kind feature_category = {
 	.fit_end = category_fit_end,
 	.encode = category_encode,
 	.decode = category_decode,
+	.label = category_label,
 };

@@ -26,6 +26,7 @@ static const char *const resize_names[] = { "squish", "crop", "pad", NULL };
 struct image {
 	struct field_ints shape; /* channels, height, width */
 	const struct doc *preprocessing;
+	struct field_ints size; /* height, width: in place of shape */
 	int normalize, resize;
 	struct field_doubles mean, std;
 	double count, *sum, *sum_of_squares; /* while fitting, by channel */
@@ -34,6 +35,12 @@ struct image {
 /* `preprocessing: {...}` of a job is read by these rows too; in a saved model
  * they stand beside shape. */
 static const struct field preprocessing_fields[] = {
+	{ .name = "size",
+	  .help = "height and width of color pictures, in place of shape",
+	  .kind = FIELD_INTS,
+	  .offset = offsetof(struct image, size),
+	  .min = 1,
+	  .max = PICTURE_MAX_SIDE },
 	{ .name = "normalize",
 	  .help = "dataset: by the training part; imagenet; none: 0 to 1",
 	  .kind = FIELD_ENUM,
@@ -52,7 +59,6 @@ static const struct field image_fields[] = {
 	  .help = "channels (1 or 3), height, width",
 	  .kind = FIELD_INTS,
 	  .offset = offsetof(struct image, shape),
-	  .flags = FIELD_REQUIRED,
 	  .min = 1,
 	  .max = PICTURE_MAX_SIDE },
 	{ .name = "preprocessing",
@@ -127,6 +133,43 @@ static enum err_code check_statistics(const struct feature *feature,
 	return ERR_NONE;
 }
 
+/* preprocessing.size stands for a shape of three channels, or agrees with the
+ * one that is given. */
+static enum err_code resolve_shape(struct feature *feature, struct err *err)
+{
+	struct image *image = feature->state;
+	struct field_ints *shape = &image->shape;
+	const struct field_ints *size = &image->size;
+
+	if (size->n && size->n != 2)
+		return err_set(err, ERR_INVALID,
+			       "feature '%s': preprocessing.size must be "
+			       "[height, width]",
+			       feature->name);
+	if (size->n && !shape->n) {
+		shape->v = arena_array(feature->arena, 3, sizeof(*shape->v));
+		if (!shape->v)
+			return no_memory(feature, err);
+		shape->n = 3;
+		shape->v[0] = CHANNELS_MAX;
+		shape->v[1] = size->v[0];
+		shape->v[2] = size->v[1];
+	}
+	if (shape->n != 3 || (shape->v[0] != 1 && shape->v[0] != 3) ||
+	    shape->v[1] * shape->v[2] > PICTURE_MAX_PIXELS)
+		return err_set(err, ERR_INVALID,
+			       "feature '%s': shape must be [channels, height, "
+			       "width] with 1 or 3 channels, or preprocessing."
+			       "size [height, width]",
+			       feature->name);
+	if (size->n && (size->v[0] != shape->v[1] || size->v[1] != shape->v[2]))
+		return err_set(err, ERR_INVALID,
+			       "feature '%s': preprocessing.size is not what "
+			       "shape says",
+			       feature->name);
+	return ERR_NONE;
+}
+
 static enum err_code image_create(struct feature *feature, struct err *err)
 {
 	/* of ImageNet's training pictures, as torchvision's models use them */
@@ -137,17 +180,12 @@ static enum err_code image_create(struct feature *feature, struct err *err)
 	char where[160];
 	enum err_code rc;
 
-	if (image->shape.n != 3 ||
-	    (image->shape.v[0] != 1 && image->shape.v[0] != 3) ||
-	    image->shape.v[1] * image->shape.v[2] > PICTURE_MAX_PIXELS)
-		return err_set(err, ERR_INVALID,
-			       "feature '%s': shape must be [channels, height, "
-			       "width] with 1 or 3 channels",
-			       feature->name);
 	(void)snprintf(where, sizeof(where), "feature '%.100s'.preprocessing",
 		       feature->name);
 	rc = field_read(preprocessing_fields, image->preprocessing, where, NULL,
 			image, feature->arena, err);
+	if (!rc)
+		rc = resolve_shape(feature, err);
 	if (!rc)
 		rc = check_statistics(feature, err);
 	if (rc || image->mean.n)
@@ -392,6 +430,26 @@ static enum err_code image_fit_end(struct feature *feature, struct err *err)
 	return set_statistics(feature, mean, std, err);
 }
 
+static void image_augment(const struct feature *feature,
+			  const struct augment_spec *spec,
+			  const struct augment_place *place, void *row,
+			  void *room)
+{
+	const struct image *image = feature->state;
+	const int64_t *dim = image->shape.v;
+	const struct augment_picture picture = {
+		.shape = { 3, { dim[0], dim[1], dim[2] } },
+		.mean = image->mean.v,
+		.std = image->std.v,
+		.sample = row,
+		.room = room,
+	};
+	const struct augment_draw draw =
+	    augment_draw(spec, place, dim[2], dim[1]);
+
+	augment_apply(&draw, spec->pad_mode, &picture);
+}
+
 extern const struct feature_kind feature_image;
 const struct feature_kind feature_image = {
 	.name = "image",
@@ -404,4 +462,5 @@ const struct feature_kind feature_image = {
 	.fit_value = image_fit_value,
 	.fit_end = image_fit_end,
 	.encode = image_encode,
+	.augment = image_augment,
 };

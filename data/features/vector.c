@@ -5,6 +5,10 @@
  * a number, an input is brought to mean 0 and deviation 1 of the training
  * part, here place by place, unless `normalize: none`; an output is left as it
  * is unless `normalize: zscore`. A missing input is the training mean.
+ *
+ * `pca: k` puts an input's coordinates along the first k principal components
+ * of the training part in place of the numbers, once they are brought to mean 0
+ * (and to deviation 1, unless `normalize: none`).
  */
 #include <math.h>
 #include <stddef.h>
@@ -13,6 +17,7 @@
 #include "base/str.h"
 #include "data/feature.h"
 #include "data/features/activation.h"
+#include "data/pca.h"
 
 enum { NORMALIZE_AUTO, NORMALIZE_NONE, NORMALIZE_ZSCORE };
 enum { VECTOR_MAX = 1 << 20, NUMBER_MAX = 64 };
@@ -21,11 +26,13 @@ static const char *const normalize_names[] = { "auto", "none", "zscore", NULL };
 struct vector {
 	int64_t size;
 	int normalize, activation;
-	struct field_doubles mean, std;
+	int64_t pca; /* components; 0: the numbers themselves */
+	struct field_doubles mean, std, component, variance;
 	const struct doc *loss; /* the trainer reads it */
 	double count;		/* while fitting (Welford 1962) */
 	double *m2;
 	float *value;
+	struct pca_fit *fit;
 };
 
 static const struct field vector_fields[] = {
@@ -41,6 +48,12 @@ static const struct field vector_fields[] = {
 	  .kind = FIELD_ENUM,
 	  .offset = offsetof(struct vector, normalize),
 	  .names = normalize_names },
+	{ .name = "pca",
+	  .help = "of an input: principal components in place of the numbers; "
+		  "0: none",
+	  .kind = FIELD_INT,
+	  .offset = offsetof(struct vector, pca),
+	  .max = PCA_MAX_SIZE },
 	ACTIVATION_FIELD(struct vector),
 	{ .name = "mean",
 	  .help = "fitted: means of the training part",
@@ -52,12 +65,47 @@ static const struct field vector_fields[] = {
 	  .offset = offsetof(struct vector, std),
 	  .min = 1e-300,
 	  .max = 1e300 },
+	{ .name = "pca_components",
+	  .help = "fitted: components, one after the other",
+	  .kind = FIELD_DOUBLES,
+	  .offset = offsetof(struct vector, component) },
+	{ .name = "pca_variance",
+	  .help = "fitted: each component's share of the variance",
+	  .kind = FIELD_DOUBLES,
+	  .offset = offsetof(struct vector, variance) },
 	{ .name = "loss",
 	  .help = "of an output: type and its parameters",
 	  .kind = FIELD_DOC,
 	  .offset = offsetof(struct vector, loss) },
 	{ 0 },
 };
+
+static enum err_code check_pca(const struct feature *feature, struct err *err)
+{
+	const struct vector *v = feature->state;
+
+	if (!v->pca)
+		return ERR_NONE;
+	if (feature->is_output)
+		return err_set(err, ERR_INVALID,
+			       "feature '%s': pca is of input features",
+			       feature->name);
+	if (v->pca > v->size || v->size > PCA_MAX_SIZE)
+		return err_set(err, ERR_INVALID,
+			       "feature '%s': expected pca from 1 to the size, "
+			       "which is at most %d then, got %lld of %lld",
+			       feature->name, (int)PCA_MAX_SIZE,
+			       (long long)v->pca, (long long)v->size);
+	if ((v->component.n || v->variance.n) &&
+	    (v->component.n != (size_t)(v->pca * v->size) ||
+	     v->variance.n != (size_t)v->pca || !v->mean.n))
+		return err_set(err, ERR_INVALID,
+			       "feature '%s': expected %lld components of %lld "
+			       "numbers, with a mean and a variance",
+			       feature->name, (long long)v->pca,
+			       (long long)v->size);
+	return ERR_NONE;
+}
 
 static enum err_code vector_create(struct feature *feature, struct err *err)
 {
@@ -77,7 +125,7 @@ static enum err_code vector_create(struct feature *feature, struct err *err)
 		v->normalize =
 		    feature->is_output ? NORMALIZE_NONE : NORMALIZE_ZSCORE;
 	v->activation = activation_resolve(v->activation, v->loss);
-	return ERR_NONE;
+	return check_pca(feature, err);
 }
 
 static void vector_row(const struct feature *feature, enum dtype *ret_dtype,
@@ -86,8 +134,14 @@ static void vector_row(const struct feature *feature, enum dtype *ret_dtype,
 	const struct vector *v = feature->state;
 
 	*ret_dtype = DTYPE_F32;
-	*ret_row = (struct shape){ .rank = 1, .dim = { v->size } };
+	*ret_row =
+	    (struct shape){ .rank = 1, .dim = { v->pca ? v->pca : v->size } };
 	*ret_width = v->size;
+}
+
+static int64_t vector_count(const struct feature *feature)
+{
+	return ((const struct vector *)feature->state)->size;
 }
 
 static bool is_between(char c)
@@ -182,9 +236,18 @@ static enum err_code vector_fit_begin(struct feature *feature, struct err *err)
 	v->m2 = arena_array(arena, n, sizeof(double));
 	v->value = arena_array(arena, n, sizeof(float));
 	if (v->mean.v && v->std.v && v->m2 && v->value)
-		return ERR_NONE;
+		return v->pca ? pca_fit_create(v->size, &v->fit, err)
+			      : ERR_NONE;
 	return err_set(err, ERR_NO_MEMORY, "feature '%s': out of memory",
 		       feature->name);
+}
+
+static void vector_fit_drop(struct feature *feature)
+{
+	struct vector *v = feature->state;
+
+	pca_fit_destroy(v->fit);
+	v->fit = NULL;
 }
 
 static enum err_code vector_fit_value(struct feature *feature,
@@ -199,6 +262,8 @@ static enum err_code vector_fit_value(struct feature *feature,
 	rc = read_vector(feature, value, v->value, err);
 	if (rc)
 		return rc;
+	if (v->fit)
+		pca_fit_add(v->fit, v->value);
 	v->count++;
 	for (int64_t i = 0; i < v->size; i++) {
 		const double x = (double)v->value[i];
@@ -210,16 +275,63 @@ static enum err_code vector_fit_value(struct feature *feature,
 	return ERR_NONE;
 }
 
+static enum err_code end_pca(struct feature *feature, struct err *err)
+{
+	struct vector *v = feature->state;
+	struct pca pca;
+	enum err_code rc;
+
+	rc = pca_fit_end(v->fit, v->pca,
+			 v->normalize == NORMALIZE_ZSCORE ? v->std.v : NULL,
+			 feature->arena, &pca, err);
+	vector_fit_drop(feature);
+	if (rc) {
+		(void)err_prefix(err, "feature '%s'", feature->name);
+		return rc;
+	}
+	v->component =
+	    (struct field_doubles){ (size_t)(v->pca * v->size), pca.component };
+	v->variance = (struct field_doubles){ (size_t)v->pca, pca.variance };
+	return ERR_NONE;
+}
+
 static enum err_code vector_fit_end(struct feature *feature, struct err *err)
 {
 	struct vector *v = feature->state;
 
-	(void)err;
 	for (int64_t i = 0; i < v->size; i++) {
 		double variance = v->count > 0 ? v->m2[i] / v->count : 0;
 
 		v->std.v[i] = variance > 0 ? sqrt(variance) : 1;
 	}
+	return v->fit ? end_pca(feature, err) : ERR_NONE;
+}
+
+/* Numbers to coordinates. */
+static enum err_code vector_project(const struct feature *feature,
+				    const struct raw_value *value, float *out,
+				    struct err *err)
+{
+	const struct vector *v = feature->state;
+	const struct pca pca = { v->size, v->pca, v->component.v, NULL };
+	double centred[PCA_MAX_SIZE] = { 0 };
+	float number[PCA_MAX_SIZE];
+	enum err_code rc = ERR_NONE;
+
+	if (!v->component.n)
+		return err_set(err, ERR_INTERNAL,
+			       "feature '%s' has not been fitted",
+			       feature->name);
+	if (value->kind != RAW_MISSING)
+		rc = read_vector(feature, value, number, err);
+	if (rc)
+		return rc;
+	for (int64_t i = 0; i < v->size && value->kind != RAW_MISSING; i++) {
+		centred[i] = (double)number[i] - v->mean.v[i];
+		if (v->normalize == NORMALIZE_ZSCORE)
+			centred[i] /= v->std.v[i];
+	}
+	pca_project(&pca, centred, out);
 	return ERR_NONE;
 }
 
@@ -233,6 +345,8 @@ static enum err_code vector_encode(const struct feature *feature,
 	float *to = out;
 	enum err_code rc = ERR_NONE;
 
+	if (v->pca)
+		return vector_project(feature, value, out, err);
 	if (v->normalize == NORMALIZE_ZSCORE && !v->mean.n)
 		return err_set(err, ERR_INTERNAL,
 			       "feature '%s' has not been fitted",
@@ -279,9 +393,11 @@ const struct feature_kind feature_vector = {
 	.size = sizeof(struct vector),
 	.create = vector_create,
 	.row = vector_row,
+	.count = vector_count,
 	.fit_begin = vector_fit_begin,
 	.fit_value = vector_fit_value,
 	.fit_end = vector_fit_end,
+	.fit_drop = vector_fit_drop,
 	.encode = vector_encode,
 	.decode = vector_decode,
 };

@@ -156,7 +156,7 @@ static enum err_code synthetic_open(const struct reader_source *source,
 		enum dtype dtype;
 		struct shape row;
 
-		pipeline_input_row(source->pipeline, i, &dtype, &row);
+		pipeline_input_raw_row(source->pipeline, i, &dtype, &row);
 		if (pipeline_input_cut(source->pipeline, i, &cut))
 			rc = draw_text(all, i, &cut, err);
 		else if (dtype == DTYPE_F32 &&

@@ -6,7 +6,9 @@
  */
 #include <string.h>
 
+#include "engine/autodiff.h"
 #include "engine/ops/move.h"
+#include "engine/ops/reshape.h"
 #include "engine/ops/window.h"
 
 struct col_attrs {
@@ -142,6 +144,62 @@ static double col_cost(const struct kernel_query *query)
 	return 0.2 + (double)shape_count(&query->in[0].shape) * 1e-3;
 }
 
+/* Where each element of each block lies in its image; behind the image where it
+ * is outside. */
+static void find_places(const struct window *win, int64_t *at)
+{
+	for (int64_t i = 0; i < win->n_taps * win->n_out; i++)
+		at[i] = win->n_in;
+	for (int64_t tap = 0; tap < win->n_taps; tap++) {
+		struct window_tap box;
+		int64_t o, i;
+
+		window_tap(win, tap, &box);
+		for (int64_t row = 0; row < box.n_rows; row++) {
+			window_row(win, &box, row, &o, &i);
+			for (int64_t j = 0; j < box.hi[2] - box.lo[2]; j++)
+				at[tap * win->n_out + o + j] =
+				    i + j * win->stride[2];
+		}
+	}
+}
+
+/* What was added up gets the gradient of where it went: the image's blocks. */
+static enum err_code col_vjp(struct vjp *vjp, struct err *err)
+{
+	static const int64_t pads[] = { 0, 0, 0, 0, 0, 1 };
+	struct build *build = vjp->build;
+	struct fact in[3];
+	const struct infer infer = { .attrs = vjp->attrs, .n_in = 3, .in = in };
+	struct tensor_view view = { .dtype = DTYPE_I64, .shape.rank = 1 };
+	struct build_name bound[3] = { { "d", VALUE_NONE } };
+	struct build_name out = { "y", VALUE_NONE };
+	struct window win;
+	int64_t channels;
+	enum err_code rc;
+
+	for (int i = 0; i < 3; i++)
+		in[i] = *build_fact(build, vjp->in[i]);
+	rc = col_read(&infer, &win, &channels, err);
+	if (rc)
+		return rc;
+	view.shape.dim[0] = win.n_taps * win.n_out;
+	view.data = arena_array(build->graph->arena, (size_t)view.shape.dim[0],
+				sizeof(int64_t));
+	if (!view.data)
+		return err_set(err, ERR_NO_MEMORY, "gradient: out of memory");
+	find_places(&win, view.data);
+	bound[0].value = build_reshape(
+	    build, vjp->grad_out[0],
+	    &(struct shape){ 3, { in[0].shape.dim[0], channels, win.n_in } });
+	bound[1] = (struct build_name){ "p", build_ints(build, pads, 6) };
+	bound[2] = (struct build_name){ "i", build_const(build, &view) };
+	build_text(build, "y = Gather<axis=2>(Pad(d, p), i)", bound, 3, NULL,
+		   &out, 1);
+	vjp->grad_in[0] = build_reshape(build, out.value, &in[0].shape);
+	return build_check(build, err);
+}
+
 static const struct kernel col_kernel = {
 	.name = "col2im.taps",
 	.flags = KERNEL_QUICK | KERNEL_SLICE_FREE,
@@ -237,5 +295,6 @@ const struct op op_col2im = {
 	.attrs_size = sizeof(struct col_attrs),
 	.infer = col_infer,
 	.kernels = col_kernels,
+	.vjp = col_vjp,
 	.cases = col_cases,
 };

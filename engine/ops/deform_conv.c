@@ -7,11 +7,12 @@
  *
  * Source: Dai et al., Deformable convolutional networks; Zhu et al., version 2.
  */
+#include "engine/ops/deform_conv.h"
+
 #include <math.h>
 #include <string.h>
 
 #include "engine/ops/move.h"
-#include "engine/ops/window.h"
 
 enum { SLICE_PLACES = 32 };
 
@@ -20,15 +21,8 @@ struct deform_attrs {
 	int64_t group, offset_group;
 };
 
-struct deform {
-	struct window win;
-	int64_t channels, filters, groups, offset_groups;
-	bool has_bias, has_mask;
-};
-
-/* Where a tap of output i lies on an axis of the window. */
-static int64_t tap_place(const struct deform *d, unsigned axis, int64_t i,
-			 int64_t tap)
+int64_t deform_place(const struct deform *d, unsigned axis, int64_t i,
+		     int64_t tap)
 {
 	return i * d->win.stride[axis] - d->win.begin[axis] +
 	       tap * d->win.dilation[axis];
@@ -87,8 +81,8 @@ static enum err_code read_groups(const struct infer *infer, struct deform *d,
 	return ERR_NONE;
 }
 
-static enum err_code deform_read(const struct infer *infer, struct deform *ret,
-				 struct err *err)
+enum err_code deform_read(const struct infer *infer, struct deform *ret,
+			  struct err *err)
 {
 	const struct deform_attrs *attrs = infer->attrs;
 	const struct shape *x = &infer->in[0].shape, *w = &infer->in[1].shape;
@@ -225,6 +219,12 @@ static const struct op_case deform_cases[] = {
 	  .graph = "y = DeformConv<pads=[1,1,0,0], strides=[2,1], dilations=[1,2]>("
 		   "x:float[1,2,5,6], w:float[3,2,2,2], f:float[1,8,3,5], b:float[3], "
 		   "m:float[1,4,3,5])" },
+	{ .name = "a small one",
+	  .graph = "y = DeformConv<pads=[1,0,1,0], group=2, offset_group=2>(x:float[1,2,3,2], "
+		   "w:float[2,1,2,1], f:float[1,8,4,2], b:float[2], m:float[1,4,4,2])" },
+	{ .name = "a column, and a whole step beside it",
+	  .graph = "y = DeformConv<pads=[0,1,0,1]>(x:float[1,1,4,1], w:float[1,1,2,2], "
+		   "f:float[1,8,3,2])" },
 	{ .name = "groups",
 	  .graph = "y = DeformConv<group=2, offset_group=2, kernel_shape=[2,2]>("
 		   "x:double[1,4,4,4], w:double[2,2,2,2], f:double[1,16,3,3])" },
@@ -261,5 +261,6 @@ const struct op op_deform_conv = {
 	.attrs_size = sizeof(struct deform_attrs),
 	.infer = deform_infer,
 	.kernels = deform_kernels,
+	.vjp = deform_vjp,
 	.cases = deform_cases,
 };

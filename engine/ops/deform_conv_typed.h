@@ -43,8 +43,8 @@ static void NAME(column)(const struct deform *d, const struct kernel_call *call,
 	for (int64_t k = 0; k < d->offset_groups * taps; k++) {
 		const int64_t group = k / taps, tap = k % taps;
 		const int64_t row = p / d->win.out[2], at = p % d->win.out[2];
-		T h = (T)tap_place(d, 1, row, tap / d->win.kernel[2]);
-		T w = (T)tap_place(d, 2, at, tap % d->win.kernel[2]);
+		T h = (T)deform_place(d, 1, row, tap / d->win.kernel[2]);
+		T w = (T)deform_place(d, 2, at, tap % d->win.kernel[2]);
 
 		h += offset[2 * k * out];
 		w += offset[(2 * k + 1) * out];

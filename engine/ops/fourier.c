@@ -9,29 +9,10 @@
  * A onesided spectrum ends at N / 2; the onesided inverse reads such a one and
  * gives real numbers. Everything is computed in double.
  */
+#include "engine/ops/fourier.h"
+
 #include "engine/kernels/fft.h"
 #include "engine/ops/move.h"
-
-struct dft_attrs {
-	int64_t inverse, onesided;
-};
-struct stft_attrs {
-	int64_t onesided;
-};
-
-/* What the kernel does with a line: n numbers in, `length` transformed, n_out
- * numbers out; `inner` numbers lie between two of a line. */
-struct lines {
-	int64_t n, length, n_out, inner, count;
-	unsigned parts, parts_out;
-	bool is_inverse, is_onesided;
-};
-
-/* Frames of a signal, which are lines of their own. */
-struct frames {
-	int64_t batch, signal, step, length, n, n_out;
-	unsigned parts;
-};
 
 enum { MAX_SLICES = 16 };
 
@@ -85,8 +66,8 @@ static enum err_code check_parts(const struct shape *x, const char *name,
 
 /* ---- DFT ----------------------------------------------------------------- */
 
-static enum err_code lines_of(const struct infer *infer, struct lines *ret,
-			      unsigned *ret_axis, struct err *err)
+enum err_code fourier_lines(const struct infer *infer, struct lines *ret,
+			    unsigned *ret_axis, struct err *err)
 {
 	const struct dft_attrs *attrs = infer->attrs;
 	const struct shape *x = &infer->in[0].shape;
@@ -126,7 +107,7 @@ static enum err_code dft_infer(struct infer *infer, struct err *err)
 	struct shape *y = &infer->out[0].shape;
 	struct lines lines;
 	unsigned axis;
-	enum err_code rc = lines_of(infer, &lines, &axis, err);
+	enum err_code rc = fourier_lines(infer, &lines, &axis, err);
 
 	if (rc)
 		return rc;
@@ -208,7 +189,7 @@ static enum err_code dft_prepare(const struct kernel_query *query,
 	const struct infer infer = query_infer(query);
 	struct lines lines;
 	unsigned axis;
-	enum err_code rc = lines_of(&infer, &lines, &axis, err);
+	enum err_code rc = fourier_lines(&infer, &lines, &axis, err);
 
 	if (rc)
 		return rc;
@@ -228,7 +209,7 @@ static void dft_run(const struct kernel_call *call, unsigned slice,
 	struct fft fft;
 	unsigned axis;
 
-	if (lines_of(&infer, &lines, &axis, NULL))
+	if (fourier_lines(&infer, &lines, &axis, NULL))
 		return; /* infer() let it pass */
 	kernel_slice(lines.count, call->n_slices, slice, &first, &last);
 	if (first >= last)
@@ -247,8 +228,8 @@ static void dft_run(const struct kernel_call *call, unsigned slice,
 
 /* ---- STFT ---------------------------------------------------------------- */
 
-static enum err_code frames_of(const struct infer *infer, struct frames *ret,
-			       struct err *err)
+enum err_code fourier_frames(const struct infer *infer, struct frames *ret,
+			     struct err *err)
 {
 	const struct stft_attrs *attrs = infer->attrs;
 	const struct shape *x = &infer->in[0].shape;
@@ -302,7 +283,7 @@ static enum err_code stft_infer(struct infer *infer, struct err *err)
 {
 	struct shape *y = &infer->out[0].shape;
 	struct frames f;
-	enum err_code rc = frames_of(infer, &f, err);
+	enum err_code rc = fourier_frames(infer, &f, err);
 
 	if (rc)
 		return rc;
@@ -316,7 +297,7 @@ static enum err_code stft_prepare(const struct kernel_query *query,
 {
 	const struct infer infer = query_infer(query);
 	struct frames f;
-	enum err_code rc = frames_of(&infer, &f, err);
+	enum err_code rc = fourier_frames(&infer, &f, err);
 
 	if (rc)
 		return rc;
@@ -336,7 +317,7 @@ static void stft_run(const struct kernel_call *call, unsigned slice,
 	struct frames f;
 	struct fft fft;
 
-	if (frames_of(&infer, &f, NULL))
+	if (fourier_frames(&infer, &f, NULL))
 		return; /* infer() let it pass */
 	kernel_slice(f.batch * f.n, call->n_slices, slice, &first, &last);
 	if (first >= last)
@@ -448,6 +429,12 @@ static const struct op_case dft_cases[] = {
 	{ .name = "filled up",
 	  .graph = "y = DFT(x:float[5,2], n:int32[]={8})" },
 	{ .name = "cut off", .graph = "y = DFT(x:float[9,2], n:int64[]={7})" },
+	{ .name = "onesided, filled up, in the middle",
+	  .graph = "y = DFT<onesided=1>(x:float[2,5,3,1], n:int64[]={6}, "
+		   "a:int64[]={1})" },
+	{ .name = "onesided inverse, cut off, in the middle",
+	  .graph = "y = DFT<onesided=1,inverse=1>(x:float[2,5,3,2], "
+		   "n:int64[]={6}, a:int64[]={1})" },
 	{ .name = "large prime", .graph = "y = DFT(x:float[2,37,2])" },
 	{ .name = "half",
 	  .graph = "y = DFT(x:float16[8,1])",
@@ -511,6 +498,7 @@ const struct op op_dft = {
 	.attrs_size = sizeof(struct dft_attrs),
 	.infer = dft_infer,
 	.kernels = dft_kernels,
+	.vjp = dft_vjp,
 	.cases = dft_cases,
 };
 
@@ -526,5 +514,6 @@ const struct op op_stft = {
 	.attrs_size = sizeof(struct stft_attrs),
 	.infer = stft_infer,
 	.kernels = stft_kernels,
+	.vjp = stft_vjp,
 	.cases = stft_cases,
 };

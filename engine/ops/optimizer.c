@@ -99,6 +99,39 @@ void optimizer_run_segment(struct optimizer_segment *s, update_loop *loop,
 	}
 }
 
+static bool is_untouched(const float *grad, int64_t n)
+{
+	uint32_t any = 0; /* bits of all but their signs */
+
+	for (int64_t i = 0; i < n; i++) {
+		uint32_t bits;
+
+		memcpy(&bits, grad + i, sizeof(bits));
+		any |= bits << 1;
+	}
+	return any == 0;
+}
+
+/* The rows of first..last whose gradient is not 0, neighbours together; the
+ * ends may lie within rows, which belong to two slices then. */
+static void run_rows(struct optimizer_segment *s, update_loop *loop,
+		     const int64_t segment[2], int64_t width,
+		     const int64_t range[2])
+{
+	const float *grad = s->call->in[OPTIMIZER_GRAD];
+	int64_t row = (range[0] - segment[0]) / width * width + segment[0];
+	int64_t begin = range[0];
+
+	for (; row < range[1]; row += width) {
+		if (!is_untouched(grad + row, width))
+			continue;
+		optimizer_run_segment(s, loop, begin,
+				      row < range[1] ? row : range[1]);
+		begin = row + width;
+	}
+	optimizer_run_segment(s, loop, begin, range[1]);
+}
+
 static float ratio(const float *hyper, double param, double direction,
 		   bool is_lars)
 {
@@ -180,11 +213,18 @@ static void run_elements(const struct kernel_call *call, unsigned slice,
 	copy_over(call, first, last);
 	for (size_t i = 0; isfinite(norm[0]) && i < list->n; i += 3) {
 		const int64_t from = list->v[i], to = list->v[i + 1];
+		const int64_t range[] = { from > first ? from : first,
+					  to < last ? to : last };
+		const int64_t width = attrs->rows.n ? attrs->rows.v[i / 3] : 0;
 
+		if (range[0] >= range[1])
+			continue;
 		optimizer_segment_init(
 		    &s, call, hyper + list->v[i + 2] * OPTIMIZER_HYPER);
-		optimizer_run_segment(&s, loop, from > first ? from : first,
-				      to < last ? to : last);
+		if (width)
+			run_rows(&s, loop, list->v + i, width, range);
+		else
+			optimizer_run_segment(&s, loop, range[0], range[1]);
 	}
 }
 
@@ -279,26 +319,29 @@ static enum err_code check_segments(const struct infer *infer, int64_t n,
 	return ERR_NONE;
 }
 
-static enum err_code check_columns(const struct infer *infer, struct err *err)
+/* The width of each segment's rows, 0 where it has none; or none of all. */
+static enum err_code check_widths(const struct infer *infer, const char *name,
+				  const struct attr_ints *width,
+				  struct err *err)
 {
 	const struct optimizer_attrs *attrs = infer->attrs;
-	const struct attr_ints *columns = &attrs->columns;
-	const int64_t *v = attrs->segments.v;
+	const int64_t *segment = attrs->segments.v;
 
-	if (columns->n && 3 * columns->n != attrs->segments.n)
+	if (width->n && width->n != attrs->segments.n / 3)
 		return err_set(err, ERR_INVALID,
-			       "attribute 'columns': expected one number for "
-			       "each of %zu segments, got %zu",
-			       attrs->segments.n / 3, columns->n);
-	for (size_t i = 0; i < columns->n; i++) {
-		const int64_t n = v[3 * i + 1] - v[3 * i];
+			       "attribute '%s': expected a number for each of "
+			       "%zu segments, got %zu",
+			       name, attrs->segments.n / 3, width->n);
+	for (size_t i = 0; i < width->n; i++) {
+		const int64_t n = segment[3 * i + 1] - segment[3 * i];
 
-		if (columns->v[i] < 0 || columns->v[i] > INT32_MAX ||
-		    (columns->v[i] && n % columns->v[i]))
+		if (width->v[i] < 0 || width->v[i] > INT32_MAX ||
+		    (width->v[i] && n % width->v[i]))
 			return err_set(err, ERR_INVALID,
-				       "attribute 'columns': a segment of %lld "
-				       "elements has no rows of %lld",
-				       (long long)n, (long long)columns->v[i]);
+				       "attribute '%s': %lld elements are no "
+				       "whole number of rows of %lld",
+				       name, (long long)n,
+				       (long long)width->v[i]);
 	}
 	return ERR_NONE;
 }
@@ -328,7 +371,8 @@ static enum err_code check_moments(const struct infer *infer, unsigned n,
 enum err_code optimizer_infer(struct infer *infer, const struct op *op,
 			      struct err *err)
 {
-	const unsigned n_moments = optimizer_moments(op, infer->attrs);
+	const struct optimizer_attrs *attrs = infer->attrs;
+	const unsigned n_moments = optimizer_moments(op, attrs);
 	const struct shape *flat = &infer->in[0].shape;
 	const struct shape *hyper = &infer->in[OPTIMIZER_HYPERS].shape;
 	enum err_code rc = check_moments(infer, n_moments, err);
@@ -353,7 +397,9 @@ enum err_code optimizer_infer(struct infer *infer, const struct op *op,
 	if (!rc)
 		rc = check_segments(infer, flat->dim[0], hyper->dim[0], err);
 	if (!rc)
-		rc = check_columns(infer, err);
+		rc = check_widths(infer, "columns", &attrs->columns, err);
+	if (!rc)
+		rc = check_widths(infer, "rows", &attrs->rows, err);
 	for (unsigned i = 0; !rc && i <= n_moments; i++) {
 		infer->out[i].shape = *flat;
 		infer->out[i].has_shape = true;

@@ -47,6 +47,10 @@ struct optimizer_attrs {
 	/** (first, last + 1, group) triples in rising order: the elements that
 	 * are updated and the row of hyper that rules them. */
 	struct attr_ints segments;
+	/** None, or a number for each segment: elements of its rows, of which
+	 * those whose gradient is 0 stay as they are, moments too; 0: all
+	 * move. Lamb and Lars know none. */
+	struct attr_ints rows;
 	int64_t momentum;  /**< Sgd, RMSprop: there is a momentum buffer */
 	int64_t nesterov;  /**< Sgd */
 	int64_t centered;  /**< RMSprop */

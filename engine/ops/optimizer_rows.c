@@ -22,17 +22,27 @@ static const struct port optimizer_out[] = {
 #define SEGMENTS \
 	{ .name = "segments", .help = "(first, last + 1, group) triples, rising", \
 	  .offset = offsetof(struct optimizer_attrs, segments), .kind = ATTR_INTS }
+#define ROWS \
+	{ .name = "rows", .help = "widths of rows: those without a gradient stay; 0: none", \
+	  .offset = offsetof(struct optimizer_attrs, rows), .kind = ATTR_INTS }
 #define FLAG(member, text) \
 	{ .name = #member, .help = text, \
 	  .offset = offsetof(struct optimizer_attrs, member), .kind = ATTR_INT, .max = 1 }
 
 static const struct op_attr adam_attrs[] = {
 	SEGMENTS,
+	ROWS,
 	FLAG(amsgrad, "1: divides by the largest square average so far"),
 	FLAG(decoupled, "1: weight decay as in AdamW"),
 	{ 0 },
 };
 static const struct op_attr kin_attrs[] = {
+	SEGMENTS,
+	ROWS,
+	FLAG(decoupled, "1: weight decay as in AdamW"),
+	{ 0 },
+};
+static const struct op_attr scaled_attrs[] = {
 	SEGMENTS,
 	FLAG(decoupled, "1: weight decay as in AdamW"),
 	{ 0 },
@@ -46,6 +56,7 @@ static const struct op_attr muon_attrs[] = {
 };
 static const struct op_attr rmsprop_attrs[] = {
 	SEGMENTS,
+	ROWS,
 	FLAG(momentum, "1: with a momentum buffer"),
 	FLAG(centered, "1: subtracts the squared gradient average"),
 	FLAG(decoupled, "1: weight decay shrinks the parameter, not the gradient"),
@@ -53,6 +64,7 @@ static const struct op_attr rmsprop_attrs[] = {
 };
 static const struct op_attr sgd_attrs[] = {
 	SEGMENTS,
+	ROWS,
 	FLAG(momentum, "1: with a momentum buffer"),
 	FLAG(nesterov, "1: looks ahead by the momentum"),
 	FLAG(decoupled, "1: weight decay shrinks the parameter, not the gradient"),
@@ -77,6 +89,16 @@ static const struct op_case adam_cases[] = {
 	  .graph = "p, m, v, t = predictd.Adam<segments=[0,3,0], "
 		   "amsgrad=1>(w:float[3], a:float[3], "
 	  "s:float[3]={1,2,3}, l:float[3]={3,2,1}, g:float[3], n:float[]={2}, h:" HYPER_ONE ")" },
+	{ .name = "rows without a gradient",
+	  .graph = "p, m, v = predictd.Adam<segments=[0,2,0, 2,8,0], rows=[0,3]>(w:float[8], "
+	  "a:float[8], s:float[8]={1,2,3,4,5,4,3,2}, , g:float[8]={0,1,0,0,0,0,2,0}, "
+	  "n:float[]={2}, h:" HYPER_ONE ")" },
+	{ .name = "rows that are not whole",
+	  .graph = "p, m, v = predictd.Adam<segments=[0,5,0], rows=[2]>(w:float[5], a:float[5], "
+	  "s:float[5], , g:float[5], n:float[]={2}, h:" HYPER_ONE ")", .want = ERR_INVALID },
+	{ .name = "rows of too many segments",
+	  .graph = "p, m, v = predictd.Adam<segments=[0,4,0], rows=[2,2]>(w:float[4], a:float[4], "
+	  "s:float[4], , g:float[4], n:float[]={2}, h:" HYPER_ONE ")", .want = ERR_INVALID },
 	{ .name = "a norm that is not finite",
 	  .graph = "p, m, v = predictd.Adam<segments=[0,5,0]>(w:float[5], a:float[5], "
 	  "s:float[5]={1,2,3,4,5}, , g:float[5], n:float[]={inf}, h:" HYPER_ONE ")" },
@@ -137,6 +159,9 @@ static const struct op_case sgd_cases[] = {
 	{ .name = "more than a block",
 	  .graph = "p, b = predictd.Sgd<segments=[3,1200,0], momentum=1>(w:float[1300], "
 	  "a:float[1300], , , g:float[1300], n:float[]={2}, h:" HYPER_TWO ")" },
+	{ .name = "rows of slices and blocks",
+	  .graph = "p, b = predictd.Sgd<segments=[4,1204,0], rows=[400], momentum=1>"
+	  "(w:float[1300], a:float[1300], , , g:float[1300], n:float[]={2}, h:" HYPER_TWO ")" },
 	{ .name = "hyper is too narrow",
 	  .graph = "p = predictd.Sgd(w:float[5], , , , g:float[5], n:float[]={2}, "
 	  "h:float[1,15])", .want = ERR_SHAPE },
@@ -245,8 +270,8 @@ ROW(adadelta, "Adadelta", "Adadelta", kin_attrs);
 ROW(adagrad, "Adagrad", "Adagrad", kin_attrs);
 ROW(adam, "Adam", "Adam or AdamW", adam_attrs);
 ROW(adamax, "Adamax", "Adamax", kin_attrs);
-ROW(lamb, "Lamb", "Lamb; a segment is one parameter", kin_attrs);
-ROW(lars, "Lars", "Lars; a segment is one parameter", kin_attrs);
+ROW(lamb, "Lamb", "Lamb; a segment is one parameter", scaled_attrs);
+ROW(lars, "Lars", "Lars; a segment is one parameter", scaled_attrs);
 ROW(lion, "Lion", "Lion", kin_attrs);
 ROW_BY(muon, muon, "Muon", "Muon; a segment is one parameter", muon_attrs);
 ROW(nadam, "NAdam", "Adam with Nesterov's momentum", kin_attrs);

@@ -367,6 +367,7 @@ Test(layers, agree_with_pytorch, .timeout = 300)
 			run_plan(&bench, &by_plans[way]);
 		bench_finish(&bench);
 	}
+	reference_expect_all_seen(&reference);
 	reference_close(&reference);
 }
 

@@ -96,5 +96,6 @@ Test(losses, agree_with_pytorch)
 		n++;
 	}
 	cr_expect_eq(n, 4);
+	reference_expect_all_seen(&reference);
 	reference_close(&reference);
 }

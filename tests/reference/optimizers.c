@@ -334,6 +334,7 @@ static void check_file(const char *name)
 		cr_assert(rule, "no test for '%s'", at->key);
 		check_rule(&reference, rule);
 	}
+	reference_expect_all_seen(&reference);
 	reference_close(&reference);
 }
 

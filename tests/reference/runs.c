@@ -343,6 +343,7 @@ Test(runs, agree_with_pytorch_step_by_step)
 			n_done++;
 		}
 	}
+	reference_expect_all_seen(&runs);
 	reference_close(&runs);
 	reference_close(&optimizers);
 	cr_assert(n_done >= 15, "only %u runs were compared", n_done);

@@ -26,12 +26,19 @@
 #define DECAY(of, value) NUMBER("weight_decay", of, weight_decay, 0, 1e3, value)
 #define DECOUPLED                                                              \
 	SWITCH("decoupled_weight_decay", "weight_decay shrinks weights, not gradients", decoupled)
-/* last in every table */
-#define COMMON                                                                 \
+static const char *const sparse_names[] = { "auto", "lazy", "dense", NULL };
+/* last in every table: of rules that scale whole parameters, of the others */
+#define SCALED                                                                 \
 	NUMBER("l1", "times the weight's sign, added to the gradient", l1, 0, 1e3, 0), \
 	{ .name = "exclude", .help = "no decay for: bias, norm",               \
 	  .kind = FIELD_STRINGS, .offset = AT(exclude) },                      \
 	{ 0 }
+#define COMMON                                                                 \
+	{ .name = "sparse",                                                    \
+	  .help = "embeddings' rows without a gradient: lazy: they stay; dense: " \
+		  "they move; auto: lazy beyond 10000 rows",                   \
+	  .kind = FIELD_ENUM, .offset = AT(sparse), .names = sparse_names },   \
+	SCALED
 
 static const struct field adadelta_fields[] = {
 	NUMBER("rho", "decay of the averages", square, 0, 1, 0.9),
@@ -64,13 +71,13 @@ static const struct field adamax_fields[] = {
 static const struct field lamb_fields[] = {
 	BETAS("[0.9, 0.999]"),
 	EPS("added to the root", 1e-6),
-	DECAY("part of the direction", 0.01), COMMON,
+	DECAY("part of the direction", 0.01), SCALED,
 };
 static const struct field lars_fields[] = {
 	MOMENTUM(0.9),
 	NUMBER("trust_coefficient", "times the ratio of norms", trust, 0, 1e3, 1e-3),
 	EPS("added to the divisor", 1e-8),
-	DECAY("part of the direction", 1e-4), COMMON,
+	DECAY("part of the direction", 1e-4), SCALED,
 };
 static const struct field lion_fields[] = {
 	BETAS("[0.9, 0.99]"),

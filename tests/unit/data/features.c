@@ -214,6 +214,23 @@ Test(features, a_saved_pipeline_reads_back_fitted)
 	text_pipeline_finish(&t);
 }
 
+Test(features, a_size_of_pictures_is_a_shape_of_three_channels)
+{
+	struct text_pipeline t;
+	enum dtype dtype;
+	struct shape row;
+
+	cr_assert_eq(text_pipeline_init(
+			 &t, "input_features: [{name: p, type: image, "
+			     "preprocessing: {size: [5, 7], resize: crop, "
+			     "normalize: imagenet}}]\n" LABEL),
+		     ERR_NONE, "%s", t.err.msg);
+	pipeline_input_row(t.pipeline, 0, &dtype, &row);
+	cr_expect_eq(row.rank, 3);
+	cr_expect(row.dim[0] == 3 && row.dim[1] == 5 && row.dim[2] == 7);
+	text_pipeline_finish(&t);
+}
+
 Test(features, what_is_declared_wrongly_is_refused_with_the_reason)
 {
 	static const struct {
@@ -228,6 +245,11 @@ Test(features, what_is_declared_wrongly_is_refused_with_the_reason)
 		{ "input_features: [{name: p, type: image}]\n"
 		  "output_features: [{name: y, type: category}]",
 		  "shape" },
+		{ PICTURE ", preprocessing: {size: [3, 2]}}]\n" LABEL,
+		  "not what shape says" },
+		{ "input_features: [{name: p, type: image, preprocessing: "
+		  "{size: [3]}}]\n" LABEL,
+		  "[height, width]" },
 		{ "input_features: []\n"
 		  "output_features: [{name: y, type: category}]",
 		  "input_features" },

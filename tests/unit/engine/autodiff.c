@@ -186,6 +186,7 @@ Test(autodiff, every_node_without_a_rule_is_told_at_once)
 	cr_assert(strstr(err.msg, "ReluGrad") && strstr(err.msg, "TanhGrad"),
 		  "%s", err.msg);
 	cr_assert(strstr(err.msg, "'w'"), "%s", err.msg);
+	cr_assert(strstr(err.msg, "freezing"), "%s", err.msg);
 	cr_assert_null(strstr(err.msg, "SigmoidGrad"), "%s", err.msg);
 	model_finish(&model);
 }

@@ -227,7 +227,7 @@ Test(network_onnx, a_head_averages_spatial_axes_or_keeps_them)
 		     ERR_NONE, "%s", f.err.msg);
 	cr_expect(has_node(&f, "GlobalAveragePool"));
 	cr_expect_eq(variable(&f, "head.0.weight")->view.shape.dim[1], 3);
-	cr_assert_eq(build(&f, "{onnx: cnn, replace_head: {after: relu, "
+	cr_assert_eq(build(&f, "{onnx: cnn, head: {after: relu, "
 			       "pooling: none}}"),
 		     ERR_NONE, "%s", f.err.msg);
 	cr_expect_not(has_node(&f, "GlobalAveragePool"));
@@ -279,6 +279,11 @@ static const struct {
 	const char *says;
 } refusals[] = {
 	{ "{onnx: cnn}", NULL, { 3, { 2, 4, 4 } }, 3, "replace_head would" },
+	{ "{onnx: cnn, head: {}, replace_head: {}}",
+	  NULL,
+	  { 3, { 2, 4, 4 } },
+	  3,
+	  "are the same" },
 	{ "{onnx: dog}", NULL, { 3, { 2, 4, 4 } }, 5, "no model 'dog'" },
 	{ "{onnx: cnn/1}", NULL, { 3, { 2, 4, 4 } }, 5, "cnn" },
 	{ "{onnx: cnn/x}", NULL, { 3, { 2, 4, 4 } }, 5, "MODEL/VERSION" },

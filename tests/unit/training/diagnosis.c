@@ -29,6 +29,7 @@ static int64_t after(const double (*losses)[2], size_t n, double trivial)
 					      .epoch = (int64_t)i + 1,
 					      .train_loss = losses[i][0],
 					      .valid_loss = losses[i][1],
+					      .start_loss = (double)NAN,
 					      .trivial_loss = trivial });
 	return watch.name;
 }
@@ -61,6 +62,37 @@ Test(diagnosis, is_of_the_curves)
 	cr_expect_eq(after(broken, 2, (double)NAN), DIAGNOSIS_DIVERGING);
 	/* what is still better than nothing has not diverged */
 	cr_expect_eq(after(grows, 2, 5), DIAGNOSIS_OK);
+}
+
+Test(diagnosis, what_never_beats_the_baseline_does_not_overfit)
+{
+	/* XOR and a linear model: the curves are noise */
+	static const double noise[][2] = { { .74, .69 },
+					   { .73, .7 },
+					   { .72, .71 },
+					   { .71, .72 },
+					   { .7, .73 } };
+
+	cr_expect_eq(after(noise, 5, .693), DIAGNOSIS_UNDERFITTING);
+	cr_expect_eq(after(noise, 5, 1), DIAGNOSIS_OVERFITTING);
+}
+
+Test(diagnosis, a_first_epoch_far_above_its_first_step_diverges)
+{
+	struct diagnosis_watch watch = { 0 };
+	struct diagnosis_figures f = { .epoch = 1,
+				       .train_loss = 1e9,
+				       .valid_loss = 1e9,
+				       .start_loss = .7,
+				       .trivial_loss = .69 };
+
+	diagnosis_observe(&watch, &f);
+	cr_expect_eq(watch.name, DIAGNOSIS_DIVERGING);
+	/* a first step that is bad is none */
+	watch = (struct diagnosis_watch){ 0 };
+	f.start_loss = 2e9;
+	diagnosis_observe(&watch, &f);
+	cr_expect_eq(watch.name, DIAGNOSIS_OK);
 }
 
 Test(diagnosis, every_one_has_a_name_and_all_but_ok_a_text)
@@ -181,6 +213,7 @@ static const char *run(const struct study *study)
 				.epoch = i,
 				.train_loss = loss,
 				.valid_loss = validate(stepper, study, &err),
+				.start_loss = (double)NAN,
 				.trivial_loss = study->trivial });
 		if (isnan(loss))
 			break;

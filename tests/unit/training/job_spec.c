@@ -5,7 +5,9 @@
 #include <stdio.h>
 
 #include "base/buf.h"
+#include "base/json_write.h"
 #include "base/str.h"
+#include "training/job_schema.h"
 
 #define DATA "data: {source: synthetic, rows: 100}\n"
 #define INPUT "input_features: [{name: x, type: number}]\n"
@@ -101,7 +103,8 @@ Test(job_spec, every_key_lands_in_its_member)
 	    " every_n_seconds: 2m, keep_last: 3, keep_best: 0}\n"
 	    "resources: {threads: 2, nice: 3, memory_limit: 2GiB,"
 	    " priority: -4}\n"
-	    "publish: {model: m, when: valid_loss < 1, set_default: false}\n",
+	    "publish: {model: m, version: 7, when: valid_loss < 1,"
+	    " set_default: false}\n",
 	    &spec, arena);
 	cr_expect_str_eq(spec.name, "a job");
 	cr_expect_eq(spec.trainer.epochs, 7);
@@ -133,6 +136,7 @@ Test(job_spec, every_key_lands_in_its_member)
 	cr_expect_eq(spec.resources.memory_limit, (int64_t)2 << 30);
 	cr_expect_eq(spec.resources.priority, -4);
 	cr_expect_str_eq(spec.publish.model, "m");
+	cr_expect_eq(spec.publish.version, 7);
 	cr_expect_not(spec.publish.set_default);
 	cr_expect_not_null(spec.publish.condition);
 	arena_destroy(arena);
@@ -202,7 +206,33 @@ static const char *const jobs[] = {
 	WHOLE "trainer: {optimizer: {type: lamb}, learning_rate: [0.1, 1],"
 	      " phases: [{epochs: 1, freeze: ['^a', 'b$']}, {epochs: 2,"
 	      " learning_rate: auto, learning_rate_scheduler: {type: wsd}}]}\n",
+	DATA
+	"input_features: [{name: image, type: image, preprocessing: {size: "
+	"[8, 8], resize: crop, normalize: imagenet}}]\n" OUTPUT MODEL
+	"augmentation: {flip_lr: 0.5, max_rotate: 10, max_zoom: 1.1, "
+	"max_warp: 0.2, pad_mode: reflection, p_affine: 0.75}\n",
+	"data: {source: synthetic, split: {type: stratify, column: y}, "
+	"sampling: {type: weighted}}\n" INPUT OUTPUT
+	"base_model: m\nmodel: {head: {dropout: 0.5}}\n"
+	"publish: {model: m, version: auto}\n",
 };
+
+Test(job_spec, a_base_model_is_the_network)
+{
+	struct arena *arena = arena_create(ARENA);
+	struct job_spec spec;
+
+	parse_well("base_model: pets/3\n" DATA INPUT OUTPUT
+		   "model: {head: {hidden_sizes: [512], dropout: 0.5},"
+		   " init: kaiming_normal}\n",
+		   &spec, arena);
+	cr_expect_str_eq(doc_find(spec.model, "onnx")->text, "pets/3");
+	cr_expect_not_null(doc_find(spec.model, "head"));
+	cr_expect_not_null(doc_find(spec.model, "init"));
+	parse_well("base_model: pets\n" DATA INPUT OUTPUT, &spec, arena);
+	cr_expect_str_eq(doc_find(spec.model, "onnx")->text, "pets");
+	arena_destroy(arena);
+}
 
 Test(job_spec, what_is_resolved_reads_back_to_the_same)
 {
@@ -213,6 +243,82 @@ Test(job_spec, what_is_resolved_reads_back_to_the_same)
 		cr_expect_str_eq(resolve(once, arena), once);
 		arena_destroy(arena);
 	}
+}
+
+/* The branch whose key `type` is the map's, or the schema itself. */
+static const struct doc *branch_of(const struct doc *schema,
+				   const struct doc *map)
+{
+	const struct doc *list = doc_find(schema, "oneOf");
+	const struct doc *type = doc_find(map, "type");
+
+	list = list ? list : doc_find(schema, "anyOf");
+	for (const struct doc *at = list ? list->first : NULL; at && type;
+	     at = at->next) {
+		const struct doc *of =
+		    doc_find(doc_find(at, "properties"), "type");
+
+		if (of && str_equal(doc_find(of, "const")->text, type->text))
+			return at;
+	}
+	return schema;
+}
+
+/* Every key of a resolved spec is one that the schema has; three maps deep. */
+static void expect_known(const struct doc *schema, const struct doc *map,
+			 int depth)
+{
+	const struct doc *known, *below;
+
+	if (map->kind == DOC_LIST && doc_find(schema, "items")) {
+		for (const struct doc *at = map->first; at && depth;
+		     at = at->next)
+			expect_known(doc_find(schema, "items"), at, depth - 1);
+		return;
+	}
+	known = doc_find(branch_of(schema, map), "properties");
+	if (map->kind != DOC_MAP || !known)
+		return;
+	for (const struct doc *at = map->first; at; at = at->next) {
+		below = doc_find(known, at->key);
+		cr_expect(below, "the schema has no key '%s'", at->key);
+		if (below && depth)
+			expect_known(below, at, depth - 1);
+	}
+}
+
+Test(job_spec, every_key_is_in_its_schema)
+{
+	struct arena *arena = arena_create(ARENA);
+	struct json_writer w;
+	struct buf buf;
+	struct err err = { 0 };
+	struct doc *schema, *spec;
+	const struct doc *trainer;
+
+	buf_init(&buf, TEXT);
+	json_write_init(&w, &buf);
+	json_write_object(&w, NULL);
+	job_schema_write(&w);
+	json_write_object_end(&w);
+	cr_assert_eq(
+	    doc_parse_json(buf.data, buf.len, "schema", arena, &schema, &err),
+	    ERR_NONE, "%s", err.msg);
+	for (size_t i = 0; i < sizeof(jobs) / sizeof(jobs[0]); i++) {
+		const char *text = resolve(jobs[i], arena);
+
+		cr_assert_eq(doc_parse_json(text, strlen(text), "spec", arena,
+					    &spec, &err),
+			     ERR_NONE);
+		expect_known(schema, spec, 4);
+	}
+	trainer = doc_find(schema, "properties");
+	trainer = doc_find(doc_find(trainer, "trainer"), "properties");
+	cr_expect_eq(doc_find(doc_find(trainer, "optimizer"), "oneOf")->n, 13);
+	cr_expect_eq(doc_find(doc_find(trainer, "epochs"), "default")->integer,
+		     10);
+	buf_finish(&buf);
+	arena_destroy(arena);
 }
 
 Test(job_spec, yaml_and_json_mean_the_same)
@@ -356,6 +462,21 @@ static const struct {
 	  "data.split.probabilities: expected 2 or 3 shares that sum to 1" },
 	{ "data: {source: path:/d, format: idy}\n" INPUT OUTPUT MODEL,
 	  "data.format: there is no format 'idy', did you mean 'idx'?" },
+	{ WHOLE "augmentation: {flip_lr: 0.5}\n",
+	  "augmentation: expected an image among the input features" },
+	{ WHOLE "augmentation: {max_rotat: 5}\n",
+	  "augmentation: unknown key 'max_rotat', did you mean 'max_rotate'?" },
+	{ "base_model: m\n" WHOLE,
+	  "job: 'base_model' is the network, so model has no 'type'" },
+	{ DATA INPUT OUTPUT,
+	  "'base_model', the name of a model to go on from" },
+	{ WHOLE "publish: {model: m, version: next}\n",
+	  "publish.version: expected auto or a number above 0" },
+	{ WHOLE "publish: {model: m, version: 0}\n", "publish.version" },
+	{ "data: {source: synthetic, sampling: {type: oversample}}\n" INPUT
+	  "output_features: [{name: y, type: number}]\n" MODEL,
+	  "data.sampling: classes are made equally frequent, so the output "
+	  "feature must be a category, got a number" },
 	{ DATA "input_features: []\n" OUTPUT MODEL, "input_features" },
 	{ DATA "input_features: {name: x}\n" OUTPUT MODEL, "input_features" },
 	{ DATA "input_features: [{name: x, type: nubmer}]\n" OUTPUT MODEL,

@@ -19,6 +19,7 @@
 #include "base/file.h"
 #include "base/mem.h"
 #include "base/str.h"
+#include "training/supervisor.h"
 
 #define DATA                                                        \
 	"\"data\":{\"source\":\"synthetic\",\"rows\":200},"         \
@@ -386,6 +387,23 @@ Test(worker, a_paused_job_goes_on_where_it_was)
 	finish(b);
 }
 
+/* A picture and its label, of which the training rows are counted. */
+static void check_report(const struct doc *features)
+{
+	const struct doc *label = features->first->next;
+	int64_t rows = 0;
+
+	cr_assert_eq(features->n, 2);
+	cr_expect_eq(doc_find(features->first, "missing")->integer, 0);
+	cr_expect_str_eq(text(label, "type"), "category");
+	cr_expect_eq(doc_find(label, "n_classes")->integer, 4);
+	for (const struct doc *at = doc_find(label, "classes")->first; at;
+	     at = at->next)
+		rows += at->integer;
+	cr_expect_eq(rows, 160);
+	cr_expect_eq(doc_find(label, "invalid")->integer, 0);
+}
+
 Test(worker, a_dry_run_tells_layers_and_parameters)
 {
 	struct bench *b = bench(SHORT);
@@ -405,11 +423,44 @@ Test(worker, a_dry_run_tells_layers_and_parameters)
 	cr_expect_eq(doc_find(layer, "output_shape")->first->integer, 16);
 	cr_expect_eq(doc_find(doc_find(result, "data"), "train_rows")->integer,
 		     160);
+	check_report(doc_find(doc_find(result, "data"), "features"));
 	cr_expect_gt(doc_find(result, "seconds_per_epoch")->number, 0);
 	cr_expect_gt(doc_find(result, "predicted_peak_bytes")->integer, 0);
 	cr_expect_not(has_file(b, "artifacts"));
 	cr_expect_null(find(b, "checkpoint", 0));
 	finish(b);
+}
+
+Test(worker, jobs_that_may_not_run_are_tried_before_they_are_taken)
+{
+#define ROWS                                          \
+	"data: {source: synthetic}\n"                 \
+	"input_features: [{name: x, type: number}]\n" \
+	"output_features: [{name: y, type: number}]\n"
+	static const struct {
+		const char *job;
+		bool wants;
+	} table[] = {
+		{ ROWS "model: {type: mlp}\n", false },
+		{ ROWS "model: {type: mlp}\nresources: {memory_limit: 1GiB}\n",
+		  true },
+		{ ROWS "model: {onnx: m}\n", true },
+		{ ROWS "base_model: m\n", true },
+	};
+
+	for (size_t i = 0; i < sizeof(table) / sizeof(table[0]); i++) {
+		struct arena *arena = arena_create(64 << 20);
+		struct err err = { 0 };
+		bool wants = false;
+
+		cr_assert_eq(supervisor_wants_check(table[i].job,
+						    strlen(table[i].job), arena,
+						    &wants, &err),
+			     ERR_NONE, "%s", err.msg);
+		cr_expect_eq(wants, table[i].wants, "%s", table[i].job);
+		arena_destroy(arena);
+	}
+#undef ROWS
 }
 
 Test(worker, the_rate_finder_tells_its_curve)
