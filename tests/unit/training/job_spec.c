@@ -314,7 +314,7 @@ Test(job_spec, every_key_is_in_its_schema)
 	}
 	trainer = doc_find(schema, "properties");
 	trainer = doc_find(doc_find(trainer, "trainer"), "properties");
-	cr_expect_eq(doc_find(doc_find(trainer, "optimizer"), "oneOf")->n, 13);
+	cr_expect_eq(doc_find(doc_find(trainer, "optimizer"), "oneOf")->n, 14);
 	cr_expect_eq(doc_find(doc_find(trainer, "epochs"), "default")->integer,
 		     10);
 	buf_finish(&buf);
