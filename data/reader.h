@@ -56,5 +56,7 @@ const struct reader *reader_detect(const struct file_root *root,
 				   const char *path);
 /** Names, ending with NULL. */
 const char *const *reader_names(void);
+/** Is it a folder beneath the root? */
+bool reader_is_folder(const struct file_root *root, const char *path);
 
 #endif

@@ -66,16 +66,6 @@ static bool is_picture(const char *name)
 	return false;
 }
 
-static bool is_folder(const struct file_root *root, const char *path)
-{
-	int fd;
-
-	if (file_root_openat(root, path, FILE_FOLDER, &fd, NULL))
-		return false;
-	(void)close(fd);
-	return true;
-}
-
 /* Names in a folder beneath the root, in byte order. */
 static enum err_code list(const struct file_root *root, const char *path,
 			  struct arena *arena, const char ***ret, size_t *ret_n,
@@ -163,7 +153,7 @@ static enum err_code add_part(struct reading *r, const char *path,
 		if (!at)
 			return err_set(err, ERR_NO_MEMORY,
 				       "'%s': out of memory", r->shown);
-		if (name[i][0] != '.' && is_folder(r->root, at))
+		if (name[i][0] != '.' && reader_is_folder(r->root, at))
 			rc = add_class(r, at, name[i], err);
 	}
 	return rc;
@@ -175,7 +165,7 @@ static const char *part_path(const struct file_root *root, const char *path,
 {
 	const char *at = arena_printf(arena, "%s/%s", path, part);
 
-	return at && is_folder(root, at) ? at : NULL;
+	return at && reader_is_folder(root, at) ? at : NULL;
 }
 
 static enum err_code add_all(struct reading *r, const char *path,
@@ -254,7 +244,7 @@ static bool has_class(const struct file_root *root, const char *path,
 	for (size_t i = 0; i < n; i++) {
 		const char *at = arena_printf(arena, "%s/%s", path, name[i]);
 
-		if (!at || name[i][0] == '.' || !is_folder(root, at) ||
+		if (!at || name[i][0] == '.' || !reader_is_folder(root, at) ||
 		    list(root, at, arena, &file, &m, NULL))
 			continue;
 		for (size_t k = 0; k < m; k++) {
@@ -271,7 +261,7 @@ static bool folder_detects(const struct file_root *root, const char *path)
 	const char *train;
 	bool yes = false;
 
-	if (arena && is_folder(root, path)) {
+	if (arena && reader_is_folder(root, path)) {
 		train = part_path(root, path, "train", arena);
 		yes = has_class(root, train ? train : path, arena);
 	}

@@ -64,16 +64,6 @@ static enum err_code look(const struct part_files *kind,
 	return rc;
 }
 
-static bool is_folder(const struct file_root *root, const char *path)
-{
-	int fd;
-
-	if (file_root_openat(root, path, FILE_FOLDER, &fd, NULL))
-		return false;
-	(void)close(fd);
-	return true;
-}
-
 bool part_files_detect(const struct part_files *kind,
 		       const struct file_root *root, const char *path)
 {
@@ -81,7 +71,7 @@ bool part_files_detect(const struct part_files *kind,
 	struct found found = { 0 };
 	bool yes;
 
-	if (!is_folder(root, path))
+	if (!reader_is_folder(root, path))
 		return is_part(kind, path, "");
 	arena = arena_create(1 << 20);
 	yes = arena && !look(kind, root, path, arena, &found, NULL) &&
@@ -101,7 +91,7 @@ enum err_code part_files_find(const struct part_files *kind,
 
 	ret_path[0] = source->path;
 	ret_path[1] = NULL;
-	if (!is_folder(source->root, source->path))
+	if (!reader_is_folder(source->root, source->path))
 		return ERR_NONE;
 	rc = look(kind, source->root, source->path, arena, &found, err);
 	if (rc)

@@ -1,4 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include <unistd.h>
+
+#include "base/file.h"
 #include "base/str.h"
 #include "data/reader.h"
 
@@ -42,4 +45,14 @@ const struct reader *reader_detect(const struct file_root *root,
 const char *const *reader_names(void)
 {
 	return names;
+}
+
+bool reader_is_folder(const struct file_root *root, const char *path)
+{
+	int fd;
+
+	if (file_root_openat(root, path, FILE_FOLDER, &fd, NULL))
+		return false;
+	(void)close(fd);
+	return true;
 }
