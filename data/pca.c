@@ -274,7 +274,7 @@ static void take_components(struct eigen *e, struct pca *ret)
 			    ret->component + k * e->n);
 		ret->variance[k] =
 		    total > 0 ? fmax(e->diagonal[best], 0) / total : 0;
-		e->diagonal[best] = -INFINITY;
+		e->diagonal[best] = -(double)INFINITY;
 	}
 }
 

@@ -77,7 +77,7 @@ static int compare(const void *a, const void *b)
 static uint64_t neediest(const struct field_doubles *shares, const int64_t *has,
 			 int64_t n)
 {
-	double most = -INFINITY;
+	double most = -(double)INFINITY;
 	uint64_t best = 0;
 
 	for (size_t p = 0; p < shares->n; p++) {

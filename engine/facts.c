@@ -316,7 +316,6 @@ static enum err_code fold(struct facts *facts, struct node_call *call,
 	void **data = arena_array(facts->arena, call->n_out, sizeof(*data));
 	struct err why;
 	enum err_code rc;
-	uint64_t old;
 
 	if (!data)
 		return err_set(err, ERR_NO_MEMORY, "facts: out of memory");
@@ -330,10 +329,7 @@ static enum err_code fold(struct facts *facts, struct node_call *call,
 				       NODE_TEXT ": no memory for its value",
 				       NODE_ARGS(call->node));
 	}
-	/* as a run would */
-	old = flush_begin();
 	rc = node_call_run(call, data, &options, &why);
-	flush_end(old);
 	if (rc == ERR_NO_MEMORY)
 		return err_set(err, rc, "%s", why.msg);
 	for (unsigned i = 0; i < call->n_out; i++) {
@@ -353,6 +349,22 @@ static void count_off(struct facts *facts, const int32_t *in, int32_t n_in)
 			give_up(facts, in[i]);
 }
 
+/* Shapes that go by elements, and values, as a run would find them. */
+static enum err_code infer_and_fold(struct facts *facts, struct node_call *call,
+				    const int32_t *out, bool *ret_folds,
+				    struct err *err)
+{
+	const uint64_t old = flush_begin();
+	bool known;
+	enum err_code rc = node_call_infer(call, &known, err);
+
+	*ret_folds = !rc && known && can_fold(facts, call);
+	if (*ret_folds)
+		rc = fold(facts, call, out, err);
+	flush_end(old);
+	return rc;
+}
+
 /* grow() has made room for all values of the graph. */
 static enum err_code sweep_node(struct facts *facts, const struct graph *graph,
 				const struct graph_node *node, struct err *err)
@@ -360,7 +372,7 @@ static enum err_code sweep_node(struct facts *facts, const struct graph *graph,
 	const int32_t *in = graph_in(graph, node);
 	const int32_t *out = graph_out(graph, node);
 	struct node_call call;
-	bool known, folds = false;
+	bool folds = false;
 	enum err_code rc;
 
 	for (int32_t i = 0; i < node->n_in; i++)
@@ -369,10 +381,7 @@ static enum err_code sweep_node(struct facts *facts, const struct graph *graph,
 	rc = node_call_init(&call, graph, node, facts->fact, err);
 	if (rc)
 		return rc;
-	rc = node_call_infer(&call, &known, err);
-	folds = !rc && known && can_fold(facts, &call);
-	if (folds)
-		rc = fold(facts, &call, out, err);
+	rc = infer_and_fold(facts, &call, out, &folds, err);
 	for (unsigned i = 0; i < call.n_out && !rc; i++) {
 		if (out[i] == VALUE_NONE)
 			continue;

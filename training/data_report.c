@@ -116,8 +116,8 @@ static void report(struct column *c, struct json_writer *w)
 	enum dtype dtype;
 	struct shape row;
 
-	c->least = INFINITY;
-	c->most = -INFINITY;
+	c->least = (double)INFINITY;
+	c->most = -(double)INFINITY;
 	if (c->is_output) {
 		pipeline_target_row(c->pipeline, c->i, &dtype, &row, &c->width);
 	} else {
