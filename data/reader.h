@@ -58,5 +58,14 @@ const struct reader *reader_detect(const struct file_root *root,
 const char *const *reader_names(void);
 /** Is it a folder beneath the root? */
 bool reader_is_folder(const struct file_root *root, const char *path);
+struct reader_files {
+	const char **name;
+	size_t n;
+};
+/** Names in a folder beneath the root, `max` at most, in byte order. */
+MUST_USE enum err_code reader_list(const struct file_root *root,
+				   const char *path, size_t max,
+				   struct arena *arena,
+				   struct reader_files *ret, struct err *err);
 
 #endif

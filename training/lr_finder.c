@@ -235,26 +235,23 @@ double lr_curve_choose(const struct lr_curve *curve)
 	return isnan(s.minimum) ? 0 : s.minimum;
 }
 
+static void write_numbers(struct json_writer *writer, const char *name,
+			  const double *v, size_t n)
+{
+	json_write_array(writer, name);
+	for (size_t i = 0; i < n; i++)
+		json_write_double(writer, NULL, v[i]);
+	json_write_array_end(writer);
+}
+
 void lr_curve_write(const struct lr_curve *curve, struct json_writer *writer)
 {
 	struct lr_suggestions s = lr_suggest(curve);
 
-	json_write_array(writer, "rate");
-	for (size_t i = 0; i < curve->n; i++)
-		json_write_double(writer, NULL, curve->rate[i]);
-	json_write_array_end(writer);
-	json_write_array(writer, "loss");
-	for (size_t i = 0; i < curve->n; i++)
-		json_write_double(writer, NULL, curve->loss[i]);
-	json_write_array_end(writer);
-	json_write_array(writer, "batch_loss");
-	for (size_t i = 0; i < curve->n; i++)
-		json_write_double(writer, NULL, curve->batch_loss[i]);
-	json_write_array_end(writer);
-	json_write_array(writer, "start_loss");
-	for (size_t i = 0; i < curve->n; i++)
-		json_write_double(writer, NULL, curve->start_loss[i]);
-	json_write_array_end(writer);
+	write_numbers(writer, "rate", curve->rate, curve->n);
+	write_numbers(writer, "loss", curve->loss, curve->n);
+	write_numbers(writer, "batch_loss", curve->batch_loss, curve->n);
+	write_numbers(writer, "start_loss", curve->start_loss, curve->n);
 	json_write_object(writer, "suggestions");
 	json_write_double(writer, "middle", s.middle);
 	json_write_double(writer, "steep", s.steep);

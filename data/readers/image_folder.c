@@ -66,19 +66,6 @@ static bool is_picture(const char *name)
 	return false;
 }
 
-/* Names in a folder beneath the root, in byte order. */
-static enum err_code list(const struct file_root *root, const char *path,
-			  struct arena *arena, const char ***ret, size_t *ret_n,
-			  struct err *err)
-{
-	const char *folder =
-	    arena_printf(arena, "%s/%s", file_root_path(root), path);
-
-	if (!folder)
-		return err_set(err, ERR_NO_MEMORY, "'%s': out of memory", path);
-	return file_list_dir(folder, ENTRIES_MAX, arena, ret, ret_n, err);
-}
-
 static enum err_code add_file(struct reading *r, const char *path,
 			      const char *label, struct err *err)
 {
@@ -118,19 +105,19 @@ static enum err_code add_file(struct reading *r, const char *path,
 static enum err_code add_class(struct reading *r, const char *path,
 			       const char *name, struct err *err)
 {
-	const char **file = NULL;
+	struct reader_files files = { 0 };
 	const char *label = NULL;
-	size_t n = 0;
-	enum err_code rc = list(r->root, path, r->arena, &file, &n, err);
+	enum err_code rc =
+	    reader_list(r->root, path, ENTRIES_MAX, r->arena, &files, err);
 
-	for (size_t i = 0; i < n && !rc; i++) {
+	for (size_t i = 0; i < files.n && !rc; i++) {
 		const char *at;
 
-		if (!is_picture(file[i]))
+		if (!is_picture(files.name[i]))
 			continue;
 		if (!label)
 			label = arena_strdup(r->to->arena, name);
-		at = arena_printf(r->arena, "%s/%s", path, file[i]);
+		at = arena_printf(r->arena, "%s/%s", path, files.name[i]);
 		if (!label || !at)
 			return err_set(err, ERR_NO_MEMORY,
 				       "'%s': out of memory", r->shown);
@@ -143,18 +130,19 @@ static enum err_code add_class(struct reading *r, const char *path,
 static enum err_code add_part(struct reading *r, const char *path,
 			      struct err *err)
 {
-	const char **name = NULL;
-	size_t n = 0;
-	enum err_code rc = list(r->root, path, r->arena, &name, &n, err);
+	struct reader_files classes = { 0 };
+	enum err_code rc =
+	    reader_list(r->root, path, ENTRIES_MAX, r->arena, &classes, err);
 
-	for (size_t i = 0; i < n && !rc; i++) {
-		const char *at = arena_printf(r->arena, "%s/%s", path, name[i]);
+	for (size_t i = 0; i < classes.n && !rc; i++) {
+		const char *at =
+		    arena_printf(r->arena, "%s/%s", path, classes.name[i]);
 
 		if (!at)
 			return err_set(err, ERR_NO_MEMORY,
 				       "'%s': out of memory", r->shown);
-		if (name[i][0] != '.' && reader_is_folder(r->root, at))
-			rc = add_class(r, at, name[i], err);
+		if (classes.name[i][0] != '.' && reader_is_folder(r->root, at))
+			rc = add_class(r, at, classes.name[i], err);
 	}
 	return rc;
 }
@@ -236,19 +224,20 @@ out:
 static bool has_class(const struct file_root *root, const char *path,
 		      struct arena *arena)
 {
-	const char **name = NULL, **file = NULL;
-	size_t n = 0, m = 0;
+	struct reader_files classes = { 0 }, files = { 0 };
 
-	if (list(root, path, arena, &name, &n, NULL))
+	if (reader_list(root, path, ENTRIES_MAX, arena, &classes, NULL))
 		return false;
-	for (size_t i = 0; i < n; i++) {
-		const char *at = arena_printf(arena, "%s/%s", path, name[i]);
+	for (size_t i = 0; i < classes.n; i++) {
+		const char *at =
+		    arena_printf(arena, "%s/%s", path, classes.name[i]);
 
-		if (!at || name[i][0] == '.' || !reader_is_folder(root, at) ||
-		    list(root, at, arena, &file, &m, NULL))
+		if (!at || classes.name[i][0] == '.' ||
+		    !reader_is_folder(root, at) ||
+		    reader_list(root, at, ENTRIES_MAX, arena, &files, NULL))
 			continue;
-		for (size_t k = 0; k < m; k++) {
-			if (is_picture(file[k]))
+		for (size_t k = 0; k < files.n; k++) {
+			if (is_picture(files.name[k]))
 				return true;
 		}
 	}

@@ -37,27 +37,21 @@ static enum err_code look(const struct part_files *kind,
 			  struct arena *arena, struct found *ret,
 			  struct err *err)
 {
-	const char *folder =
-	    arena_printf(arena, "%s/%s", file_root_path(root), path);
-	const char **name = NULL;
-	size_t n = 0;
-	enum err_code rc;
+	struct reader_files all = { 0 };
+	enum err_code rc = reader_list(root, path, FILES_MAX, arena, &all, err);
 
 	*ret = (struct found){ 0 };
-	if (!folder)
-		return err_set(err, ERR_NO_MEMORY, "'%s': out of memory", path);
-	rc = file_list_dir(folder, FILES_MAX, arena, &name, &n, err);
-	for (size_t i = 0; i < n && !rc; i++) {
-		if (!is_part(kind, name[i], ""))
+	for (size_t i = 0; i < all.n && !rc; i++) {
+		if (!is_part(kind, all.name[i], ""))
 			continue;
 		ret->n++;
-		ret->only = name[i];
-		if (is_part(kind, name[i], "train"))
-			ret->train = name[i];
-		else if (is_part(kind, name[i], "valid"))
-			ret->valid = name[i];
-		else if (is_part(kind, name[i], "test"))
-			ret->test = name[i];
+		ret->only = all.name[i];
+		if (is_part(kind, all.name[i], "train"))
+			ret->train = all.name[i];
+		else if (is_part(kind, all.name[i], "valid"))
+			ret->valid = all.name[i];
+		else if (is_part(kind, all.name[i], "test"))
+			ret->test = all.name[i];
 	}
 	return rc;
 }

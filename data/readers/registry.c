@@ -56,3 +56,15 @@ bool reader_is_folder(const struct file_root *root, const char *path)
 	(void)close(fd);
 	return true;
 }
+
+enum err_code reader_list(const struct file_root *root, const char *path,
+			  size_t max, struct arena *arena,
+			  struct reader_files *ret, struct err *err)
+{
+	const char *folder =
+	    arena_printf(arena, "%s/%s", file_root_path(root), path);
+
+	if (!folder)
+		return err_set(err, ERR_NO_MEMORY, "'%s': out of memory", path);
+	return file_list_dir(folder, max, arena, &ret->name, &ret->n, err);
+}

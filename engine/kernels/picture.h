@@ -67,4 +67,25 @@ static inline unsigned char picture_gray(unsigned r, unsigned g, unsigned b)
 			       16);
 }
 
+/** Pixel `at` of those that picture_alloc() has made room for. */
+static inline void picture_put(const struct picture *picture, int64_t at,
+			       unsigned r, unsigned g, unsigned b)
+{
+	unsigned char *to = picture->pixel + at * picture->channels;
+
+	if (picture->channels == 1) {
+		to[0] = picture_gray(r, g, b);
+		return;
+	}
+	to[0] = (unsigned char)r;
+	to[1] = (unsigned char)g;
+	to[2] = (unsigned char)b;
+}
+
+/** A sample of 8 bits laid over black, alpha of 255 opaque. */
+static inline unsigned picture_over_black(unsigned sample, unsigned alpha)
+{
+	return (sample * alpha + 127) / 255;
+}
+
 #endif

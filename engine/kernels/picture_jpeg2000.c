@@ -124,10 +124,8 @@ static void pixel(const opj_image_t *image, size_t i, unsigned rgb[3])
 				   : OPAQUE;
 
 	for (unsigned c = 0; c < 3; c++)
-		rgb[c] =
-		    (sample(&image->comps[colours == 1 ? 0 : c], i) * alpha +
-		     OPAQUE / 2) /
-		    OPAQUE;
+		rgb[c] = picture_over_black(
+		    sample(&image->comps[colours == 1 ? 0 : c], i), alpha);
 }
 
 static enum err_code take(const opj_image_t *image, struct picture *to,
@@ -143,10 +141,7 @@ static enum err_code take(const opj_image_t *image, struct picture *to,
 			return broken(err);
 	for (size_t i = 0; i < n; i++) {
 		pixel(image, i, rgb);
-		if (to->channels == 1)
-			to->pixel[i] = picture_gray(rgb[0], rgb[1], rgb[2]);
-		for (size_t c = 0; to->channels == 3 && c < 3; c++)
-			to->pixel[3 * i + c] = (unsigned char)rgb[c];
+		picture_put(to, (int64_t)i, rgb[0], rgb[1], rgb[2]);
 	}
 	return ERR_NONE;
 }

@@ -24,20 +24,6 @@ static enum err_code broken(const char *format, struct err *err)
 		       format);
 }
 
-static void put_sample(const struct picture *picture, int64_t at, unsigned r,
-		       unsigned g, unsigned b)
-{
-	unsigned char *to = picture->pixel + at * picture->channels;
-
-	if (picture->channels == 1) {
-		to[0] = picture_gray(r, g, b);
-		return;
-	}
-	to[0] = (unsigned char)r;
-	to[1] = (unsigned char)g;
-	to[2] = (unsigned char)b;
-}
-
 /* ---- BMP ----------------------------------------------------------------- */
 
 enum {
@@ -94,7 +80,7 @@ static void put_bmp_row(const struct bmp *bmp, struct bytes file,
 
 		if (bmp->bits == 8)
 			from = palette + (size_t)4 * (*from < n ? *from : 0);
-		put_sample(picture, at + x, from[2], from[1], from[0]);
+		picture_put(picture, at + x, from[2], from[1], from[0]);
 	}
 }
 
@@ -200,7 +186,7 @@ enum err_code picture_decode_pnm(const void *bytes, size_t len, int channels,
 				   : (sample * 510 + (unsigned)most) /
 					 (2 * (unsigned)most);
 		}
-		put_sample(&picture, i, v[0], v[1], v[2]);
+		picture_put(&picture, i, v[0], v[1], v[2]);
 	}
 	if (!rc)
 		*ret = picture;

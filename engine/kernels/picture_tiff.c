@@ -129,25 +129,16 @@ static bool read_layout(const struct tiff *tiff, struct layout *ret)
 	       has_bytes_for_samples(tiff, at, layout.samples);
 }
 
+/* at: of the row's first pixel */
 static void put_row(const struct layout *layout, const unsigned char *from,
-		    const struct picture *picture, unsigned char *to)
+		    const struct picture *picture, int64_t at)
 {
 	const unsigned flip = layout->colours == WHITE_IS_0 ? 255 : 0;
 	const size_t second = layout->colours == RGB ? 1 : 0;
 
-	for (int x = 0; x < picture->width; x++) {
-		const unsigned r = from[0] ^ flip, g = from[second] ^ flip,
-			       b = from[2 * second] ^ flip;
-
-		if (picture->channels == 1) {
-			*to++ = picture_gray(r, g, b);
-		} else {
-			*to++ = (unsigned char)r;
-			*to++ = (unsigned char)g;
-			*to++ = (unsigned char)b;
-		}
-		from += layout->samples;
-	}
+	for (int x = 0; x < picture->width; x++, from += layout->samples)
+		picture_put(picture, at + x, from[0] ^ flip,
+			    from[second] ^ flip, from[2 * second] ^ flip);
 }
 
 static bool put_rows(const struct tiff *tiff, const struct layout *layout,
@@ -168,8 +159,7 @@ static bool put_rows(const struct tiff *tiff, const struct layout *layout,
 		if (!has_bytes(tiff, at, stride))
 			return false;
 		put_row(layout, tiff->at + at, picture,
-			picture->pixel + (size_t)y * (size_t)picture->width *
-					     (size_t)picture->channels);
+			(int64_t)y * picture->width);
 	}
 	return true;
 }

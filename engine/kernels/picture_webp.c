@@ -4,28 +4,17 @@
 #include "base/mem.h"
 #include "engine/kernels/picture.h"
 
-enum { RGBA = 4, OPAQUE = 255 };
-
-static unsigned char over_black(unsigned sample, unsigned alpha)
-{
-	return (unsigned char)((sample * alpha + OPAQUE / 2) / OPAQUE);
-}
+enum { RGBA = 4 };
 
 /* Pixels of RGBA to what the picture has. */
 static void take(const unsigned char *from, struct picture *to)
 {
-	const size_t n = (size_t)to->width * (size_t)to->height;
+	const int64_t n = (int64_t)to->width * to->height;
 
-	for (size_t i = 0; i < n; i++, from += RGBA) {
-		const unsigned char rgb[] = { over_black(from[0], from[3]),
-					      over_black(from[1], from[3]),
-					      over_black(from[2], from[3]) };
-
-		if (to->channels == 1)
-			to->pixel[i] = picture_gray(rgb[0], rgb[1], rgb[2]);
-		for (size_t c = 0; to->channels == 3 && c < 3; c++)
-			to->pixel[3 * i + c] = rgb[c];
-	}
+	for (int64_t i = 0; i < n; i++, from += RGBA)
+		picture_put(to, i, picture_over_black(from[0], from[3]),
+			    picture_over_black(from[1], from[3]),
+			    picture_over_black(from[2], from[3]));
 }
 
 static enum err_code decode(const void *bytes, size_t len, struct picture *to,
