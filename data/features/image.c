@@ -239,13 +239,13 @@ static enum err_code check_array(const struct feature *feature,
 	if (value->kind == RAW_TENSOR && value->tensor.dtype != DTYPE_STRING &&
 	    shape_fits(image, &value->tensor.shape))
 		return ERR_NONE;
-	return err_set(err, ERR_SHAPE,
-		       "feature '%s': expected a PNG or JPEG picture or an "
-		       "array of shape [%lld,%lld,%lld], got %s",
-		       feature->name, (long long)image->shape.v[0],
-		       (long long)image->shape.v[1],
-		       (long long)image->shape.v[2],
-		       raw_value_text(value, text, sizeof(text)));
+	return err_set(
+	    err, ERR_SHAPE,
+	    "feature '%s': expected a picture (PNG, JPEG, WebP, ...) or an "
+	    "array of shape [%lld,%lld,%lld], got %s",
+	    feature->name, (long long)image->shape.v[0],
+	    (long long)image->shape.v[1], (long long)image->shape.v[2],
+	    raw_value_text(value, text, sizeof(text)));
 }
 
 /* The picture as samples of the declared size; *ret_owned is to be freed. */
@@ -453,7 +453,8 @@ static void image_augment(const struct feature *feature,
 extern const struct feature_kind feature_image;
 const struct feature_kind feature_image = {
 	.name = "image",
-	.help = "a picture: PNG or JPEG bytes, or an array of samples 0 to 255",
+	.help = "a picture (PNG, JPEG, JPEG 2000, WebP, BMP, PNM or TIFF), or "
+		"an array of samples 0 to 255",
 	.fields = image_fields,
 	.size = sizeof(struct image),
 	.create = image_create,

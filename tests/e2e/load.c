@@ -32,7 +32,7 @@ enum {
 	CONNECTIONS_MAX = 64,
 	BODY_MAX = 1 << 20,
 	ANSWER_MAX = 1 << 17,
-	SAMPLES_MAX = 1 << 17 /* of a connection, where the time is given */
+	SAMPLES_MAX = 1 << 18 /* of a connection, where the time is given */
 };
 
 enum verdict { GOOD, REFUSED, FAILED };
