@@ -13,6 +13,14 @@ pkg_check_modules(WEBP REQUIRED IMPORTED_TARGET libwebp)
 pkg_check_modules(OPENJPEG REQUIRED IMPORTED_TARGET libopenjp2)
 pkg_check_modules(PCRE2 REQUIRED IMPORTED_TARGET libpcre2-8)
 pkg_check_modules(NETTLE REQUIRED IMPORTED_TARGET nettle)
+# The archive and not the shared library: that one brings libxml2 and its 30 MB
+# of Unicode tables for formats that are not read here.
+find_library(ARCHIVE_STATIC libarchive.a REQUIRED)
+pkg_check_modules(ARCHIVE_NEEDS REQUIRED IMPORTED_TARGET liblzma libzstd zlib nettle)
+find_library(BZ2_LIBRARY bz2 REQUIRED)
+add_library(archive_static INTERFACE)
+target_link_libraries(archive_static INTERFACE ${ARCHIVE_STATIC} PkgConfig::ARCHIVE_NEEDS
+  ${BZ2_LIBRARY})
 find_package(dnnl REQUIRED CONFIG)
 if(PREDICTD_TESTS STREQUAL "all" AND NOT PREDICTD_FUZZ)
   pkg_check_modules(CRITERION REQUIRED IMPORTED_TARGET criterion)

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "data/dataset.h"
 
+#include <limits.h>
 #include <math.h>
 #include <stddef.h>
 #include <unistd.h>
@@ -23,7 +24,9 @@ static const char *const sampling_names[] = { "none", "oversample",
 
 static const struct field spec_fields[] = {
 	{ .name = "source",
-	  .help = "path:FOLDER or path:FILE beneath a data root, or synthetic",
+	  .help =
+	      "path:FOLDER or path:FILE beneath a data root, upload:NAME, or "
+	      "synthetic",
 	  .kind = FIELD_STRING,
 	  .offset = offsetof(struct dataset_spec, source),
 	  .flags = FIELD_REQUIRED },
@@ -171,10 +174,11 @@ enum err_code dataset_spec_read(const struct doc *map, struct dataset_spec *ret,
 		return rc;
 	if (str_equal(spec.source, "synthetic"))
 		spec.format = "synthetic";
-	else if (!str_starts_with(spec.source, "path:"))
+	else if (!str_starts_with(spec.source, "path:") &&
+		 !str_starts_with(spec.source, "upload:"))
 		return err_set(err, ERR_INVALID,
-			       "data.source: expected path:FOLDER, "
-			       "path:FILE or synthetic, got '%s'",
+			       "data.source: expected path:FOLDER, path:FILE, "
+			       "upload:NAME or synthetic, got '%s'",
 			       spec.source);
 	if (spec.format && !reader_find(spec.format))
 		return refuse_format(spec.format, arena, err);
@@ -248,6 +252,33 @@ static enum err_code open_source(struct dataset *dataset,
 	}
 	(void)close(fd);
 	return ERR_NONE;
+}
+
+/* training/datasets.h: its files are in NAME/data. */
+static enum err_code open_upload(struct dataset *dataset,
+				 const struct dataset_options *options,
+				 struct reader_source *source, struct err *err)
+{
+	const char *name = options->spec->source + strlen("upload:");
+	struct file_root *all = NULL;
+	char path[PATH_MAX];
+	enum err_code rc;
+
+	source->shown = name;
+	source->path = ".";
+	(void)snprintf(path, sizeof(path), "%s/data", name);
+	rc = options->uploads ? file_root_open(options->uploads, &all, err)
+			      : ERR_NOT_FOUND;
+	if (!rc)
+		rc = file_root_enter(all, path, &dataset->root, err);
+	file_root_close(all);
+	source->root = dataset->root;
+	if (rc == ERR_NOT_FOUND || rc == ERR_FORBIDDEN)
+		return err_set(err, ERR_NOT_FOUND,
+			       "data.source: there is no dataset '%s' (PUT "
+			       "/datasets/%s sends one)",
+			       name, name);
+	return rc;
 }
 
 static enum err_code choose_reader(struct dataset *dataset,
@@ -456,6 +487,8 @@ enum err_code dataset_create(const struct dataset_options *options,
 		      strlen(options->spec->source));
 	if (str_starts_with(options->spec->source, "path:"))
 		rc = open_source(dataset, options, &source, err);
+	else if (str_starts_with(options->spec->source, "upload:"))
+		rc = open_upload(dataset, options, &source, err);
 	if (!rc)
 		rc = choose_reader(dataset, options->spec, &source, err);
 	if (!rc)

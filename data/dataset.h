@@ -33,7 +33,8 @@ enum sampling_type {
 
 /** The map `data` of a job. */
 struct dataset_spec {
-	const char *source; /**< "path:/folder", of a file, or "synthetic" */
+	const char *source; /**< "path:/folder", of a file, "upload:name", or
+			       "synthetic" */
 	const char *format; /**< NULL: told from the folder */
 	int64_t rows;	    /**< synthetic */
 	struct field_strings columns; /**< csv without a line of names */
@@ -64,6 +65,7 @@ struct dataset_options {
 	const struct pipeline *pipeline;
 	const char *const *roots; /**< where paths may lead */
 	size_t n_roots;
+	const char *uploads; /**< folder of "upload:" sources; NULL: none */
 	uint64_t seed;
 };
 

@@ -30,9 +30,10 @@
 #include "server/run_pool.h"
 #include "server/server.h"
 #include "store/store.h"
+#include "training/datasets.h"
 #include "training/supervisor.h"
 
-enum { TOKENS_MAX = 1 << 20 };
+enum { TOKENS_MAX = 1 << 20, TRANSFER_THREADS = 2 };
 enum { TUNING_LOAD, TUNING_OFF }; /* as the option lists them */
 
 struct daemon {
@@ -46,7 +47,8 @@ struct daemon {
 	struct repository *repository;
 	struct store *store;
 	struct event_hub *hub;
-	struct run_pool *background;
+	struct run_pool *background, *transfers;
+	struct datasets *datasets;
 	struct supervisor *supervisor;
 	struct jobs_api jobs;
 	struct server *server;
@@ -265,11 +267,17 @@ static enum err_code make_jobs(struct daemon *daemon, struct err *err)
 		.program = daemon->paths.program,
 		.data_roots = (const char *const *)c->data_root.v,
 		.n_data_roots = c->data_root.n,
+		.datasets = daemon->paths.datasets,
 		.model_repository = daemon->paths.repository[0],
 		.threads =
 		    c->job_threads ? (unsigned)c->job_threads : daemon->threads,
 		.max_workers = (unsigned)c->max_jobs,
 		.hooks = { daemon, take_event, make_it_answer },
+	};
+	const struct datasets_options uploads = {
+		.dir = daemon->paths.datasets,
+		.program = daemon->paths.program,
+		.max_bytes = (int64_t)c->max_dataset,
 	};
 	enum err_code rc;
 
@@ -281,6 +289,11 @@ static enum err_code make_jobs(struct daemon *daemon, struct err *err)
 		rc = event_hub_create(daemon->store, &daemon->hub, err);
 	if (!rc)
 		rc = run_pool_create(1, "jobs", &daemon->background, err);
+	if (!rc)
+		rc = run_pool_create(TRANSFER_THREADS, "transfers",
+				     &daemon->transfers, err);
+	if (!rc)
+		rc = datasets_create(&uploads, &daemon->datasets, err);
 	if (rc)
 		return rc;
 	options.store = daemon->store;
@@ -290,7 +303,9 @@ static enum err_code make_jobs(struct daemon *daemon, struct err *err)
 	daemon->jobs = (struct jobs_api){ .supervisor = daemon->supervisor,
 					  .store = daemon->store,
 					  .hub = daemon->hub,
-					  .background = daemon->background };
+					  .background = daemon->background,
+					  .datasets = daemon->datasets,
+					  .transfers = daemon->transfers };
 	return ERR_NONE;
 }
 
@@ -329,6 +344,8 @@ void daemon_destroy(struct daemon *daemon)
 	supervisor_destroy(daemon->supervisor);
 	server_destroy(daemon->server);
 	run_pool_destroy(daemon->background);
+	run_pool_destroy(daemon->transfers);
+	datasets_destroy(daemon->datasets);
 	event_hub_destroy(daemon->hub);
 	store_destroy(daemon->store);
 	repository_destroy(daemon->repository);

@@ -70,9 +70,11 @@ enum err_code paths_init(const struct config *config, struct arena *arena,
 		paths.database =
 		    arena_printf(arena, "%s/predictd.db", paths.state);
 		paths.jobs = arena_printf(arena, "%s/jobs", paths.state);
+		paths.datasets =
+		    arena_printf(arena, "%s/datasets", paths.state);
 		paths.tuning = arena_printf(arena, "%s/tuning", paths.state);
 	}
-	if (!paths.database || !paths.jobs || !paths.tuning)
+	if (!paths.database || !paths.jobs || !paths.datasets || !paths.tuning)
 		return err_set(err, ERR_NO_MEMORY, "paths: out of memory");
 	rc = choose_repositories(config, arena, &paths, err);
 	if (!rc)

@@ -12,7 +12,7 @@
 struct config;
 
 struct paths {
-	const char *state, *database, *jobs, *tuning, *program;
+	const char *state, *database, *jobs, *datasets, *tuning, *program;
 	const char *const *repository; /**< [n_repositories] */
 	size_t n_repositories;
 };

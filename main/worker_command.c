@@ -37,12 +37,18 @@ static int read_flag(int argc, const char *const *argv, int i,
 		o->task = WORKER_CHECK;
 		return 1;
 	}
+	if (str_equal(argv[i], "--unpack")) {
+		o->task = WORKER_UNPACK;
+		return 1;
+	}
 	if (!value)
 		return 0;
 	if (str_equal(argv[i], "--job-dir")) {
 		o->job_dir = value;
 	} else if (str_equal(argv[i], "--model-repository")) {
 		o->model_repository = value;
+	} else if (str_equal(argv[i], "--datasets")) {
+		o->datasets = value;
 	} else if (str_equal(argv[i], "--data-root") &&
 		   o->n_data_roots < ROOTS_MAX) {
 		into->root[o->n_data_roots++] = value;

@@ -84,6 +84,13 @@ struct api_request {
 	const struct route *route;	   /**< set by route_find() */
 	const char *param[API_PARAMS_MAX]; /**< the {parts} of its pattern */
 	size_t body_max;
+	/** Takes a body in pieces, where server_begin() has set it: write()
+	 * works on one, which stays until it calls api_finish(). */
+	struct api_sink {
+		void (*write)(struct api_request *request, const char *bytes,
+			      size_t len);
+		const struct err *err; /**< why no more is taken; or NULL */
+	} sink;
 	size_t held_bytes;   /**< of the memory budget, given back at the end */
 	int64_t start_ns;    /**< when the head was there */
 	int64_t deadline_ns; /**< an answer after it is of no use */

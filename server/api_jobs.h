@@ -8,6 +8,7 @@
 #ifndef SERVER_API_JOBS_H
 #define SERVER_API_JOBS_H
 
+struct datasets;
 struct event_hub;
 struct run_pool;
 struct store;
@@ -18,6 +19,8 @@ struct jobs_api {
 	struct store *store;
 	struct event_hub *hub;
 	struct run_pool *background; /**< for dry runs, which take seconds */
+	struct datasets *datasets;
+	struct run_pool *transfers; /**< for uploads, which wait for the disk */
 };
 
 #endif

@@ -166,7 +166,8 @@ static void write_operation(struct json_writer *w, const struct route *route)
 	write_id(w, route);
 	write_parameters(w, route->pattern);
 	write_security(w, route->scope);
-	if (doc->body && str_equal(route->method, "POST")) {
+	if (doc->body && (str_equal(route->method, "POST") ||
+			  str_equal(route->method, "PUT"))) {
 		json_write_object(w, "requestBody");
 		write_content(w, doc->body);
 		json_write_object_end(w);

@@ -36,6 +36,7 @@ struct http_conn {
 	atomic_int phase;
 	atomic_int_least64_t since_ns;
 	atomic_size_t n_body;
+	atomic_bool is_upload; /* may take as long as it comes */
 	atomic_bool had_request;
 	atomic_int_least64_t send_ms; /* for its answer; -1: without end */
 
@@ -55,6 +56,7 @@ struct http_conn {
 	struct http_framing framing;
 	struct buf body, other; /* other: inflated, then deflated */
 	bool is_begun, is_refused, has_body, is_dispatched, must_close;
+	bool is_pouring; /* request.sink works on `body` */
 };
 
 struct http {

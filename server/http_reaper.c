@@ -60,7 +60,8 @@ static bool is_late_body(struct http_conn *conn, int64_t age)
 	const size_t n =
 	    atomic_load_explicit(&conn->n_body, memory_order_relaxed);
 
-	if (age > conn->http->options.body_ms * MS)
+	if (age > conn->http->options.body_ms * MS &&
+	    !atomic_load_explicit(&conn->is_upload, memory_order_relaxed))
 		return true;
 	return age > RATE_AFTER_MS * MS &&
 	       (int64_t)n < age / MS * RATE_BYTES_PER_MS;

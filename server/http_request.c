@@ -18,6 +18,7 @@ enum {
 	 * connection can go on */
 	SWALLOW_MAX = 64 << 10,
 	KEEP_BYTES = 256 << 10, /* buffers a connection keeps when idle */
+	PIECE_BYTES = 1 << 20,	/* of an upload, written at once */
 };
 
 bool http_set_phase(struct http_conn *conn, enum http_phase phase)
@@ -209,7 +210,8 @@ static void reset(struct http_conn *conn, struct MHD_Connection *mhd,
 	conn->n_header = conn->n_query = conn->n_chunks = 0;
 	conn->framing = (struct http_framing){ 0 };
 	conn->is_refused = conn->has_body = conn->is_dispatched = false;
-	conn->is_begun = conn->must_close = false;
+	conn->is_begun = conn->must_close = conn->is_pouring = false;
+	atomic_store_explicit(&conn->is_upload, false, memory_order_relaxed);
 	unpark(conn);
 	atomic_store_explicit(&conn->n_body, 0, memory_order_relaxed);
 	buf_reset(&conn->body);
@@ -226,6 +228,7 @@ static void reset(struct http_conn *conn, struct MHD_Connection *mhd,
 	request->query = conn->query;
 	request->body = "";
 	request->body_len = request->held_bytes = request->body_max = 0;
+	request->sink = (struct api_sink){ .write = NULL };
 	request->url.n = 0;
 	request->route = NULL;
 	request->then = NULL;
@@ -291,7 +294,10 @@ static enum MHD_Result begin(struct http_conn *conn, struct MHD_Connection *mhd,
 			     "here",
 			     (unsigned long long)conn->framing.length,
 			     request->body_max);
-	if (!rc && conn->framing.length) {
+	if (!rc && request->sink.write) {
+		atomic_store_explicit(&conn->is_upload, true,
+				      memory_order_relaxed);
+	} else if (!rc && conn->framing.length) {
 		rc = limit_take(options->limit, conn->framing.length, &err);
 		if (!rc)
 			request->held_bytes = conn->framing.length;
@@ -344,6 +350,74 @@ static enum MHD_Result take_body(struct http_conn *conn, const char *bytes,
 	return MHD_YES;
 }
 
+/* Whether the sink has done with its piece, or could not. The library calls for
+ * the next chunk of a body though the connection is suspended: it stays so. */
+static bool end_pour(struct http_conn *conn)
+{
+	struct api_request *request = &conn->request;
+	bool is_done;
+
+	(void)pthread_mutex_lock(&conn->http->lock);
+	is_done = conn->is_done;
+	if (is_done)
+		conn->is_done = conn->is_parked = false;
+	(void)pthread_mutex_unlock(&conn->http->lock);
+	if (!is_done)
+		return false;
+	conn->is_pouring = false;
+	buf_reset(&conn->body);
+	if (request->sink.err) {
+		api_answer_error(request, request->sink.err);
+		conn->is_refused = conn->must_close = true;
+	}
+	return true;
+}
+
+static void pour(struct http_conn *conn)
+{
+	struct api_request *request = &conn->request;
+
+	conn->is_pouring = true;
+	request->sink.write(request, conn->body.data, conn->body.len);
+	(void)pthread_mutex_lock(&conn->http->lock);
+	conn->is_parked = !conn->is_done;
+	if (conn->is_parked)
+		MHD_suspend_connection(conn->mhd);
+	(void)pthread_mutex_unlock(&conn->http->lock);
+}
+
+/* A part of an upload. Full pieces are written while the connection is
+ * suspended, so that a slow disk keeps no other one waiting. */
+static enum MHD_Result take_upload(struct http_conn *conn, const char *bytes,
+				   size_t *len)
+{
+	struct api_request *request = &conn->request;
+	const size_t n = *len;
+	size_t total;
+	struct err err;
+
+	if (conn->is_pouring && !end_pour(conn))
+		return MHD_YES;
+	*len = 0;
+	total =
+	    atomic_fetch_add_explicit(&conn->n_body, n, memory_order_relaxed) +
+	    n;
+	if (total > request->body_max && !conn->is_refused) {
+		(void)err_set(&err, ERR_TOO_LARGE,
+			      "the body has more than the %zu bytes that are "
+			      "taken here",
+			      request->body_max);
+		api_answer_error(request, &err);
+		conn->is_refused = conn->must_close = true;
+	}
+	if (conn->is_refused)
+		return total / 2 <= request->body_max ? MHD_YES : MHD_NO;
+	buf_put(&conn->body, bytes, n);
+	if (conn->body.len >= PIECE_BYTES)
+		pour(conn);
+	return MHD_YES;
+}
+
 /* Sets request->body, inflated where it was not. */
 static enum err_code finish_body(struct http_conn *conn, struct err *err)
 {
@@ -392,6 +466,8 @@ static enum MHD_Result proceed(struct http_conn *conn)
 {
 	struct err err;
 
+	if (conn->is_pouring && !end_pour(conn))
+		return MHD_YES;
 	if (conn->is_dispatched)
 		return park(conn) ? MHD_YES : work(conn);
 	conn->is_dispatched = true;
@@ -425,7 +501,9 @@ enum MHD_Result http_on_request(void *cls, struct MHD_Connection *mhd,
 		return begin(conn, mhd, url, method);
 	}
 	if (*upload_size)
-		return take_body(conn, upload, upload_size);
+		return conn->request.sink.write
+			   ? take_upload(conn, upload, upload_size)
+			   : take_body(conn, upload, upload_size);
 	return proceed(conn);
 }
 

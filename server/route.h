@@ -15,9 +15,10 @@
 
 /** The largest body a route takes. */
 enum route_body {
-	BODY_NONE,   /**< what comes is read and forgotten, up to 64 KiB */
-	BODY_SMALL,  /**< 1 MiB: documents */
-	BODY_TENSORS /**< the server's limit */
+	BODY_NONE,    /**< what comes is read and forgotten, up to 64 KiB */
+	BODY_SMALL,   /**< 1 MiB: documents */
+	BODY_TENSORS, /**< the server's limit */
+	BODY_UPLOAD   /**< goes to request->sink as it comes */
 };
 
 struct route {

@@ -5,7 +5,9 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "server/access_log.h"
+#include "server/api_datasets.h"
 #include "server/api_demand.h"
+#include "server/api_jobs.h"
 #include "server/auth.h"
 #include "server/http.h"
 #include "server/http_listen.h"
@@ -16,6 +18,7 @@
 #include "server/run_pool.h"
 #include "server/server_priv.h"
 #include "server/trace.h"
+#include "training/datasets.h"
 
 enum {
 	SMALL_BODY = 1 << 20,
@@ -40,6 +43,10 @@ static size_t body_max(const struct api_context *context,
 	switch (route->body) {
 	case BODY_TENSORS:
 		return context->max_body;
+	case BODY_UPLOAD:
+		return context->jobs && context->jobs->datasets
+			   ? (size_t)datasets_max_bytes(context->jobs->datasets)
+			   : SMALL_BODY;
 	case BODY_SMALL:
 		return SMALL_BODY;
 	case BODY_NONE:
@@ -69,6 +76,8 @@ enum err_code server_begin(struct api_context *context,
 		rc = api_take_rate(request, rate, "the bearer token", err);
 	if (!rc && request->route->body == BODY_TENSORS)
 		rc = api_admit_head(request, err);
+	if (!rc && request->route->body == BODY_UPLOAD)
+		rc = api_datasets_open(request, err);
 	return rc;
 }
 

@@ -3,11 +3,13 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <signal.h>
 #include <spawn.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "base/file.h"
 #include "base/mem.h"
 #include "base/str.h"
@@ -22,13 +24,14 @@ static enum err_code fill_args(const struct process_options *o, char *number,
 {
 	static const char *const task[] = { [WORKER_DRY_RUN] = "--dry-run",
 					    [WORKER_LR_FIND] = "--lr-find",
-					    [WORKER_CHECK] = "--check" };
+					    [WORKER_CHECK] = "--check",
+					    [WORKER_UNPACK] = "--unpack" };
 	size_t n = 0;
 
-	if (o->n_data_roots > (ARGS_MAX - 12) / 2)
+	if (o->n_data_roots > (ARGS_MAX - 14) / 2)
 		return err_set(err, ERR_INVALID,
 			       "at most %d data roots can be given to a worker",
-			       (ARGS_MAX - 12) / 2);
+			       (ARGS_MAX - 14) / 2);
 	(void)snprintf(number, cap, "%u", o->threads);
 	args[n++] = o->program;
 	args[n++] = "worker";
@@ -41,6 +44,10 @@ static enum err_code fill_args(const struct process_options *o, char *number,
 	if (o->model_repository) {
 		args[n++] = "--model-repository";
 		args[n++] = o->model_repository;
+	}
+	if (o->datasets) {
+		args[n++] = "--datasets";
+		args[n++] = o->datasets;
 	}
 	for (size_t i = 0; i < o->n_data_roots; i++) {
 		args[n++] = "--data-root";
@@ -218,6 +225,29 @@ char *process_line(struct process *process)
 			return start;
 		process->is_skipping = false; /* that was its tail */
 	}
+}
+
+char *process_await_done(struct process *process, int64_t max_ms,
+			 struct arena *arena)
+{
+	int64_t deadline = clock_deadline_ns(max_ms);
+
+	while (clock_monotonic_ns() < deadline) {
+		struct pollfd fd = { process->out_fd, POLLIN, 0 };
+		bool is_open;
+		char *line;
+
+		if (poll(&fd, 1, 100) <= 0)
+			continue;
+		is_open = process_read(process);
+		while ((line = process_line(process))) {
+			if (strstr(line, "\"type\":\"done\""))
+				return arena_strdup(arena, line);
+		}
+		if (!is_open)
+			break;
+	}
+	return NULL;
 }
 
 void process_kill(const struct process *process)

@@ -14,6 +14,7 @@
 #include <stddef.h>
 #include <sys/types.h>
 
+#include "base/arena.h"
 #include "base/buf.h"
 #include "training/worker.h"
 
@@ -21,6 +22,7 @@ struct process_options {
 	const char *program, *job_dir, *model_repository;
 	const char *const *data_roots;
 	size_t n_data_roots;
+	const char *datasets; /**< folder of uploads; NULL: none */
 	unsigned threads;
 	enum worker_task task;
 };
@@ -45,6 +47,10 @@ bool process_read(struct process *process);
 /** The next whole line, NUL-terminated, valid until the next call of
  * process_read(); NULL: none yet. */
 char *process_line(struct process *process);
+/** Waits for the worker's "done" line, in the arena; NULL: it ended without, or
+ * took longer than that. */
+char *process_await_done(struct process *process, int64_t max_ms,
+			 struct arena *arena);
 /** SIGKILL. */
 void process_kill(const struct process *process);
 /** Frees all when it has ended; *ret_status is as of waitpid(). Never waits. */

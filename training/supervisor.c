@@ -2,7 +2,6 @@
 #include "training/supervisor.h"
 
 #include <errno.h>
-#include <poll.h>
 #include <stdlib.h>
 #include <sys/eventfd.h>
 #include <sys/wait.h>
@@ -307,29 +306,6 @@ enum err_code supervisor_wants_check(const char *text, size_t len,
 
 /* --- a dry run --- */
 
-/* Waits for the worker's "done" line; NULL: it ended or took too long. */
-static const char *await_done(struct process *process, struct arena *arena)
-{
-	int64_t deadline = clock_deadline_ns(DRY_RUN_MS);
-
-	while (clock_monotonic_ns() < deadline) {
-		struct pollfd fd = { process->out_fd, POLLIN, 0 };
-		bool is_open;
-		char *line;
-
-		if (poll(&fd, 1, 100) <= 0)
-			continue;
-		is_open = process_read(process);
-		while ((line = process_line(process))) {
-			if (strstr(line, "\"type\":\"done\""))
-				return arena_strdup(arena, line);
-		}
-		if (!is_open)
-			break;
-	}
-	return NULL;
-}
-
 static enum err_code write_rehearsal(const char *line, const char *spec_json,
 				     struct arena *arena, const char **ret_json,
 				     struct err *err)
@@ -375,6 +351,7 @@ static void fill_process_options(const struct supervisor *supervisor,
 		.model_repository = o->model_repository,
 		.data_roots = o->data_roots,
 		.n_data_roots = o->n_data_roots,
+		.datasets = o->datasets,
 		.threads = o->threads,
 	};
 }
@@ -402,7 +379,7 @@ enum err_code supervisor_rehearse(struct supervisor *supervisor,
 	options.task = rehearsal->task;
 	rc = process_start(&process, &options, err);
 	if (!rc) {
-		line = await_done(&process, arena);
+		line = process_await_done(&process, DRY_RUN_MS, arena);
 		process_kill(&process);
 		(void)process_finish(&process);
 		rc = line ? write_rehearsal(line, spec_json, arena, ret_json,

@@ -49,6 +49,7 @@ struct supervisor_options {
 	const char *program;  /**< predictd itself */
 	const char *const *data_roots;
 	size_t n_data_roots;
+	const char *datasets;	      /**< folder of uploads; NULL: none */
 	const char *model_repository; /**< NULL: nothing is published */
 	unsigned threads;	      /**< of a worker; 0: all */
 	unsigned max_workers;	      /**< 0: 1 */

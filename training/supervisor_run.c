@@ -335,6 +335,7 @@ static enum err_code start_job(struct supervisor *supervisor,
 		.model_repository = o->model_repository,
 		.data_roots = o->data_roots,
 		.n_data_roots = o->n_data_roots,
+		.datasets = o->datasets,
 		.threads = o->threads,
 	};
 	enum err_code rc;

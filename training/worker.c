@@ -270,6 +270,7 @@ static enum err_code open_data(struct worker *worker, struct err *err)
 		.pipeline = worker->pipeline,
 		.roots = worker->options->data_roots,
 		.n_roots = worker->options->n_data_roots,
+		.uploads = worker->options->datasets,
 		.seed = (uint64_t)worker->spec.trainer.seed,
 	};
 	enum err_code rc;
@@ -593,6 +594,8 @@ static enum err_code work(struct worker *worker, struct err *err)
 	};
 	enum err_code rc;
 
+	if (worker->options->task == WORKER_UNPACK)
+		return worker_unpack(worker, err);
 	rc = prepare(worker, &events, err);
 	if (rc)
 		return rc;

@@ -48,12 +48,14 @@ enum worker_task {
 	WORKER_DRY_RUN,
 	WORKER_LR_FIND,
 	WORKER_CHECK,
+	WORKER_UNPACK, /**< job_dir is an upload's (training/datasets.h) */
 };
 
 struct worker_options {
 	const char *job_dir;
 	const char *const *data_roots; /**< where data may be read */
 	size_t n_data_roots;
+	const char *datasets;	      /**< folder of uploads; NULL: none */
 	const char *model_repository; /**< published into; NULL: nowhere */
 	unsigned threads;	      /**< 0: all of this process */
 	int in_fd, out_fd;	      /**< 0 and 1 but in tests */

@@ -288,6 +288,34 @@ Test(cli, metrics_are_a_row_for_each_evaluation)
 				"2      -\n");
 }
 
+Test(cli, datasets_are_listed_sent_and_deleted)
+{
+	static const char list[] =
+	    "{\"datasets\":[{\"name\":\"pets\",\"bytes\":756,\"files\":12,"
+	    "\"created_at\":\"2026-01-02T03:04:05Z\"}]}";
+	struct peer peer;
+
+	cr_assert_eq(RUN_WITH(&peer, json(list), "datasets"), CLI_OK);
+	cr_assert(asked(&peer, "GET /datasets HTTP/1.1\r\n"));
+	peer_stop(&peer);
+	cr_assert_eq(RUN("predictctl", "datasets", "put", "/nowhere"),
+		     CLI_FAILED);
+	cr_assert_eq(RUN_WITH(&peer, json("{\"files\":1}"), "datasets", "put",
+			      "/etc/hostname"),
+		     CLI_OK);
+	cr_assert(asked(&peer, "PUT /datasets/hostname HTTP/1.1\r\n"));
+	peer_stop(&peer);
+	cr_assert_eq(RUN_WITH(&peer, json(""), "datasets", "delete", "a b"),
+		     CLI_OK);
+	cr_assert(asked(&peer, "DELETE /datasets/a%20b HTTP/1.1\r\n"));
+	peer_stop(&peer);
+	cr_assert_eq(RUN("predictctl", "datasets", "put"), CLI_USAGE);
+	fflush(stdout);
+	cr_assert_stdout_eq_str(
+	    "DATASET  BYTES  FILES  CREATED\n"
+	    "pets     756    12     2026-01-02T03:04:05Z\n");
+}
+
 Test(cli, models_are_listed_loaded_and_unloaded)
 {
 	static const char body[] =
