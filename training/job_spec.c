@@ -296,6 +296,8 @@ enum err_code job_spec_write(const struct job_spec *spec, struct buf *buf,
 	json_write_init(&writer, buf);
 	json_write_object(&writer, NULL);
 	json_write_string(&writer, "name", spec->name);
+	if (spec->resume_from)
+		json_write_string(&writer, "resume_from", spec->resume_from);
 	json_write_object(&writer, "data");
 	dataset_spec_write(&spec->data, &writer);
 	json_write_object_end(&writer);

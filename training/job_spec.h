@@ -95,7 +95,7 @@ struct publish_spec {
 };
 
 struct job_spec {
-	const char *name, *base_model;
+	const char *name, *base_model, *resume_from;
 	const struct doc *data_map, *input_features, *output_features, *model,
 	    *trainer_map, *resources_map, *publish_map, *augmentation_map;
 	struct augment_spec augmentation;

@@ -14,6 +14,7 @@
 #include "base/mem.h"
 #include "base/str.h"
 #include "training/job_spec.h"
+#include "training/resume_from.h"
 #include "training/supervisor_priv.h"
 
 enum { SPEC_MAX = 16 << 20, ID_DIGITS = 12, DRY_RUN_MS = 120000 };
@@ -277,9 +278,15 @@ enum err_code supervisor_submit(struct supervisor *supervisor, const char *text,
 				 err);
 	if (rc)
 		return rc;
+	if (spec.resume_from)
+		rc = resume_from_link(supervisor->options.jobs_dir,
+				      spec.resume_from, dir, arena, err);
+	if (rc)
+		goto out;
 	job.name = spec.name;
 	job.priority = spec.resources.priority;
 	rc = add_job(supervisor, &job, err);
+out:
 	if (rc) {
 		if (file_remove_tree(dir, NULL))
 			(void)err_prefix(err, "'%s' is left behind", dir);

@@ -162,8 +162,9 @@ enum err_code trainer_restore(struct trainer *trainer,
 
 	if (!str_equal(checkpoint->state.fingerprint, fingerprint))
 		return err_set(err, ERR_CONFLICT,
-			       "the data is not what it was when the job was "
-			       "interrupted; submit the job again");
+			       "the data is not what it was when the "
+			       "checkpoint was written; begin anew, or with "
+			       "base_model");
 	if (phase >= trainer->spec->phases.n)
 		return err_set(
 		    err, ERR_FORMAT,

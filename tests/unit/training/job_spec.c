@@ -455,8 +455,8 @@ static const struct {
 	{ WHOLE "publish: {model: m, when: valid_loss ~ 1}\n",
 	  "publish.when: expected one of >= <= == != > <" },
 	{ "data: {source: nowhere}\n" INPUT OUTPUT MODEL,
-	  "data.source: expected path:FOLDER, path:FILE or synthetic, got "
-	  "'nowhere'" },
+	  "data.source: expected path:FOLDER, path:FILE, "
+	  "upload:NAME or synthetic, got 'nowhere'" },
 	{ "data: {source: synthetic, split: {probabilities: [0.5, "
 	  "0.6]}}\n" INPUT OUTPUT MODEL,
 	  "data.split.probabilities: expected 2 or 3 shares that sum to 1" },

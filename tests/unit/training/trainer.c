@@ -418,8 +418,7 @@ Test(trainer, other_data_than_before_is_refused)
 	};
 	cr_expect_eq(trainer_create(&options, &rig.trainer, &rig.err),
 		     ERR_CONFLICT);
-	cr_expect(strstr(rig.err.msg, "submit the job again"), "%s",
-		  rig.err.msg);
+	cr_expect(strstr(rig.err.msg, "begin anew"), "%s", rig.err.msg);
 	rig_end(&rig);
 	rig_remove_dir(dir);
 }
