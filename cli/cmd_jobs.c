@@ -124,9 +124,10 @@ static int list(struct cli *cli, const struct args *args)
 
 /* --- one job --- */
 
-static int print(struct cli *cli, const char *id, const char *rest)
+static int print(struct cli *cli, const char *method, const char *id,
+		 const char *rest)
 {
-	struct client_request request = { .method = "GET" };
+	struct client_request request = { .method = method };
 	struct client_answer answer;
 	struct err err = { 0 };
 	struct doc *doc;
@@ -149,7 +150,7 @@ static int print(struct cli *cli, const char *id, const char *rest)
 
 static int show(struct cli *cli, const char *id)
 {
-	return print(cli, id, "");
+	return print(cli, "GET", id, "");
 }
 
 /* --- curves --- */
@@ -207,7 +208,12 @@ static int metrics(struct cli *cli, const char *id)
 
 static int checkpoints(struct cli *cli, const char *id)
 {
-	return print(cli, id, "/checkpoints");
+	return print(cli, "GET", id, "/checkpoints");
+}
+
+static int evaluate(struct cli *cli, const char *id)
+{
+	return print(cli, "POST", id, "/evaluate");
 }
 
 static int order(struct cli *cli, const char *method, const char *id,
@@ -272,6 +278,7 @@ static const struct {
 	{ "events", follow_events },
 	{ "metrics", metrics },
 	{ "checkpoints", checkpoints },
+	{ "evaluate", evaluate },
 	{ "cancel", cancel },
 	{ "pause", hold },
 	{ "resume", resume },
@@ -316,9 +323,10 @@ static const struct args_flag flags[] = {
 extern const struct cli_command cli_jobs;
 const struct cli_command cli_jobs = {
 	.name = "jobs",
-	.usage = "[list | show ID | follow ID | events ID | metrics ID | "
-		 "checkpoints ID | cancel ID | pause ID | resume ID | "
-		 "checkpoint ID | delete ID]",
+	.usage =
+	    "[list | show ID | follow ID | events ID | metrics ID | "
+	    "checkpoints ID | evaluate ID | cancel ID | pause ID | resume ID | "
+	    "checkpoint ID | delete ID]",
 	.help = "List, show and control training jobs.",
 	.flags = flags,
 	.max_words = 2,

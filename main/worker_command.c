@@ -37,6 +37,10 @@ static int read_flag(int argc, const char *const *argv, int i,
 		o->task = WORKER_CHECK;
 		return 1;
 	}
+	if (str_equal(argv[i], "--evaluate")) {
+		o->task = WORKER_EVALUATE;
+		return 1;
+	}
 	if (str_equal(argv[i], "--unpack")) {
 		o->task = WORKER_UNPACK;
 		return 1;

@@ -25,6 +25,7 @@ static enum err_code fill_args(const struct process_options *o, char *number,
 	static const char *const task[] = { [WORKER_DRY_RUN] = "--dry-run",
 					    [WORKER_LR_FIND] = "--lr-find",
 					    [WORKER_CHECK] = "--check",
+					    [WORKER_EVALUATE] = "--evaluate",
 					    [WORKER_UNPACK] = "--unpack" };
 	size_t n = 0;
 

@@ -17,7 +17,7 @@
 #include "training/resume_from.h"
 #include "training/supervisor_priv.h"
 
-enum { SPEC_MAX = 16 << 20, ID_DIGITS = 12, DRY_RUN_MS = 120000 };
+enum { SPEC_MAX = 16 << 20, ID_DIGITS = 12, REHEARSAL_MS = 120000 };
 enum { JOBS_MAX = 1000000 };
 enum { CANCEL_MS = 1500, SETTLE_MS = 5000 };
 
@@ -336,7 +336,8 @@ static enum err_code write_rehearsal(const char *line, const char *spec_json,
 	for (const struct doc *d = result ? result->first : NULL; d;
 	     d = d->next)
 		json_write_doc(&writer, d->key, d);
-	json_write_raw(&writer, "spec", spec_json, strlen(spec_json));
+	if (spec_json)
+		json_write_raw(&writer, "spec", spec_json, strlen(spec_json));
 	json_write_object_end(&writer);
 	rc = buf_check(&buf, "the rehearsal", err);
 	if (!rc)
@@ -363,15 +364,35 @@ static void fill_process_options(const struct supervisor *supervisor,
 	};
 }
 
+/* Runs a worker that ends with its first answer. spec_json: goes into the
+ * answer; NULL: nothing does. */
+static enum err_code run_once(const struct process_options *options,
+			      const char *spec_json, struct arena *arena,
+			      const char **ret_json, struct err *err)
+{
+	struct process process;
+	const char *line;
+	enum err_code rc = process_start(&process, options, err);
+
+	if (rc)
+		return rc;
+	line = process_await_done(&process, REHEARSAL_MS, arena);
+	process_kill(&process);
+	(void)process_finish(&process);
+	return line ? write_rehearsal(line, spec_json, arena, ret_json, err)
+		    : err_set(err, ERR_INTERNAL,
+			      "the worker ended without an answer (the "
+			      "daemon's log has its last words)");
+}
+
 enum err_code supervisor_rehearse(struct supervisor *supervisor,
 				  const struct supervisor_rehearsal *rehearsal,
 				  struct arena *arena, const char **ret_json,
 				  struct err *err)
 {
 	struct process_options options;
-	struct process process;
 	struct job_spec spec;
-	const char *spec_json, *id, *dir, *line;
+	const char *spec_json, *id, *dir;
 	enum err_code rc;
 
 	rc = resolve(rehearsal->text, rehearsal->len, arena, &spec, &spec_json,
@@ -384,21 +405,36 @@ enum err_code supervisor_rehearse(struct supervisor *supervisor,
 		return rc;
 	fill_process_options(supervisor, dir, &options);
 	options.task = rehearsal->task;
-	rc = process_start(&process, &options, err);
-	if (!rc) {
-		line = process_await_done(&process, DRY_RUN_MS, arena);
-		process_kill(&process);
-		(void)process_finish(&process);
-		rc = line ? write_rehearsal(line, spec_json, arena, ret_json,
-					    err)
-			  : err_set(err, ERR_INTERNAL,
-				    "the dry run's worker ended without an "
-				    "answer (the daemon's log has its last "
-				    "words)");
-	}
+	rc = run_once(&options, spec_json, arena, ret_json, err);
 	if (file_remove_tree(dir, NULL) && !rc)
 		rc = err_set(err, ERR_IO, "cannot remove '%s'", dir);
 	return rc;
+}
+
+enum err_code supervisor_evaluate(struct supervisor *supervisor, const char *id,
+				  struct arena *arena, const char **ret_json,
+				  struct err *err)
+{
+	struct process_options options;
+	struct store_job job;
+	const char *dir = supervisor_job_dir(supervisor, id, arena);
+	enum job_state state;
+	enum err_code rc =
+	    store_job_find(supervisor->store, id, arena, &job, err);
+
+	if (rc)
+		return rc;
+	state = job_state_find(job.state);
+	if (!job_state_is_over(state) && state != JOB_PAUSED)
+		return err_set(err, ERR_CONFLICT,
+			       "job '%s' is %s: its evaluations are events; "
+			       "pause it, or wait for its end",
+			       id, job.state);
+	if (!dir)
+		return err_set(err, ERR_NO_MEMORY, "jobs: out of memory");
+	fill_process_options(supervisor, dir, &options);
+	options.task = WORKER_EVALUATE;
+	return run_once(&options, NULL, arena, ret_json, err);
 }
 
 /* --- orders --- */

@@ -89,6 +89,13 @@ struct supervisor_rehearsal {
 MUST_USE enum err_code supervisor_rehearse(
     struct supervisor *supervisor, const struct supervisor_rehearsal *rehearsal,
     struct arena *arena, const char **ret_json, struct err *err);
+/** What a worker finds out about a job's newest checkpoint: figures of its
+ * validation and test part. JSON in the arena. Takes seconds. ERR_CONFLICT
+ * while it runs. */
+MUST_USE enum err_code supervisor_evaluate(struct supervisor *supervisor,
+					   const char *id, struct arena *arena,
+					   const char **ret_json,
+					   struct err *err);
 /* ERR_CONFLICT says in which state the job is. */
 MUST_USE enum err_code supervisor_cancel(struct supervisor *supervisor,
 					 const char *id, struct err *err);

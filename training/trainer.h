@@ -121,6 +121,11 @@ MUST_USE enum err_code trainer_find_rate(struct trainer *trainer,
 					 struct lr_curve *ret_curve,
 					 enum trainer_order *ret_order,
 					 struct err *err);
+/** Figures as a finished run has them, of what the newest checkpoint has: the
+ * best weights, or the last ones. ERR_NOT_FOUND: there is no checkpoint. */
+MUST_USE enum err_code trainer_assess(struct trainer *trainer,
+				      struct trainer_eval *ret,
+				      struct err *err);
 /** Of the rows that were measured last, which a finished run's figures are of:
  * the test part, or the validation part where there is none. */
 void trainer_report(const struct trainer *trainer, struct json_writer *writer);

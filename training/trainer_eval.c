@@ -381,3 +381,22 @@ enum err_code trainer_recall_best(struct trainer *trainer,
 	weights_snapshot_finish(&now);
 	return rc;
 }
+
+enum err_code trainer_assess(struct trainer *trainer, struct trainer_eval *ret,
+			     struct err *err)
+{
+	enum trainer_order order;
+	enum err_code rc;
+
+	if (!trainer->is_saved)
+		return err_set(err, ERR_NOT_FOUND,
+			       "the job has no checkpoint yet");
+	rc = trainer_recall_best(trainer, &order, err);
+	if (!rc && !order)
+		rc = trainer_conclude(trainer, &order, err);
+	if (!rc && order)
+		rc = err_set(err, ERR_CANCELLED, "it was broken off");
+	if (!rc)
+		*ret = trainer->last;
+	return rc;
+}

@@ -320,7 +320,8 @@ static enum err_code make_trainer(struct worker *worker,
 		.pipeline = worker->pipeline,
 		.graph = worker->network.graph,
 		.state = worker->network.state,
-		.job_dir = o->task ? NULL : o->job_dir,
+		.job_dir =
+		    !o->task || o->task == WORKER_EVALUATE ? o->job_dir : NULL,
 		.spill_dir = o->job_dir,
 		.spec_digest = worker->spec_digest,
 		.events = events,
@@ -603,6 +604,8 @@ static enum err_code work(struct worker *worker, struct err *err)
 		return worker_dry_run(worker, err);
 	if (worker->options->task == WORKER_CHECK)
 		return worker_check(worker, err);
+	if (worker->options->task == WORKER_EVALUATE)
+		return worker_evaluate(worker, err);
 	if (worker->options->task == WORKER_LR_FIND)
 		return worker_lr_find(worker, err);
 	tell_memory(worker);

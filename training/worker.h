@@ -48,7 +48,8 @@ enum worker_task {
 	WORKER_DRY_RUN,
 	WORKER_LR_FIND,
 	WORKER_CHECK,
-	WORKER_UNPACK, /**< job_dir is an upload's (training/datasets.h) */
+	WORKER_EVALUATE, /**< figures of the newest checkpoint */
+	WORKER_UNPACK,	 /**< job_dir is an upload's (training/datasets.h) */
 };
 
 struct worker_options {

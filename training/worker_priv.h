@@ -34,6 +34,7 @@ struct worker {
 MUST_USE enum err_code worker_dry_run(struct worker *worker, struct err *err);
 MUST_USE enum err_code worker_check(struct worker *worker, struct err *err);
 MUST_USE enum err_code worker_lr_find(struct worker *worker, struct err *err);
+MUST_USE enum err_code worker_evaluate(struct worker *worker, struct err *err);
 /* Needs no job. */
 MUST_USE enum err_code worker_unpack(struct worker *worker, struct err *err);
 

@@ -5,6 +5,7 @@
 #include <math.h>
 
 #include "base/json_write.h"
+#include "training/artifact.h"
 #include "training/data_report.h"
 #include "training/worker_priv.h"
 
@@ -100,6 +101,29 @@ enum err_code worker_lr_find(struct worker *worker, struct err *err)
 	rate = lr_curve_choose(&curve);
 	json_write_double(w, "learning_rate", rate > 0 ? rate : (double)NAN);
 	lr_curve_write(&curve, w);
+	json_write_object_end(w);
+	worker_link_end(worker->link);
+	return ERR_NONE;
+}
+
+enum err_code worker_evaluate(struct worker *worker, struct err *err)
+{
+	struct trainer_eval eval;
+	struct json_writer *w;
+	enum err_code rc = trainer_assess(worker->trainer, &eval, err);
+
+	if (rc)
+		return rc;
+	w = worker_link_begin(worker->link, "done");
+	json_write_string(w, "state", "evaluated");
+	json_write_object(w, "result");
+	json_write_string(w, "job", worker->job_id);
+	json_write_int(w, "epoch", eval.epoch);
+	json_write_int(w, "step", eval.step);
+	json_write_object(w, "metrics");
+	artifact_write_metrics(&eval, w);
+	json_write_object_end(w);
+	trainer_report(worker->trainer, w);
 	json_write_object_end(w);
 	worker_link_end(worker->link);
 	return ERR_NONE;
