@@ -20,9 +20,8 @@ enum { FILES_MAX = 100000 };
 static enum err_code find_folder(struct api_request *request, const char *name,
 				 const char **ret_path, struct err *err)
 {
-	const char *dir =
-	    supervisor_job_dir(request->context->jobs->supervisor,
-			       request->param[0], request->arena);
+	const char *dir = supervisor_job_dir(request->context->jobs->supervisor,
+					     request->param[0], request->arena);
 
 	*ret_path =
 	    dir ? arena_printf(request->arena, "%s%s", dir, name) : NULL;
