@@ -154,13 +154,13 @@ static enum err_code try_rate(struct trainer *trainer, struct lr_trial *trial,
 			      enum trainer_order *ret_order, struct err *err)
 {
 	const size_t from = LR_FIND_STEPS - LR_TRIAL_LAST;
-	const double ramp = LR_FIND_STEPS / 2;
+	const size_t ramp = LR_FIND_STEPS / 2;
 	enum err_code rc = start(trainer, err);
 
 	trial->loss = 0;
 	for (size_t i = 0; !rc && i < LR_FIND_STEPS; i++) {
 		const double rate =
-		    trial->rate * fmin((double)(i + 1) / ramp, 1);
+		    trial->rate * fmin((double)(i + 1) / (double)ramp, 1);
 		double loss;
 
 		rc = go_on(trainer, i, rate, &loss, ret_order, err);
