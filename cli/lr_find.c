@@ -66,25 +66,29 @@ static enum err_code print_curve(struct cli *cli, const struct doc *rate,
 	return rc;
 }
 
+/* The rate that a job takes comes last. */
 static enum err_code print_suggestions(struct cli *cli,
 				       const struct doc *suggestions,
-				       struct err *err)
+				       const struct doc *taken, struct err *err)
 {
 	static const char *const heads[] = { "SUGGESTION", "LEARNING RATE",
 					     "WHERE", NULL };
 	static const char *const rows[][2] = {
-		{ "middle", "fastest fall to lowest loss; what auto takes" },
+		{ "middle", "fastest fall to lowest loss" },
 		{ "valley", "into the longest way down" },
 		{ "steep", "the loss falls fastest" },
 		{ "minimum", "a tenth of the lowest loss's" },
 		{ "slide", "before the slope changes, from the right" },
+		{ "taken", "by a job whose learning_rate is auto" },
 	};
 	struct table table;
 	enum err_code rc = ERR_NONE;
 
 	table_init(&table, cli->arena, heads);
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]) && !rc; i++) {
-		const struct doc *s = doc_find(suggestions, rows[i][0]);
+		const struct doc *s = i + 1 == sizeof(rows) / sizeof(rows[0])
+					  ? taken
+					  : doc_find(suggestions, rows[i][0]);
 		const char *cells[] = {
 			rows[i][0],
 			rate_text(cli->arena, s ? s->number : 0),
@@ -113,5 +117,7 @@ enum err_code lr_find_print(struct cli *cli, const struct doc *result,
 	rc = print_curve(cli, rate, loss, err);
 	if (!rc)
 		(void)fputc('\n', cli->out.file);
-	return rc ? rc : print_suggestions(cli, suggestions, err);
+	return rc ? rc
+		  : print_suggestions(cli, suggestions,
+				      doc_find(result, "learning_rate"), err);
 }

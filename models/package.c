@@ -239,7 +239,7 @@ static enum err_code check_input(const struct package *package, unsigned i,
 			       "'%s'",
 			       about_file, name);
 	pipeline_input_row(package->pipeline, i, &dtype, &row);
-	if (dtype != port->dtype ||
+	if (dtype != port->dtype || shape_count(&row) == 0 ||
 	    (row_count(port) >= 0 && row_count(port) != shape_count(&row)))
 		return err_set(err, ERR_INVALID,
 			       "%s: the feature '%s' gives %s of %s a row, "

@@ -1,8 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "server/api_jobs.h"
 
-#include <unistd.h>
-
 #include "base/clock.h"
 #include "base/doc.h"
 #include "base/field.h"
@@ -12,6 +10,7 @@
 #include "base/str.h"
 #include "server/api.h"
 #include "server/api_handlers.h"
+#include "server/api_jobs_priv.h"
 #include "server/event_hub.h"
 #include "server/run_pool.h"
 #include "server/server_priv.h"
@@ -151,8 +150,8 @@ static void write_job(struct json_writer *w, const struct store_job *job,
 	json_write_object_end(w);
 }
 
-static enum err_code find_job(struct api_request *request,
-			      struct store_job *ret, struct err *err)
+enum err_code jobs_api_find(struct api_request *request, struct store_job *ret,
+			    struct err *err)
 {
 	enum err_code rc = check_jobs(request, err);
 
@@ -348,7 +347,7 @@ enum err_code api_jobs_show(struct api_request *request, struct err *err)
 {
 	struct store_job job;
 	struct json_writer w;
-	enum err_code rc = find_job(request, &job, err);
+	enum err_code rc = jobs_api_find(request, &job, err);
 
 	if (rc)
 		return rc;
@@ -363,7 +362,7 @@ enum err_code api_jobs_events(struct api_request *request, struct err *err)
 	const char *last = api_header(request, "Last-Event-ID");
 	struct store_job job;
 	int64_t after = 0;
-	enum err_code rc = find_job(request, &job, err);
+	enum err_code rc = jobs_api_find(request, &job, err);
 
 	if (rc)
 		return rc;
@@ -488,7 +487,7 @@ enum err_code api_jobs_metrics(struct api_request *request, struct err *err)
 	struct store_job job;
 	struct json_writer w;
 	int64_t since = 0;
-	enum err_code rc = find_job(request, &job, err);
+	enum err_code rc = jobs_api_find(request, &job, err);
 
 	if (rc)
 		return rc;
@@ -515,127 +514,6 @@ enum err_code api_jobs_metrics(struct api_request *request, struct err *err)
 	return ERR_NONE;
 }
 
-/* --- files --- */
-
-static enum err_code list_files(struct api_request *request, const char *folder,
-				const char *start, const char ***ret_names,
-				size_t *ret_n, struct err *err)
-{
-	const char *dir = supervisor_job_dir(jobs_of(request)->supervisor,
-					     request->param[0], request->arena);
-	const char *path =
-	    dir ? arena_printf(request->arena, "%s%s", dir, folder) : NULL;
-	const char **names;
-	size_t n = 0, kept = 0;
-	enum err_code rc;
-
-	if (!path)
-		return err_set(err, ERR_NO_MEMORY, "files: out of memory");
-	rc = file_list_dir(path, 100000, request->arena, &names, &n, err);
-	if (rc == ERR_NOT_FOUND)
-		n = 0;
-	else if (rc)
-		return rc;
-	for (size_t i = 0; i < n; i++) {
-		if (str_starts_with(names[i], start))
-			names[kept++] = names[i];
-	}
-	*ret_names = names;
-	*ret_n = kept;
-	return ERR_NONE;
-}
-
-enum err_code api_jobs_checkpoints(struct api_request *request, struct err *err)
-{
-	struct store_job job;
-	const char **names = NULL;
-	struct json_writer w;
-	size_t n = 0;
-	enum err_code rc = find_job(request, &job, err);
-
-	if (!rc)
-		rc = list_files(request, "", "ckpt-", &names, &n, err);
-	if (rc)
-		return rc;
-	api_answer_json(request, 200, &w);
-	json_write_object(&w, NULL);
-	json_write_array(&w, "checkpoints");
-	for (size_t i = 0; i < n; i++) {
-		int64_t step = 0;
-		const char *digits = names[i] + strlen("ckpt-");
-
-		if (!str_parse_int64(digits, &step))
-			continue;
-		json_write_object(&w, NULL);
-		json_write_string(&w, "name", names[i]);
-		json_write_int(&w, "step", step);
-		json_write_object_end(&w);
-	}
-	json_write_array_end(&w);
-	json_write_object_end(&w);
-	return ERR_NONE;
-}
-
-/* The folder holds what the worker wrote, nothing else is beneath it. */
-static enum err_code read_artifact(struct api_request *request,
-				   const char *name, char **ret, size_t *ret_n,
-				   struct err *err)
-{
-	const char *dir = supervisor_job_dir(jobs_of(request)->supervisor,
-					     request->param[0], request->arena);
-	const char *path =
-	    dir ? arena_printf(request->arena, "%s/artifacts", dir) : NULL;
-	struct file_root *root = NULL;
-	int fd;
-	enum err_code rc;
-
-	if (!path)
-		return err_set(err, ERR_NO_MEMORY, "artifact: out of memory");
-	rc = file_root_open(path, &root, err);
-	if (!rc)
-		rc = file_root_openat(root, name, 0, &fd, err);
-	file_root_close(root);
-	if (rc == ERR_NOT_FOUND || rc == ERR_FORBIDDEN)
-		return err_set(err, ERR_NOT_FOUND,
-			       "job '%.64s' has no artifact '%.64s' (a "
-			       "finished job has model.onnx, model.yaml and "
-			       "config.resolved.json)",
-			       request->param[0], name);
-	if (rc)
-		return rc;
-	rc =
-	    file_read_fd(fd, name, request->response.body.max, ret, ret_n, err);
-	(void)close(fd);
-	return rc;
-}
-
-enum err_code api_jobs_artifact(struct api_request *request, struct err *err)
-{
-	const char *name = request->param[1];
-	struct store_job job;
-	char *data;
-	size_t n;
-	enum err_code rc = find_job(request, &job, err);
-
-	if (!rc && str_equal(name, "events.ndjson"))
-		return event_hub_answer(jobs_of(request)->hub, request, job.id,
-					0, true, err);
-	if (!rc)
-		rc = read_artifact(request, name, &data, &n, err);
-	if (rc)
-		return rc;
-	buf_put(&request->response.body, data, n);
-	mem_free(data);
-	request->response.status = 200;
-	request->response.content_type =
-	    str_ends_with(name, ".json")   ? "application/json"
-	    : str_ends_with(name, ".yaml") ? "application/yaml"
-	    : str_ends_with(name, ".svg")  ? "image/svg+xml"
-	    : str_ends_with(name, ".csv")  ? "text/csv"
-					   : "application/octet-stream";
-	return ERR_NONE;
-}
-
 /* --- orders --- */
 
 static enum err_code give_order(struct api_request *request,
@@ -646,13 +524,13 @@ static enum err_code give_order(struct api_request *request,
 {
 	struct store_job job;
 	struct json_writer w;
-	enum err_code rc = find_job(request, &job, err);
+	enum err_code rc = jobs_api_find(request, &job, err);
 
 	if (!rc)
 		rc =
 		    order(jobs_of(request)->supervisor, request->param[0], err);
 	if (!rc)
-		rc = find_job(request, &job, err);
+		rc = jobs_api_find(request, &job, err);
 	if (rc)
 		return rc;
 	api_answer_json(request, 202, &w);

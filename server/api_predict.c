@@ -8,6 +8,8 @@
 #include "server/codec_csv.h"
 #include "server/codec_predict.h"
 #include "server/generation.h"
+#include "server/model_cache.h"
+#include "server/served_model.h"
 #include "server/server_priv.h"
 
 /* What the body says while it is read. */
@@ -188,6 +190,29 @@ static enum err_code read_json(struct predict *predict, struct err *err)
 	return rc;
 }
 
+/* Whoever asks for a model that is not there hears of that first, whatever else
+ * the body lacks. */
+static enum err_code explain(const struct predict *predict, enum err_code rc,
+			     struct err *err)
+{
+	struct served_model *model;
+	struct err other;
+
+	if (rc != ERR_INVALID || !predict->model || predict->inference)
+		return rc;
+	switch (model_cache_find(predict->request->context->models,
+				 predict->model, 0, &model, &other)) {
+	case ERR_NONE:
+		served_model_unref(model);
+		return rc;
+	case ERR_NOT_FOUND:
+		*err = other;
+		return ERR_NOT_FOUND;
+	default:
+		return rc;
+	}
+}
+
 /* How a language model goes on; priority, sequence_id and the like, as in
  * v2. */
 static enum err_code read_parameters(struct predict *predict, struct err *err)
@@ -284,7 +309,7 @@ enum err_code api_predict(struct api_request *request, struct err *err)
 			       "Content-Type '%.64s': expected JSON, an image, "
 			       "a sound, text/plain, text/csv or bytes",
 			       api_header(request, "Content-Type"));
-	rc = kind == IS_JSON ? read_json(&predict, err)
+	rc = kind == IS_JSON ? explain(&predict, read_json(&predict, err), err)
 			     : read_value(&predict, kind, err);
 	if (!rc)
 		rc = read_parameters(&predict, err);

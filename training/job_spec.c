@@ -69,6 +69,14 @@ static enum err_code check_features(struct job_spec *spec, struct arena *arena,
 	}
 	for (unsigned i = 0; i < pipeline_n_inputs(pipeline); i++) {
 		pipeline_input_row(pipeline, i, &dtype, &row);
+		if (shape_count(&row) == 0 &&
+		    str_equal(spec->data.source, "synthetic")) {
+			rc = err_set(err, ERR_INVALID,
+				     "feature '%s': synthetic rows need a "
+				     "shape [channels, height, width]",
+				     pipeline_input_name(pipeline, i));
+			goto out;
+		}
 		if (dtype == DTYPE_F32 || spec->index_input)
 			continue;
 		spec->index_input =

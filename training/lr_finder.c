@@ -175,29 +175,39 @@ static void look_at(const struct lr_curve *curve, struct look *ret)
 	}
 }
 
-/* NaN where nothing rises. */
-static double below_the_rise(const struct lr_curve *curve,
-			     const struct look *look)
+/* From which rate on the loss rises; NaN where nothing does. */
+static double rise(const struct lr_curve *curve, const struct look *look)
 {
 	for (size_t i = LR_FIND_STEPS / 10; i < curve->n; i++) {
 		if (look->change[i] > look->spread)
-			return curve->rate[i] / 10;
+			return curve->rate[i];
 	}
 	return (double)NAN;
+}
+
+/* Where the loss is lowest; the first point that counts where it does not fall
+ * by more than batches differ. */
+static size_t lowest_of(const struct lr_curve *curve, const struct look *look)
+{
+	const size_t first = LR_FIND_STEPS / 10;
+	size_t lowest = first;
+
+	for (size_t i = first; i < curve->n; i++)
+		lowest = look->change[i] < look->change[lowest] ? i : lowest;
+	return -look->change[lowest] > look->spread ? lowest : first;
 }
 
 static double middle(const struct lr_curve *curve)
 {
 	const size_t first = LR_FIND_STEPS / 10;
-	size_t lowest = first, fastest = first;
+	size_t lowest, fastest = first;
 	struct look look;
 	const double *at = look.change;
 
 	look_at(curve, &look);
-	for (size_t i = first; i < curve->n; i++)
-		lowest = at[i] < at[lowest] ? i : lowest;
-	if (lowest == first || -at[lowest] <= look.spread)
-		return below_the_rise(curve, &look);
+	lowest = lowest_of(curve, &look);
+	if (lowest == first)
+		return rise(curve, &look) / 10;
 	for (size_t i = first; i < lowest; i++) {
 		if (at[i + 1] - at[i - 1] < at[fastest + 1] - at[fastest - 1])
 			fastest = i;
@@ -224,10 +234,47 @@ struct lr_suggestions lr_suggest(const struct lr_curve *curve)
 	};
 }
 
+size_t lr_curve_rates_to_try(const struct lr_curve *curve,
+			     double ret_rates[LR_TRIALS])
+{
+	const size_t first = LR_FIND_STEPS / 10;
+	struct look look;
+	double top;
+
+	if (curve->n < first + LAST_LEFT_OUT + LEAST)
+		return 0;
+	look_at(curve, &look);
+	top = rise(curve, &look);
+	if (lowest_of(curve, &look) != first || isnan(top))
+		return 0;
+	for (size_t i = 0; i < LR_TRIALS; i++)
+		ret_rates[i] = top * pow(10, (double)i / (LR_TRIALS - 1) - 1);
+	return LR_TRIALS;
+}
+
+/* A higher rate has to end lower. 0 where there were no trials, or none that
+ * kept the loss finite. */
+static double best_trial(const struct lr_curve *curve)
+{
+	const struct lr_trial *best = NULL;
+
+	for (size_t i = 0; i < curve->n_trials; i++) {
+		const struct lr_trial *trial = &curve->trial[i];
+
+		if (isfinite(trial->loss) &&
+		    (!best || trial->loss < best->loss))
+			best = trial;
+	}
+	return best ? best->rate : 0;
+}
+
 double lr_curve_choose(const struct lr_curve *curve)
 {
 	struct lr_suggestions s = lr_suggest(curve);
+	const double tried = best_trial(curve);
 
+	if (tried > 0)
+		return tried;
 	if (!isnan(s.middle))
 		return s.middle;
 	if (!isnan(s.valley))
@@ -252,6 +299,14 @@ void lr_curve_write(const struct lr_curve *curve, struct json_writer *writer)
 	write_numbers(writer, "loss", curve->loss, curve->n);
 	write_numbers(writer, "batch_loss", curve->batch_loss, curve->n);
 	write_numbers(writer, "start_loss", curve->start_loss, curve->n);
+	json_write_array(writer, "trials");
+	for (size_t i = 0; i < curve->n_trials; i++) {
+		json_write_object(writer, NULL);
+		json_write_double(writer, "rate", curve->trial[i].rate);
+		json_write_double(writer, "loss", curve->trial[i].loss);
+		json_write_object_end(writer);
+	}
+	json_write_array_end(writer);
 	json_write_object(writer, "suggestions");
 	json_write_double(writer, "middle", s.middle);
 	json_write_double(writer, "steep", s.steep);

@@ -19,7 +19,11 @@
  * fastest, from which on there is progress, and that where it is lowest, from
  * which on there is none. Where it falls by no more than batches differ, as of
  * a network that was trained before, it is a tenth of the rate from which on
- * the loss rises.
+ * the loss rises. Such a network may be as good as it gets, which a higher rate
+ * would only undo, or learn too slowly for a hundred rates to show, and recover
+ * from the first steps of one that is ten times as high; so there rates up to
+ * that one are tried over the same batches, and jobs take the one whose last
+ * losses are lowest.
  *
  * Ownership: plain data. Threads: pure.
  */
@@ -36,8 +40,16 @@ struct json_writer;
 #define LR_FIND_HIGH 10.0
 enum { LR_FIND_STEPS = 100, LR_FIND_STOP = 4 };
 
+/** Rates that are tried, and how many steps of LR_FIND_STEPS then count. */
+enum { LR_TRIALS = 3, LR_TRIAL_LAST = 25 };
+
+struct lr_trial {
+	double rate, loss; /**< the mean of the last steps; may be NaN */
+};
+
 struct lr_curve {
-	size_t n;
+	size_t n, n_trials;
+	struct lr_trial trial[LR_TRIALS];
 	double rate[LR_FIND_STEPS], loss[LR_FIND_STEPS]; /**< smoothed */
 	double batch_loss[LR_FIND_STEPS];		 /**< as it was */
 	/** of the same batches at the start; set before the first point */
@@ -59,8 +71,12 @@ double lr_find_rate(size_t i);
 /** The next point; false when the run should end. */
 bool lr_curve_add(struct lr_curve *curve, double loss);
 struct lr_suggestions lr_suggest(const struct lr_curve *curve);
-/** The members `rate`, `loss`, `batch_loss`, `start_loss` and `suggestions`,
- * into the object that is open. */
+/** Of a curve that does not fall: a tenth of the rate from which on it rises,
+ * up to that rate. Returns how many; 0: none needs to be tried. */
+size_t lr_curve_rates_to_try(const struct lr_curve *curve,
+			     double ret_rates[LR_TRIALS]);
+/** The members `rate`, `loss`, `batch_loss`, `start_loss`, `trials` and
+ * `suggestions`, into the object that is open. */
 void lr_curve_write(const struct lr_curve *curve, struct json_writer *writer);
 /** The file lr_find.json: the same with `learning_rate`, which was taken. */
 void lr_curve_write_file(const struct lr_curve *curve, double rate,
@@ -69,8 +85,8 @@ void lr_curve_write_file(const struct lr_curve *curve, double rate,
  * rate that was taken. */
 void lr_curve_write_svg(const struct lr_curve *curve, double rate,
 			struct buf *buf);
-/** The suggestion that jobs take: middle, else valley, else minimum; 0: there
- * is none. */
+/** The rate that jobs take: the best of those that were tried, else middle,
+ * else valley, else minimum; 0: there is none. */
 double lr_curve_choose(const struct lr_curve *curve);
 
 #endif

@@ -103,6 +103,27 @@ static enum err_code take(struct trainer *trainer,
 	return rc;
 }
 
+/* The next batch under a rate, as step i; the loss is NaN where an order came
+ * first. */
+static enum err_code go_on(struct trainer *trainer, size_t i, double rate,
+			   double *ret_loss, enum trainer_order *ret_order,
+			   struct err *err)
+{
+	const struct batch *batch;
+	enum err_code rc;
+
+	*ret_loss = (double)NAN;
+	*ret_order = trainer_poll(trainer);
+	if (*ret_order)
+		return ERR_NONE;
+	rc = take(trainer, &batch, err);
+	if (rc)
+		return rc;
+	rc = step(trainer, batch, i, rate, ret_loss, err);
+	trainer_rows_give(trainer);
+	return rc;
+}
+
 /* The same batches twice, with the same dropout: first under a rate of 0, for
  * their losses before anything is learned, then under rising rates. */
 static enum err_code walk(struct trainer *trainer, struct lr_curve *curve,
@@ -114,23 +135,68 @@ static enum err_code walk(struct trainer *trainer, struct lr_curve *curve,
 
 	for (size_t i = 0; !rc && goes_on && i < LR_FIND_STEPS; i++) {
 		const double rate = climbs ? lr_find_rate(i) : 0;
-		const struct batch *batch;
-		double loss = (double)NAN;
+		double loss;
 
-		*ret_order = trainer_poll(trainer);
-		if (*ret_order)
+		rc = go_on(trainer, i, rate, &loss, ret_order, err);
+		if (rc || *ret_order)
 			break;
-		rc = take(trainer, &batch, err);
-		if (rc)
-			break;
-		rc = step(trainer, batch, i, rate, &loss, err);
-		trainer_rows_give(trainer);
 		if (climbs)
 			goes_on = lr_curve_add(curve, loss);
 		else
 			curve->start_loss[i] = loss;
 	}
 	return rc;
+}
+
+/* The same batches once more, under one rate; half of them lead up to it, since
+ * there are too few to recover from the first steps at a high one. */
+static enum err_code try_rate(struct trainer *trainer, struct lr_trial *trial,
+			      enum trainer_order *ret_order, struct err *err)
+{
+	const size_t from = LR_FIND_STEPS - LR_TRIAL_LAST;
+	const size_t ramp = LR_FIND_STEPS / 2;
+	enum err_code rc = start(trainer, err);
+
+	trial->loss = 0;
+	for (size_t i = 0; !rc && i < LR_FIND_STEPS; i++) {
+		const double rate =
+		    trial->rate * fmin((double)(i + 1) / (double)ramp, 1);
+		double loss;
+
+		rc = go_on(trainer, i, rate, &loss, ret_order, err);
+		if (*ret_order)
+			break;
+		if (i >= from || !isfinite(loss))
+			trial->loss += loss / LR_TRIAL_LAST;
+		if (!isfinite(trial->loss))
+			break;
+	}
+	return rc;
+}
+
+/* Only where no row comes twice: what was seen before would tell how fast the
+ * network learns by heart. */
+static enum err_code try_rates(struct trainer *trainer,
+			       const struct rehearsal *rehearsal,
+			       struct lr_curve *curve,
+			       enum trainer_order *ret_order, struct err *err)
+{
+	const int64_t n = trainer->n_epoch / trainer->spec->trainer.batch_size;
+	double rates[LR_TRIALS];
+	const size_t n_trials =
+	    n < LR_FIND_STEPS ? 0 : lr_curve_rates_to_try(curve, rates);
+
+	for (size_t i = 0; i < n_trials; i++) {
+		struct lr_trial trial = { .rate = rates[i] };
+		enum err_code rc;
+
+		give_back(trainer, rehearsal);
+		rc = try_rate(trainer, &trial, ret_order, err);
+		if (rc || *ret_order)
+			return rc;
+		curve->trial[curve->n_trials++] = trial;
+	}
+	return ERR_NONE;
 }
 
 enum err_code trainer_find_rate(struct trainer *trainer,
@@ -148,6 +214,8 @@ enum err_code trainer_find_rate(struct trainer *trainer,
 	give_back(trainer, &rehearsal); /* moments, running statistics */
 	if (!rc && !*ret_order)
 		rc = walk(trainer, &curve, true, ret_order, err);
+	if (!rc && !*ret_order)
+		rc = try_rates(trainer, &rehearsal, &curve, ret_order, err);
 	end(trainer, &rehearsal);
 	if (!rc)
 		*ret_curve = curve;

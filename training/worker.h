@@ -15,7 +15,7 @@
  *   {"type":"eval","epoch":1,"step":938,
  *     "metrics":{"train_loss":..,"valid_loss":..,"valid_accuracy":..}}
  *   {"type":"lr_find","learning_rate":..,"rate":[..],"loss":[..],
- *     "batch_loss":[..],"start_loss":[..],"suggestions":{..}}
+ *     "batch_loss":[..],"start_loss":[..],"trials":[..],"suggestions":{..}}
  *   {"type":"checkpoint","step":..,"path":"ckpt-000000938"}
  *   {"type":"warning","code":"no_space|diverging|...","message":".."}
  *   {"type":"published","model":"fashion","version":3,"set_default":true}

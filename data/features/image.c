@@ -7,7 +7,8 @@
  *
  * `normalize: dataset` fits mean and std of each channel on the training
  * part; `imagenet` takes ImageNet's; `none` leaves 0 to 1. Pictures of
- * another size are resized; arrays must have the declared shape.
+ * another size are resized; arrays must have the declared shape. Where none is
+ * declared, it is that of the first array that is fitted.
  */
 #include <assert.h>
 #include <math.h>
@@ -24,7 +25,8 @@ static const char *const normalize_names[] = { "dataset", "imagenet", "none",
 static const char *const resize_names[] = { "squish", "crop", "pad", NULL };
 
 struct image {
-	struct field_ints shape; /* channels, height, width */
+	struct field_ints
+	    shape; /* channels, height, width; none before a fit */
 	const struct doc *preprocessing;
 	struct field_ints size; /* height, width: in place of shape */
 	int normalize, resize;
@@ -133,28 +135,55 @@ static enum err_code check_statistics(const struct feature *feature,
 	return ERR_NONE;
 }
 
+static enum err_code set_shape(struct feature *feature, int64_t channels,
+			       int64_t height, int64_t width, struct err *err)
+{
+	struct field_ints *shape = &((struct image *)feature->state)->shape;
+
+	shape->v = arena_array(feature->arena, 3, sizeof(*shape->v));
+	if (!shape->v)
+		return no_memory(feature, err);
+	shape->n = 3;
+	shape->v[0] = channels;
+	shape->v[1] = height;
+	shape->v[2] = width;
+	return ERR_NONE;
+}
+
 /* preprocessing.size stands for a shape of three channels, or agrees with the
  * one that is given. */
 static enum err_code resolve_shape(struct feature *feature, struct err *err)
 {
-	struct image *image = feature->state;
-	struct field_ints *shape = &image->shape;
-	const struct field_ints *size = &image->size;
+	const struct image *image = feature->state;
+	const struct field_ints *shape = &image->shape, *size = &image->size;
 
 	if (size->n && size->n != 2)
 		return err_set(err, ERR_INVALID,
 			       "feature '%s': preprocessing.size must be "
 			       "[height, width]",
 			       feature->name);
-	if (size->n && !shape->n) {
-		shape->v = arena_array(feature->arena, 3, sizeof(*shape->v));
-		if (!shape->v)
-			return no_memory(feature, err);
-		shape->n = 3;
-		shape->v[0] = CHANNELS_MAX;
-		shape->v[1] = size->v[0];
-		shape->v[2] = size->v[1];
-	}
+	if (size->n && shape->n == 3 &&
+	    (size->v[0] != shape->v[1] || size->v[1] != shape->v[2]))
+		return err_set(err, ERR_INVALID,
+			       "feature '%s': preprocessing.size is not what "
+			       "shape says",
+			       feature->name);
+	return size->n && !shape->n ? set_shape(feature, CHANNELS_MAX,
+						size->v[0], size->v[1], err)
+				    : ERR_NONE;
+}
+
+/* What follows from the shape. */
+static enum err_code settle(struct feature *feature, struct err *err)
+{
+	/* of ImageNet's training pictures, as torchvision's models use them */
+	static const double imagenet_mean[] = { 0.485, 0.456, 0.406 };
+	static const double imagenet_std[] = { 0.229, 0.224, 0.225 };
+	static const double zero[] = { 0, 0, 0 }, one[] = { 1, 1, 1 };
+	const struct image *image = feature->state;
+	const struct field_ints *shape = &image->shape;
+	enum err_code rc;
+
 	if (shape->n != 3 || (shape->v[0] != 1 && shape->v[0] != 3) ||
 	    shape->v[1] * shape->v[2] > PICTURE_MAX_PIXELS)
 		return err_set(err, ERR_INVALID,
@@ -162,32 +191,7 @@ static enum err_code resolve_shape(struct feature *feature, struct err *err)
 			       "width] with 1 or 3 channels, or preprocessing."
 			       "size [height, width]",
 			       feature->name);
-	if (size->n && (size->v[0] != shape->v[1] || size->v[1] != shape->v[2]))
-		return err_set(err, ERR_INVALID,
-			       "feature '%s': preprocessing.size is not what "
-			       "shape says",
-			       feature->name);
-	return ERR_NONE;
-}
-
-static enum err_code image_create(struct feature *feature, struct err *err)
-{
-	/* of ImageNet's training pictures, as torchvision's models use them */
-	static const double imagenet_mean[] = { 0.485, 0.456, 0.406 };
-	static const double imagenet_std[] = { 0.229, 0.224, 0.225 };
-	static const double zero[] = { 0, 0, 0 }, one[] = { 1, 1, 1 };
-	struct image *image = feature->state;
-	char where[160];
-	enum err_code rc;
-
-	(void)snprintf(where, sizeof(where), "feature '%.100s'.preprocessing",
-		       feature->name);
-	rc = field_read(preprocessing_fields, image->preprocessing, where, NULL,
-			image, feature->arena, err);
-	if (!rc)
-		rc = resolve_shape(feature, err);
-	if (!rc)
-		rc = check_statistics(feature, err);
+	rc = check_statistics(feature, err);
 	if (rc || image->mean.n)
 		return rc;
 	if (image->normalize == NORMALIZE_NONE)
@@ -203,6 +207,24 @@ static enum err_code image_create(struct feature *feature, struct err *err)
 	return ERR_NONE;
 }
 
+static enum err_code image_create(struct feature *feature, struct err *err)
+{
+	struct image *image = feature->state;
+	char where[160];
+	enum err_code rc;
+
+	(void)snprintf(where, sizeof(where), "feature '%.100s'.preprocessing",
+		       feature->name);
+	rc = field_read(preprocessing_fields, image->preprocessing, where, NULL,
+			image, feature->arena, err);
+	if (!rc)
+		rc = resolve_shape(feature, err);
+	/* a model was fitted, and says its shape */
+	if (!rc && (image->shape.n || image->mean.n || image->std.n))
+		rc = settle(feature, err);
+	return rc;
+}
+
 static void image_row(const struct feature *feature, enum dtype *ret_dtype,
 		      struct shape *ret_row, int64_t *ret_width)
 {
@@ -210,7 +232,7 @@ static void image_row(const struct feature *feature, enum dtype *ret_dtype,
 
 	*ret_dtype = DTYPE_F32;
 	*ret_row = (struct shape){ .rank = 3 };
-	for (int i = 0; i < 3; i++)
+	for (size_t i = 0; i < image->shape.n; i++)
 		ret_row->dim[i] = image->shape.v[i];
 	*ret_width = 0;
 }
@@ -341,8 +363,8 @@ static enum err_code image_encode(const struct feature *feature,
 
 static enum err_code image_fit_begin(struct feature *feature, struct err *err)
 {
+	const size_t n = CHANNELS_MAX;
 	struct image *image = feature->state;
-	size_t n = n_channels(image);
 
 	image->count = 0;
 	image->sum = arena_array(feature->arena, n, sizeof(double));
@@ -385,16 +407,39 @@ static void add_numbers(struct image *image, const struct tensor_view *view)
 	image->count += (double)n;
 }
 
+/* Pictures have any size, and are no measure of what is wanted. */
+static enum err_code take_shape(struct feature *feature,
+				const struct raw_value *value, struct err *err)
+{
+	const struct shape *shape = &value->tensor.shape;
+	const int64_t *dim = shape->dim;
+	char text[160];
+	enum err_code rc;
+
+	if (value->kind != RAW_TENSOR || shape->rank < 2 || shape->rank > 3 ||
+	    shape_count(shape) < 1)
+		return err_set(err, ERR_INVALID,
+			       "feature '%s': shape [channels, height, width] "
+			       "is needed where rows are not arrays that have "
+			       "it, got %s",
+			       feature->name,
+			       raw_value_text(value, text, sizeof(text)));
+	rc = shape->rank == 2 ? set_shape(feature, 1, dim[0], dim[1], err)
+			      : set_shape(feature, dim[0], dim[1], dim[2], err);
+	return rc ? rc : settle(feature, err);
+}
+
 static enum err_code image_fit_value(struct feature *feature,
 				     const struct raw_value *value,
 				     struct err *err)
 {
 	struct image *image = feature->state;
 	struct picture picture;
-	enum err_code rc;
+	enum err_code rc =
+	    image->shape.n ? ERR_NONE : take_shape(feature, value, err);
 
-	if (image->mean.n)
-		return ERR_NONE;
+	if (rc || image->mean.n)
+		return rc;
 	if (value->kind == RAW_BYTES) {
 		rc = decode_picture(feature, value, &picture, err);
 		if (rc)
@@ -420,6 +465,8 @@ static enum err_code image_fit_end(struct feature *feature, struct err *err)
 
 	if (image->mean.n)
 		return ERR_NONE;
+	if (!image->shape.n)
+		return settle(feature, err);
 	for (size_t c = 0; image->count > 0 && c < n_channels(image); c++) {
 		double m = image->sum[c] / image->count;
 		double v = image->sum_of_squares[c] / image->count - m * m;

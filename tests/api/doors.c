@@ -150,6 +150,11 @@ Test(api_doors, refuses_predictions_and_says_why)
 		  "1,0,0,0]]}}",
 		  "an integer", 400 },
 		{ "/predict/nope", "{\"inputs\":{}}", "nope", 404 },
+		{ "/predict/nope", "{}", "nope", 404 },
+		{ "/predict/nope", "{\"rows\":[1]}", "nope", 404 },
+		{ "/predict/nope", "not JSON", "nope", 404 },
+		{ "/predict", "{\"model\":\"nope\"}", "nope", 404 },
+		{ "/predict", "{}", "\"inputs\" is missing", 400 },
 		{ "/predict/linear/x", "{\"inputs\":{}}", "'x'", 404 },
 	};
 	struct loopback l;

@@ -432,7 +432,8 @@ Test(cli, a_rate_finder_tells_its_curve_and_its_suggestions)
 	folder_put("job.json", "{}");
 	cr_assert_eq(
 	    RUN_WITH(&peer,
-		     json("{\"state\":\"lr_find\",\"result\":{\"rate\":[1e-7,"
+		     json("{\"state\":\"lr_find\",\"result\":{\"learning_"
+			  "rate\":3e-5,\"rate\":[1e-7,"
 			  "1e-6,1e-5,1e-4,1e-3,1e-2],\"loss\":[2,2,1.5,1,1.25,"
 			  "3],\"suggestions\":{\"middle\":4e-5,\"steep\":1e-5,"
 			  "\"valley\":2e-5,\"minimum\":1e-5,\"slide\":null}},"
@@ -449,13 +450,14 @@ Test(cli, a_rate_finder_tells_its_curve_and_its_suggestions)
 	    "1.00e-03       1.25  ##########\n"
 	    "\n"
 	    "SUGGESTION  LEARNING RATE  WHERE\n"
-	    "middle      4.00e-05       fastest fall to lowest loss; what auto "
-	    "takes\n"
+	    "middle      4.00e-05       fastest fall to lowest loss\n"
 	    "valley      2.00e-05       into the longest way down\n"
 	    "steep       1.00e-05       the loss falls fastest\n"
 	    "minimum     1.00e-05       a tenth of the lowest loss's\n"
 	    "slide       -              before the slope changes, from the "
-	    "right\n");
+	    "right\n"
+	    "taken       3.00e-05       by a job whose learning_rate is "
+	    "auto\n");
 }
 
 Test(cli, completion_names_every_command)

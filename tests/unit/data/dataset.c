@@ -58,6 +58,30 @@ static void init_on(struct text_pipeline *t, const char *folder,
 	cr_assert_eq(text_pipeline_init(t, yaml), ERR_NONE, "%s", t->err.msg);
 }
 
+Test(dataset, pictures_of_idx_files_tell_their_shape)
+{
+	char folder[] = "/tmp/predictd-test-XXXXXX", yaml[256];
+	struct text_pipeline t;
+	enum dtype dtype;
+	struct shape row;
+
+	make_folder(folder, false);
+	(void)snprintf(yaml, sizeof(yaml),
+		       "input_features: [{name: p, type: image}]\n"
+		       "output_features: [{name: y, type: category}]\n"
+		       "data: {source: 'path:%s'}\n",
+		       folder);
+	cr_assert_eq(text_pipeline_init(&t, yaml), ERR_NONE, "%s", t.err.msg);
+	cr_assert_eq(text_dataset_init(&t, "/tmp"), ERR_NONE, "%s", t.err.msg);
+	cr_assert_eq(dataset_fit(t.dataset, t.pipeline, &t.err), ERR_NONE, "%s",
+		     t.err.msg);
+	pipeline_input_row(t.pipeline, 0, &dtype, &row);
+	cr_expect_eq(row.rank, 3);
+	cr_expect(row.dim[0] == 1 && row.dim[1] == 2 && row.dim[2] == 2);
+	text_pipeline_finish(&t);
+	cr_assert_eq(file_remove_tree(folder, NULL), ERR_NONE);
+}
+
 Test(dataset, fixed_parts_are_train_and_t10k)
 {
 	char folder[] = "/tmp/predictd-test-XXXXXX";

@@ -231,6 +231,82 @@ Test(features, a_size_of_pictures_is_a_shape_of_three_channels)
 	text_pipeline_finish(&t);
 }
 
+/* Fits a picture of no declared shape on one value. */
+static enum err_code fit_shape(struct text_pipeline *t, const char *options,
+			       const struct raw_value *value,
+			       struct shape *ret_row)
+{
+	struct feature *f;
+	enum dtype dtype;
+	char yaml[256];
+	enum err_code rc;
+
+	(void)snprintf(yaml, sizeof(yaml),
+		       "input_features: [{name: p, type: image%s}]\n" LABEL,
+		       options);
+	cr_assert_eq(text_pipeline_init(t, yaml), ERR_NONE, "%s", t->err.msg);
+	f = pipeline_feature(t->pipeline, false, 0);
+	cr_assert_eq(f->kind->fit_begin(f, &t->err), ERR_NONE);
+	rc = f->kind->fit_value(f, value, &t->err);
+	if (!rc)
+		rc = f->kind->fit_end(f, &t->err);
+	pipeline_input_row(t->pipeline, 0, &dtype, ret_row);
+	return rc;
+}
+
+Test(features, a_picture_without_a_shape_takes_that_of_the_first_array)
+{
+	unsigned char px[] = { 0, 255, 0, 255, 3, 4, 5, 6, 7, 8, 9, 10 };
+	struct raw_value v = bytes_2x2(px, 2);
+	struct text_pipeline t;
+	struct shape row;
+	float out[12];
+
+	cr_assert_eq(fit_shape(&t, "", &v, &row), ERR_NONE, "%s", t.err.msg);
+	cr_expect(row.dim[0] == 1 && row.dim[1] == 2 && row.dim[2] == 2);
+	cr_assert_eq(pipeline_encode_input(t.pipeline, 0, &v, out, &t.err), 0);
+	cr_expect_float_eq(out[0], -1, 1e-6);
+	text_pipeline_finish(&t);
+
+	v.tensor.shape = (struct shape){ .rank = 3, .dim = { 3, 1, 4 } };
+	cr_assert_eq(
+	    fit_shape(&t, ", preprocessing: {normalize: imagenet}", &v, &row),
+	    ERR_NONE, "%s", t.err.msg);
+	cr_expect(row.dim[0] == 3 && row.dim[1] == 1 && row.dim[2] == 4);
+	cr_assert_eq(pipeline_encode_input(t.pipeline, 0, &v, out, &t.err), 0);
+	cr_expect_float_eq(out[1], (1 - 0.485) / 0.229, 1e-5);
+	text_pipeline_finish(&t);
+}
+
+Test(features, a_shape_that_no_array_tells_is_needed)
+{
+	unsigned char px[12] = { 0 };
+	struct raw_value v = bytes_2x2(px, 1);
+	struct text_pipeline t;
+	struct shape row;
+
+	cr_expect_eq(fit_shape(&t, "", &v, &row), ERR_INVALID);
+	cr_expect(strstr(t.err.msg, "is needed"), "%s", t.err.msg);
+	text_pipeline_finish(&t);
+	v = (struct raw_value){ .kind = RAW_BYTES,
+				.bytes = "\x89PNG",
+				.len = 4 };
+	cr_expect_eq(fit_shape(&t, "", &v, &row), ERR_INVALID);
+	cr_expect(strstr(t.err.msg, "is needed"), "%s", t.err.msg);
+	text_pipeline_finish(&t);
+	v = bytes_2x2(px, 3);
+	v.tensor.shape.dim[2] = 3;
+	cr_expect_eq(fit_shape(&t, "", &v, &row), ERR_INVALID);
+	cr_expect(strstr(t.err.msg, "1 or 3 channels"), "%s", t.err.msg);
+	text_pipeline_finish(&t);
+	v = bytes_2x2(px, 2);
+	cr_expect_eq(
+	    fit_shape(&t, ", preprocessing: {normalize: imagenet}", &v, &row),
+	    ERR_INVALID);
+	cr_expect(strstr(t.err.msg, "needs 3 channels"), "%s", t.err.msg);
+	text_pipeline_finish(&t);
+}
+
 Test(features, what_is_declared_wrongly_is_refused_with_the_reason)
 {
 	static const struct {
@@ -242,7 +318,8 @@ Test(features, what_is_declared_wrongly_is_refused_with_the_reason)
 		{ "input_features: [{name: p, type: image, shape: [1,2]}]\n"
 		  "output_features: [{name: y, type: category}]",
 		  "[channels, height, width]" },
-		{ "input_features: [{name: p, type: image}]\n"
+		{ "input_features: [{name: p, type: image, mean: [0.5], "
+		  "std: [0.5]}]\n"
 		  "output_features: [{name: y, type: category}]",
 		  "shape" },
 		{ PICTURE ", preprocessing: {size: [3, 2]}}]\n" LABEL,

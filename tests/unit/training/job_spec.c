@@ -477,6 +477,9 @@ static const struct {
 	  "output_features: [{name: y, type: number}]\n" MODEL,
 	  "data.sampling: classes are made equally frequent, so the output "
 	  "feature must be a category, got a number" },
+	{ "data: {source: synthetic}\n"
+	  "input_features: [{name: p, type: image}]\n" OUTPUT MODEL,
+	  "feature 'p': synthetic rows need a shape" },
 	{ DATA "input_features: []\n" OUTPUT MODEL, "input_features" },
 	{ DATA "input_features: {name: x}\n" OUTPUT MODEL, "input_features" },
 	{ DATA "input_features: [{name: x, type: nubmer}]\n" OUTPUT MODEL,

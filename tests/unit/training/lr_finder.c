@@ -104,6 +104,39 @@ Test(lr_finder, luck_is_no_fall)
 	cr_expect_eq(lr_curve_choose(&curve), lr_suggest(&curve).valley);
 }
 
+/* Of a curve that only rises, rates up to the rise; the one that ended lowest
+ * is taken, and one that diverged never. */
+Test(lr_finder, what_shows_no_fall_is_tried)
+{
+	struct lr_curve curve;
+	double rates[LR_TRIALS];
+
+	fill(&curve, 100, usual);
+	cr_expect_eq(lr_curve_rates_to_try(&curve, rates), 0);
+	for (size_t i = 0; i < curve.n; i++) {
+		curve.start_loss[i] = 0.8 + (double)(i * 7 % 11) / 30;
+		curve.batch_loss[i] = curve.start_loss[i];
+	}
+	cr_expect_eq(lr_curve_rates_to_try(&curve, rates), 0, "no rise");
+	for (size_t i = 62; i < curve.n; i++)
+		curve.batch_loss[i] += 1;
+	cr_assert_eq(lr_curve_rates_to_try(&curve, rates), LR_TRIALS);
+	cr_expect_eq(rates[0], lr_suggest(&curve).middle);
+	cr_expect_float_eq(rates[1], rates[0] * sqrt(10), 1e-9);
+	cr_expect_float_eq(rates[2], rates[0] * 10, 1e-9);
+	curve.n_trials = LR_TRIALS;
+	for (size_t i = 0; i < LR_TRIALS; i++)
+		curve.trial[i] =
+		    (struct lr_trial){ rates[i], 1 - 0.1 * (double)i };
+	cr_expect_eq(lr_curve_choose(&curve), rates[2]);
+	curve.trial[2].loss = (double)NAN;
+	cr_expect_eq(lr_curve_choose(&curve), rates[1]);
+	curve.trial[0].loss = 0.5;
+	cr_expect_eq(lr_curve_choose(&curve), rates[0]);
+	curve.n = 18;
+	cr_expect_eq(lr_curve_rates_to_try(&curve, rates), 0, "too short");
+}
+
 /* What is smoothed lags behind, and the further the longer it was level: the
  * same fall is seen two powers of ten too late, or its middle too early. */
 Test(lr_finder, the_middle_does_not_lag)
@@ -194,6 +227,7 @@ Test(lr_finder, its_files_have_the_curve_and_all_suggestions)
 		if (!lr_curve_add(&curve, 2 - tanh(x + 2) + exp(3 * (x - 1))))
 			break;
 	}
+	curve.trial[curve.n_trials++] = (struct lr_trial){ 0.25, 2.5 };
 	buf_init(&buf, 1 << 20);
 	lr_curve_write_file(&curve, 0.5, &buf);
 	cr_assert_eq(
@@ -203,6 +237,10 @@ Test(lr_finder, its_files_have_the_curve_and_all_suggestions)
 	cr_expect_eq(doc_find(doc, "rate")->n, curve.n);
 	cr_expect_eq(doc_find(doc, "loss")->n, curve.n);
 	cr_expect_eq(doc_find(doc, "batch_loss")->n, curve.n);
+	cr_assert_eq(doc_find(doc, "trials")->n, 1);
+	buf_put(&buf, "", 1);
+	cr_expect(
+	    strstr(buf.data, "\"trials\":[{\"rate\":0.25,\"loss\":2.5}]"));
 	buf_finish(&buf);
 	buf_init(&buf, 1 << 20);
 	lr_curve_write_svg(&curve, 0.5, &buf);

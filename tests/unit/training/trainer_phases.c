@@ -231,6 +231,36 @@ Test(trainer_phases, finding_a_rate_leaves_every_bit_of_model_and_optimizer)
 	}
 }
 
+/* A network that has learned what there is: no rate makes its loss fall, so
+ * some are tried, which leaves no trace either. */
+Test(trainer_phases, rates_are_tried_where_none_makes_the_loss_fall)
+{
+	struct lr_curve curve = { 0 };
+	enum trainer_order order;
+	struct buf before, after;
+	struct rig rig;
+
+	rig_begin(&rig,
+		  "data: {source: synthetic, rows: 1500}\n" LINEAR
+		  "trainer: {epochs: 8, batch_size: 8, optimizer: {type: adam},"
+		  " learning_rate: 3.0e-3}\n",
+		  1);
+	rig_run(&rig, NULL);
+	keep_bits(&rig, &before);
+	cr_assert_eq(trainer_find_rate(rig.trainer, &curve, &order, &rig.err),
+		     ERR_NONE);
+	cr_expect_eq(curve.n_trials, LR_TRIALS);
+	for (size_t i = 0; i < curve.n_trials; i++)
+		cr_expect(curve.trial[i].loss > 0, "%g", curve.trial[i].loss);
+	cr_expect_lt(curve.trial[0].loss, curve.trial[LR_TRIALS - 1].loss);
+	cr_expect_eq(lr_curve_choose(&curve), curve.trial[0].rate);
+	keep_bits(&rig, &after);
+	cr_expect_eq(memcmp(before.data, after.data, before.len), 0);
+	buf_finish(&before);
+	buf_finish(&after);
+	rig_end(&rig);
+}
+
 Test(trainer_phases, an_auto_rate_trains)
 {
 	struct rig rig;
