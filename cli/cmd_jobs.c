@@ -210,6 +210,11 @@ static int checkpoints(struct cli *cli, const char *id)
 	return print(cli, id, "/checkpoints");
 }
 
+static int artifacts(struct cli *cli, const char *id)
+{
+	return print(cli, id, "/artifacts");
+}
+
 static int order(struct cli *cli, const char *method, const char *id,
 		 const char *rest)
 {
@@ -272,6 +277,7 @@ static const struct {
 	{ "events", follow_events },
 	{ "metrics", metrics },
 	{ "checkpoints", checkpoints },
+	{ "artifacts", artifacts },
 	{ "cancel", cancel },
 	{ "pause", hold },
 	{ "resume", resume },
@@ -317,7 +323,8 @@ extern const struct cli_command cli_jobs;
 const struct cli_command cli_jobs = {
 	.name = "jobs",
 	.usage = "[list | show ID | follow ID | events ID | metrics ID | "
-		 "checkpoints ID | cancel ID | pause ID | resume ID | "
+		 "checkpoints ID | artifacts ID | cancel ID | pause ID | "
+		 "resume ID | "
 		 "checkpoint ID | delete ID]",
 	.help = "List, show and control training jobs.",
 	.flags = flags,
