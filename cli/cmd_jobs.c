@@ -216,6 +216,11 @@ static int evaluate(struct cli *cli, const char *id)
 	return print(cli, "POST", id, "/evaluate");
 }
 
+static int artifacts(struct cli *cli, const char *id)
+{
+	return print(cli, "GET", id, "/artifacts");
+}
+
 static int order(struct cli *cli, const char *method, const char *id,
 		 const char *rest)
 {
@@ -279,6 +284,7 @@ static const struct {
 	{ "metrics", metrics },
 	{ "checkpoints", checkpoints },
 	{ "evaluate", evaluate },
+	{ "artifacts", artifacts },
 	{ "cancel", cancel },
 	{ "pause", hold },
 	{ "resume", resume },
@@ -323,10 +329,9 @@ static const struct args_flag flags[] = {
 extern const struct cli_command cli_jobs;
 const struct cli_command cli_jobs = {
 	.name = "jobs",
-	.usage =
-	    "[list | show ID | follow ID | events ID | metrics ID | "
-	    "checkpoints ID | evaluate ID | cancel ID | pause ID | resume ID | "
-	    "checkpoint ID | delete ID]",
+	.usage = "[list | show ID | follow ID | events ID | metrics ID | "
+		 "checkpoints ID | evaluate ID | artifacts ID | cancel ID | "
+		 "pause ID | resume ID | checkpoint ID | delete ID]",
 	.help = "List, show and control training jobs.",
 	.flags = flags,
 	.max_words = 2,

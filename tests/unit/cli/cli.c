@@ -257,6 +257,7 @@ Test(cli, orders_are_posted)
 		{ "show", "GET /jobs/a%2Fb HTTP/1.1\r\n" },
 		{ "metrics", "GET /jobs/a%2Fb/metrics HTTP/1.1\r\n" },
 		{ "checkpoints", "GET /jobs/a%2Fb/checkpoints HTTP/1.1\r\n" },
+		{ "artifacts", "GET /jobs/a%2Fb/artifacts HTTP/1.1\r\n" },
 	};
 
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
