@@ -157,9 +157,12 @@ static float largest(const float *x, int64_t n)
 	max = x[0];
 	for (; i < n; i++)
 		max = x[i] > max ? x[i] : max;
-	for (int j = 0; j < LANES; j++)
-		max = lane[j] > max ? lane[j] : max;
-	return max;
+	/* all lanes began with x[0]: what is no number is in all or in none */
+	for (int half = LANES / 2; half > 0; half /= 2)
+		for (int j = 0; j < half; j++)
+			lane[j] =
+			    lane[j + half] > lane[j] ? lane[j + half] : lane[j];
+	return lane[0] > max ? lane[0] : max;
 }
 
 static float larger_or_nan(float x, float than)
