@@ -123,6 +123,9 @@ void area_join(struct planner *p, int32_t root, int32_t into, size_t shift);
 void copy_add(struct planner *p, const struct copy *copy);
 
 /* plan_alias.c: values that share bytes */
+/** Output 0 is input 0's bytes under another shape: a Reshape and its like, a
+ * Transpose that moves none but axes of extent 1. */
+bool is_another_shape(const struct planner *p, const struct graph_node *node);
 /** A Concat whose inputs lie one after the other in its output. */
 bool is_outer_concat(const struct planner *p, const struct graph_node *node);
 void plan_alias_views(struct planner *p);
