@@ -99,6 +99,7 @@ turn_square(const float *x, int64_t step, float *to, int64_t to_step)
 	for (int stage = 0; stage < LANES_LOG; stage++) {
 #pragma GCC unroll 8
 		for (int i = 0; i < LANES / 2; i++) {
+			/* cppcheck-suppress uninitvar; loaded above */
 			const vec a = row[i], b = row[i + LANES / 2];
 
 			next[2 * i] = __builtin_shufflevector(a, b, LANES_LOW);
@@ -107,6 +108,7 @@ turn_square(const float *x, int64_t step, float *to, int64_t to_step)
 		}
 #pragma GCC unroll 16
 		for (int i = 0; i < LANES; i++)
+			/* cppcheck-suppress uninitvar; made above */
 			row[i] = next[i];
 	}
 #pragma GCC unroll 16

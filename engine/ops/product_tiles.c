@@ -19,6 +19,8 @@ enum { LEAST_ROWS = 96, LEAST_COLUMNS = 96, LEAST_DEPTH = 32 };
 enum { BEST_LEVEL = 2 }; /* elsewhere oneDNN is as good */
 
 #define SLICE_FLOPS 2e6
+#define LEAST_FLOPS \
+	28e6 /* from here on oneDNN cuts, and packs for each slice */
 
 /* A slice's part of the result. */
 struct part {
@@ -170,9 +172,10 @@ static bool tiles_fits(const struct kernel_query *query)
 
 	if (query->in[0].type.elem != DTYPE_F32 || query->in[1].value)
 		return false;
-	if (loop_levels() - 1 < BEST_LEVEL)
-		return false;
 	product_query(query, &p);
+	if (!query->any &&
+	    (loop_levels() - 1 < BEST_LEVEL || product_flops(&p) < LEAST_FLOPS))
+		return false;
 	return p.n_batch == 1 && p.alpha == 1 && p.m >= LEAST_ROWS &&
 	       p.n >= LEAST_COLUMNS && p.k >= LEAST_DEPTH &&
 	       fills_panels(p.n) &&
