@@ -98,7 +98,7 @@ turn_square(const float *x, int64_t step, float *to, int64_t to_step)
 #pragma GCC unroll 4
 	for (int stage = 0; stage < LANES_LOG; stage++) {
 #pragma GCC unroll 8
-		for (int i = 0; i < LANES / 2; i++) {
+		for (int64_t i = 0; i < LANES / 2; i++) {
 			/* cppcheck-suppress uninitvar; loaded above */
 			const vec a = row[i], b = row[i + LANES / 2];
 

@@ -192,7 +192,7 @@ there_tile(const struct step_there *s, const float *b, int64_t row, int64_t j,
 	for (int i = 0; i < m; i++) {
 		expect(s, row + i, j, &w);
 #pragma GCC unroll 4
-		for (int g = 0; g < STEP_GATES; g++)
+		for (int64_t g = 0; g < STEP_GATES; g++)
 			sum[i][g] = (vec){ 0 };
 	}
 	begin(&w, n);
@@ -202,21 +202,21 @@ there_tile(const struct step_there *s, const float *b, int64_t row, int64_t j,
 
 		ask(&w);
 #pragma GCC unroll 4
-		for (int g = 0; g < STEP_GATES; g++)
+		for (int64_t g = 0; g < STEP_GATES; g++)
 			weight[g] = load(b + g * LANES);
 #pragma GCC unroll 8
 		for (int i = 0; i < m; i++) {
 			const vec x = all(h[i * n + l]);
 
 #pragma GCC unroll 4
-			for (int g = 0; g < STEP_GATES; g++)
+			for (int64_t g = 0; g < STEP_GATES; g++)
 				sum[i][g] += x * weight[g];
 		}
 	}
 #pragma GCC unroll 8
 	for (int i = 0; i < m; i++)
 #pragma GCC unroll 4
-		for (int g = 0; g < STEP_GATES; g++)
+		for (int64_t g = 0; g < STEP_GATES; g++)
 			store(sum[i][g], made[i] + g * LANES);
 	(j + LANES <= n ? cells : few_cells)(s, made[0], j,
 					     (int64_t[]){ row, row + m });
