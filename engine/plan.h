@@ -4,8 +4,9 @@
  *
  * Sweeps facts, folds constants, chooses kernels, orders steps and places
  * every value: one block of memory with fixed offsets. Views (OP_VIEW, Split
- * and Slice on the outermost axis, inputs of such a Concat) and in-place
- * results share bytes. A plan is immutable and shared by its instances.
+ * and Slice on the outermost axis, inputs of such a Concat, a Transpose that
+ * moves axes of one element alone) and in-place results share bytes. A plan is
+ * immutable and shared by its instances.
  *
  * New values of variables are made in the variables' memory where nobody reads
  * that any more, under whatever name, and copied there at the end of a run

@@ -39,6 +39,37 @@ bool is_outer_concat(const struct planner *p, const struct graph_node *node)
 	return is_outer(shape, axis_of(node, shape));
 }
 
+/** Axes of more than one element stay in their order. */
+static bool keeps_order(const struct graph_node *node,
+			const struct shape *shape)
+{
+	const struct op_attr *row = op_attr_find(node->op->attrs, "perm");
+	struct attr_value perm;
+	int64_t last = -1;
+
+	if (!row || !op_attr_get(row, node->attrs, &perm))
+		return false;
+	for (unsigned i = 0; i < shape->rank; i++) {
+		const int64_t axis =
+		    perm.ints.n ? perm.ints.v[i] : shape->rank - 1 - i;
+
+		if (shape->dim[axis] == 1)
+			continue;
+		if (axis < last)
+			return false;
+		last = axis;
+	}
+	return true;
+}
+
+bool is_another_shape(const struct planner *p, const struct graph_node *node)
+{
+	if (!op_is(node->op, "Transpose"))
+		return node->op->flags & OP_VIEW;
+	return keeps_order(node,
+			   &p->facts->fact[graph_in(p->graph, node)[0]].shape);
+}
+
 /** Element i of a known list of int32 or int64. */
 static int64_t list_at(const struct fact *fact, size_t i)
 {
@@ -113,7 +144,7 @@ static bool view_offset(const struct planner *p, const struct graph_node *node,
 	const struct shape *shape;
 
 	*ret_offset = 0;
-	if (node->op->flags & OP_VIEW)
+	if (is_another_shape(p, node))
 		return out == 0;
 	if (op_is(node->op, "Slice"))
 		return slice_offset(p, node, ret_offset);

@@ -95,7 +95,7 @@ void plan_roots(const struct planner *p, int32_t *root, size_t *bytes)
 
 		if (out == VALUE_NONE)
 			continue;
-		if (node->op->flags & OP_VIEW)
+		if (is_another_shape(p, node))
 			root[out] = plan_root_of(root, in[0]);
 		if (!is_outer_concat(p, node))
 			continue;

@@ -248,7 +248,7 @@ static enum err_code find_costs(struct recompute *r, struct err *err)
 	for (int32_t i = 0; i < r->graph->n_node && !rc; i++) {
 		const struct graph_node *node = &r->graph->node[i];
 
-		if (!(node->op->flags & OP_VIEW) &&
+		if (!is_another_shape(r->p, node) &&
 		    !is_outer_concat(r->p, node))
 			rc = find_cost(r, i, err);
 	}

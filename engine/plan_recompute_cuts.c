@@ -200,7 +200,7 @@ static size_t take_bytes(struct recompute *r, const struct graph_node *node,
 
 	if (at < r->n && r->is_whole[at]) {
 		r->is_live[at] = true;
-		if (node->op->flags & OP_VIEW || is_outer_concat(r->p, node))
+		if (is_another_shape(r->p, node) || is_outer_concat(r->p, node))
 			return 0;
 		bytes = fact_bytes(r->p, value);
 		r->part_bytes[at] += bytes;

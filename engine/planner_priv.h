@@ -101,9 +101,8 @@ MUST_USE enum err_code plan_fold(struct planner *p, struct err *err);
 
 /* plan_order.c */
 MUST_USE enum err_code plan_order(struct planner *p, struct err *err);
-/** By value: the one whose bytes it lies in (views lie in what they show,
- * parts in their whole), which plan_root_of() finds, and the bytes of such a
- * one, 0 where they are not the run's. */
+/** By value: the one in whose bytes it lies (views and parts do), for
+ * plan_root_of(), and the bytes of such a one; 0: they are not the run's. */
 void plan_roots(const struct planner *p, int32_t *root, size_t *bytes);
 int32_t plan_root_of(int32_t *root, int32_t value);
 
@@ -123,6 +122,8 @@ void area_join(struct planner *p, int32_t root, int32_t into, size_t shift);
 void copy_add(struct planner *p, const struct copy *copy);
 
 /* plan_alias.c: values that share bytes */
+/** Output 0 is input 0's bytes; so is a Transpose of axes of extent 1. */
+bool is_another_shape(const struct planner *p, const struct graph_node *node);
 /** A Concat whose inputs lie one after the other in its output. */
 bool is_outer_concat(const struct planner *p, const struct graph_node *node);
 void plan_alias_views(struct planner *p);
@@ -134,8 +135,8 @@ MUST_USE enum err_code plan_assigns(struct planner *p, struct err *err);
 /* plan_kernels.c */
 /** Moves state (a size_t) bytes from in 0 to out 0. */
 extern const struct kernel plan_copy_kernel;
-/** How many of a step's scratches are there at once: slices that one thread
- * runs one after the other can do with one, where memory is short. */
+/** Scratches of a step at once: slices that one thread runs one after the
+ * other can do with one, where memory is short. */
 unsigned plan_scratches(const struct planner *p, unsigned n_slices);
 MUST_USE enum err_code plan_kernels(struct planner *p, struct err *err);
 /** Gives up the states of kernels that no plan took over. */
@@ -143,7 +144,6 @@ void plan_kernels_finish(struct planner *p);
 
 /* plan_place.c: offsets of all roots and scratches */
 MUST_USE enum err_code plan_place(struct planner *p, struct err *err);
-
 /* plan_steps.c: the plan's own arrays */
 MUST_USE enum err_code plan_steps(struct planner *p, struct err *err);
 

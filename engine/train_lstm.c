@@ -5,7 +5,8 @@
  *
  * Where the inputs are rows of a table (an embedding) and there are more of
  * them than the table has, the table is multiplied in their place and its
- * products are looked up: x = E[i] gives x W^T = (E W^T)[i].
+ * products are looked up: x = E[i] gives x W^T = (E W^T)[i]. Biases are added
+ * to the table too, so that their gradient is a sum of its few rows.
  */
 #include <string.h>
 
@@ -82,12 +83,28 @@ find_lookup(const struct train_work *work, int32_t x, const struct recurrent *r)
 	return node;
 }
 
-/* X W^T as [steps, rows, gates]. */
+/* [1, 2 width] as the sum of its halves, or VALUE_NONE. */
+static int32_t both_biases(struct build *build, int32_t bias, int64_t width)
+{
+	const struct shape halves = { 2, { 2, width } };
+	struct build_name in = { "b", VALUE_NONE }, out = { "y", VALUE_NONE };
+
+	if (bias == VALUE_NONE)
+		return VALUE_NONE;
+	in.value = build_reshape(build, bias, &halves);
+	build_text(build, "y = ReduceSum<keepdims=0>(b, axes:int64[1]={0})",
+		   &in, 1, NULL, &out, 1);
+	return out.value;
+}
+
+/* X W^T as [steps, rows, gates]. *bias is VALUE_NONE afterwards where it is
+ * in. */
 static int32_t input_products(struct train_work *work,
 			      const struct graph_node *node,
-			      const struct recurrent *r)
+			      const struct recurrent *r, int32_t *bias)
 {
 	static const char text[] = "y = Gemm<transB=1>(a, b)";
+	static const char with_bias[] = "y = Gemm<transB=1>(a, b, c)";
 	struct build *build = &work->build;
 	const int32_t *in = graph_in(work->graph, node);
 	const int64_t width = r->n_gates * r->n_hidden;
@@ -97,7 +114,8 @@ static int32_t input_products(struct train_work *work,
 	const struct graph_node *lookup = find_lookup(work, in[RECURRENT_X], r);
 	const int32_t w = in[RECURRENT_W], x = in[RECURRENT_X];
 	int32_t ids = VALUE_NONE;
-	struct build_name bound[2] = { { "a", x }, { "b", w } };
+	bool has_bias;
+	struct build_name bound[3] = { { "a", x }, { "b", w }, { "c", w } };
 	struct build_name want = { "y", VALUE_NONE };
 
 	if (lookup) {
@@ -107,7 +125,12 @@ static int32_t input_products(struct train_work *work,
 		bound[0].value = build_reshape(build, x, &rows);
 	}
 	bound[1].value = build_reshape(build, w, &weight);
-	build_text(build, text, bound, 2, NULL, &want, 1);
+	bound[2].value = lookup ? both_biases(build, *bias, width) : VALUE_NONE;
+	has_bias = bound[2].value != VALUE_NONE;
+	build_text(build, has_bias ? with_bias : text, bound, has_bias ? 3 : 2,
+		   NULL, &want, 1);
+	if (has_bias)
+		*bias = VALUE_NONE;
 	return lookup ? build_2(build, "Gather", want.value, ids)
 		      : build_reshape(build, want.value, &whole);
 }
@@ -126,9 +149,9 @@ enum err_code train_lstm(struct train_work *work, const struct graph_node *node,
 	       (size_t)node->n_in * sizeof(*old));
 	for (int i = node->n_in; i <= RECURRENT_P; i++)
 		old[i] = VALUE_NONE;
-	in[0] = input_products(work, node, &r);
-	in[1] = old[RECURRENT_R];
 	in[2] = old[RECURRENT_B];
+	in[0] = input_products(work, node, &r, &in[2]);
+	in[1] = old[RECURRENT_R];
 	in[3] = old[RECURRENT_H0];
 	in[4] = old[RECURRENT_C0];
 	build_nodes(&work->build, "LSTMSteps", NULL, in, 5, out, OUTPUTS);

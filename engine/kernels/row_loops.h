@@ -30,22 +30,6 @@ struct row_norm_back {
 	float *dx;
 };
 
-/** One row of an LSTM with its n gates i o f g, n elements each. `kept` has
- * what the way back needs: i o f g tanh(c) c. */
-struct lstm_row {
-	int64_t n;
-	const float *gates, *c_before;
-	float *kept, *h;
-};
-
-/** The same row, going back: dh is the whole gradient of h; dc comes in for c
- * and leaves for c_before; dgates is of what the activations got. */
-struct lstm_row_back {
-	int64_t n;
-	const float *kept, *c_before, *dh;
-	float *dc, *dgates;
-};
-
 struct row_loops {
 	/** sum[j] = sum over l < k of x[l] w[l * step + j], j < n <=
 	 * ROW_PANEL. w ends with its last row's n elements. */
@@ -89,9 +73,6 @@ struct row_loops {
 	/** One row of LSTM: gates i o f n before their activations, n elements
 	 * each; c and h become new. */
 	void (*lstm)(const float *gates, int64_t n, float *c, float *h);
-	/** The same for training, and its way back. */
-	void (*lstm_keep)(const struct lstm_row *row);
-	void (*lstm_back)(const struct lstm_row_back *row);
 	/** dx = y (dy - sum). dx may be dy. */
 	void (*softmax_grad)(const float *dy, const float *y, float sum,
 			     int64_t n, float *dx);

@@ -157,9 +157,12 @@ static float largest(const float *x, int64_t n)
 	max = x[0];
 	for (; i < n; i++)
 		max = x[i] > max ? x[i] : max;
-	for (int j = 0; j < LANES; j++)
-		max = lane[j] > max ? lane[j] : max;
-	return max;
+	/* all lanes began with x[0]: what is no number is in all or in none */
+	for (int half = LANES / 2; half > 0; half /= 2)
+		for (int j = 0; j < half; j++)
+			lane[j] =
+			    lane[j + half] > lane[j] ? lane[j + half] : lane[j];
+	return lane[0] > max ? lane[0] : max;
 }
 
 static float larger_or_nan(float x, float than)
@@ -379,76 +382,6 @@ static void add_rows(const float *a, const float *b, int64_t n, float *y)
 		y[i] = a[i] + b[i];
 }
 
-/* y = sigmoid(x) */
-static void sigmoids(const float *restrict x, int64_t n, float *restrict y)
-{
-	for (int64_t j = 0; j < n; j++) {
-		const struct fast_quotient q = fast_tanh_quotient(0.5f * x[j]);
-
-		y[j] = (q.d + q.n) / (2.0f * q.d);
-	}
-}
-
-static void tanhs(const float *restrict x, int64_t n, float *restrict y)
-{
-	for (int64_t j = 0; j < n; j++) {
-		const struct fast_quotient q = fast_tanh_quotient(x[j]);
-
-		y[j] = q.n / q.d;
-	}
-}
-
-static void cells(const float *restrict kept, int64_t n,
-		  const float *restrict before, float *restrict c)
-{
-	const float *restrict forget = kept + 2 * n, *restrict new = forget + n;
-
-	for (int64_t j = 0; j < n; j++)
-		c[j] = forget[j] * before[j] + kept[j] * new[j];
-}
-
-static void lstm_keep(const struct lstm_row *row)
-{
-	const int64_t n = row->n;
-	float *kept = row->kept, *bent = kept + 4 * n, *c = bent + n;
-
-	sigmoids(row->gates, 3 * n, kept);
-	tanhs(row->gates + 3 * n, n, kept + 3 * n);
-	cells(kept, n, row->c_before, c);
-	tanhs(c, n, bent);
-	for (int64_t j = 0; j < n; j++)
-		row->h[j] = kept[n + j] * bent[j];
-}
-
-static void slopes(const struct lstm_row_back *row, const float *restrict dh,
-		   const float *restrict before, float *restrict dc,
-		   float *restrict d)
-{
-	const int64_t n = row->n;
-	const float *restrict kept = row->kept, *restrict out = kept + n;
-	const float *restrict forget = out + n, *restrict new = forget + n;
-	const float *restrict bent = new + n;
-	float *restrict d_out = d + n, *restrict d_forget = d_out + n;
-	float *restrict d_new = d_forget + n;
-
-	for (int64_t j = 0; j < n; j++) {
-		const float i = kept[j], o = out[j], f = forget[j], g = new[j];
-		const float b = bent[j];
-		const float of_c = dc[j] + dh[j] * o * (1.0f - b * b);
-
-		d[j] = of_c * g * i * (1.0f - i);
-		d_out[j] = dh[j] * b * o * (1.0f - o);
-		d_forget[j] = of_c * before[j] * f * (1.0f - f);
-		d_new[j] = of_c * i * (1.0f - g * g);
-		dc[j] = of_c * f;
-	}
-}
-
-static void lstm_back(const struct lstm_row_back *row)
-{
-	slopes(row, row->dh, row->c_before, row->dc, row->dgates);
-}
-
 static void softmax_grad(const float *dy, const float *y, float sum, int64_t n,
 			 float *dx)
 {
@@ -476,7 +409,5 @@ const struct row_loops ROW_LOOPS_TABLE = {
 	.scatter = scatter,
 	.add = add_rows,
 	.lstm = lstm,
-	.lstm_keep = lstm_keep,
-	.lstm_back = lstm_back,
 	.softmax_grad = softmax_grad,
 };

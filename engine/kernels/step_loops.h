@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /** @file
- * Step loops: what a recurrent layer does with a few rows, step after step: a
- * product with weights that lie in panels. Compiled once for each level of CPU.
+ * Step loops: one step of an LSTM of n units, there and back, for some rows.
+ * Compiled once for each level of CPU.
  *
- * Panels: columns go side by side in groups of `width`, each k rows long, the
- * last group filled up with zeros. A row's sums run over k in order, whatever
- * rows it is multiplied with, so that a batch may be cut anywhere.
+ * Weights lie in panels, the columns of a few units side by side and each as
+ * long as the sum is. What becomes of a sum is made while the sum is at hand,
+ * and meanwhile the memory for the next one is on its way. A row's numbers are
+ * the same whatever rows stand beside it, so that a batch may be cut anywhere.
  *
  * Threads: const tables; pure functions.
  */
@@ -14,33 +15,47 @@
 
 #include <stdint.h>
 
-enum { STEP_WIDTH_MOST = 32 };
+enum { STEP_GATES = 4, STEP_KEPT = 6 };
 
-/** to[m, n] += a[m, k] b[k, n], with b in panels. n is a multiple of width;
- * rows of a are lda apart, those of `to` n. */
-struct step_product {
-	int64_t m, n, k, lda;
-	const float *a, *panels;
-	float *to;
+/** a = pre + bias + h R^T, then gates i o f g, c and h of the step, where kept
+ * is i o f g tanh(c) c. Rows of h and y are n apart, those of pre 4 n, of kept
+ * 6 n. `y` is not h, nor `c` in kept. */
+struct step_there {
+	int64_t rows, n;
+	const float *h, *panels, *pre, *bias;
+	const float *c; /**< before the step, rows c_step apart */
+	int64_t c_step;
+	float *kept, *y;
+};
+
+/** dh = start + dy + after R, where `after` are gates' gradients of the next
+ * step; any of them may be NULL. Then gradients of this step's gates, and dc
+ * goes from c to c before. Without dgates, dh is the result. */
+struct step_back {
+	int64_t rows, n;
+	const float *after, *panels, *start, *dy;
+	const float *kept, *c; /**< c: before the step, rows c_step apart */
+	int64_t c_step;
+	float *dc, *dgates, *dh;
 };
 
 struct step_loops {
-	int64_t width; /**< columns of a panel */
-	void (*product)(const struct step_product *product);
+	int64_t units[2]; /**< of a panel, there and back */
+	/** R [4 n, n] into panels of step_panels() floats. */
+	void (*pack_there)(const float *r, int64_t n, float *to);
+	void (*pack_back)(const float *r, int64_t n, float *to);
+	void (*there)(const struct step_there *step);
+	void (*back)(const struct step_back *step);
 };
 
-/** n columns as panels fill them. */
-static inline int64_t step_columns(const struct step_loops *loops, int64_t n)
+/** Floats of R in panels: way 0 is there, 1 is back. */
+static inline int64_t step_panels(const struct step_loops *loops, int way,
+				  int64_t n)
 {
-	return (n + loops->width - 1) / loops->width * loops->width;
-}
+	const int64_t units = loops->units[way];
 
-/** b[k, n] by rows, and b given as its transpose [n, k], into panels of
- * step_columns(n) times k floats. */
-void step_pack(const struct step_loops *loops, const float *b, int64_t k,
-	       int64_t n, float *to);
-void step_pack_transposed(const struct step_loops *loops, const float *b,
-			  int64_t k, int64_t n, float *to);
+	return (n + units - 1) / units * units * STEP_GATES * n;
+}
 
 /** The best level that this CPU runs. */
 const struct step_loops *step_loops(void);

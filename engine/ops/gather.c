@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "engine/autodiff.h"
+#include "engine/kernels/row_loops.h"
 #include "engine/ops/index.h"
 #include "engine/ops/move.h"
 
@@ -50,16 +51,26 @@ static int64_t elements_offset(const struct elements *e, const int64_t *at)
 	return offset;
 }
 
+static void add_doubles(const double *a, const double *b, int64_t n, double *y)
+{
+	for (int64_t j = 0; j < n; j++)
+		y[j] = a[j] + b[j];
+}
+
 #define T float
 #define NAME(x) x##_f32
+#define ADD row_loops()->add
 #include "engine/ops/gather_typed.h"
 #undef T
 #undef NAME
+#undef ADD
 #define T double
 #define NAME(x) x##_f64
+#define ADD add_doubles
 #include "engine/ops/gather_typed.h"
 #undef T
 #undef NAME
+#undef ADD
 
 /* Gather */
 

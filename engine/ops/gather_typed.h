@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /** @file
  * Sums of gathered elements in one arithmetic type T; NAME(x) is T's name for
- * x.
+ * x, ADD(a, b, n, y) is y = a + b of n elements.
  */
 
 /* rows[0..n) of inner elements are added in their order; a slice of the result
@@ -16,10 +16,9 @@ static void NAME(scatter_add)(const struct scatter *s, const void *from,
 		for (int64_t i = 0; i < s->n; i++) {
 			int64_t k = index_at(s->index, s->wide, i, s->extent);
 
-			if (k < s->first || k >= s->last)
-				continue;
-			for (int64_t j = 0; j < s->inner; j++)
-				y[k * s->inner + j] += x[i * s->inner + j];
+			if (k >= s->first && k < s->last)
+				ADD(y + k * s->inner, x + i * s->inner,
+				    s->inner, y + k * s->inner);
 		}
 	}
 }

@@ -5,7 +5,6 @@
 #include <math.h>
 #include <string.h>
 
-#include "engine/kernels/row_loops.h"
 #include "engine/kernels/step_loops.h"
 #include "engine/ops/lstm_steps.h"
 
@@ -80,17 +79,12 @@ static enum err_code plain_prepare(const struct kernel_query *query,
 struct part {
 	const struct step_loops *loops;
 	struct lstm_extents e;
-	int64_t row, rows;	     /* of the slice */
-	int64_t columns;	     /* of the product, filled up */
-	float *panels, *bias;	     /* bias: zeros where there is none */
-	float *gates, *h, *c, *kept; /* by row, but kept: of one */
-	float *dh, *dc;
+	int64_t row, rows; /* of the slice */
+	float *panels, *bias;
+	float *zeros;	       /* a state of all rows */
+	float *h[2], *kept[2]; /* of steps in turn, where nobody reads them */
+	float *dc, *gates[2];
 };
-
-static int64_t most_rows(const struct lstm_extents *e, unsigned n_slices)
-{
-	return (e->rows + n_slices - 1) / n_slices;
-}
 
 static void part_init(struct part *p, const struct kernel_call *call,
 		      unsigned slice)
@@ -103,91 +97,91 @@ static void part_init(struct part *p, const struct kernel_call *call,
 	p->rows = last - p->row;
 }
 
-static void load_state(const struct part *p, const float *from, float *to,
-		       int64_t step)
+/* Takes n floats of the scratch. */
+static float *take(float **scratch, int64_t n)
 {
-	for (int64_t i = 0; i < p->rows; i++)
-		if (from)
-			memcpy(to + i * step, from + (p->row + i) * p->e.n,
-			       (size_t)p->e.n * sizeof(*to));
-		else
-			memset(to + i * step, 0, (size_t)p->e.n * sizeof(*to));
+	float *const taken = *scratch;
+
+	*scratch += n;
+	return taken;
 }
 
-static void store_state(const struct part *p, const float *from, float *to,
-			int64_t step)
+static int64_t there_floats(const struct lstm_extents *e, int64_t rows)
+{
+	return step_panels(step_loops(), 0, e->n) + LSTM_GATES * e->n +
+	       (1 + 2 + 2 * LSTM_KEPT) * rows * e->n;
+}
+
+static void begin_there(struct part *p, const struct kernel_call *call,
+			float *scratch)
+{
+	const int64_t n = p->e.n, width = LSTM_GATES * n, state = p->rows * n;
+	const float *b = lstm_in(call, STEPS_B);
+
+	p->panels = take(&scratch, step_panels(p->loops, 0, n));
+	p->bias = take(&scratch, width);
+	p->zeros = take(&scratch, state);
+	for (int i = 0; i < 2; i++) {
+		p->h[i] = take(&scratch, state);
+		p->kept[i] = take(&scratch, LSTM_KEPT * state);
+	}
+	p->loops->pack_there(call->in[STEPS_R], n, p->panels);
+	memset(p->zeros, 0, (size_t)state * sizeof(*p->zeros));
+	for (int64_t j = 0; j < width; j++)
+		p->bias[j] = b ? b[j] + b[width + j] : 0;
+}
+
+/* Rows of a step's state, in the result where there is one. */
+static float *state_at(const struct part *p, float *all, float *const turn[2],
+		       int64_t t, int64_t width)
+{
+	return all ? all + (t * p->e.rows + p->row) * width : turn[t % 2];
+}
+
+/* The state before all steps. */
+static const float *first_state(const struct part *p, const float *given)
+{
+	return given ? given + p->row * p->e.n : p->zeros;
+}
+
+static void step_there(const struct part *p, const struct kernel_call *call,
+		       int64_t t)
+{
+	const int64_t n = p->e.n, kept = LSTM_KEPT * n;
+	const int64_t at = t * p->e.rows + p->row;
+	float *y = call->out[STEPS_Y], *all = call->out[STEPS_KEPT];
+	const struct step_there step = {
+		.rows = p->rows,
+		.n = n,
+		.panels = p->panels,
+		.pre = (const float *)call->in[STEPS_PRE] + at * LSTM_GATES * n,
+		.bias = p->bias,
+		.h = t ? state_at(p, y, p->h, t - 1, n)
+		       : first_state(p, lstm_in(call, STEPS_H0)),
+		.c = t ? state_at(p, all, p->kept, t - 1, kept) + 5 * n
+		       : first_state(p, lstm_in(call, STEPS_C0)),
+		.c_step = t ? kept : n,
+		.kept = state_at(p, all, p->kept, t, kept),
+		.y = state_at(p, y, p->h, t, n),
+	};
+
+	p->loops->there(&step);
+}
+
+static void store_state(const struct part *p, const float *from, int64_t step,
+			float *to)
 {
 	for (int64_t i = 0; to && i < p->rows; i++)
 		memcpy(to + (p->row + i) * p->e.n, from + i * step,
 		       (size_t)p->e.n * sizeof(*to));
 }
 
-static void begin_there(struct part *p, const struct kernel_call *call,
-			float *scratch)
-{
-	const int64_t n = p->e.n, width = LSTM_GATES * n;
-	const float *b = lstm_in(call, STEPS_B);
-
-	p->columns = step_columns(p->loops, width);
-	p->panels = scratch;
-	p->gates = p->panels + p->columns * n;
-	p->bias = p->gates + p->rows * p->columns;
-	p->h = p->bias + width;
-	p->c = p->h + p->rows * n;
-	p->kept = p->c + p->rows * n;
-	step_pack_transposed(p->loops, call->in[STEPS_R], n, width, p->panels);
-	for (int64_t j = 0; j < width; j++)
-		p->bias[j] = b ? b[j] + b[width + j] : 0;
-	/* columns beyond the gates stay what they are */
-	memset(p->gates, 0, (size_t)(p->rows * p->columns) * sizeof(*p->gates));
-	load_state(p, lstm_in(call, STEPS_H0), p->h, n);
-	load_state(p, lstm_in(call, STEPS_C0), p->c, n);
-}
-
-static void step_there(const struct part *p, const struct kernel_call *call,
-		       int64_t t)
-{
-	const int64_t n = p->e.n, width = LSTM_GATES * n;
-	const int64_t at = t * p->e.rows + p->row;
-	const float *pre = (const float *)call->in[STEPS_PRE] + at * width;
-	float *y = call->out[STEPS_Y], *kept = call->out[STEPS_KEPT];
-	const struct step_product product = {
-		.m = p->rows,
-		.n = p->columns,
-		.k = n,
-		.lda = n,
-		.a = p->h,
-		.panels = p->panels,
-		.to = p->gates,
-	};
-
-	for (int64_t i = 0; i < p->rows; i++)
-		row_loops()->add(pre + i * width, p->bias, width,
-				 p->gates + i * p->columns);
-	p->loops->product(&product);
-	for (int64_t i = 0; i < p->rows; i++) {
-		const struct lstm_row cell = {
-			.n = n,
-			.gates = p->gates + i * p->columns,
-			.c_before = p->c + i * n,
-			.kept =
-			    kept ? kept + (at + i) * LSTM_KEPT * n : p->kept,
-			.h = p->h + i * n,
-		};
-
-		row_loops()->lstm_keep(&cell);
-		memcpy(p->c + i * n, cell.kept + 5 * n,
-		       (size_t)n * sizeof(*p->c));
-		if (y)
-			memcpy(y + (at + i) * n, cell.h,
-			       (size_t)n * sizeof(*y));
-	}
-}
-
 static void panels_run(const struct kernel_call *call, unsigned slice,
 		       void *scratch)
 {
+	const float *h, *c;
 	struct part p;
+	int64_t last;
 
 	part_init(&p, call, slice);
 	if (!p.rows)
@@ -195,28 +189,40 @@ static void panels_run(const struct kernel_call *call, unsigned slice,
 	begin_there(&p, call, scratch);
 	for (int64_t t = 0; t < p.e.steps; t++)
 		step_there(&p, call, t);
-	store_state(&p, p.h, call->out[STEPS_Y_H], p.e.n);
-	store_state(&p, p.c, call->out[STEPS_Y_C], p.e.n);
+	last = p.e.steps - 1;
+	h = last < 0 ? first_state(&p, lstm_in(call, STEPS_H0))
+		     : state_at(&p, call->out[STEPS_Y], p.h, last, p.e.n);
+	c = last < 0 ? first_state(&p, lstm_in(call, STEPS_C0))
+		     : state_at(&p, call->out[STEPS_KEPT], p.kept, last,
+				LSTM_KEPT * p.e.n) +
+			   5 * p.e.n;
+	store_state(&p, h, p.e.n, call->out[STEPS_Y_H]);
+	store_state(&p, c, last < 0 ? p.e.n : LSTM_KEPT * p.e.n,
+		    call->out[STEPS_Y_C]);
 }
 
 /* --- and back --- */
 
+static int64_t back_floats(const struct lstm_extents *e, int64_t rows)
+{
+	return step_panels(step_loops(), 1, e->n) +
+	       (1 + 1 + 2 * LSTM_GATES) * rows * e->n;
+}
+
 static void begin_back(struct part *p, const struct kernel_call *call,
 		       float *scratch)
 {
-	const int64_t n = p->e.n, width = LSTM_GATES * n;
+	const int64_t n = p->e.n, state = p->rows * n;
+	const float *dc = lstm_in(call, STEPS_BACK_DC);
 
-	p->columns = step_columns(p->loops, n);
-	p->panels = scratch;
-	p->dh = p->panels + p->columns * width;
-	p->dc = p->dh + p->rows * p->columns;
-	p->gates = p->dc + p->rows * n;
-	p->kept = p->gates + p->rows * width; /* zeros */
-	step_pack(p->loops, call->in[STEPS_BACK_R], width, n, p->panels);
-	memset(p->dh, 0, (size_t)(p->rows * p->columns) * sizeof(*p->dh));
-	memset(p->kept, 0, (size_t)n * sizeof(*p->kept));
-	load_state(p, lstm_in(call, STEPS_BACK_DH), p->dh, p->columns);
-	load_state(p, lstm_in(call, STEPS_BACK_DC), p->dc, n);
+	p->panels = take(&scratch, step_panels(p->loops, 1, n));
+	p->zeros = take(&scratch, state);
+	p->dc = take(&scratch, state);
+	for (int i = 0; i < 2; i++)
+		p->gates[i] = take(&scratch, LSTM_GATES * state);
+	p->loops->pack_back(call->in[STEPS_BACK_R], n, p->panels);
+	memset(p->zeros, 0, (size_t)state * sizeof(*p->zeros));
+	memcpy(p->dc, first_state(p, dc), (size_t)state * sizeof(*p->dc));
 }
 
 /* h before the step, for dR. */
@@ -225,7 +231,6 @@ static void store_before(const struct part *p, const struct kernel_call *call,
 {
 	const size_t bytes = (size_t)(p->rows * p->e.n) * sizeof(float);
 	const float *y = call->in[STEPS_BACK_Y];
-	const float *h0 = lstm_in(call, STEPS_BACK_H0);
 	float *to = call->out[STEPS_BACK_BEFORE];
 
 	if (!to)
@@ -233,64 +238,61 @@ static void store_before(const struct part *p, const struct kernel_call *call,
 	to += (t * p->e.rows + p->row) * p->e.n;
 	if (t)
 		memcpy(to, y + ((t - 1) * p->e.rows + p->row) * p->e.n, bytes);
-	else if (h0)
-		memcpy(to, h0 + p->row * p->e.n, bytes);
 	else
-		memset(to, 0, bytes);
+		memcpy(to, first_state(p, lstm_in(call, STEPS_BACK_H0)), bytes);
 }
 
-/* The gradient of what activations got, of all rows: in the result, or in the
- * scratch where nobody reads that. */
-static float *cells_back(const struct part *p, const struct kernel_call *call,
-			 int64_t t)
-{
-	const int64_t n = p->e.n, width = LSTM_GATES * n;
-	const int64_t at = t * p->e.rows + p->row, last = at - p->e.rows;
-	const float *kept = call->in[STEPS_BACK_KEPT];
-	const float *c0 = lstm_in(call, STEPS_BACK_C0);
-	const float *dy = lstm_in(call, STEPS_BACK_DY);
-	float *dpre = call->out[STEPS_BACK_DPRE];
-	float *to = dpre ? dpre + at * width : p->gates;
-
-	for (int64_t i = 0; i < p->rows; i++) {
-		const struct lstm_row_back cell = {
-			.n = n,
-			.kept = kept + (at + i) * LSTM_KEPT * n,
-			.c_before = t ? kept + ((last + i) * LSTM_KEPT + 5) * n
-				    : c0 ? c0 + (p->row + i) * n
-					 : p->kept,
-			.dh = p->dh + i * p->columns,
-			.dc = p->dc + i * n,
-			.dgates = to + i * width,
-		};
-		float *dh = p->dh + i * p->columns;
-
-		if (dy)
-			row_loops()->add(dh, dy + (at + i) * n, n, dh);
-		row_loops()->lstm_back(&cell);
-	}
-	return to;
-}
-
+/* Gradients of h, of all rows, that come from above and from the step after;
+ * what is left of them before the first step is the result, if wanted. */
 static void step_back(const struct part *p, const struct kernel_call *call,
 		      int64_t t)
 {
-	const int64_t width = LSTM_GATES * p->e.n;
-	const struct step_product product = {
-		.m = p->rows,
-		.n = p->columns,
-		.k = width,
-		.lda = width,
-		.a = cells_back(p, call, t),
+	const int64_t n = p->e.n, width = LSTM_GATES * n, kept = LSTM_KEPT * n;
+	const int64_t at = t * p->e.rows + p->row;
+	const float *all = call->in[STEPS_BACK_KEPT];
+	const float *dy = lstm_in(call, STEPS_BACK_DY);
+	const float *dh = lstm_in(call, STEPS_BACK_DH);
+	float *dpre = call->out[STEPS_BACK_DPRE];
+	const struct step_back step = {
+		.rows = p->rows,
+		.n = n,
 		.panels = p->panels,
-		.to = p->dh,
+		.after = t + 1 < p->e.steps
+			     ? state_at(p, dpre, p->gates, t + 1, width)
+			     : NULL,
+		.start = t + 1 < p->e.steps || !dh ? NULL : dh + p->row * n,
+		.dy = dy ? dy + at * n : NULL,
+		.kept = all + at * kept,
+		.c = t ? all + (at - p->e.rows) * kept + 5 * n
+		       : first_state(p, lstm_in(call, STEPS_BACK_C0)),
+		.c_step = t ? kept : n,
+		.dc = p->dc,
+		.dgates = state_at(p, dpre, p->gates, t, width),
 	};
 
 	store_before(p, call, t);
-	memset(p->dh, 0, (size_t)(p->rows * p->columns) * sizeof(*p->dh));
-	/* nobody asks for what the state before the first step gets */
-	if (t || call->out[STEPS_BACK_DH0])
-		p->loops->product(&product);
+	p->loops->back(&step);
+}
+
+static void end_back(const struct part *p, const struct kernel_call *call)
+{
+	const int64_t n = p->e.n;
+	const float *dh = lstm_in(call, STEPS_BACK_DH);
+	float *to = call->out[STEPS_BACK_DH0];
+	const struct step_back step = {
+		.rows = p->rows,
+		.n = n,
+		.panels = p->panels,
+		.after = p->e.steps ? state_at(p, call->out[STEPS_BACK_DPRE],
+					       p->gates, 0, LSTM_GATES * n)
+				    : NULL,
+		.start = p->e.steps || !dh ? NULL : dh + p->row * n,
+		.dh = to ? to + p->row * n : NULL,
+	};
+
+	if (to)
+		p->loops->back(&step);
+	store_state(p, p->dc, n, call->out[STEPS_BACK_DC0]);
 }
 
 static void panels_back_run(const struct kernel_call *call, unsigned slice,
@@ -304,8 +306,7 @@ static void panels_back_run(const struct kernel_call *call, unsigned slice,
 	begin_back(&p, call, scratch);
 	for (int64_t t = p.e.steps; t-- > 0;)
 		step_back(&p, call, t);
-	store_state(&p, p.dh, call->out[STEPS_BACK_DH0], p.columns);
-	store_state(&p, p.dc, call->out[STEPS_BACK_DC0], p.e.n);
+	end_back(&p, call);
 }
 
 /* --- choice --- */
@@ -324,21 +325,23 @@ static bool plain_fits(const struct kernel_query *query)
 	return elem == DTYPE_F32 || elem == DTYPE_F64;
 }
 
+/* Rows of the largest slice; how many slices there are is settled. */
+static int64_t cut(const struct kernel_query *query,
+		   const struct lstm_extents *e, struct kernel_setup *ret)
+{
+	ret->n_slices =
+	    kernel_slices(query, (double)e->rows / (double)LEAST_ROWS);
+	return (e->rows + ret->n_slices - 1) / ret->n_slices;
+}
+
 static enum err_code panels_prepare(const struct kernel_query *query,
 				    struct kernel_setup *ret, struct err *err)
 {
 	const struct lstm_extents e = lstm_steps_extents(query);
-	const int64_t width = LSTM_GATES * e.n;
-	const int64_t wide = step_columns(step_loops(), width);
-	int64_t rows;
 
 	(void)err;
-	ret->n_slices =
-	    kernel_slices(query, (double)e.rows / (double)LEAST_ROWS);
-	rows = most_rows(&e, ret->n_slices);
 	ret->scratch_bytes =
-	    sizeof(float) * (size_t)(wide * e.n + rows * wide + width +
-				     2 * rows * e.n + LSTM_KEPT * e.n);
+	    sizeof(float) * (size_t)there_floats(&e, cut(query, &e, ret));
 	return ERR_NONE;
 }
 
@@ -347,17 +350,10 @@ static enum err_code panels_back_prepare(const struct kernel_query *query,
 					 struct err *err)
 {
 	const struct lstm_extents e = lstm_steps_extents(query);
-	const int64_t width = LSTM_GATES * e.n;
-	const int64_t wide = step_columns(step_loops(), e.n);
-	int64_t rows;
 
 	(void)err;
-	ret->n_slices =
-	    kernel_slices(query, (double)e.rows / (double)LEAST_ROWS);
-	rows = most_rows(&e, ret->n_slices);
 	ret->scratch_bytes =
-	    sizeof(float) * (size_t)(wide * width + rows * wide + rows * e.n +
-				     rows * width + e.n);
+	    sizeof(float) * (size_t)back_floats(&e, cut(query, &e, ret));
 	return ERR_NONE;
 }
 

@@ -14,10 +14,13 @@
 #include "engine/ops/product.h"
 #include "engine/ops/reshape.h"
 
-static const struct kernel *const product_kernels[] = {
-	&product_panels, &product_onednn, &product_row,
-	&product_blas,	 &product_plain,  NULL
-};
+static const struct kernel *const product_kernels[] = { &product_panels,
+							&product_tiles,
+							&product_onednn,
+							&product_row,
+							&product_blas,
+							&product_plain,
+							NULL };
 
 static enum err_code check_inner(int64_t from_a, int64_t from_b,
 				 struct err *err)
@@ -419,6 +422,12 @@ static const struct op_case matmul_t_cases[] = {
 	  .graph = "y = predictd.MatMulT<trans_a=1>(a:float[5,3], b:float[5,7])" },
 	{ .name = "B transposed",
 	  .graph = "y = predictd.MatMulT<trans_b=1>(a:float[3,5], b:float[7,5])" },
+	{ .name = "A transposed, in blocks",
+	  .graph = "y = predictd.MatMulT<trans_a=1>(a:float[258,97], b:float[258,96])",
+	  .tolerance = 1e-4 },
+	{ .name = "B transposed, in blocks",
+	  .graph = "y = predictd.MatMulT<trans_b=1>(a:float[99,34], b:float[1060,34])",
+	  .tolerance = 1e-4 },
 	{ .name = "both",
 	  .graph = "y = predictd.MatMulT<trans_a=1, trans_b=1>(a:float[2,5,3], "
 		   "b:float[2,7,5])" },
@@ -464,6 +473,9 @@ static const struct op_case gemm_cases[] = {
 	{ .name = "a column by a constant",
 	  .graph = "b = Reshape(Sin(Range(0, 2880, 1)), k:int64[2]={40,72}); "
 		   "y = Gemm<transA=1>(a:float[40,1], b, c:float[72])" },
+	{ .name = "bias, in blocks",
+	  .graph = "y = Gemm(a:float[97,260], b:float[260,96], c:float[96])",
+	  .tolerance = 1e-4 },
 	{ .name = "bias of one row",
 	  .graph = "y = Gemm(a:float[1,70], b:float[70,131], c:float[131])" },
 	{ .name = "column bias",

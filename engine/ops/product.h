@@ -43,7 +43,7 @@ void product_batch(const struct product *p, int64_t i, int64_t *ret_a,
 /** Multiplications and additions of all batches. */
 double product_flops(const struct product *p);
 
-extern const struct kernel product_panels, product_plain, product_row,
-    product_blas;
+extern const struct kernel product_panels, product_tiles, product_plain,
+    product_row, product_blas;
 
 #endif

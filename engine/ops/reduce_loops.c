@@ -4,7 +4,9 @@
 
 #include <math.h>
 
-enum { REDUCE_LANES = 16, REDUCE_TILE = 64 };
+/* REDUCE_TILE: results side by side that are reduced together. Memory is read
+ * row by row, so long pieces of rows; the sums still stay near. */
+enum { REDUCE_LANES = 16, REDUCE_TILE = 1024 };
 
 struct block {
 	int64_t rows, columns, pitch, step; /* step: between columns */

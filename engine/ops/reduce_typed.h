@@ -17,6 +17,11 @@ static void NAME(sum)(const struct block *b, const T *x, ACC *acc)
 				acc[j] += (ACC)x[r * b->pitch + j];
 		return;
 	}
+	for (int64_t r = 0; b->step == 1 && r < b->rows; r++)
+		for (int64_t j = 0; j < b->columns; j++)
+			acc[j] += (ACC)x[r * b->pitch + j];
+	if (b->step == 1)
+		return;
 	for (int64_t r = 0; r < b->rows; r++)
 		for (int64_t j = 0; j < b->columns; j++)
 			acc[j] += (ACC)x[r * b->pitch + j * b->step];
@@ -225,12 +230,13 @@ static void NAME(reduce)(const struct reduce *r, const void *from, void *to,
 
 		width = reduce_width(r, i, last);
 		if (r->rule->map == MAP_EXP) {
+			const int64_t n =
+			    r->is_inner_kept ? width : REDUCE_LANES;
+
 			NAME(walk)(r, MAP_MAX, x + at, width, shift, acc);
-			for (int j = 0; j < REDUCE_TILE; j++)
+			for (int64_t j = 0; j < n; j++)
 				shift[j] = finite_or_0(
-				    (double)(T)
-					acc[r->is_inner_kept && j < width ? j
-									  : 0]);
+				    (double)(T)acc[r->is_inner_kept ? j : 0]);
 		}
 		NAME(walk)(r, r->rule->map, x + at, width, shift, acc);
 		for (int64_t j = 0; j < width; j++)

@@ -116,6 +116,25 @@ Test(plan, views_and_concats_on_the_outermost_axis_need_no_step)
 	bench_finish(&bench);
 }
 
+Test(plan, a_transpose_of_axes_of_one_element_needs_no_step)
+{
+	struct bench bench;
+
+	bench_parse(&bench, "a = Relu(x:float[4,1,3,8])\n"
+			    "b = Tanh(Transpose<perm=[0,2,1,3]>(a))\n"
+			    "c = Sigmoid(Transpose<perm=[2,1,0,3]>(b))\n"
+			    "d = Relu(Reshape(c, k:int64[4]={1,1,12,8}))\n"
+			    "y = Exp(Transpose<perm=[2,0,3,1]>(d))\n"
+			    "return y");
+	bench_plan(&bench, NULL);
+	/* the second one moves an axis of 3 over one of 4 */
+	cr_assert_eq(steps(&bench), 6);
+	bench_fill(&bench, 1);
+	instance_poison(bench.instance);
+	bench_compare(&bench, NULL);
+	bench_finish(&bench);
+}
+
 Test(plan, outputs_that_are_no_results_are_copies)
 {
 	struct bench bench;

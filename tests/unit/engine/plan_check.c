@@ -4,6 +4,7 @@
 #include <stdio.h>
 
 #include "base/arena.h"
+#include "engine/attr.h"
 
 typedef uint64_t tag; /* 0: nothing; value + 1 and byte; or an address */
 
@@ -162,6 +163,30 @@ static size_t slice_offset(const struct check *c, const struct graph_node *node)
 	return 0;
 }
 
+/** A Transpose whose result walks its input from end to end. */
+static bool walks_on(const struct check *c, const struct graph_node *node)
+{
+	const struct shape *x =
+	    &c->plan->facts->fact[graph_in(c->graph, node)[0]].shape;
+	const struct op_attr *row = op_attr_find(node->op->attrs, "perm");
+	struct attr_value perm;
+	int64_t before = INT64_MAX;
+
+	if (!row || !op_attr_get(row, node->attrs, &perm))
+		return false;
+	for (unsigned i = 0; i < x->rank; i++) {
+		const int64_t axis =
+		    perm.ints.n ? perm.ints.v[i] : x->rank - 1 - i;
+		const int64_t step =
+		    shape_range(x, (unsigned)axis + 1, x->rank);
+
+		if (x->dim[axis] != 1 && step >= before)
+			return false;
+		before = x->dim[axis] != 1 ? step : before;
+	}
+	return true;
+}
+
 /** What a node without a step leaves in its results: ranges of its inputs. */
 static bool moved_content(struct check *c, const struct graph_node *node)
 {
@@ -179,6 +204,9 @@ static bool moved_content(struct check *c, const struct graph_node *node)
 	}
 	if (!strcmp(node->op->name, "Slice")) {
 		offset = slice_offset(c, node);
+	} else if (!strcmp(node->op->name, "Transpose")) {
+		if (!walks_on(c, node))
+			return false;
 	} else if (strcmp(node->op->name, "Split") &&
 		   !(node->op->flags & OP_VIEW)) {
 		return false;

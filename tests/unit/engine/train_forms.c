@@ -131,3 +131,22 @@ Test(train_forms,
 		      "z = Squeeze(h, a:int64[1]={0}); return z",
 		      "Reshape", false, op, want);
 }
+
+/* Of a table's rows the biases go with the table: one sum makes one of both,
+ * and one gives their gradient. Elsewhere the steps add them. */
+Test(train_forms, biases_go_with_the_table)
+{
+	static const char *const op[] = { "LSTMSteps", "Concat", NULL };
+	static const int of_table[] = { 1, 1 }, of_rows[] = { 1, 2 };
+
+	expect_counts("x = Gather(e:float[7,4]!, i:int64[5,3]); "
+		      "y, h = LSTM(x, w:float[1,8,4]!, r:float[1,8,2]!, "
+		      "b:float[1,16]!); "
+		      "z = Squeeze(h, a:int64[1]={0}); return z",
+		      "Gather", false, op, of_table);
+	expect_counts("x = Gather(e:float[8,4]!, i:int64[5,3]); "
+		      "y, h = LSTM(x, w:float[1,8,4]!, r:float[1,8,2]!, "
+		      "b:float[1,16]!); "
+		      "z = Squeeze(h, a:int64[1]={0}); return z",
+		      "Reshape", false, op, of_rows);
+}
