@@ -19,7 +19,7 @@ static enum err_code ask(const struct planner *p, const struct graph_node *node,
 			 struct kernel_query *ret, struct err *err)
 {
 	const struct plan_options *options = &p->plan->options;
-	const size_t n = (size_t)(node->n_in + node->n_out);
+	const size_t n = (size_t)node->n_in + (size_t)node->n_out;
 	struct fact *fact = arena_array(p->arena, n + 1, sizeof(*fact));
 
 	if (!fact)
