@@ -27,20 +27,20 @@ static const struct conv_rate rates[CONV_N_KINDS][CONV_N_FORMS] = {
 		[CONV_DIRECT] = { 185e3, 16e3, 0, 2 },
 		[CONV_WINOGRAD] = { 325e3, 1e9, 380, 20 },
 		[CONV_PRODUCT] = { 165e3, 1e9, 0, 5 },
-		[CONV_BF16] = { 400e3, 40e3, 0, 2 },
+		[CONV_BF16] = { 400e3, 30e3, 0, 2 },
 	},
 	[CONV_DATA] = {
 		[CONV_PLAIN] = { 95e3, 2.7e3, 0, 2 },
 		[CONV_DIRECT] = { 180e3, 18e3, 0, 3 },
 		[CONV_WINOGRAD] = { 300e3, 1e9, 330, 60 },
-		[CONV_BF16] = { 380e3, 40e3, 0, 3 },
+		[CONV_BF16] = { 380e3, 30e3, 0, 3 },
 	},
 	[CONV_WEIGHTS] = {
 		[CONV_PLAIN] = { 105e3, 4.5e3, 0, 2 },
 		[CONV_DIRECT] = { 165e3, 5.5e3, 0, 3 },
 		[CONV_WINOGRAD] = { 400e3, 1e9, 800, 60 },
 		[CONV_PRODUCT] = { 165e3, 1e9, 0, 5 },
-		[CONV_BF16] = { 340e3, 7e3, 0, 3 },
+		[CONV_BF16] = { 340e3, 5.5e3, 0, 3 },
 	},
 };
 
