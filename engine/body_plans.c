@@ -44,6 +44,8 @@ enum err_code body_plans_create(const struct plan_options *options,
 	if (!plans)
 		return no_memory(err);
 	plans->options = *options;
+	/* before a body gets a plan it is interpreted, which rounds nothing */
+	plans->options.products = PRODUCTS_F32;
 	*ret_plans = plans;
 	return ERR_NONE;
 }

@@ -9,6 +9,8 @@ bool kernel_takes(const struct kernel *kernel, const struct kernel_query *query,
 	if (query->numerics == NUMERICS_STRICT &&
 	    kernel->flags & KERNEL_SHORTCUT)
 		return false;
+	if (query->products != PRODUCTS_BF16 && kernel->flags & KERNEL_ROUNDS)
+		return false;
 	return !kernel->fits || kernel->fits(query);
 }
 

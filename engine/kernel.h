@@ -23,6 +23,7 @@
 #ifndef ENGINE_KERNEL_H
 #define ENGINE_KERNEL_H
 
+#include "engine/numerics.h"
 #include "engine/op.h"
 #include "engine/text_heap.h"
 
@@ -33,15 +34,10 @@ enum kernel_flag {
 	KERNEL_IN_PLACE_ALL = 8, /**< out i may be in i of equal size */
 	KERNEL_TEXT = 16,	 /**< makes strings: call->heap is there */
 	KERNEL_SHORTCUT = 32,	 /**< sums are others: not NUMERICS_STRICT */
+	KERNEL_ROUNDS = 64,	 /**< to bfloat16: for PRODUCTS_BF16 alone */
 };
 
 struct packs; /* engine/pack.h */
-
-enum numerics {
-	NUMERICS_STRICT,     /**< no reassociation beyond the kernel's own */
-	NUMERICS_REPEATABLE, /**< the same bits for any thread count */
-	NUMERICS_FAST,
-};
 
 struct kernel_query {
 	const struct op *op;
@@ -50,6 +46,7 @@ struct kernel_query {
 	unsigned n_in, n_out;	     /**< absent ones have elem DTYPE_NONE */
 	unsigned want_slices;	     /**< a wish, weighed against the cost */
 	enum numerics numerics;
+	enum products products;
 	bool any; /**< fits() is to say what can be, whatever it takes */
 	struct packs *packs; /**< for pack_get(); may be NULL */
 };
@@ -92,7 +89,8 @@ struct kernel {
 	void (*finish)(void *state);
 };
 
-/** It fits, also the query's numerics, and is QUICK where that is asked. */
+/** It fits, also the query's numerics and products, and is QUICK where that is
+ * asked. */
 bool kernel_takes(const struct kernel *kernel, const struct kernel_query *query,
 		  bool quick);
 /** The first of op's kernels that fits (only QUICK ones when quick); NULL

@@ -79,6 +79,8 @@ static enum err_code plan_static(struct plan *plan, struct err *err)
 				 err);
 	if (!rc && changed)
 		rc = plan_fold(&p, err);
+	if (!rc && plan->options.products == PRODUCTS_BF16)
+		rc = plan_round_products(&p, err);
 	if (!rc)
 		rc = plan_order(&p, err);
 	if (!rc && plan->options.arena_goal)

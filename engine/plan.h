@@ -45,6 +45,9 @@ struct plan_options {
 	unsigned threads; /**< that may come to a run; 0: 1 */
 	unsigned lanes;	  /**< of blocked values, for tests; 0: the CPU's */
 	enum numerics numerics;
+	/** Of MatMul, MatMulT, Gemm, Conv, ConvTranspose, ConvGradData and
+	 * ConvGradWeights; what the tail runs stays PRODUCTS_F32. */
+	enum products products;
 	size_t memory_limit; /**< of arena and scratch; 0: none */
 	/** Of a training step, whose output 0 is the loss: values of the way
 	 * there are forgotten and computed again on the way back, by the same

@@ -101,6 +101,7 @@ static enum err_code ask(struct planner *p, int32_t number, struct err *err)
 		.n_out = (unsigned)node->n_out,
 		.want_slices = options->threads ? options->threads : 1,
 		.numerics = options->numerics,
+		.products = options->products,
 		.packs = options->packs,
 	};
 	return prepare(p, number, err);

@@ -86,18 +86,18 @@ static inline bool op_is(const struct op *op, const char *name)
 /* plan_branch.c: an If whose condition is known becomes its branch. */
 MUST_USE enum err_code plan_branches(struct graph *graph,
 				     const struct fact *input, struct err *err);
-
 /* plan_tail.c: what only a run can shape */
 bool plan_needs_tail(const struct plan *plan);
 MUST_USE enum err_code plan_cut_tail(struct plan *plan, struct err *err);
 /* plan_gradient.c: Gradient nodes become what autodiff appends. */
 MUST_USE enum err_code plan_gradients(struct planner *p, struct err *err);
-
 /* plan_lower.c: nodes without kernels become their bodies. */
 MUST_USE enum err_code plan_expand(struct planner *p, struct err *err);
-
 /* plan_fold.c: what is known becomes a constant, identities go. */
 MUST_USE enum err_code plan_fold(struct planner *p, struct err *err);
+
+/* plan_round.c: operands of products are rounded, where kernels do not. */
+MUST_USE enum err_code plan_round_products(struct planner *p, struct err *err);
 
 /* plan_order.c */
 MUST_USE enum err_code plan_order(struct planner *p, struct err *err);

@@ -133,6 +133,9 @@ bool tuner_question(const struct kernel_query *query,
 
 	if (!is_family(query->op) || kernel_makes_nothing(query))
 		return false;
+	/* what is rounded before a node goes by what is predicted for it */
+	if (query->products == PRODUCTS_BF16)
+		return false;
 	put(&text, "%s%s/%u ", query->op->name,
 	    query->numerics == NUMERICS_STRICT ? "/strict" : "",
 	    threads_of(query));

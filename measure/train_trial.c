@@ -93,6 +93,7 @@ static enum err_code make_stepper(struct train_trial *trial, struct err *err)
 		.state_rows = trial->spec.trainer.batch_size,
 		.eval_state_rows = 1,
 		.threads = (unsigned)trial->threads,
+		.products = (enum products)trial->spec.trainer.precision,
 	};
 	int64_t width;
 	enum err_code rc;

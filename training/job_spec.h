@@ -15,6 +15,7 @@
 
 #include "data/augment.h"
 #include "data/dataset.h"
+#include "engine/numerics.h"
 #include "training/condition.h"
 #include "training/loss.h"
 #include "training/mixup.h"
@@ -31,7 +32,8 @@ struct trainer_spec {
 	double max_time;
 	bool deterministic, cache_features;
 	const char *monitor;
-	int mode; /**< enum monitor_mode; resolved to MIN or MAX */
+	int mode;      /**< enum monitor_mode; resolved to MIN or MAX */
+	int precision; /**< of steps: enum products */
 	const struct doc *learning_rate, *optimizer, *schedule, *freeze,
 	    *phases, *clipping, *mixup, *activation, *watch, *averaging,
 	    *on_nan, *early_stopping, *checkpoint;

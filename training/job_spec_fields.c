@@ -7,6 +7,8 @@
 #include "training/job_spec_priv.h"
 
 static const char *const mode_names[] = { "auto", "min", "max", NULL };
+/* in the order of enum products */
+static const char *const precision_names[] = { "fp32", "bf16", NULL };
 
 #define JOB(text, of, member, how)                          \
 	{                                                   \
@@ -95,6 +97,11 @@ static const struct field trainer_fields[] = {
 	MAP("checkpoint", "when to save, how many to keep", T(checkpoint)),
 	COUNT("seed", "of weights, order and dropout", T(seed), 0,
 	      9007199254740991., 42),
+	{ .name = "precision",
+	  .help = "fp32, or bf16: a step's products are of rounded operands",
+	  .kind = FIELD_ENUM,
+	  .offset = T(precision),
+	  .names = precision_names },
 	{ .name = "cache_features",
 	  .help = "a frozen body is run over the rows once, not in every epoch",
 	  .kind = FIELD_BOOL,

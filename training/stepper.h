@@ -50,6 +50,8 @@ struct stepper_options {
 	unsigned threads;
 	bool watches; /**< evaluations tell of units (stepper_watched()) */
 	bool strict_numerics; /**< no shortcuts (engine/kernel.h) */
+	/** Of steps; evaluations multiply floats as they are. */
+	enum products products;
 };
 
 /** What a plan is for: a step, a part of one, figures. */

@@ -113,6 +113,9 @@ static enum err_code make_plan(struct stepper *stepper, struct way *way,
 		.numerics = stepper->options.strict_numerics
 				? NUMERICS_STRICT
 				: NUMERICS_REPEATABLE,
+		.products = kind == STEPPER_EVALUATES
+				? PRODUCTS_F32
+				: stepper->options.products,
 		.arena_goal =
 		    kind == STEPPER_EVALUATES ? 0 : stepper->thrift.arena_goal,
 		.one_scratch = stepper->thrift.one_scratch,

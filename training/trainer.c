@@ -63,6 +63,7 @@ static enum err_code make_stepper(struct trainer *trainer, struct err *err)
 		.eval_state_rows = trainer->spec->trainer.eval_batch_size,
 		.pool = o->pool,
 		.threads = o->threads,
+		.products = (enum products)trainer->spec->trainer.precision,
 	};
 	int64_t width;
 	enum err_code rc;

@@ -76,6 +76,8 @@ struct convert_loops {
 	/** y = (x - zero) scale */
 	void (*from_u8)(const uint8_t *x, int64_t n, const struct byte_grid *g,
 			float *y);
+	/** y = x rounded to what bfloat16 has; y may be x. */
+	void (*round_brain)(const float *x, int64_t n, float *y);
 	void (*from_i8)(const int8_t *x, int64_t n, const struct byte_grid *g,
 			float *y);
 };

@@ -101,6 +101,21 @@ static void f32_bf16(const void *from, int64_t n, void *to)
 		y[i] = (uint16_t)to_brain(x[i]);
 }
 
+/* A chunk at a time: y may be x. */
+static void round_brain(const float *x, int64_t n, float *y)
+{
+	uint32_t bits[CHUNK];
+
+	for (int64_t at = 0; at < n; at += CHUNK) {
+		const int64_t m = n - at < CHUNK ? n - at : CHUNK;
+
+		for (int64_t i = 0; i < m; i++)
+			bits[i] = to_brain(x[at + i]) << 16;
+		for (int64_t i = 0; i < m; i++)
+			y[at + i] = float_of(bits[i]);
+	}
+}
+
 static void i8_f32(const void *from, int64_t n, void *to)
 {
 	const int8_t *restrict x = from;
@@ -402,4 +417,5 @@ const struct convert_loops CONVERT_LOOPS_TABLE = {
 	.add_scaled = add_scaled,
 	.from_u8 = from_u8,
 	.from_i8 = from_i8,
+	.round_brain = round_brain,
 };

@@ -344,17 +344,21 @@ static const struct kernel grad_weights_plain = {
 	.run = grad_weights_run,
 };
 static const struct kernel *const conv_kernels[] = {
-	&conv_taps,	      &conv_onednn_winograd,
-	&conv_onednn_product, &conv_onednn_plain,
-	&conv_onednn,	      &conv_blas,
-	&forward_plain,	      NULL,
+	&conv_onednn_bf16,    &conv_taps,	  &conv_onednn_winograd,
+	&conv_onednn_product, &conv_onednn_plain, &conv_onednn,
+	&conv_blas,	      &forward_plain,	  NULL,
 };
 static const struct kernel *const grad_data_kernels[] = {
-	&conv_grad_data_onednn_winograd, &conv_grad_data_onednn_plain,
-	&conv_grad_data_onednn,		 &conv_grad_data_blas,
-	&conv_grad_data_plain,		 NULL,
+	&conv_grad_data_onednn_bf16,
+	&conv_grad_data_onednn_winograd,
+	&conv_grad_data_onednn_plain,
+	&conv_grad_data_onednn,
+	&conv_grad_data_blas,
+	&conv_grad_data_plain,
+	NULL,
 };
 static const struct kernel *const grad_weights_kernels[] = {
+	&conv_grad_weights_onednn_bf16,
 	&conv_grad_weights_onednn_winograd,
 	&conv_grad_weights_onednn_product,
 	&conv_grad_weights_onednn_plain,

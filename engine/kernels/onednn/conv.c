@@ -5,6 +5,7 @@
 #include "engine/kernels/onednn/conv_priv.h"
 #include "engine/kernels/onednn/onednn.h"
 #include "engine/kernels/onednn/recipe_priv.h"
+#include "engine/ops/round_bfloat16.h"
 
 /* x, w and y of one slice. */
 enum operand { OPERAND_X, OPERAND_W, OPERAND_Y, OPERANDS };
@@ -103,14 +104,43 @@ struct onednn_window onednn_window(const struct window *w)
 	return ret;
 }
 
-/* What the primitive is asked for: plain, or whatever it likes best. */
+/* By kind and operand: what oneDNN calls it, and where it comes from. */
+struct conv_role {
+	dnnl_query_t query;
+	int arg;
+	bool is_result;
+	unsigned index; /* of the node's input */
+};
+
+static const struct conv_role roles[CONV_N_KINDS][OPERANDS] = {
+	[CONV_FORWARD] = {
+		{ dnnl_query_src_md, DNNL_ARG_SRC, false, 0 },
+		{ dnnl_query_weights_md, DNNL_ARG_WEIGHTS, false, 1 },
+		{ dnnl_query_dst_md, DNNL_ARG_DST, true, 0 },
+	},
+	[CONV_DATA] = {
+		{ dnnl_query_diff_src_md, DNNL_ARG_DIFF_SRC, true, 0 },
+		{ dnnl_query_weights_md, DNNL_ARG_WEIGHTS, false, 1 },
+		{ dnnl_query_diff_dst_md, DNNL_ARG_DIFF_DST, false, 0 },
+	},
+	[CONV_WEIGHTS] = {
+		{ dnnl_query_src_md, DNNL_ARG_SRC, false, 1 },
+		{ dnnl_query_diff_weights_md, DNNL_ARG_DIFF_WEIGHTS, true, 0 },
+		{ dnnl_query_diff_dst_md, DNNL_ARG_DIFF_DST, false, 0 },
+	},
+};
+
+/* What the primitive is asked for: plain, or whatever it likes best; rounded
+ * unless it is the result. */
 static enum err_code wanted_desc(const struct conv_job *job,
-				 const struct shape *shape,
+				 const struct shape *shape, bool is_result,
 				 dnnl_memory_desc_t *ret, struct err *err)
 {
 	if (job->form == CONV_PLAIN)
 		return onednn_desc(shape, NULL, ret, err);
-	return onednn_any(shape, ret, err);
+	return onednn_any_of(job->form == CONV_BF16 && !is_result ? dnnl_bf16
+								  : dnnl_f32,
+			     shape, ret, err);
 }
 
 /* For inference oneDNN picks forms over channels last, which do not pay with
@@ -155,15 +185,18 @@ static enum err_code offer_backward(const struct conv_job *job,
 	const dnnl_alg_kind_t algorithm = job->form == CONV_WINOGRAD
 					      ? dnnl_convolution_winograd
 					      : dnnl_convolution_direct;
+	dnnl_memory_desc_t x = md[OPERAND_X], weights = md[OPERAND_W];
 	dnnl_convolution_desc_t desc, back;
 	dnnl_primitive_desc_t hint = NULL;
 	dnnl_status_t status;
 	enum err_code rc;
 
+	/* the way there takes both rounded, though one is the result here */
+	if (job->form == CONV_BF16)
+		x.data_type = weights.data_type = dnnl_bf16;
 	status = dnnl_dilated_convolution_forward_desc_init(
-	    &desc, dnnl_forward_training, algorithm, &md[OPERAND_X],
-	    &md[OPERAND_W], NULL, &md[OPERAND_Y], w.stride, w.dilation, w.begin,
-	    w.end);
+	    &desc, dnnl_forward_training, algorithm, &x, &weights, NULL,
+	    &md[OPERAND_Y], w.stride, w.dilation, w.begin, w.end);
 	if (!status)
 		status = dnnl_primitive_desc_create(&hint, &desc, NULL,
 						    recipe->engine, NULL);
@@ -182,32 +215,6 @@ static enum err_code offer_backward(const struct conv_job *job,
 		(void)dnnl_primitive_desc_destroy(hint);
 	return rc;
 }
-
-/* By kind and operand: what oneDNN calls it, and where it comes from. */
-struct conv_role {
-	dnnl_query_t query;
-	int arg;
-	bool is_result;
-	unsigned index; /* of the node's input */
-};
-
-static const struct conv_role roles[CONV_N_KINDS][OPERANDS] = {
-	[CONV_FORWARD] = {
-		{ dnnl_query_src_md, DNNL_ARG_SRC, false, 0 },
-		{ dnnl_query_weights_md, DNNL_ARG_WEIGHTS, false, 1 },
-		{ dnnl_query_dst_md, DNNL_ARG_DST, true, 0 },
-	},
-	[CONV_DATA] = {
-		{ dnnl_query_diff_src_md, DNNL_ARG_DIFF_SRC, true, 0 },
-		{ dnnl_query_weights_md, DNNL_ARG_WEIGHTS, false, 1 },
-		{ dnnl_query_diff_dst_md, DNNL_ARG_DIFF_DST, false, 0 },
-	},
-	[CONV_WEIGHTS] = {
-		{ dnnl_query_src_md, DNNL_ARG_SRC, false, 1 },
-		{ dnnl_query_diff_weights_md, DNNL_ARG_DIFF_WEIGHTS, true, 0 },
-		{ dnnl_query_diff_dst_md, DNNL_ARG_DIFF_DST, false, 0 },
-	},
-};
 
 static enum err_code add_bias(const struct conv_job *job, struct recipe *recipe,
 			      struct recipe_arg *arg, struct err *err)
@@ -230,6 +237,24 @@ static enum err_code add_bias(const struct conv_job *job, struct recipe *recipe,
 struct placed {
 	unsigned bound, inside;
 };
+
+/* Floats into blocks of bfloat16. One reorder that does both takes oneDNN more
+ * than twice as long as one after the other; not so of weights, whose blocks
+ * are of pairs: there the first is the slow one. */
+static enum err_code round_operand(struct recipe *recipe, unsigned from,
+				   const dnnl_memory_desc_t *want,
+				   unsigned *ret_slot, struct err *err)
+{
+	dnnl_memory_desc_t floats = *want;
+	enum err_code rc = ERR_NONE;
+
+	floats.data_type = dnnl_f32;
+	*ret_slot = from;
+	if (want->format_desc.blocking.inner_nblks == 1)
+		rc = recipe_reorder_in(recipe, from, &floats, ret_slot, err);
+	return rc ? rc
+		  : recipe_reorder_in(recipe, *ret_slot, want, ret_slot, err);
+}
 
 /* Brings operand i into the primitive's form. */
 static enum err_code place_operand(const struct conv_job *job,
@@ -255,7 +280,10 @@ static enum err_code place_operand(const struct conv_job *job,
 	if (role->arg == DNNL_ARG_WEIGHTS && job->known_w)
 		return recipe_pack(recipe, ret->bound, job->known_w, form,
 				   &ret->inside, err);
-	return recipe_reorder_in(recipe, ret->bound, form, &ret->inside, err);
+	return job->form == CONV_BF16
+		   ? round_operand(recipe, ret->bound, form, &ret->inside, err)
+		   : recipe_reorder_in(recipe, ret->bound, form, &ret->inside,
+				       err);
 }
 
 static enum err_code cook(const struct conv_job *job, struct recipe *recipe,
@@ -292,7 +320,8 @@ static enum err_code cook_convolution(const struct conv_job *job,
 	enum err_code rc = ERR_NONE;
 
 	for (unsigned i = 0; !rc && i < OPERANDS; i++)
-		rc = wanted_desc(job, &o.shape[i], &md[i], err);
+		rc = wanted_desc(job, &o.shape[i],
+				 roles[job->kind][i].is_result, &md[i], err);
 	if (!rc)
 		rc = job->kind == CONV_FORWARD
 			 ? offer_forward(job, recipe, md, &pd, err)
@@ -327,16 +356,6 @@ static enum err_code prepare(const struct kernel_query *query,
 	return ERR_NONE;
 }
 
-static bool fits(const struct kernel_query *query, enum conv_kind kind,
-		 enum conv_form form)
-{
-	return query->in[0].type.elem == DTYPE_F32 &&
-	       shape_count(&query->in[0].shape) &&
-	       shape_count(&query->in[1].shape) &&
-	       shape_count(&query->out[0].shape) &&
-	       conv_job_is_best(query, kind, form);
-}
-
 static double cost(const struct kernel_query *query, enum conv_kind kind,
 		   enum conv_form form)
 {
@@ -344,6 +363,24 @@ static double cost(const struct kernel_query *query, enum conv_kind kind,
 
 	conv_job(query, kind, form, &job);
 	return conv_job_cost(&job);
+}
+
+static bool is_best(const struct kernel_query *query, enum conv_kind kind,
+		    enum conv_form form)
+{
+	if (form == CONV_BF16)
+		return onednn_has_bf16() &&
+		       round_pays(query, cost(query, kind, form));
+	return conv_job_is_best(query, kind, form);
+}
+
+static bool fits(const struct kernel_query *query, enum conv_kind kind,
+		 enum conv_form form)
+{
+	return query->in[0].type.elem == DTYPE_F32 &&
+	       shape_count(&query->in[0].shape) &&
+	       shape_count(&query->in[1].shape) &&
+	       shape_count(&query->out[0].shape) && is_best(query, kind, form);
 }
 
 #define CONV_KERNEL(row, text, kind, form)                                   \
@@ -365,7 +402,8 @@ static double cost(const struct kernel_query *query, enum conv_kind kind,
 		.name = text,                                                \
 		.flags = (form) == CONV_DIRECT	   ? KERNEL_SLICE_FREE       \
 			 : (form) == CONV_WINOGRAD ? KERNEL_SHORTCUT         \
-						   : 0,                      \
+			 : (form) == CONV_BF16	   ? KERNEL_ROUNDS           \
+						   : 0,                          \
 		.fits = row##_fits,                                          \
 		.cost = row##_cost,                                          \
 		.prepare = row##_prepare,                                    \
@@ -375,6 +413,11 @@ static double cost(const struct kernel_query *query, enum conv_kind kind,
 		.finish = onednn_finish,                                     \
 	}
 
+CONV_KERNEL(conv_onednn_bf16, "conv.dnnl.bf16", CONV_FORWARD, CONV_BF16);
+CONV_KERNEL(conv_grad_data_onednn_bf16, "conv_grad_data.dnnl.bf16", CONV_DATA,
+	    CONV_BF16);
+CONV_KERNEL(conv_grad_weights_onednn_bf16, "conv_grad_weights.dnnl.bf16",
+	    CONV_WEIGHTS, CONV_BF16);
 CONV_KERNEL(conv_onednn, "conv.dnnl", CONV_FORWARD, CONV_DIRECT);
 CONV_KERNEL(conv_onednn_plain, "conv.dnnl.plain", CONV_FORWARD, CONV_PLAIN);
 CONV_KERNEL(conv_onednn_winograd, "conv.dnnl.winograd", CONV_FORWARD,

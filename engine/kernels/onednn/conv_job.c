@@ -13,9 +13,10 @@ enum {
 
 /* Measured on one core with AVX-512 (Xeon, 2.3 GHz), plain values outside, for
  * the shapes of ResNet-18 at 224 and 64 pixels and of a small network; the
- * gradient of weights by Winograd on a Zen 4, where its share of the direct
- * one's time counts. A us: flops of dense arithmetic; floats of weights, which
- * are read anew for each image; floats of weights that Winograd transforms. */
+ * gradient of weights by Winograd, and bfloat16, on a Zen 4, where their share
+ * of the direct one's time counts. A us: flops of dense arithmetic; floats of
+ * weights, which are read anew for each image; floats of weights that Winograd
+ * transforms. */
 struct conv_rate {
 	double flops, weights, transform, start_us;
 };
@@ -26,22 +27,28 @@ static const struct conv_rate rates[CONV_N_KINDS][CONV_N_FORMS] = {
 		[CONV_DIRECT] = { 185e3, 16e3, 0, 2 },
 		[CONV_WINOGRAD] = { 325e3, 1e9, 380, 20 },
 		[CONV_PRODUCT] = { 165e3, 1e9, 0, 5 },
+		[CONV_BF16] = { 400e3, 30e3, 0, 2 },
 	},
 	[CONV_DATA] = {
 		[CONV_PLAIN] = { 95e3, 2.7e3, 0, 2 },
 		[CONV_DIRECT] = { 180e3, 18e3, 0, 3 },
 		[CONV_WINOGRAD] = { 300e3, 1e9, 330, 60 },
+		[CONV_BF16] = { 380e3, 30e3, 0, 3 },
 	},
 	[CONV_WEIGHTS] = {
 		[CONV_PLAIN] = { 105e3, 4.5e3, 0, 2 },
 		[CONV_DIRECT] = { 165e3, 5.5e3, 0, 3 },
 		[CONV_WINOGRAD] = { 400e3, 1e9, 800, 60 },
 		[CONV_PRODUCT] = { 165e3, 1e9, 0, 5 },
+		[CONV_BF16] = { 340e3, 5.5e3, 0, 3 },
 	},
 };
 
 #define REORDER_FLOATS 3.8e3  /* plain to blocked or back, a us */
 #define REORDER_WEIGHTS 3.2e3 /* the same of weights */
+#define ROUND_FLOATS 2.3e3    /* plain to blocked bfloat16 */
+#define ROUND_THIN 12e3	      /* the same of a thin input */
+#define ROUND_WEIGHTS 2.5e3
 #define PACKED_WINOGRAD 2.9e3 /* floats of transformed weights read, a us */
 #define PURE_PRODUCT 150e3    /* one tap, no step: nothing to gather */
 #define GATHER_FLOATS 0.8e3   /* PRODUCT's im2col of small planes, a us */
@@ -120,6 +127,23 @@ static double arithmetic_us(const struct conv_job *job)
 	return us > read ? us : read;
 }
 
+/* BF16: two operands are rounded as they are reordered, the result is not. */
+static double rounding_us(const struct conv_job *job)
+{
+	const struct conv *g = &job->whole;
+	const bool is_thin =
+	    job->kind != CONV_DATA && g->group * g->c < CHANNELS;
+	const double x = job->kind == CONV_DATA ? REORDER_FLOATS
+			 : is_thin		? ROUND_THIN
+						: ROUND_FLOATS;
+	const double y =
+	    job->kind == CONV_FORWARD ? REORDER_FLOATS : ROUND_FLOATS;
+	const double w =
+	    job->kind == CONV_WEIGHTS ? REORDER_WEIGHTS : ROUND_WEIGHTS;
+
+	return in_of(g) / x + out_of(g) / y + weights_of(g) / w;
+}
+
 double conv_job_cost(const struct conv_job *job)
 {
 	const struct conv *g = &job->whole;
@@ -127,6 +151,8 @@ double conv_job_cost(const struct conv_job *job)
 
 	if (job->form == CONV_PLAIN)
 		return us;
+	if (job->form == CONV_BF16)
+		return us + rounding_us(job);
 	if (job->form == CONV_PRODUCT)
 		return us + (double)(g->batch * g->window.n_out) *
 				(double)(g->c * g->window.n_taps + g->m) /
@@ -268,9 +294,10 @@ static bool form_fits(const struct conv_job *job)
 	return true;
 }
 
-/* Rows list the forms in this order. */
+/* Rows list the forms of floats in this order. */
 static const enum conv_form order[] = { CONV_WINOGRAD, CONV_PRODUCT, CONV_PLAIN,
 					CONV_DIRECT };
+enum { N_FLOAT_FORMS = sizeof(order) / sizeof(order[0]) };
 
 bool conv_job_is_best(const struct kernel_query *query, enum conv_kind kind,
 		      enum conv_form form)
@@ -287,7 +314,7 @@ bool conv_job_is_best(const struct kernel_query *query, enum conv_kind kind,
 	us = conv_job_cost(&job);
 	while (order[i] != form)
 		i++;
-	for (i++; i < CONV_N_FORMS; i++) {
+	for (i++; i < N_FLOAT_FORMS; i++) {
 		conv_job(query, kind, order[i], &job);
 		if (form_fits(&job) && conv_job_cost(&job) < us)
 			return false;

@@ -21,12 +21,14 @@ enum conv_kind { CONV_FORWARD, CONV_DATA, CONV_WEIGHTS, CONV_N_KINDS };
 /** PLAIN: oneDNN's im2col over plain values, image by image. DIRECT and
  * WINOGRAD: its own blocked forms, with reorders. PRODUCT: our im2col over the
  * whole batch and one matrix product: best for small planes of many channels,
- * where all else reads the weights once an image, or reorders them. */
+ * where all else reads the weights once an image, or reorders them. BF16: as
+ * DIRECT, of operands rounded on their way into its forms. */
 enum conv_form {
 	CONV_PLAIN,
 	CONV_DIRECT,
 	CONV_WINOGRAD,
 	CONV_PRODUCT,
+	CONV_BF16,
 	CONV_N_FORMS
 };
 enum conv_cut { CUT_NONE, CUT_BATCH, CUT_GROUP, CUT_OUT, CUT_IN };
@@ -46,7 +48,8 @@ void conv_job(const struct kernel_query *query, enum conv_kind kind,
 	      enum conv_form form, struct conv_job *ret);
 /** Predicted us on one thread, reorders included. */
 double conv_job_cost(const struct conv_job *job);
-/** No form that rows list behind this one is predicted to be faster. */
+/** No form of floats that rows list behind this one is predicted to be faster.
+ */
 bool conv_job_is_best(const struct kernel_query *query, enum conv_kind kind,
 		      enum conv_form form);
 

@@ -29,7 +29,9 @@ extern const struct kernel conv_grad_data_onednn_winograd,
 extern const struct kernel conv_grad_weights_onednn_product,
     conv_grad_weights_onednn_winograd, conv_grad_weights_onednn_plain,
     conv_grad_weights_onednn;
-extern const struct kernel product_onednn;
+extern const struct kernel conv_onednn_bf16, conv_grad_data_onednn_bf16,
+    conv_grad_weights_onednn_bf16;
+extern const struct kernel product_onednn, product_onednn_bf16;
 extern const struct kernel max_pool_onednn, average_pool_onednn;
 extern const struct kernel softmax_onednn, log_softmax_onednn;
 extern const struct kernel conv_blocked_onednn, block_onednn, unblock_onednn;

@@ -1,19 +1,24 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /** @file
- * Matrix products through oneDNN: MatMul, MatMulT and Gemm with a bias row.
+ * Matrix products through oneDNN: MatMul, MatMulT and Gemm with a bias row; of
+ * floats, or of operands that are rounded to bfloat16 on their way in.
  *
  * Slices take batches, rows or, where the right side is a constant (packed at
- * birth), columns. Sums depend on the shape of a product, so that the number
- * of slices does not depend on the threads unless numerics are FAST.
+ * birth) or rounded anyway, columns. Sums depend on the shape of a product, so
+ * that the number of slices does not depend on the threads unless numerics are
+ * FAST.
  */
 #include "engine/ops/product.h"
 #include "engine/kernels/onednn/onednn.h"
 #include "engine/kernels/onednn/recipe_priv.h"
+#include "engine/ops/round_bfloat16.h"
 
 enum { MAX_SLICES = 16, ROWS = 16, ROWS_OF_UNPACKED = 32, COLUMNS = 64 };
 
 #define FLOPS_PER_US 140e3
-#define FLOATS_PER_US 9e3 /* of the right side, read once */
+#define BF16_FLOPS_PER_US 250e3
+#define ROUNDED_PER_US 12e3 /* floats to bfloat16, as they lie */
+#define FLOATS_PER_US 9e3   /* of the right side, read once */
 #define FIXED_SLICE_US 100
 #define WANTED_SLICE_US 30
 #define PAIR_US 10 /* two slices from here on, if nothing is packed anew */
@@ -26,35 +31,54 @@ struct job {
 	enum cut cut;
 	unsigned n_slices;
 	bool b_is_known;
+	dnnl_data_type_t type; /* of a and b in the product */
 };
 
-static double product_us(const struct product *p)
+static double product_us(const struct product *p, dnnl_data_type_t type)
 {
-	const double read =
-	    (double)p->n_batch * (double)p->n * (double)p->k / FLOATS_PER_US;
-	const double us = product_flops(p) / FLOPS_PER_US;
+	const double n_a = (double)p->n_batch * (double)p->m * (double)p->k;
+	const double n_b = (double)p->n_batch * (double)p->n * (double)p->k;
+	const double read = n_b / FLOATS_PER_US, flops = product_flops(p);
+	const bool is_bf16 = type == dnnl_bf16;
+	const double us = flops / (is_bf16 ? BF16_FLOPS_PER_US : FLOPS_PER_US);
 
-	return 0.5 + (us > read ? us : read);
+	return 0.5 + (us > read ? us : read) +
+	       (is_bf16 ? (n_a + n_b) / ROUNDED_PER_US : 0);
+}
+
+/* What each slice of rows rounds again may cost a fortieth of it, but for two.
+ */
+static double most_rounding(const struct job *job, double us)
+{
+	const double again_us =
+	    (double)job->p.n * (double)job->p.k / ROUNDED_PER_US;
+	const double most = us / (40 * again_us);
+
+	return most > 2 ? most : 2;
 }
 
 static void cut_job(struct job *job, const struct kernel_query *query)
 {
 	const struct product *p = &job->p;
 	const bool is_fast = query->numerics == NUMERICS_FAST;
-	const double us = product_us(p);
+	const double us = product_us(p, job->type);
 	double most = us / (is_fast ? WANTED_SLICE_US : FIXED_SLICE_US);
 	unsigned want = is_fast ? query->want_slices : MAX_SLICES;
 	int64_t unit = 1, n;
 
 	if (job->b_is_known && us >= PAIR_US && most < 2)
 		most = 2;
+	if (job->type == dnnl_bf16 && p->n_batch == 1 && p->n <= 2 * p->m &&
+	    most > most_rounding(job, us))
+		most = most_rounding(job, us);
 	if (most < want)
 		want = most < 1 ? 1 : (unsigned)most;
 	job->n_slices = 1;
 	job->cut = CUT_BATCH;
 	if (p->n_batch > 1) {
 		n = p->batch.dim[0];
-	} else if (job->b_is_known && p->n > 2 * p->m) {
+	} else if ((job->b_is_known || job->type == dnnl_bf16) &&
+		   p->n > 2 * p->m) {
 		job->cut = CUT_COLUMNS;
 		n = p->n;
 		unit = COLUMNS;
@@ -69,9 +93,11 @@ static void cut_job(struct job *job, const struct kernel_query *query)
 		job->cut = CUT_NONE;
 }
 
-static struct job job_of(const struct kernel_query *query)
+static struct job job_of(const struct kernel_query *query,
+			 dnnl_data_type_t type)
 {
-	struct job job = { .b_is_known = query->in[1].value != NULL };
+	struct job job = { .b_is_known = query->in[1].value != NULL,
+			   .type = type };
 
 	product_query(query, &job.p);
 	cut_job(&job, query);
@@ -147,8 +173,9 @@ static void operands_of(const struct job *job, struct operand o[3])
 }
 
 /* The same operand without gaps, either way round: oneDNN is slow with gaps. */
-static enum err_code dense_desc(const struct operand *o, bool is_transposed,
-				dnnl_memory_desc_t *ret, struct err *err)
+static enum err_code dense_desc(const struct operand *o, dnnl_data_type_t type,
+				bool is_transposed, dnnl_memory_desc_t *ret,
+				struct err *err)
 {
 	const unsigned rank = o->shape.rank;
 	int64_t stride[SHAPE_MAX_RANK], n;
@@ -160,20 +187,7 @@ static enum err_code dense_desc(const struct operand *o, bool is_transposed,
 		stride[i] = n;
 		n *= o->shape.dim[i];
 	}
-	return onednn_desc(&o->shape, stride, ret, err);
-}
-
-static enum err_code any_desc(const struct operand *o, dnnl_memory_desc_t *ret,
-			      struct err *err)
-{
-	dnnl_dims_t dim = { 0 };
-
-	for (unsigned i = 0; i < o->shape.rank; i++)
-		dim[i] = o->shape.dim[i];
-	return onednn_check(
-	    dnnl_memory_desc_init_by_tag(ret, (int)o->shape.rank, dim, dnnl_f32,
-					 dnnl_format_tag_any),
-	    "a descriptor", err);
+	return onednn_desc_of(type, &o->shape, stride, ret, err);
 }
 
 static enum err_code offer(const struct job *job, const struct recipe *recipe,
@@ -188,13 +202,14 @@ static enum err_code offer(const struct job *job, const struct recipe *recipe,
 	for (unsigned i = 0; i < row.rank; i++)
 		row.dim[i] = 1;
 	row.dim[row.rank - 1] = o[2].shape.dim[row.rank - 1];
-	rc = dense_desc(&o[0], job->p.trans_a, &a, err);
+	rc = dense_desc(&o[0], job->type, job->p.trans_a, &a, err);
 	if (!rc)
-		rc = job->b_is_known
-			 ? any_desc(&o[1], &b, err)
-			 : dense_desc(&o[1], job->p.trans_b, &b, err);
+		rc =
+		    job->b_is_known
+			? onednn_any_of(job->type, &o[1].shape, &b, err)
+			: dense_desc(&o[1], job->type, job->p.trans_b, &b, err);
 	if (!rc)
-		rc = dense_desc(&o[2], false, &y, err);
+		rc = dense_desc(&o[2], dnnl_f32, false, &y, err);
 	if (!rc)
 		rc = onednn_desc(&row, NULL, &bias, err);
 	if (!rc)
@@ -246,10 +261,11 @@ static enum err_code cook(const struct job *job,
 	return rc ? rc : recipe_reorder_out(recipe, arg[2].slot, bound[2], err);
 }
 
-static enum err_code prepare(const struct kernel_query *query,
-			     struct kernel_setup *ret, struct err *err)
+static enum err_code prepare_of(const struct kernel_query *query,
+				dnnl_data_type_t type, struct kernel_setup *ret,
+				struct err *err)
 {
-	const struct job job = job_of(query);
+	const struct job job = job_of(query, type);
 	dnnl_primitive_desc_t pd = NULL;
 	struct recipe *recipe = NULL;
 	struct operand o[3];
@@ -288,12 +304,18 @@ static bool fits(const struct kernel_query *query)
 		(p.beta == 1 && p.row_c == 0 && (p.col_c || p.n == 1)));
 }
 
+static enum err_code prepare(const struct kernel_query *query,
+			     struct kernel_setup *ret, struct err *err)
+{
+	return prepare_of(query, dnnl_f32, ret, err);
+}
+
 static double cost(const struct kernel_query *query)
 {
 	struct product p;
 
 	product_query(query, &p);
-	return product_us(&p);
+	return product_us(&p, dnnl_f32);
 }
 
 const struct kernel product_onednn = {
@@ -301,6 +323,38 @@ const struct kernel product_onednn = {
 	.fits = fits,
 	.cost = cost,
 	.prepare = prepare,
+	.bind = onednn_bind,
+	.run = onednn_run,
+	.unbind = onednn_unbind,
+	.finish = onednn_finish,
+};
+
+static enum err_code bf16_prepare(const struct kernel_query *query,
+				  struct kernel_setup *ret, struct err *err)
+{
+	return prepare_of(query, dnnl_bf16, ret, err);
+}
+
+static double bf16_cost(const struct kernel_query *query)
+{
+	struct product p;
+
+	product_query(query, &p);
+	return product_us(&p, dnnl_bf16);
+}
+
+static bool bf16_fits(const struct kernel_query *query)
+{
+	return onednn_has_bf16() && fits(query) &&
+	       round_pays(query, bf16_cost(query));
+}
+
+const struct kernel product_onednn_bf16 = {
+	.name = "product.dnnl.bf16",
+	.flags = KERNEL_ROUNDS,
+	.fits = bf16_fits,
+	.cost = bf16_cost,
+	.prepare = bf16_prepare,
 	.bind = onednn_bind,
 	.run = onednn_run,
 	.unbind = onednn_unbind,

@@ -91,8 +91,9 @@ static void on_slice(void *data, size_t step, unsigned slice, bool ends)
 	(void)data, (void)step, (void)slice, (void)ends;
 }
 
-static void rig_open(struct rig *rig, bool grows)
+static void rig_open(struct rig *rig, bool grows, enum products products)
 {
+	const struct plan_options options = { .products = products };
 	const struct tensor_view w = { .data = weights,
 				       .dtype = DTYPE_F32,
 				       .shape = { 2, { WIDTH, WIDTH } } };
@@ -127,7 +128,7 @@ static void rig_open(struct rig *rig, bool grows)
 		cr_assert_eq(graph_add_output(rig->graph, out[i], &rig->err),
 			     ERR_NONE);
 	cr_assert_eq(plan_create(rig->graph, &(struct signature){ 3, fact },
-				 NULL, &rig->plan, &rig->err),
+				 &options, &rig->plan, &rig->err),
 		     ERR_NONE, "%s", rig->err.msg);
 	cr_assert_eq(instance_create(rig->plan, &rig->instance, &rig->err),
 		     ERR_NONE);
@@ -180,7 +181,7 @@ Test(body_plans, a_body_is_planned_after_some_turns_and_stays_so)
 {
 	struct rig rig;
 
-	rig_open(&rig, false);
+	rig_open(&rig, false, PRODUCTS_F32);
 	/* two nodes a turn, until the third */
 	cr_assert_eq(run(&rig, TURNS, 0.5F), 2 * (BODY_PLANS_TURNS - 1));
 	cr_assert_eq(run(&rig, TURNS, -0.25F), 0);
@@ -193,7 +194,7 @@ Test(body_plans, a_body_of_ever_other_shapes_is_interpreted)
 {
 	struct rig rig;
 
-	rig_open(&rig, true);
+	rig_open(&rig, true, PRODUCTS_F32);
 	/* each turn has a shape of its own; only the first ones are known */
 	for (int i = 1; i <= 4; i++) {
 		const int known =
@@ -202,5 +203,16 @@ Test(body_plans, a_body_of_ever_other_shapes_is_interpreted)
 		cr_assert_eq(run(&rig, TURNS, 0.1F), 3 * (TURNS - known),
 			     "run %d", i);
 	}
+	rig_close(&rig);
+}
+
+/* or else the third turn would be another than the first two */
+Test(body_plans, a_body_rounds_no_operands_when_it_has_a_plan)
+{
+	struct rig rig;
+
+	rig_open(&rig, false, PRODUCTS_BF16);
+	cr_assert_eq(run(&rig, TURNS, 0.5F), 2 * (BODY_PLANS_TURNS - 1));
+	cr_assert_eq(run(&rig, TURNS, -0.25F), 0);
 	rig_close(&rig);
 }

@@ -25,6 +25,7 @@ struct run {
 	struct plan *plan;
 	struct instance *instance;
 	struct optimizer_attrs attrs;
+	enum products products;
 	struct fact input[5];
 	float loss[STEPS];
 	struct err err;
@@ -116,7 +117,8 @@ static void make_plan(struct run *run, size_t goal)
 {
 	const struct signature signature = { HYPER, run->input };
 	const struct plan_options options = { .arena_goal = goal,
-					      .numerics = NUMERICS_REPEATABLE };
+					      .numerics = NUMERICS_REPEATABLE,
+					      .products = run->products };
 	char text[256];
 
 	cr_assert_eq(
@@ -214,6 +216,24 @@ Test(plan_recompute, a_step_in_half_of_the_memory_has_the_same_bits)
 	cr_expect_neq(whole.loss[0], whole.loss[STEPS - 1]);
 	end(&whole);
 	end(&half);
+	end(&least);
+}
+
+Test(plan_recompute, so_has_one_with_rounded_operands)
+{
+	struct run whole, least;
+
+	begin(&whole);
+	begin(&least);
+	whole.products = least.products = PRODUCTS_BF16;
+	make_plan(&whole, 0);
+	make_plan(&least, 1);
+	cr_expect_lt(plan_report(least.plan)->arena,
+		     plan_report(whole.plan)->arena);
+	train(&whole);
+	train(&least);
+	expect_equal(&whole, &least);
+	end(&whole);
 	end(&least);
 }
 

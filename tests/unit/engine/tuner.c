@@ -146,6 +146,25 @@ Test(tuner, takes_back_an_answer_that_no_kernel_of_ours_gives)
 	}
 }
 
+/* plan_round.c knows which kernel it will be. */
+Test(tuner, asks_nothing_where_operands_are_rounded)
+{
+	struct tuning *tuning = create();
+	struct tuner tuner;
+	struct found found, want;
+
+	tuner_init(&tuner, tuning, TUNER_BUDGET_NS);
+	found = plan_for(convolution,
+			 (struct plan_options){ .products = PRODUCTS_BF16,
+						.tuner = &tuner });
+	want = plan_for(convolution,
+			(struct plan_options){ .products = PRODUCTS_BF16 });
+	cr_expect_not(found.is_question);
+	cr_expect_str_eq(found.kernel, want.kernel);
+	cr_expect_eq(atomic_load(&tuner.left_ns), TUNER_BUDGET_NS);
+	tuning_destroy(tuning);
+}
+
 Test(tuner, asks_otherwise_where_numerics_are_strict)
 {
 	const struct found a = plan_with(convolution, NULL, NUMERICS_STRICT);

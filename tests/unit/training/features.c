@@ -163,18 +163,17 @@ enum { IS_TIGHT = false };
 enum { IS_TIGHT = true };
 #endif
 
-static size_t limit_of(size_t peak)
+static size_t limit_of(size_t peak, size_t percent)
 {
-	return IS_TIGHT ? peak / 5 * 2 : peak * 8;
+	return IS_TIGHT ? peak / 100 * percent : peak * 8;
 }
 
-Test(memory, a_limit_is_kept_by_computing_again_and_changes_no_bit)
+static void expect_kept_limit(const char *job, size_t percent)
 {
 	struct rig_outcome whole, limited;
 	char dir[64], text[2048];
 	struct rig rig;
-	const struct job_memory *m =
-	    make(&rig, DEEP "trainer: {epochs: 2, batch_size: 32}\n", NULL);
+	const struct job_memory *m = make(&rig, job, NULL);
 	const size_t peak = m->peak, block = m->block;
 
 	cr_expect_gt(block, (size_t)16 << 20);
@@ -182,20 +181,32 @@ Test(memory, a_limit_is_kept_by_computing_again_and_changes_no_bit)
 	cr_expect_eq(m->peak, m->unlimited);
 	rig_end(&rig);
 	(void)snprintf(text, sizeof(text), "%sresources: {memory_limit: %zu}\n",
-		       DEEP "trainer: {epochs: 2, batch_size: 32}\n",
-		       limit_of(peak));
+		       job, limit_of(peak, percent));
 	rig_make_dir(dir);
 	m = make(&rig, text, dir);
 	cr_expect_leq(m->peak, m->limit);
-	cr_expect_eq(m->n_recomputed > 0, IS_TIGHT);
+	cr_expect(percent >= 50 || (m->n_recomputed > 0) == IS_TIGHT);
 	cr_expect_eq(m->is_thrifty, IS_TIGHT);
 	rig_end(&rig);
-	attempt(DEEP "trainer: {epochs: 2, batch_size: 32}\n", NULL, &whole);
+	attempt(job, NULL, &whole);
 	attempt(text, NULL, &limited);
 	rig_expect_same(text, 0, &limited, &whole);
 	buf_finish(&whole.weights);
 	buf_finish(&limited.weights);
 	rig_remove_dir(dir);
+}
+
+Test(memory, a_limit_is_kept_by_computing_again_and_changes_no_bit)
+{
+	expect_kept_limit(DEEP "trainer: {epochs: 2, batch_size: 32}\n", 40);
+}
+
+/* Kernels that round work in more scratch: half is what plans that share a
+ * block need. */
+Test(memory, so_it_is_where_operands_are_rounded)
+{
+	expect_kept_limit(
+	    DEEP "trainer: {epochs: 1, batch_size: 32, precision: bf16}\n", 50);
 }
 
 Test(memory, what_cannot_be_kept_is_refused_in_one_sentence)

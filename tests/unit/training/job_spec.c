@@ -62,6 +62,7 @@ Test(job_spec, a_short_job_has_the_defaults_of_the_page)
 	cr_expect_eq(rates_base(&spec.phases.phase[0].rates), 1e-3);
 	cr_expect_eq(spec.trainer.seed, 42);
 	cr_expect_eq(spec.trainer.mode, MODE_MIN);
+	cr_expect_eq(spec.trainer.precision, PRODUCTS_F32);
 	cr_expect_str_eq(spec.trainer.monitor, "valid_loss");
 	cr_expect_str_eq(spec.optimizer.kind->name, "adam");
 	cr_expect_str_eq(spec.phases.phase[0].schedule.kind->name, "constant");
@@ -93,6 +94,7 @@ Test(job_spec, every_key_lands_in_its_member)
 	    "  epochs: 7\n  max_steps: 8\n  max_time: 1.5h\n"
 	    "  batch_size: 9\n  eval_batch_size: 11\n  learning_rate: 0.5\n"
 	    "  monitor: train_accuracy\n  seed: 5\n  deterministic: false\n"
+	    "  precision: bf16\n"
 	    "  learning_rate_scheduler: {type: step, step_size: 3}\n"
 	    "  optimizer: {type: sgd, momentum: 0.9, nesterov: true,"
 	    " exclude: [bias, norm]}\n"
@@ -116,6 +118,7 @@ Test(job_spec, every_key_lands_in_its_member)
 	cr_expect_eq(spec.trainer.mode, MODE_MAX);
 	cr_expect_eq(spec.trainer.seed, 5);
 	cr_expect_not(spec.trainer.deterministic);
+	cr_expect_eq(spec.trainer.precision, PRODUCTS_BF16);
 	cr_expect_eq(spec.phases.phase[0].schedule.params.step_size, 3);
 	cr_expect_eq(spec.phases.phase[0].schedule.base_rate, 0.5);
 	cr_expect(spec.optimizer.attrs.nesterov);
@@ -407,6 +410,9 @@ static const struct {
 	{ WHOLE "trainer: {monitor: test_loss}\n",
 	  "trainer.monitor: 'test_loss' is measured once, at the end" },
 	{ WHOLE "trainer: {mode: best}\n", "trainer.mode: expected" },
+	{ WHOLE "trainer: {precision: fp16}\n",
+	  "trainer.precision: expected one of 'fp32', 'bf16', got the text "
+	  "'fp16'" },
 	{ WHOLE "trainer: {optimizer: sgd}\n",
 	  "trainer.optimizer: expected a map" },
 	{ WHOLE "trainer: {optimizer: {type: 5}}\n",

@@ -16,6 +16,13 @@
 	"model: {layers: [{type: conv2d, out_channels: 3, kernel_size:"   \
 	" 3}, {type: batch_norm}, {type: relu}, {type: dropout, p: 0.3}," \
 	" {type: flatten}, {type: linear, out_features: 4}]}\n"
+/* large enough for kernels that round */
+#define WIDE                                                              \
+	"model: {layers: [{type: conv2d, out_channels: 32, kernel_size:"  \
+	" 3, padding: 1}, {type: relu}, {type: conv2d, out_channels: 32," \
+	" kernel_size: 3}, {type: relu}, {type: flatten}, {type: linear," \
+	" out_features: 64}, {type: relu}, {type: linear, out_features: " \
+	"4}]}\n"
 /* rows of 7 tokens in 10 batches or fewer, with a state between them */
 #define LANGUAGE                                                             \
 	"data: {source: synthetic, rows: 100, split: {probabilities: [0.7, " \

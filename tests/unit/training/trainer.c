@@ -140,6 +140,11 @@ Test(trainer, gives_the_same_bits_for_any_number_of_threads)
 	expect_same_for_any_threads(RECURRENT
 				    "trainer: {epochs: 2, batch_size: 16, "
 				    "activation_regularization: {}}\n");
+	expect_same_for_any_threads(
+	    WIDE "trainer: {epochs: 2, batch_size: 16, precision: bf16}\n");
+	expect_same_for_any_threads(LANGUAGE
+				    "trainer: {epochs: 2, batch_size: 16, "
+				    "precision: bf16}\n");
 }
 
 Test(trainer, another_seed_gives_another_run)
@@ -245,6 +250,11 @@ static const char *const runs[] = {
 		 " {every_n_steps: 2}, evaluate_every_n_steps: 2}\n",
 	LANGUAGE "trainer: {epochs: 2, batch_size: 8,"
 		 " gradient_accumulation_steps: 3}\n",
+	/* rounded operands */
+	WIDE "trainer: {" SMALL ", precision: bf16, checkpoint:"
+	     " {every_n_steps: 3}}\n",
+	LANGUAGE "trainer: {epochs: 2, batch_size: 16, precision: bf16,"
+		 " gradient_accumulation_steps: 2}\n",
 	/* no validation part, and a batch that is larger than the data */
 	"data: {source: synthetic, rows: 20, split: {probabilities: [1,"
 	" 0]}}\n" NETWORK "trainer: {" SMALL "}\n",

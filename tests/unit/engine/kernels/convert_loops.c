@@ -80,6 +80,33 @@ Test(convert_loops, every_row_gives_the_bits_of_the_plain_one)
 	}
 }
 
+/* Also where it stands; a number of the last chunk, and none behind it. */
+Test(convert_loops, bfloat16_is_rounded_to_as_by_conversion_and_back)
+{
+	float *x = mem_array(N, sizeof(*x)), *y = mem_array(N, sizeof(*y));
+	float *want = mem_array(N, sizeof(*want));
+
+	fill(DTYPE_F32, x);
+	for (int i = 0; i < N; i++)
+		want[i] = dtype_bf16_to_f32(dtype_f32_to_bf16(x[i]));
+	for (unsigned level = 0; level < loop_levels(); level++) {
+		const struct convert_loops *loops = convert_loops_level(level);
+
+		loops->round_brain(x, N, y);
+		cr_expect_eq(memcmp(y, want, N * sizeof(*y)), 0, "%s",
+			     loop_level_name(level));
+		memcpy(y, x, N * sizeof(*y));
+		loops->round_brain(y, N - ODD, y);
+		cr_expect_eq(memcmp(y, want, (N - ODD) * sizeof(*y)), 0, "%s",
+			     loop_level_name(level));
+		cr_expect_eq(memcmp(y + N - ODD, x + N - ODD, ODD * sizeof(*y)),
+			     0, "%s", loop_level_name(level));
+	}
+	mem_free(x);
+	mem_free(y);
+	mem_free(want);
+}
+
 Test(convert_loops, bytes_have_a_scale_and_a_zero)
 {
 	static const struct byte_grid grids[] = {
