@@ -384,6 +384,7 @@ static bool ask(const struct case_graph *graph, const struct graph_node *node,
 		.n_in = (unsigned)node->n_in,
 		.n_out = (unsigned)node->n_out,
 		.numerics = NUMERICS_REPEATABLE,
+		.any = true, /* also where another would be faster */
 	};
 	return true;
 }

@@ -1,0 +1,283 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Compiled once for each level; TINY_PLANES_TABLE names the table, TINY_LANES
+ * its vectors, TINY_OUT how many results are summed at once. Which pixels meet
+ * at which tap is found by constants: all those loops unroll, so that sums live
+ * in registers and nothing is left of the tests. Contraction is on: products
+ * are fused with sums.
+ */
+#include "engine/kernels/tiny_planes_priv.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <string.h>
+
+#define INLINE static inline __attribute__((always_inline))
+
+enum {
+	LANES = TINY_LANES,
+	MOST = TINY_OUT,
+	SIDE = 3,    /* of the window */
+	PIXELS = 4,  /* of results at once */
+	AT_ONCE = 2, /* channels out whose gradients are summed at once */
+	LINE = 16,   /* floats of a line of cache */
+};
+
+typedef float vec __attribute__((vector_size(LANES * sizeof(float))));
+
+INLINE vec load(const float *from)
+{
+	vec v;
+
+	memcpy(&v, from, sizeof(v));
+	return v;
+}
+
+INLINE void store(float *to, vec v)
+{
+	memcpy(to, &v, sizeof(v));
+}
+
+INLINE vec all(float x)
+{
+	return x - (vec){ 0 }; /* less nothing: no operation is left */
+}
+
+/* Planes of results and of their sources; back: results are the inputs of the
+ * convolution, sources its outputs. Constants wherever they are inlined. */
+struct planes {
+	int side, from, stride;
+	bool back;
+};
+
+/* Where, along an axis, result p reads at tap k; -1: nowhere. */
+INLINE int source(const struct planes g, const int p, const int k)
+{
+	const int forward = p * g.stride + k - 1, back = p + 1 - k;
+
+	if (!g.back)
+		return forward < g.from ? forward : -1;
+	if (back < 0 || back % g.stride || back / g.stride >= g.from)
+		return -1;
+	return back / g.stride;
+}
+
+/* Adds what row ky of the taps gives to m results, of whose rows some from
+ * number `row` on are summed. */
+INLINE void add_taps(const struct planes g, const int row, const int m,
+		     const int ky, const struct tiny_sums *at,
+		     vec sum[MOST][PIXELS])
+{
+	const int n = g.side * g.side < PIXELS ? g.side * g.side : PIXELS;
+
+#pragma GCC unroll 8
+	for (int i = 0; i < m; i++) {
+#pragma GCC unroll 3
+		for (int kx = 0; kx < SIDE; kx++) {
+			const vec w =
+			    all(at->w[i * at->w_step + ky * SIDE + kx]);
+
+#pragma GCC unroll 4
+			for (int p = 0; p < n; p++) {
+				const int y = source(g, row + p / g.side, ky);
+				const int x = source(g, p % g.side, kx);
+
+				if (y >= 0 && x >= 0)
+					sum[i][p] +=
+					    w *
+					    load(at->x +
+						 (ptrdiff_t)(y * g.from + x) *
+						     LANES);
+			}
+		}
+	}
+}
+
+/* The same rows of m results from number `first` on. */
+INLINE void sum_rows(const struct planes g, const int row, const int m,
+		     const struct tiny_sums *run, int64_t first)
+{
+	const int n = g.side * g.side < PIXELS ? g.side * g.side : PIXELS;
+	const int plane = g.side * g.side;
+	struct tiny_sums at = *run;
+	vec sum[MOST][PIXELS];
+
+	at.w += first * at.w_step;
+#pragma GCC unroll 8
+	for (int i = 0; i < m; i++)
+#pragma GCC unroll 4
+		for (int p = 0; p < n; p++)
+			sum[i][p] = all(run->bias ? run->bias[first + i] : 0);
+	for (int64_t k = 0; k < run->n_sums; k++) {
+		if (g.back) {
+			const float *next = at.w + m * at.w_step;
+
+#pragma GCC unroll 8
+			for (int i = 0; i < m * TINY_TAPS + LINE - 1; i += LINE)
+				__builtin_prefetch(next + i, 0, 2);
+		}
+#pragma GCC unroll 3
+		for (int ky = 0; ky < SIDE; ky++)
+			add_taps(g, row, m, ky, &at, sum);
+		at.x += (ptrdiff_t)g.from * g.from * LANES;
+		at.w += at.w_sum_step;
+	}
+#pragma GCC unroll 8
+	for (int i = 0; i < m; i++)
+#pragma GCC unroll 4
+		for (int p = 0; p < n; p++)
+			store(run->y +
+				  ((first + i) * plane + row * g.side + p) *
+				      LANES,
+			      sum[i][p]);
+}
+
+INLINE void sum_block(const struct planes g, const int m,
+		      const struct tiny_sums *run, int64_t first)
+{
+	const int rows = g.side < PIXELS / g.side ? g.side : PIXELS / g.side;
+
+#pragma GCC unroll 4
+	for (int row = 0; row < g.side; row += rows)
+		sum_rows(g, row, m, run, first);
+}
+
+INLINE void sum_all(const struct planes g, const struct tiny_sums *run)
+{
+	int64_t i = 0;
+
+	for (; i + MOST <= run->n; i += MOST)
+		sum_block(g, MOST, run, i);
+	for (; i < run->n; i++)
+		sum_block(g, 1, run, i);
+}
+
+/* Adds to the gradients of m channels out what one image gives: rows of x are
+ * kept in registers, numbers of dy come and go. */
+INLINE void add_image(const struct planes g, const int m, const float *x,
+		      const float *dy, int64_t dy_step,
+		      vec sum[AT_ONCE][TINY_TAPS])
+{
+#pragma GCC unroll 12
+	for (int i = 0; i < g.from * SIDE; i++) {
+		const int row = i / SIDE, ky = i % SIDE;
+		const struct planes back = { g.from, g.side, g.stride, true };
+		const int y = source(back, row, ky);
+		const int n = y < 0 ? 0 : m * g.side;
+
+#pragma GCC unroll 8
+		for (int j = 0; j < n; j++) {
+			const int o = j / g.side, p = j % g.side;
+			const vec d = all(dy[o * dy_step + y * g.side + p]);
+
+#pragma GCC unroll 3
+			for (int kx = 0; kx < SIDE; kx++) {
+				const int at = source(g, p, kx);
+
+				if (at >= 0)
+					sum[o][ky * SIDE + kx] +=
+					    d *
+					    load(x + (ptrdiff_t)(row * g.from +
+								 at) *
+							 LANES);
+			}
+		}
+	}
+}
+
+/* Gradients of m channels out by a block of n channels in. */
+INLINE void weights_block(const struct planes g, const int m,
+			  const struct tiny_weights *run, int64_t first,
+			  int64_t block)
+{
+	const int64_t in = (int64_t)g.from * g.from * LANES,
+		      out = (int64_t)g.side * g.side;
+	const int64_t left = run->c - block * LANES,
+		      n = left < LANES ? left : LANES;
+	const float *x = run->x + block * run->n_images * in;
+	const float *dy = run->dy + first * run->n_images * out;
+	vec sum[AT_ONCE][TINY_TAPS];
+	float turned[TINY_TAPS][LANES];
+
+#pragma GCC unroll 2
+	for (int i = 0; i < m; i++)
+#pragma GCC unroll 9
+		for (int t = 0; t < TINY_TAPS; t++)
+			sum[i][t] = (vec){ 0 };
+	for (int64_t k = 0; k < run->n_images; k++)
+		add_image(g, m, x + k * in, dy + k * out, run->n_images * out,
+			  sum);
+#pragma GCC unroll 2
+	for (int i = 0; i < m; i++) {
+		float *to = run->dw +
+			    ((first + i) * run->c + block * LANES) * TINY_TAPS;
+
+#pragma GCC unroll 9
+		for (int t = 0; t < TINY_TAPS; t++)
+			store(turned[t], sum[i][t]);
+		for (int64_t c = 0; c < n; c++)
+#pragma GCC unroll 9
+			for (int t = 0; t < TINY_TAPS; t++)
+				to[c * TINY_TAPS + t] = turned[t][c];
+	}
+}
+
+INLINE void weights_all(const struct planes g, const struct tiny_weights *run)
+{
+	int64_t i = 0;
+
+	for (; i + AT_ONCE <= run->n; i += AT_ONCE)
+		for (int64_t b = 0; b * LANES < run->c; b++)
+			weights_block(g, AT_ONCE, run, i, b);
+	for (int64_t b = 0; i < run->n && b * LANES < run->c; b++)
+		weights_block(g, 1, run, i, b);
+}
+
+static void spread(const float *rows, int64_t row_step, int64_t n_rows,
+		   int64_t n, float *to)
+{
+	for (int64_t e = 0; e < n; e++)
+		for (int64_t i = 0; i < LANES; i++)
+			to[e * LANES + i] =
+			    i < n_rows ? rows[i * row_step + e] : 0;
+}
+
+static void gather(const float *from, int64_t row_step, int64_t n_rows,
+		   int64_t n, float *rows)
+{
+	for (int64_t i = 0; i < n_rows; i++)
+		for (int64_t e = 0; e < n; e++)
+			rows[i * row_step + e] = from[e * LANES + i];
+}
+
+#define PLANE(name, in, out, stride)                                      \
+	static void name##_forward(const struct tiny_sums *sums)          \
+	{                                                                 \
+		sum_all((struct planes){ out, in, stride, false }, sums); \
+	}                                                                 \
+	static void name##_data(const struct tiny_sums *sums)             \
+	{                                                                 \
+		sum_all((struct planes){ in, out, stride, true }, sums);  \
+	}                                                                 \
+	static void name##_weights(const struct tiny_weights *weights)    \
+	{                                                                 \
+		weights_all((struct planes){ out, in, stride, false },    \
+			    weights);                                     \
+	}
+PLANE(two, 2, 2, 1)
+PLANE(halved_four, 4, 2, 2)
+PLANE(four, 4, 4, 1)
+#undef PLANE
+
+static const struct tiny_plane list[] = {
+	{ 2, 1, two_forward, two_data, two_weights },
+	{ 4, 2, halved_four_forward, halved_four_data, halved_four_weights },
+	{ 4, 1, four_forward, four_data, four_weights },
+	{ 0 },
+};
+
+const struct tiny_planes TINY_PLANES_TABLE = {
+	.lanes = LANES,
+	.plane = list,
+	.spread = spread,
+	.gather = gather,
+};
