@@ -20,6 +20,8 @@ enum {
 	PIXELS = 4,  /* of results at once */
 	AT_ONCE = 2, /* channels out whose gradients are summed at once */
 	LINE = 16,   /* floats of a line of cache */
+	AHEAD = 64,  /* floats of a stream that is read in order */
+	EIGHT = 8,   /* all taps but the last */
 };
 
 typedef float vec __attribute__((vector_size(LANES * sizeof(float))));
@@ -40,6 +42,34 @@ INLINE void store(float *to, vec v)
 INLINE vec all(float x)
 {
 	return x - (vec){ 0 }; /* less nothing: no operation is left */
+}
+
+/* Lanes of two vectors by turns: those of their first halves, and the rest. */
+#define FIRST_4 0, 4, 1, 5
+#define LAST_4 2, 6, 3, 7
+#define FIRST_8 0, 8, 1, 9, 2, 10, 3, 11
+#define LAST_8 4, 12, 5, 13, 6, 14, 7, 15
+#define FIRST_16 0, 16, 1, 17, 2, 18, 3, 19, 4, 20, 5, 21, 6, 22, 7, 23
+#define LAST_16 8, 24, 9, 25, 10, 26, 11, 27, 12, 28, 13, 29, 14, 30, 15, 31
+#define LIST(part, lanes) part##lanes
+#define LANES_OF(part, lanes) LIST(part, lanes)
+
+/* The halves of n vectors by turns, element by element. Numbers of elements
+ * are turned left by a bit; so n rows of n become columns by log2(n) times. */
+INLINE void zip(vec *v, const int n)
+{
+	vec turned[LANES < EIGHT ? EIGHT : LANES];
+
+#pragma GCC unroll 8
+	for (int i = 0; i < n / 2; i++) {
+		turned[2 * i] = __builtin_shufflevector(
+		    v[i], v[i + n / 2], LANES_OF(FIRST_, TINY_LANES));
+		turned[2 * i + 1] = __builtin_shufflevector(
+		    v[i], v[i + n / 2], LANES_OF(LAST_, TINY_LANES));
+	}
+#pragma GCC unroll 16
+	for (int i = 0; i < n; i++)
+		v[i] = turned[i];
 }
 
 /* Planes of results and of their sources; back: results are the inputs of the
@@ -92,6 +122,23 @@ INLINE void add_taps(const struct planes g, const int row, const int m,
 	}
 }
 
+/* Asks for weights that are read soon: each result's own stream of them, or,
+ * by data, those that lie behind, of the next results. */
+INLINE void fetch(const struct planes g, const int m,
+		  const struct tiny_sums *at)
+{
+	const float *next = at->w + m * at->w_step;
+	const int n_next = g.back ? m * TINY_TAPS + LINE - 1 : 0;
+	const int n_ahead = g.back ? 0 : m;
+
+#pragma GCC unroll 8
+	for (int i = 0; i < n_next; i += LINE)
+		__builtin_prefetch(next + i, 0, 2);
+#pragma GCC unroll 8
+	for (int i = 0; i < n_ahead; i++)
+		__builtin_prefetch(at->w + i * at->w_step + AHEAD, 0, 3);
+}
+
 /* The same rows of m results from number `first` on. */
 INLINE void sum_rows(const struct planes g, const int row, const int m,
 		     const struct tiny_sums *run, int64_t first)
@@ -108,13 +155,8 @@ INLINE void sum_rows(const struct planes g, const int row, const int m,
 		for (int p = 0; p < n; p++)
 			sum[i][p] = all(run->bias ? run->bias[first + i] : 0);
 	for (int64_t k = 0; k < run->n_sums; k++) {
-		if (g.back) {
-			const float *next = at.w + m * at.w_step;
-
-#pragma GCC unroll 8
-			for (int i = 0; i < m * TINY_TAPS + LINE - 1; i += LINE)
-				__builtin_prefetch(next + i, 0, 2);
-		}
+		if (row == 0)
+			fetch(g, m, &at);
 #pragma GCC unroll 3
 		for (int ky = 0; ky < SIDE; ky++)
 			add_taps(g, row, m, ky, &at, sum);
@@ -184,6 +226,33 @@ INLINE void add_image(const struct planes g, const int m, const float *x,
 	}
 }
 
+/* Vectors of taps to the taps of n channels. */
+INLINE void put_taps(vec sum[TINY_TAPS], int64_t n, float *to)
+{
+	float eight[LANES * EIGHT], last[LANES];
+
+	store(last, sum[EIGHT]);
+#pragma GCC unroll 3
+	for (int i = 1; i < EIGHT; i *= 2)
+		zip(sum, EIGHT);
+#pragma GCC unroll 8
+	for (int i = 0; i < EIGHT; i++)
+		store(eight + (ptrdiff_t)i * LANES, sum[i]);
+	for (int64_t c = 0; c < n; c++) {
+		memcpy(to + c * TINY_TAPS, eight + c * EIGHT,
+		       EIGHT * sizeof(*to));
+		to[c * TINY_TAPS + EIGHT] = last[c];
+	}
+}
+
+/* Asks for the lines that m rows of n results are to be written to. */
+INLINE void fetch_target(const float *to, const int m, int64_t n, int64_t step)
+{
+	for (int i = 0; i < m; i++)
+		for (int64_t j = 0; j < n; j += LINE)
+			__builtin_prefetch(to + i * step + j, 1, 3);
+}
+
 /* Gradients of m channels out by a block of n channels in. */
 INLINE void weights_block(const struct planes g, const int m,
 			  const struct tiny_weights *run, int64_t first,
@@ -195,47 +264,60 @@ INLINE void weights_block(const struct planes g, const int m,
 		      n = left < LANES ? left : LANES;
 	const float *x = run->x + block * run->n_images * in;
 	const float *dy = run->dy + first * run->n_images * out;
+	float *to = run->dw + (first * run->c + block * LANES) * TINY_TAPS;
 	vec sum[AT_ONCE][TINY_TAPS];
-	float turned[TINY_TAPS][LANES];
 
 #pragma GCC unroll 2
 	for (int i = 0; i < m; i++)
 #pragma GCC unroll 9
 		for (int t = 0; t < TINY_TAPS; t++)
 			sum[i][t] = (vec){ 0 };
+	fetch_target(to, m, n * TINY_TAPS, run->c * TINY_TAPS);
 	for (int64_t k = 0; k < run->n_images; k++)
 		add_image(g, m, x + k * in, dy + k * out, run->n_images * out,
 			  sum);
 #pragma GCC unroll 2
-	for (int i = 0; i < m; i++) {
-		float *to = run->dw +
-			    ((first + i) * run->c + block * LANES) * TINY_TAPS;
-
-#pragma GCC unroll 9
-		for (int t = 0; t < TINY_TAPS; t++)
-			store(turned[t], sum[i][t]);
-		for (int64_t c = 0; c < n; c++)
-#pragma GCC unroll 9
-			for (int t = 0; t < TINY_TAPS; t++)
-				to[c * TINY_TAPS + t] = turned[t][c];
-	}
+	for (int i = 0; i < m; i++)
+		put_taps(sum[i], n, to + i * run->c * TINY_TAPS);
 }
 
 INLINE void weights_all(const struct planes g, const struct tiny_weights *run)
 {
-	int64_t i = 0;
+	for (int64_t b = 0; b * LANES < run->c; b++) {
+		int64_t i = 0;
 
-	for (; i + AT_ONCE <= run->n; i += AT_ONCE)
-		for (int64_t b = 0; b * LANES < run->c; b++)
+		for (; i + AT_ONCE <= run->n; i += AT_ONCE)
 			weights_block(g, AT_ONCE, run, i, b);
-	for (int64_t b = 0; i < run->n && b * LANES < run->c; b++)
-		weights_block(g, 1, run, i, b);
+		for (; i < run->n; i++)
+			weights_block(g, 1, run, i, b);
+	}
+}
+
+/* LANES elements of each row, the images; absent rows are zeros. */
+INLINE void turn(vec v[LANES])
+{
+#pragma GCC unroll 4
+	for (int i = 1; i < LANES; i *= 2)
+		zip(v, LANES);
 }
 
 static void spread(const float *rows, int64_t row_step, int64_t n_rows,
 		   int64_t n, float *to)
 {
-	for (int64_t e = 0; e < n; e++)
+	int64_t e = 0;
+	vec v[LANES];
+
+	for (; e + LANES <= n; e += LANES) {
+#pragma GCC unroll 16
+		for (int i = 0; i < LANES; i++)
+			v[i] = i < n_rows ? load(rows + i * row_step + e)
+					  : (vec){ 0 };
+		turn(v);
+#pragma GCC unroll 16
+		for (int i = 0; i < LANES; i++)
+			store(to + (e + i) * LANES, v[i]);
+	}
+	for (; e < n; e++)
 		for (int64_t i = 0; i < LANES; i++)
 			to[e * LANES + i] =
 			    i < n_rows ? rows[i * row_step + e] : 0;
@@ -244,8 +326,21 @@ static void spread(const float *rows, int64_t row_step, int64_t n_rows,
 static void gather(const float *from, int64_t row_step, int64_t n_rows,
 		   int64_t n, float *rows)
 {
-	for (int64_t i = 0; i < n_rows; i++)
-		for (int64_t e = 0; e < n; e++)
+	int64_t e = 0;
+	vec v[LANES];
+
+	for (; e + LANES <= n; e += LANES) {
+#pragma GCC unroll 16
+		for (int i = 0; i < LANES; i++)
+			v[i] = load(from + (e + i) * LANES);
+		turn(v);
+#pragma GCC unroll 16
+		for (int i = 0; i < LANES; i++)
+			if (i < n_rows)
+				store(rows + i * row_step + e, v[i]);
+	}
+	for (; e < n; e++)
+		for (int64_t i = 0; i < n_rows; i++)
 			rows[i * row_step + e] = from[e * LANES + i];
 }
 
