@@ -17,7 +17,7 @@ enum {
 	LANES = TINY_LANES,
 	MOST = TINY_OUT,
 	SIDE = 3,    /* of the window */
-	PIXELS = 4,  /* of results at once */
+	PIXELS = 8,  /* of results at once */
 	AT_ONCE = 2, /* channels out whose gradients are summed at once */
 	LINE = 16,   /* floats of a line of cache */
 	AHEAD = 64,  /* floats of a stream that is read in order */
@@ -91,33 +91,48 @@ INLINE int source(const struct planes g, const int p, const int k)
 	return back / g.stride;
 }
 
-/* Adds what row ky of the taps gives to m results, of whose rows some from
- * number `row` on are summed. */
-INLINE void add_taps(const struct planes g, const int row, const int m,
+/* Results that are summed at once: rows of them, from a first one on. */
+struct tile {
+	int row, column, rows, columns;
+};
+
+/* Taps that few results meet are worth more results, so fewer channels. */
+INLINE bool is_sparse(const struct planes g)
+{
+	return g.back && g.stride > 1 && g.side > 2;
+}
+
+/* Rows and columns of tiles that fill a plane. */
+INLINE struct tile tile_of(const struct planes g)
+{
+	const int pixels = is_sparse(g) ? PIXELS : PIXELS / 2;
+	const int columns = g.side > pixels ? g.side / 2 : g.side;
+	const int rows = pixels / columns;
+
+	return (struct tile){ 0, 0, rows < g.side ? rows : g.side, columns };
+}
+
+/* Adds what row ky of the taps gives to a tile of m results. */
+INLINE void add_taps(const struct planes g, const struct tile tile, const int m,
 		     const int ky, const struct tiny_sums *at,
 		     vec sum[MOST][PIXELS])
 {
-	const int n = g.side * g.side < PIXELS ? g.side * g.side : PIXELS;
+#pragma GCC unroll 18
+	for (int i = 0; i < m * SIDE; i++) {
+		const int o = i / SIDE, kx = i % SIDE;
+		const vec w = all(at->w[o * at->w_step + ky * SIDE + kx]);
 
 #pragma GCC unroll 8
-	for (int i = 0; i < m; i++) {
-#pragma GCC unroll 3
-		for (int kx = 0; kx < SIDE; kx++) {
-			const vec w =
-			    all(at->w[i * at->w_step + ky * SIDE + kx]);
+		for (int p = 0; p < tile.rows * tile.columns; p++) {
+			const int y =
+			    source(g, tile.row + p / tile.columns, ky);
+			const int x =
+			    source(g, tile.column + p % tile.columns, kx);
+			const int pixel = y * g.from + x;
 
-#pragma GCC unroll 4
-			for (int p = 0; p < n; p++) {
-				const int y = source(g, row + p / g.side, ky);
-				const int x = source(g, p % g.side, kx);
-
-				if (y >= 0 && x >= 0)
-					sum[i][p] +=
-					    w *
-					    load(at->x +
-						 (ptrdiff_t)(y * g.from + x) *
-						     LANES);
-			}
+			if (y >= 0 && x >= 0)
+				sum[o][p] +=
+				    w * load(at->x + (ptrdiff_t)pixel * LANES);
 		}
 	}
 }
@@ -139,56 +154,63 @@ INLINE void fetch(const struct planes g, const int m,
 		__builtin_prefetch(at->w + i * at->w_step + AHEAD, 0, 3);
 }
 
-/* The same rows of m results from number `first` on. */
-INLINE void sum_rows(const struct planes g, const int row, const int m,
+/* A tile of m results from number `first` on. */
+INLINE void sum_tile(const struct planes g, const struct tile tile, const int m,
 		     const struct tiny_sums *run, int64_t first)
 {
-	const int n = g.side * g.side < PIXELS ? g.side * g.side : PIXELS;
-	const int plane = g.side * g.side;
+	const int n = tile.rows * tile.columns;
 	struct tiny_sums at = *run;
 	vec sum[MOST][PIXELS];
 
 	at.w += first * at.w_step;
 #pragma GCC unroll 8
 	for (int i = 0; i < m; i++)
-#pragma GCC unroll 4
+#pragma GCC unroll 8
 		for (int p = 0; p < n; p++)
 			sum[i][p] = all(run->bias ? run->bias[first + i] : 0);
 	for (int64_t k = 0; k < run->n_sums; k++) {
-		if (row == 0)
+		if (tile.row + tile.column == 0)
 			fetch(g, m, &at);
 #pragma GCC unroll 3
 		for (int ky = 0; ky < SIDE; ky++)
-			add_taps(g, row, m, ky, &at, sum);
+			add_taps(g, tile, m, ky, &at, sum);
 		at.x += (ptrdiff_t)g.from * g.from * LANES;
 		at.w += at.w_sum_step;
 	}
-#pragma GCC unroll 8
-	for (int i = 0; i < m; i++)
-#pragma GCC unroll 4
-		for (int p = 0; p < n; p++)
-			store(run->y +
-				  ((first + i) * plane + row * g.side + p) *
-				      LANES,
-			      sum[i][p]);
+#pragma GCC unroll 24
+	for (int i = 0; i < m * n; i++) {
+		const int64_t y = tile.row + i % n / tile.columns,
+			      x = tile.column + i % n % tile.columns;
+
+		store(run->y +
+			  (((first + i / n) * g.side + y) * g.side + x) * LANES,
+		      sum[i / n][i % n]);
+	}
 }
 
 INLINE void sum_block(const struct planes g, const int m,
 		      const struct tiny_sums *run, int64_t first)
 {
-	const int rows = g.side < PIXELS / g.side ? g.side : PIXELS / g.side;
+	const struct tile size = tile_of(g);
+	const int across = g.side / size.columns;
 
-#pragma GCC unroll 4
-	for (int row = 0; row < g.side; row += rows)
-		sum_rows(g, row, m, run, first);
+#pragma GCC unroll 16
+	for (int i = 0; i < across * (g.side / size.rows); i++) {
+		const struct tile tile = { i / across * size.rows,
+					   i % across * size.columns, size.rows,
+					   size.columns };
+
+		sum_tile(g, tile, m, run, first);
+	}
 }
 
 INLINE void sum_all(const struct planes g, const struct tiny_sums *run)
 {
+	const int most = is_sparse(g) ? MOST / 2 : MOST;
 	int64_t i = 0;
 
-	for (; i + MOST <= run->n; i += MOST)
-		sum_block(g, MOST, run, i);
+	for (; i + most <= run->n; i += most)
+		sum_block(g, most, run, i);
 	for (; i < run->n; i++)
 		sum_block(g, 1, run, i);
 }
@@ -199,14 +221,14 @@ INLINE void add_image(const struct planes g, const int m, const float *x,
 		      const float *dy, int64_t dy_step,
 		      vec sum[AT_ONCE][TINY_TAPS])
 {
-#pragma GCC unroll 12
+#pragma GCC unroll 24
 	for (int i = 0; i < g.from * SIDE; i++) {
 		const int row = i / SIDE, ky = i % SIDE;
 		const struct planes back = { g.from, g.side, g.stride, true };
 		const int y = source(back, row, ky);
 		const int n = y < 0 ? 0 : m * g.side;
 
-#pragma GCC unroll 8
+#pragma GCC unroll 16
 		for (int j = 0; j < n; j++) {
 			const int o = j / g.side, p = j % g.side;
 			const vec d = all(dy[o * dy_step + y * g.side + p]);
@@ -214,13 +236,12 @@ INLINE void add_image(const struct planes g, const int m, const float *x,
 #pragma GCC unroll 3
 			for (int kx = 0; kx < SIDE; kx++) {
 				const int at = source(g, p, kx);
+				const int pixel = row * g.from + at;
 
 				if (at >= 0)
 					sum[o][ky * SIDE + kx] +=
 					    d *
-					    load(x + (ptrdiff_t)(row * g.from +
-								 at) *
-							 LANES);
+					    load(x + (ptrdiff_t)pixel * LANES);
 			}
 		}
 	}
@@ -358,16 +379,24 @@ static void gather(const float *from, int64_t row_step, int64_t n_rows,
 		weights_all((struct planes){ out, in, stride, false },    \
 			    weights);                                     \
 	}
+PLANE(one, 1, 1, 1)
 PLANE(two, 2, 2, 1)
-PLANE(halved_four, 4, 2, 2)
+PLANE(halved_two, 2, 1, 2)
+PLANE(three, 3, 3, 1)
 PLANE(four, 4, 4, 1)
+PLANE(halved_four, 4, 2, 2)
+PLANE(halved_six, 6, 3, 2)
+PLANE(halved_eight, 8, 4, 2)
 #undef PLANE
 
+#define ROW(name, side, stride)                                           \
+	{                                                                 \
+		side, stride, name##_forward, name##_data, name##_weights \
+	}
 static const struct tiny_plane list[] = {
-	{ 2, 1, two_forward, two_data, two_weights },
-	{ 4, 2, halved_four_forward, halved_four_data, halved_four_weights },
-	{ 4, 1, four_forward, four_data, four_weights },
-	{ 0 },
+	ROW(one, 1, 1),	       ROW(two, 2, 1),		ROW(halved_two, 2, 2),
+	ROW(three, 3, 1),      ROW(four, 4, 1),		ROW(halved_four, 4, 2),
+	ROW(halved_six, 6, 2), ROW(halved_eight, 8, 2), { 0 },
 };
 
 const struct tiny_planes TINY_PLANES_TABLE = {

@@ -9,6 +9,7 @@
  * out is gathered back. Work is cut by channels of results: by channels out
  * for the gradient by weights. Sums do not depend on the cut.
  */
+#include <math.h>
 #include <string.h>
 
 #include "engine/kernels/tiny_planes.h"
@@ -23,9 +24,16 @@ enum {
 
 enum kind { FORWARD, DATA, WEIGHTS };
 
-/* As in engine/kernels/onednn/conv_job.c, beside which they count: of the pairs
- * that meet, and elements moved to and from vectors, a us. */
-static const double flops_a_us[] = { 150e3, 150e3, 110e3 };
+/* As in engine/kernels/onednn/conv_job.c, beside which they count. A us: flops
+ * of pairs that meet; floats of weights, from or to memory; elements moved to
+ * and from vectors. */
+static const struct tiny_rate {
+	double flops, weights;
+} rates[] = {
+	[FORWARD] = { 170e3, 8e3 },
+	[DATA] = { 165e3, 6e3 },
+	[WEIGHTS] = { 160e3, 4.5e3 },
+};
 #define MOVED_A_US 1.2e3
 #define START_US 2.0
 #define SLICE_US 40.0
@@ -92,27 +100,30 @@ static int64_t pairs_of(const struct window *w)
 	return n * n;
 }
 
+/* As many as vectors hold: lanes that stay empty take their time too. */
+static int64_t whole(const struct tiny *t, int64_t n)
+{
+	const int64_t lanes = t->loops->lanes;
+
+	return (n + lanes - 1) / lanes * lanes;
+}
+
 static double cost(const struct kernel_query *query, enum kind kind)
 {
+	double images, c, weights, flops, us;
 	struct tiny t;
-	double images, c, flops, moved;
 
 	measure(query, kind, &t);
 	if (!t.plane)
-		return 1e9;
-	images = (double)t.g.batch;
-	c = (double)t.g.c;
-	/* lanes that stay empty take their time too */
-	if (kind == WEIGHTS)
-		c = (double)((t.g.c + t.loops->lanes - 1) / t.loops->lanes *
-			     t.loops->lanes);
-	else
-		images = (double)(t.n_groups * t.loops->lanes);
+		return HUGE_VAL;
+	images = (double)(kind == WEIGHTS ? t.g.batch : whole(&t, t.g.batch));
+	c = (double)(kind == WEIGHTS ? whole(&t, t.g.c) : t.g.c);
 	flops = 2 * images * c * (double)t.g.m * (double)pairs_of(&t.g.window);
-	moved = (double)(t.g.batch * (t.n_from * t.from + t.n_to * t.to));
-	if (kind == WEIGHTS)
-		moved = (double)(t.g.batch * (t.g.c * t.from + t.g.m * t.to));
-	return START_US + flops / flops_a_us[kind] + moved / MOVED_A_US;
+	weights = (double)(t.g.m * t.g.c * TINY_TAPS) / rates[kind].weights;
+	us = flops / rates[kind].flops;
+	return START_US + (us > weights ? us : weights) +
+	       (double)t.g.batch *
+		   (double)(t.n_from * t.from + t.n_to * t.to) / MOVED_A_US;
 }
 
 /* No other kernel of the row is predicted to be faster. */
@@ -151,8 +162,7 @@ static size_t sources_size(const struct tiny *t, enum kind kind)
 	const int64_t n = t->n_from * t->from;
 
 	if (kind == WEIGHTS)
-		return (size_t)((t->n_from + lanes - 1) / lanes * lanes *
-				t->from * t->g.batch);
+		return (size_t)(whole(t, t->n_from) * t->from * t->g.batch);
 	return (size_t)((n * t->at_once * lanes + LINE - 1) / LINE * LINE);
 }
 
