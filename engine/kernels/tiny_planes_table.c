@@ -12,12 +12,12 @@
 #include <string.h>
 
 #define INLINE static inline __attribute__((always_inline))
+#define LANES ((ptrdiff_t)TINY_LANES)
 
 enum {
-	LANES = TINY_LANES,
 	MOST = TINY_OUT,
 	SIDE = 3,    /* of the window */
-	PIXELS = 8,  /* of results at once */
+	PIXELS = 8,  /* of results at once, at most */
 	AT_ONCE = 2, /* channels out whose gradients are summed at once */
 	LINE = 16,   /* floats of a line of cache */
 	AHEAD = 64,  /* floats of a stream that is read in order */
@@ -62,9 +62,11 @@ INLINE void zip(vec *v, const int n)
 
 #pragma GCC unroll 8
 	for (int i = 0; i < n / 2; i++) {
-		turned[2 * i] = __builtin_shufflevector(
+		const int at = 2 * i;
+
+		turned[at] = __builtin_shufflevector(
 		    v[i], v[i + n / 2], LANES_OF(FIRST_, TINY_LANES));
-		turned[2 * i + 1] = __builtin_shufflevector(
+		turned[at + 1] = __builtin_shufflevector(
 		    v[i], v[i + n / 2], LANES_OF(LAST_, TINY_LANES));
 	}
 #pragma GCC unroll 16
@@ -119,8 +121,8 @@ INLINE void add_taps(const struct planes g, const struct tile tile, const int m,
 {
 #pragma GCC unroll 18
 	for (int i = 0; i < m * SIDE; i++) {
-		const int o = i / SIDE, kx = i % SIDE;
-		const vec w = all(at->w[o * at->w_step + ky * SIDE + kx]);
+		const int o = i / SIDE, kx = i % SIDE, tap = ky * SIDE + kx;
+		const vec w = all(at->w[o * at->w_step + tap]);
 
 #pragma GCC unroll 8
 		for (int p = 0; p < tile.rows * tile.columns; p++) {
@@ -131,8 +133,7 @@ INLINE void add_taps(const struct planes g, const struct tile tile, const int m,
 			const int pixel = y * g.from + x;
 
 			if (y >= 0 && x >= 0)
-				sum[o][p] +=
-				    w * load(at->x + (ptrdiff_t)pixel * LANES);
+				sum[o][p] += w * load(at->x + pixel * LANES);
 		}
 	}
 }
@@ -231,7 +232,8 @@ INLINE void add_image(const struct planes g, const int m, const float *x,
 #pragma GCC unroll 16
 		for (int j = 0; j < n; j++) {
 			const int o = j / g.side, p = j % g.side;
-			const vec d = all(dy[o * dy_step + y * g.side + p]);
+			const int out = y * g.side + p;
+			const vec d = all(dy[o * dy_step + out]);
 
 #pragma GCC unroll 3
 			for (int kx = 0; kx < SIDE; kx++) {
@@ -240,8 +242,7 @@ INLINE void add_image(const struct planes g, const int m, const float *x,
 
 				if (at >= 0)
 					sum[o][ky * SIDE + kx] +=
-					    d *
-					    load(x + (ptrdiff_t)pixel * LANES);
+					    d * load(x + pixel * LANES);
 			}
 		}
 	}
@@ -258,7 +259,7 @@ INLINE void put_taps(vec sum[TINY_TAPS], int64_t n, float *to)
 		zip(sum, EIGHT);
 #pragma GCC unroll 8
 	for (int i = 0; i < EIGHT; i++)
-		store(eight + (ptrdiff_t)i * LANES, sum[i]);
+		store(eight + i * LANES, sum[i]);
 	for (int64_t c = 0; c < n; c++) {
 		memcpy(to + c * TINY_TAPS, eight + c * EIGHT,
 		       EIGHT * sizeof(*to));

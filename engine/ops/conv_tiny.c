@@ -122,8 +122,8 @@ static double cost(const struct kernel_query *query, enum kind kind)
 	weights = (double)(t.g.m * t.g.c * TINY_TAPS) / rates[kind].weights;
 	us = flops / rates[kind].flops;
 	return START_US + (us > weights ? us : weights) +
-	       (double)t.g.batch *
-		   (double)(t.n_from * t.from + t.n_to * t.to) / MOVED_A_US;
+	       (double)t.g.batch * (double)(t.n_from * t.from + t.n_to * t.to) /
+		   MOVED_A_US;
 }
 
 /* No other kernel of the row is predicted to be faster. */
