@@ -71,6 +71,7 @@ INLINE void zip(vec *v, const int n)
 	}
 #pragma GCC unroll 16
 	for (int i = 0; i < n; i++)
+		/* cppcheck-suppress uninitvar; as many as are turned */
 		v[i] = turned[i];
 }
 
@@ -194,9 +195,10 @@ INLINE void sum_block(const struct planes g, const int m,
 {
 	const struct tile size = tile_of(g);
 	const int across = g.side / size.columns;
+	const int n = across * (g.side / size.rows);
 
 #pragma GCC unroll 16
-	for (int i = 0; i < across * (g.side / size.rows); i++) {
+	for (int i = 0; i < n; i++) {
 		const struct tile tile = { i / across * size.rows,
 					   i % across * size.columns, size.rows,
 					   size.columns };

@@ -497,7 +497,8 @@ static const struct op_case conv_cases[] = {
 	  .graph = "y = Conv<pads=[1,1,1,1]>(x:float[3,16,21,19], w:float[24,16,3,3], "
 		   "b:float[24])" },
 	{ .name = "planes of 2 x 2",
-	  .graph = "y = Conv<pads=[1,1,1,1]>(x:float[16,17,2,2], w:float[33,17,3,3], b:float[33])" },
+	  .graph = "y = Conv<pads=[1,1,1,1]>(x:float[16,17,2,2], "
+		   "w:float[33,17,3,3], b:float[33])" },
 	{ .name = "planes of 2 x 2, one image",
 	  .graph = "y = Conv<pads=[1,1,1,1]>(x:float[1,3,2,2], w:float[5,3,3,3])" },
 	{ .name = "planes of 4 x 4 to 2 x 2",
@@ -512,7 +513,8 @@ static const struct op_case conv_cases[] = {
 	{ .name = "planes of 8 x 8 to 4 x 4",
 	  .graph = "y = Conv<strides=[2,2], pads=[1,1,1,1]>(x:float[3,5,8,8], w:float[7,5,3,3])" },
 	{ .name = "planes of 4 x 4 of many channels",
-	  .graph = "y = Conv<pads=[1,1,1,1]>(x:float[17,300,4,4], w:float[5,300,3,3], b:float[5])" },
+	  .graph = "y = Conv<pads=[1,1,1,1]>(x:float[17,300,4,4], "
+		   "w:float[5,300,3,3], b:float[5])" },
 	{ .name = "no batch", .graph = "y = Conv(x:float[0,3,8,8], w:float[4,3,3,3])" },
 	{ .name = "no channels out", .graph = "y = Conv(x:float[2,3,8,8], w:float[0,3,3,3])" },
 	{ .name = "channels differ", .graph = "y = Conv(x:float[2,3,8,8], w:float[4,2,3,3])",
