@@ -344,21 +344,21 @@ static const struct kernel grad_weights_plain = {
 	.run = grad_weights_run,
 };
 static const struct kernel *const conv_kernels[] = {
-	&conv_onednn_bf16,    &conv_taps,	  &conv_onednn_winograd,
-	&conv_onednn_product, &conv_onednn_plain, &conv_onednn,
-	&conv_blas,	      &forward_plain,	  NULL,
+	&conv_onednn_bf16,    &conv_taps,
+	&conv_tiny,	      &conv_onednn_winograd,
+	&conv_onednn_product, &conv_onednn_plain,
+	&conv_onednn,	      &conv_blas,
+	&forward_plain,	      NULL,
 };
 static const struct kernel *const grad_data_kernels[] = {
-	&conv_grad_data_onednn_bf16,
-	&conv_grad_data_onednn_winograd,
-	&conv_grad_data_onednn_plain,
-	&conv_grad_data_onednn,
-	&conv_grad_data_blas,
-	&conv_grad_data_plain,
-	NULL,
+	&conv_grad_data_onednn_bf16,	 &conv_grad_data_tiny,
+	&conv_grad_data_onednn_winograd, &conv_grad_data_onednn_plain,
+	&conv_grad_data_onednn,		 &conv_grad_data_blas,
+	&conv_grad_data_plain,		 NULL,
 };
 static const struct kernel *const grad_weights_kernels[] = {
 	&conv_grad_weights_onednn_bf16,
+	&conv_grad_weights_tiny,
 	&conv_grad_weights_onednn_winograd,
 	&conv_grad_weights_onednn_product,
 	&conv_grad_weights_onednn_plain,
@@ -496,6 +496,25 @@ static const struct op_case conv_cases[] = {
 	{ .name = "medium",
 	  .graph = "y = Conv<pads=[1,1,1,1]>(x:float[3,16,21,19], w:float[24,16,3,3], "
 		   "b:float[24])" },
+	{ .name = "planes of 2 x 2",
+	  .graph = "y = Conv<pads=[1,1,1,1]>(x:float[16,17,2,2], "
+		   "w:float[33,17,3,3], b:float[33])" },
+	{ .name = "planes of 2 x 2, one image",
+	  .graph = "y = Conv<pads=[1,1,1,1]>(x:float[1,3,2,2], w:float[5,3,3,3])" },
+	{ .name = "planes of 4 x 4 to 2 x 2",
+	  .graph = "y = Conv<strides=[2,2], pads=[1,1,1,1]>(x:float[17,5,4,4], "
+		   "w:float[17,5,3,3], b:float[17])" },
+	{ .name = "planes of 4 x 4",
+	  .graph = "y = Conv<pads=[1,1,1,1]>(x:float[16,19,4,4], w:float[14,19,3,3])" },
+	{ .name = "planes of 4 x 4, five images",
+	  .graph = "y = Conv<pads=[1,1,1,1]>(x:float[5,17,4,4], w:float[3,17,3,3], b:float[3])" },
+	{ .name = "planes of one pixel",
+	  .graph = "y = Conv<pads=[1,1,1,1]>(x:float[16,3,1,1], w:float[5,3,3,3], b:float[5])" },
+	{ .name = "planes of 8 x 8 to 4 x 4",
+	  .graph = "y = Conv<strides=[2,2], pads=[1,1,1,1]>(x:float[3,5,8,8], w:float[7,5,3,3])" },
+	{ .name = "planes of 4 x 4 of many channels",
+	  .graph = "y = Conv<pads=[1,1,1,1]>(x:float[17,300,4,4], "
+		   "w:float[5,300,3,3], b:float[5])" },
 	{ .name = "no batch", .graph = "y = Conv(x:float[0,3,8,8], w:float[4,3,3,3])" },
 	{ .name = "no channels out", .graph = "y = Conv(x:float[2,3,8,8], w:float[0,3,3,3])" },
 	{ .name = "channels differ", .graph = "y = Conv(x:float[2,3,8,8], w:float[4,2,3,3])",
@@ -542,6 +561,30 @@ static const struct op_case grad_data_cases[] = {
 	{ .name = "medium",
 	  .graph = "dx = predictd.ConvGradData<shape=[3,16,21,19], "
 		   "pads=[1,1,1,1]>(dy:float[3,24,21,19], w:float[24,16,3,3])" },
+	{ .name = "planes of 2 x 2",
+	  .graph = "dx = predictd.ConvGradData<shape=[16,17,2,2], "
+		   "pads=[1,1,1,1]>(dy:float[16,33,2,2], w:float[33,17,3,3])" },
+	{ .name = "planes of 2 x 2, one image",
+	  .graph = "dx = predictd.ConvGradData<shape=[1,3,2,2], "
+		   "pads=[1,1,1,1]>(dy:float[1,5,2,2], w:float[5,3,3,3])" },
+	{ .name = "planes of 4 x 4 to 2 x 2",
+	  .graph = "dx = predictd.ConvGradData<shape=[17,5,4,4], strides=[2,2], "
+		   "pads=[1,1,1,1]>(dy:float[17,17,2,2], w:float[17,5,3,3])" },
+	{ .name = "planes of 4 x 4",
+	  .graph = "dx = predictd.ConvGradData<shape=[16,19,4,4], "
+		   "pads=[1,1,1,1]>(dy:float[16,14,4,4], w:float[14,19,3,3])" },
+	{ .name = "planes of 4 x 4, five images",
+	  .graph = "dx = predictd.ConvGradData<shape=[5,17,4,4], "
+		   "pads=[1,1,1,1]>(dy:float[5,3,4,4], w:float[3,17,3,3])" },
+	{ .name = "planes of one pixel",
+	  .graph = "dx = predictd.ConvGradData<shape=[16,3,1,1], "
+		   "pads=[1,1,1,1]>(dy:float[16,5,1,1], w:float[5,3,3,3])" },
+	{ .name = "planes of 8 x 8 to 4 x 4",
+	  .graph = "dx = predictd.ConvGradData<shape=[3,5,8,8], strides=[2,2], "
+		   "pads=[1,1,1,1]>(dy:float[3,7,4,4], w:float[7,5,3,3])" },
+	{ .name = "planes of 4 x 4 of many channels",
+	  .graph = "dx = predictd.ConvGradData<shape=[17,5,4,4], "
+		   "pads=[1,1,1,1]>(dy:float[17,300,4,4], w:float[300,5,3,3])" },
 	{ .name = "no batch",
 	  .graph = "dx = predictd.ConvGradData<shape=[0,3,8,8]>(dy:float[0,4,6,6], "
 		   "w:float[4,3,3,3])" },
@@ -574,6 +617,27 @@ static const struct op_case grad_weights_cases[] = {
 	  .graph = "dw = predictd.ConvGradWeights<kernel_shape=[3,3], "
 		   "pads=[1,1,1,1]>(dy:float[3,24,21,19], x:float[3,16,21,19])",
 	  .tolerance = 1e-4 },
+	{ .name = "planes of 2 x 2", .tolerance = 1e-4,
+	  .graph = "dw = predictd.ConvGradWeights<kernel_shape=[3,3], "
+		   "pads=[1,1,1,1]>(dy:float[16,33,2,2], x:float[16,17,2,2])" },
+	{ .name = "planes of 2 x 2, one image", .tolerance = 1e-4,
+	  .graph = "dw = predictd.ConvGradWeights<kernel_shape=[3,3], "
+		   "pads=[1,1,1,1]>(dy:float[1,5,2,2], x:float[1,3,2,2])" },
+	{ .name = "planes of 4 x 4 to 2 x 2", .tolerance = 1e-4,
+	  .graph = "dw = predictd.ConvGradWeights<kernel_shape=[3,3], strides=[2,2], "
+		   "pads=[1,1,1,1]>(dy:float[17,17,2,2], x:float[17,5,4,4])" },
+	{ .name = "planes of 4 x 4", .tolerance = 1e-4,
+	  .graph = "dw = predictd.ConvGradWeights<kernel_shape=[3,3], "
+		   "pads=[1,1,1,1]>(dy:float[16,14,4,4], x:float[16,19,4,4])" },
+	{ .name = "planes of 4 x 4, five images", .tolerance = 1e-4,
+	  .graph = "dw = predictd.ConvGradWeights<kernel_shape=[3,3], "
+		   "pads=[1,1,1,1]>(dy:float[5,3,4,4], x:float[5,17,4,4])" },
+	{ .name = "planes of one pixel", .tolerance = 1e-4,
+	  .graph = "dw = predictd.ConvGradWeights<kernel_shape=[3,3], "
+		   "pads=[1,1,1,1]>(dy:float[16,5,1,1], x:float[16,3,1,1])" },
+	{ .name = "planes of 8 x 8 to 4 x 4", .tolerance = 1e-4,
+	  .graph = "dw = predictd.ConvGradWeights<kernel_shape=[3,3], strides=[2,2], "
+		   "pads=[1,1,1,1]>(dy:float[3,7,4,4], x:float[3,5,8,8])" },
 	{ .name = "no batch",
 	  .graph = "dw = "
 		   "predictd.ConvGradWeights<kernel_shape=[3,3]>(dy:float[0,4,6,6], "

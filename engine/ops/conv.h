@@ -69,7 +69,8 @@ double conv_flops(const struct conv *conv);
 /** Whether conv_taps beats all others on this CPU. */
 bool conv_taps_suits(const struct conv *conv);
 
-extern const struct kernel conv_blas, conv_taps, conv_grad_data_plain,
-    conv_grad_data_blas, conv_grad_weights_blas;
+extern const struct kernel conv_blas, conv_taps, conv_tiny,
+    conv_grad_data_plain, conv_grad_data_blas, conv_grad_data_tiny,
+    conv_grad_weights_blas, conv_grad_weights_tiny;
 
 #endif

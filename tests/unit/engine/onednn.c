@@ -274,13 +274,16 @@ static void check_case(const struct conv_case *c, unsigned kind, bool is_known)
 		q.in[1].value = q.data[1];
 	cr_assert_eq(kernel_prepare(&q.query, false, &kernel, &setup, &err),
 		     ERR_NONE, "%s", err.msg);
-	cr_assert_not_null(strstr(kernel->name, ".dnnl"),
-			   "%s of %s is done by %s", conv_rows[kind], c->name,
-			   kernel->name);
-	name = onednn_implementation(kernel, setup.state);
-	cr_expect(*name && !strstr(name, "ref"), "%s of %s by %s is %s",
-		  conv_rows[kind], c->name, kernel->name, name);
-	kernel->finish(setup.state);
+	/* tiny planes are for loops of our own */
+	if (!strstr(kernel->name, ".tiny")) {
+		cr_assert_not_null(strstr(kernel->name, ".dnnl"),
+				   "%s of %s is done by %s", conv_rows[kind],
+				   c->name, kernel->name);
+		name = onednn_implementation(kernel, setup.state);
+		cr_expect(*name && !strstr(name, "ref"), "%s of %s by %s is %s",
+			  conv_rows[kind], c->name, kernel->name, name);
+		kernel->finish(setup.state);
+	}
 	question_finish(&q);
 }
 
