@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include <semaphore.h>
 #include <sys/resource.h>
 #include <unistd.h>
 
@@ -12,6 +13,7 @@
 #include "models/ensemble.h"
 #include "server/model_cache_priv.h"
 #include "server/model_override.h"
+#include "server/run_pool.h"
 
 enum { NICE = 10, CONFIG_BYTES_MAX = 4 << 20 };
 #define ROWS_BYTES_MAX ((size_t)4 << 30)
@@ -44,23 +46,59 @@ static bool holds(const struct model_slot *slots, size_t n,
 	return false;
 }
 
+/* The slots of an entry, and those that take their place. */
+struct exchange {
+	struct run_task task;
+	struct model_cache *cache;
+	struct model_entry *entry;
+	struct model_slot *slots;
+	size_t n;
+	int64_t ns; /* what it took */
+	sem_t done;
+};
+
+static void run_exchange(struct run_task *task)
+{
+	/* the task is the first member */
+	struct exchange *e = (struct exchange *)(void *)task;
+	const int64_t start = clock_monotonic_ns();
+	struct model_slot *slots;
+	size_t n;
+
+	(void)pthread_mutex_lock(&e->cache->lock);
+	slots = e->entry->slot;
+	n = e->entry->n;
+	e->entry->slot = e->slots;
+	e->entry->n = e->n;
+	(void)pthread_mutex_unlock(&e->cache->lock);
+	e->ns = clock_monotonic_ns() - start;
+	e->slots = slots;
+	e->n = n;
+	(void)sem_post(&e->done);
+}
+
 /* Exchanges the slots of an entry, and says how long that took; the old ones
- * are let go outside the lock, as the last user of a model frees it. */
+ * are let go outside the lock, as the last user of a model frees it. A thread
+ * that stands back would keep all requests waiting if it lost its CPU with the
+ * lock held, so the one that ends late calls does it. */
 static int64_t swap_slots(struct model_cache *cache, struct model_entry *entry,
 			  struct model_slot *slots, size_t n)
 {
-	const int64_t start = clock_monotonic_ns();
+	struct exchange e = { .task.run = run_exchange,
+			      .cache = cache,
+			      .entry = entry,
+			      .slots = slots,
+			      .n = n };
 	struct model_slot *old;
-	int64_t ns;
 	size_t n_old;
 
-	(void)pthread_mutex_lock(&cache->lock);
-	old = entry->slot;
-	n_old = entry->n;
-	entry->slot = slots;
-	entry->n = n;
-	(void)pthread_mutex_unlock(&cache->lock);
-	ns = clock_monotonic_ns() - start;
+	(void)sem_init(&e.done, 0, 0);
+	(void)run_pool_schedule(cache->options.serving->timer, &e.task, 0);
+	while (sem_wait(&e.done) != 0)
+		; /* a signal came */
+	(void)sem_destroy(&e.done);
+	old = e.slots;
+	n_old = e.n;
 	for (size_t i = 0; i < n_old; i++) {
 		if (!holds(slots, n, old[i].model)) {
 			served_model_retire(old[i].model);
@@ -69,7 +107,7 @@ static int64_t swap_slots(struct model_cache *cache, struct model_entry *entry,
 		model_slot_finish(&old[i]);
 	}
 	mem_free(old);
-	return ns;
+	return e.ns;
 }
 
 /* A slot that shares what the old one of that version holds. */
