@@ -15,14 +15,8 @@
 #include "engine/ops/reshape.h"
 
 static const struct kernel *const product_kernels[] = {
-	&product_onednn_bf16,
-	&product_panels,
-	&product_tiles,
-	&product_onednn,
-	&product_row,
-	&product_blas,
-	&product_plain,
-	NULL,
+	&product_onednn_bf16, &product_panels, &product_tiles, &product_onednn,
+	&product_row,	      &product_blas,   &product_plain, NULL,
 };
 
 static enum err_code check_inner(int64_t from_a, int64_t from_b,
