@@ -302,9 +302,9 @@ Test(cli, datasets_are_listed_sent_and_deleted)
 	cr_assert_eq(RUN("predictctl", "datasets", "put", "/nowhere"),
 		     CLI_FAILED);
 	cr_assert_eq(RUN_WITH(&peer, json("{\"files\":1}"), "datasets", "put",
-			      "/etc/hostname"),
+			      "/etc/passwd"),
 		     CLI_OK);
-	cr_assert(asked(&peer, "PUT /datasets/hostname HTTP/1.1\r\n"));
+	cr_assert(asked(&peer, "PUT /datasets/passwd HTTP/1.1\r\n"));
 	peer_stop(&peer);
 	cr_assert_eq(RUN_WITH(&peer, json(""), "datasets", "delete", "a b"),
 		     CLI_OK);
