@@ -2,7 +2,7 @@
 /** @file
  * Kernels of a plan: choosing and preparing them, and the planner's own copy.
  */
-#include "engine/planner_priv.h"
+#include "engine/plan_query.h"
 #include "engine/tuner.h"
 
 static void copy_run(const struct kernel_call *call, unsigned slice,
@@ -22,18 +22,6 @@ const struct kernel plan_copy_kernel = {
 	.flags = KERNEL_QUICK | KERNEL_SLICE_FREE,
 	.run = copy_run,
 };
-
-/** Facts of some edges, side by side. */
-static struct fact *gather(struct planner *p, const int32_t *edge, int32_t n)
-{
-	struct fact *fact =
-	    arena_array(p->plan->arena, (size_t)n + 1, sizeof(*fact));
-
-	for (int32_t i = 0; fact && i < n; i++)
-		if (edge[i] != VALUE_NONE)
-			fact[i] = p->facts->fact[edge[i]];
-	return fact;
-}
 
 /** "Conv(float, float, -)" for a message. */
 static const char *signature_text(const struct kernel_query *q, char *text,
@@ -84,26 +72,13 @@ static enum err_code prepare(struct planner *p, int32_t number, struct err *err)
 static enum err_code ask(struct planner *p, int32_t number, struct err *err)
 {
 	const struct graph_node *node = &p->graph->node[number];
-	const struct plan_options *options = &p->plan->options;
 	struct plan_step *step = &p->step[number];
-	struct fact *in = gather(p, graph_in(p->graph, node), node->n_in);
-	struct fact *out = gather(p, graph_out(p->graph, node), node->n_out);
+	enum err_code rc =
+	    plan_query(p, node, p->plan->arena, &step->query, err);
 
-	if (!in || !out)
-		return err_set(err, ERR_NO_MEMORY, "plan: out of memory");
+	if (rc)
+		return rc;
 	step->name = node->name;
-	step->query = (struct kernel_query){
-		.op = node->op,
-		.attrs = node->attrs,
-		.in = in,
-		.out = out,
-		.n_in = (unsigned)node->n_in,
-		.n_out = (unsigned)node->n_out,
-		.want_slices = options->threads ? options->threads : 1,
-		.numerics = options->numerics,
-		.products = options->products,
-		.packs = options->packs,
-	};
 	return prepare(p, number, err);
 }
 

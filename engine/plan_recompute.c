@@ -18,6 +18,7 @@
  * saves bytes, or time where the goal is met. A try is an exact count, with the
  * scratch that kernels ask for.
  */
+#include "engine/plan_query.h"
 #include "engine/plan_recompute_priv.h"
 #include "engine/tuner.h"
 
@@ -193,41 +194,18 @@ static void find_crossing(struct recompute *r)
 	}
 }
 
-static void gather(const struct recompute *r, const int32_t *edge, int32_t n,
-		   struct fact *to)
-{
-	for (int32_t j = 0; j < n; j++)
-		if (edge[j] != VALUE_NONE)
-			to[j] = r->p->facts->fact[edge[j]];
-}
-
 /* What a node takes, in time and beside its operands, as its kernel says. */
 static enum err_code find_cost(struct recompute *r, int32_t i, struct err *err)
 {
 	const struct plan_options *options = &r->p->plan->options;
 	const struct graph_node *node = &r->graph->node[i];
-	const size_t n = (size_t)node->n_in + (size_t)node->n_out;
-	struct fact *fact = arena_array(r->p->arena, n + 1, sizeof(*fact));
 	struct kernel_query query;
 	struct kernel_setup setup;
 	const struct kernel *kernel;
-	enum err_code rc;
+	enum err_code rc = plan_query(r->p, node, r->p->arena, &query, err);
 
-	if (!fact)
-		return err_set(err, ERR_NO_MEMORY, "plan: out of memory");
-	query = (struct kernel_query){
-		.op = node->op,
-		.attrs = node->attrs,
-		.in = fact,
-		.out = fact + node->n_in,
-		.n_in = (unsigned)node->n_in,
-		.n_out = (unsigned)node->n_out,
-		.want_slices = options->threads ? options->threads : 1,
-		.numerics = options->numerics,
-		.packs = options->packs,
-	};
-	gather(r, graph_in(r->graph, node), node->n_in, fact);
-	gather(r, graph_out(r->graph, node), node->n_out, fact + node->n_in);
+	if (rc)
+		return rc;
 	rc = tuner_prepare(options->tuner, &query, &kernel, &setup, err);
 	if (rc)
 		return err_prefix(err, "node '%s' (%s)", node->name,

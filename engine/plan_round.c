@@ -10,42 +10,9 @@
  */
 #include "engine/build.h"
 #include "engine/ops/round_bfloat16.h"
-#include "engine/planner_priv.h"
+#include "engine/plan_query.h"
 
 enum { OPERANDS = 2 };
-
-/* The question that plan_kernels() will ask. */
-static enum err_code ask(const struct planner *p, const struct graph_node *node,
-			 struct kernel_query *ret, struct err *err)
-{
-	const struct plan_options *options = &p->plan->options;
-	const size_t n = (size_t)node->n_in + (size_t)node->n_out;
-	struct fact *fact = arena_array(p->arena, n + 1, sizeof(*fact));
-
-	if (!fact)
-		return err_set(err, ERR_NO_MEMORY, "plan: out of memory");
-	for (int32_t i = 0; i < node->n_in + node->n_out; i++) {
-		const int32_t value =
-		    i < node->n_in ? graph_in(p->graph, node)[i]
-				   : graph_out(p->graph, node)[i - node->n_in];
-
-		if (value != VALUE_NONE)
-			fact[i] = p->facts->fact[value];
-	}
-	*ret = (struct kernel_query){
-		.op = node->op,
-		.attrs = node->attrs,
-		.in = fact,
-		.out = fact + node->n_in,
-		.n_in = (unsigned)node->n_in,
-		.n_out = (unsigned)node->n_out,
-		.want_slices = options->threads ? options->threads : 1,
-		.numerics = options->numerics,
-		.products = PRODUCTS_BF16,
-		.packs = options->packs,
-	};
-	return ERR_NONE;
-}
 
 /* Which kernel it is shows only when one has been prepared. */
 static enum err_code rounds_itself(const struct planner *p,
@@ -56,7 +23,7 @@ static enum err_code rounds_itself(const struct planner *p,
 	const struct kernel *kernel;
 	struct kernel_setup setup;
 	struct kernel_query query;
-	enum err_code rc = ask(p, node, &query, err);
+	enum err_code rc = plan_query(p, node, p->arena, &query, err);
 
 	if (rc)
 		return rc;
