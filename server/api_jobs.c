@@ -163,8 +163,8 @@ enum err_code jobs_api_find(struct api_request *request, struct store_job *ret,
 
 /* --- POST /train --- */
 
-/* A dry run, a rate finder or a check under way: it waits for a worker on a
- * thread of its own. */
+/* A dry run, a rate finder, a check or an evaluation under way: it waits for a
+ * worker on a thread of its own. */
 struct rehearsal {
 	struct run_task task;
 	enum worker_task what;
@@ -186,7 +186,12 @@ static void run_dry(struct run_task *task)
 		.len = request->body_len,
 	};
 
-	dry->rc = supervisor_rehearse(jobs_of(request)->supervisor, &rehearsal,
+	dry->rc =
+	    dry->what == WORKER_EVALUATE
+		? supervisor_evaluate(jobs_of(request)->supervisor,
+				      request->param[0], request->arena,
+				      &dry->json, &dry->err)
+		: supervisor_rehearse(jobs_of(request)->supervisor, &rehearsal,
 				      request->arena, &dry->json, &dry->err);
 	if (!dry->rc && dry->submits)
 		dry->rc = supervisor_submit(
@@ -277,6 +282,13 @@ enum err_code api_jobs_create(struct api_request *request, struct err *err)
 	if (!rc)
 		answer_queued(request, id);
 	return rc;
+}
+
+enum err_code api_jobs_evaluate(struct api_request *request, struct err *err)
+{
+	enum err_code rc = check_jobs(request, err);
+
+	return rc ? rc : begin_dry(request, WORKER_EVALUATE, false, err);
 }
 
 /* --- reading --- */
