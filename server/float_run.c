@@ -52,13 +52,34 @@ static const char *run_base(const char *at, const char *end,
 }
 
 #ifdef LOOPS_X86_LEVELS
-float_run_fn float_run_v3, float_run_v4;
+float_run_fn float_run_v3, float_run_v4, float_run_vbmi;
+
+unsigned float_run_levels(void)
+{
+	const unsigned levels = loop_levels();
+	const bool has_vbmi = __builtin_cpu_supports("avx512vbmi") &&
+			      __builtin_cpu_supports("avx512vbmi2");
+
+	return levels == 3 && has_vbmi ? 4 : levels;
+}
 
 float_run_fn *float_run_find_level(unsigned level)
 {
-	return level == 2 ? float_run_v4 : level == 1 ? float_run_v3 : run_base;
+	static float_run_fn *const runs[] = {
+		run_base,
+		float_run_v3,
+		float_run_v4,
+		float_run_vbmi,
+	};
+
+	return runs[level];
 }
 #else
+unsigned float_run_levels(void)
+{
+	return 1;
+}
+
 float_run_fn *float_run_find_level(unsigned level)
 {
 	(void)level;
@@ -68,5 +89,5 @@ float_run_fn *float_run_find_level(unsigned level)
 
 float_run_fn *float_run_find(void)
 {
-	return float_run_find_level(loop_levels() - 1);
+	return float_run_find_level(float_run_levels() - 1);
 }

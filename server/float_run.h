@@ -38,7 +38,8 @@ typedef const char *float_run_fn(const char *at, const char *end,
 
 /** The fastest one of this CPU. */
 float_run_fn *float_run_find(void);
-/** That of a level (engine/kernels/loops.h counts them), for tests. */
+/** How many this CPU runs, the plainest first: tests try each. */
+unsigned float_run_levels(void);
 float_run_fn *float_run_find_level(unsigned level);
 
 #endif

@@ -8,11 +8,15 @@
  * what stands before it masked and the point shuffled out: its digits, which
  * four multiplications join. No branch depends on where a point is, or on how
  * many digits there are. A block of short whole numbers, as pictures are sent,
- * is joined at once.
+ * is joined at once, and where the CPU can move single bytes one of up to 16
+ * digits an element too (server/float_lanes_priv.h).
  */
 #include "server/float_run_priv.h"
 
 #include "server/whole_block_priv.h"
+#ifdef __AVX512VBMI2__
+#include "server/float_lanes_priv.h"
+#endif
 
 enum { NO_POINT = 16, LONGEST = 19 };
 
@@ -130,6 +134,21 @@ take_whole(const char *block, struct number_block b, uint32_t *out, size_t *n)
 	return block_after(block, &b, stop);
 }
 
+static ALWAYS_INLINE const char *take_any(const char *block,
+					  const struct number_block *b,
+					  uint32_t *out, size_t *n)
+{
+	if (whole_block_is_short(b))
+		return take_whole(block, *b, out, n);
+#ifdef __AVX512VBMI2__
+	const char *next = float_lanes_take(block, b, out, n);
+
+	if (next)
+		return next;
+#endif
+	return take_block(block, *b, out, n);
+}
+
 const char *FLOAT_RUN(const char *at, const char *end,
 		      const struct float_run *run)
 {
@@ -137,11 +156,13 @@ const char *FLOAT_RUN(const char *at, const char *end,
 
 	if (at - run->begin < RUN_BEFORE)
 		return at;
-	while (end - at >= RUN_SLACK && run->count - n >= BLOCK_ELEMENTS) {
+	while (end - at >= BLOCK) {
 		const struct number_block b = block_look(at, run->is_nested);
-		const char *next = whole_block_is_short(&b)
-				       ? take_whole(at, b, run->out, &n)
-				       : take_block(at, b, run->out, &n);
+		const char *next;
+
+		if ((size_t)_mm_popcnt_u64(b.end) > run->count - n)
+			break;
+		next = take_any(at, &b, run->out, &n);
 
 		if (next == at)
 			break;
