@@ -100,8 +100,3 @@ void http_listen_mute(int fd)
 	(void)setsockopt(fd, SOL_SOCKET, SO_ATTACH_FILTER, &program,
 			 sizeof(program));
 }
-
-int http_listen_accept(int fd)
-{
-	return accept4(fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
-}
