@@ -84,12 +84,14 @@ void http_worker_lost(struct http_worker *worker)
 /* Says once why no more come, until one does. */
 static void tell(bool *is_short, int error)
 {
-	const bool is_new = error && error != EAGAIN && !*is_short;
+	const bool was_short = *is_short;
+	struct err err;
 
-	if (is_new)
-		log_write(LOG_LEVEL_WARNING, "http",
-			  "connections wait: accept: %s", strerror(error));
 	*is_short = error && error != EAGAIN;
+	if (!*is_short || was_short)
+		return;
+	(void)file_err(&err, error, "accept", "a connection");
+	log_write(LOG_LEVEL_WARNING, "http", "connections wait: %s", err.msg);
 }
 
 static void *run(void *arg)

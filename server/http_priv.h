@@ -71,22 +71,18 @@ struct http {
 	struct http_worker *worker;
 	unsigned n_workers; /* that have begun */
 	unsigned turn;	    /* the acceptor's */
-	pthread_t acceptor;
-	bool has_acceptor;
-	int stop_fd;   /* the acceptor's end */
-	int listen_fd; /* -1 once closed */
-	uint16_t port;
+	int stop_fd;	    /* the acceptor's end */
+	int listen_fd;	    /* -1 once closed */
 	pthread_mutex_t lock;
 	struct http_conn *first;
 	struct http_linger linger; /* under the lock */
-	atomic_bool is_draining;
+	pthread_t acceptor, reaper;
+	pthread_cond_t reaper_wake; /* with the lock */
 	atomic_uint_least64_t n_ids;
 	char id_prefix[17];
-
-	pthread_t reaper;
-	bool has_reaper;
-	pthread_cond_t reaper_wake; /* with the lock */
-	bool must_stop;
+	bool has_acceptor, has_reaper, must_stop;
+	atomic_bool is_draining;
+	uint16_t port;
 };
 
 /** libmicrohttpd's callbacks; cls is the struct http, and of a connection's
