@@ -133,13 +133,20 @@ static enum err_code scan_data(struct reader *reader, struct input *input,
 	size_t bytes;
 	enum err_code rc = place_input(reader, input, &bytes, err);
 
-	if (!rc)
-		rc = inference_alloc_input(inference, input->port, bytes, err);
 	if (rc)
 		return rc;
 	(void)snprintf(name, sizeof(name), "input '%.64s'",
 		       inference->signature->input[input->port].name);
 	target.count = (size_t)shape_count(&input->shape);
+	/* an element and its comma have two bytes at least: a short text is no
+	 * reason to take the memory that its shape speaks of */
+	if (target.count > len / 2)
+		return err_set(err, ERR_SHAPE,
+			       "%s: expected %zu elements, got fewer", name,
+			       target.count);
+	rc = inference_alloc_input(inference, input->port, bytes, err);
+	if (rc)
+		return rc;
 	target.out = inference->input[input->port].data;
 	input->is_done = true;
 	return number_scan(text, len, &target, ret_used, err);

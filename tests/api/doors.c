@@ -553,14 +553,17 @@ Test(api_doors, an_answer_beyond_its_limit_is_the_servers_fault)
 Test(api_doors, refuses_what_the_memory_budget_does_not_hold)
 {
 	struct loopback l;
+	struct err err;
 
 	loopback_begin(&l);
-	limit_init(&l.context.limit, 8);
+	limit_init(&l.context.limit, 24);
+	cr_assert_eq(limit_take(&l.context.limit, 16, &err), ERR_NONE);
 	loopback_post(&l, "/predict/linear", "{\"inputs\":{\"x\":[1,0,0,0]}}");
 	loopback_expect_error(&l, 503, "bytes");
 	cr_assert_not_null(loopback_answer_header(&l, "Retry-After"));
 	loopback_get(&l, "/jobs");
 	loopback_expect_error(&l, 404, "does not train");
+	limit_give(&l.context.limit, 16);
 	loopback_end(&l);
 }
 
