@@ -204,6 +204,13 @@ Test(api_doors, speaks_tensorflow_servings_dialect)
 	loopback_expect_error(&l, 400, "same shapes");
 	loopback_post(&l, "/v1/models/add:predict", "{\"instances\":[[1]]}");
 	loopback_expect_error(&l, 400, "2 inputs");
+	/* these are four instances, and no row of four */
+	loopback_post(&l, "/v1/models/linear:predict",
+		      "{\"instances\":[1,0,0,0]}");
+	loopback_expect_error(&l, 400, "of 1 dimensions; got 0");
+	loopback_post(&l, "/v1/models/linear/versions/1:predict",
+		      "{\"inputs\":null,\"instances\": [ [1,0,0,0]]}");
+	expect_has(&l, "{\"predictions\":[[1.0,2.0,3.0]]}");
 	loopback_post(&l, "/v1/models/add:predict", "{}");
 	loopback_expect_error(&l, 400, "\"instances\" is missing");
 	loopback_get(&l, "/v1/models/linear");
