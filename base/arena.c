@@ -232,7 +232,7 @@ size_t arena_used(const struct arena *arena)
 
 size_t arena_left(const struct arena *arena)
 {
-	return arena->max - arena->used;
+	return (arena->max - arena->used) / ALIGN * ALIGN;
 }
 
 void arena_destroy(struct arena *arena)

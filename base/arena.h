@@ -37,7 +37,8 @@ bool arena_release(struct arena *arena, const void *block);
 /** Empties the arena; the first chunk is kept for reuse. */
 void arena_reset(struct arena *arena);
 size_t arena_used(const struct arena *arena);
-/** What the ceiling leaves, whether there is so much memory or not. */
+/** The largest block that the ceiling leaves room for, whether there is so much
+ * memory or not. */
 size_t arena_left(const struct arena *arena);
 /** NULL is fine. */
 void arena_destroy(struct arena *arena);

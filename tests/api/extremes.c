@@ -87,6 +87,41 @@ Test(api_extremes, what_never_fits_is_not_asked_for_again)
 	loopback_end(&l);
 }
 
+static void post_texts(struct loopback *l, int n)
+{
+	struct buf body;
+
+	buf_init(&body, 1 << 20);
+	buf_printf(&body,
+		   "{\"inputs\":[{\"name\":\"t\",\"shape\":[%d],\"datatype\":"
+		   "\"BYTES\",\"data\":[\"\"",
+		   n);
+	for (int i = 1; i < n; i++)
+		buf_puts(&body, ",\"\"");
+	buf_puts(&body, "]}]}");
+	loopback_post(l, "/v2/models/text/infer", body.data);
+	buf_finish(&body);
+}
+
+/* Empty texts are larger in memory than in JSON. */
+Test(api_extremes, what_a_request_may_never_have_is_no_matter_of_time)
+{
+	struct loopback l;
+
+	loopback_begin(&l);
+	arena_destroy(l.request.arena);
+	l.request.arena = arena_create(1 << 20);
+	post_texts(&l, 100);
+	cr_assert_eq(l.status, 200, "%s", l.body);
+	post_texts(&l, 70000);
+	loopback_expect_error(&l, 413, "input 't' takes 1120000 bytes");
+	post_texts(&l, 40000);
+	loopback_expect_error(&l, 500, "its answer needs more memory");
+	post_texts(&l, 25000);
+	loopback_expect_error(&l, 500, "its answer needs more memory");
+	loopback_end(&l);
+}
+
 /* Rising numbers, of which each is a new first one. */
 Test(api_extremes, classes_are_as_many_as_one_likes)
 {
