@@ -122,6 +122,9 @@ Test(api_v2, splits_requests_larger_than_a_batch)
 	expect_has(&l, "148.0,296.0,444.0,149.0,298.0,447.0]");
 	loopback_get(&l, "/v2/models/linear/versions/1/stats");
 	expect_has(&l, "\"inference_count\":150,\"execution_count\":3");
+	/* in three runs, but one request saw them */
+	expect_has(&l, "\"compute_infer\":{\"count\":1,");
+	expect_has(&l, "\"batch_size\":64,\"compute_input\":{\"count\":2,");
 	buf_finish(&body);
 	loopback_end(&l);
 }
