@@ -144,7 +144,7 @@ Test(api_extremes, classes_are_as_many_as_one_likes)
 	(void)snprintf(length, sizeof(length), "%zu", body.len);
 	loopback_header(&l, "Inference-Header-Content-Length", length);
 	for (int i = 0; i < N; i++)
-		x[i] = (float)(i / 2);
+		x[i] = (float)(i >> 1);
 	buf_put(&body, x, N * sizeof(*x));
 	start = clock_monotonic_ns();
 	loopback_ask(&l, "POST", "/v2/models/wide/infer", body.data, body.len);
