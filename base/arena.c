@@ -230,6 +230,11 @@ size_t arena_used(const struct arena *arena)
 	return arena->used;
 }
 
+size_t arena_left(const struct arena *arena)
+{
+	return (arena->max - arena->used) / ALIGN * ALIGN;
+}
+
 void arena_destroy(struct arena *arena)
 {
 	if (!arena)

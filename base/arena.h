@@ -37,6 +37,9 @@ bool arena_release(struct arena *arena, const void *block);
 /** Empties the arena; the first chunk is kept for reuse. */
 void arena_reset(struct arena *arena);
 size_t arena_used(const struct arena *arena);
+/** The largest block that the ceiling leaves room for, whether there is so much
+ * memory or not. */
+size_t arena_left(const struct arena *arena);
 /** NULL is fine. */
 void arena_destroy(struct arena *arena);
 

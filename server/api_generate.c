@@ -171,6 +171,11 @@ static enum err_code read_text(struct inference *inference, struct err *err)
 		       request->arena);
 	rc = json_pull_object(&pull, err);
 	while (!rc && !(rc = json_pull_key(&pull, &key, err)) && key.bytes) {
+		bool is_null;
+
+		rc = json_pull_null(&pull, &is_null, err);
+		if (rc || is_null)
+			continue;
 		if (json_pull_is(key, "parameters"))
 			rc = sampling_read(&text.sampling, &pull, err);
 		else if (json_pull_is(key, "id"))
@@ -216,6 +221,11 @@ static enum err_code read_body(struct inference *inference, struct err *err)
 		       request->arena);
 	rc = json_pull_object(&pull, err);
 	while (!rc && !(rc = json_pull_key(&pull, &key, err)) && key.bytes) {
+		bool is_null;
+
+		rc = json_pull_null(&pull, &is_null, err);
+		if (rc || is_null)
+			continue;
 		if (is_input(inference, key))
 			rc = read_value(inference, &pull, key, err);
 		else if (json_pull_is(key, "parameters"))

@@ -99,9 +99,12 @@ static enum err_code take_model(struct predict *predict, struct err *err)
 {
 	struct str text;
 	const char *name;
-	enum err_code rc = json_pull_string(&predict->pull, &text, err);
+	bool is_null;
+	enum err_code rc = json_pull_null(&predict->pull, &is_null, err);
 
-	if (rc)
+	if (!rc && !is_null)
+		rc = json_pull_string(&predict->pull, &text, err);
+	if (rc || is_null)
 		return rc;
 	name = arena_strndup(predict->request->arena, text.bytes, text.len);
 	if (!name)
@@ -121,8 +124,11 @@ static enum err_code take_version(struct predict *predict, struct err *err)
 	struct arena *arena = predict->request->arena;
 	uint64_t number;
 	struct str text;
-	enum err_code rc;
+	bool is_null;
+	enum err_code rc = json_pull_null(pull, &is_null, err);
 
+	if (rc || is_null)
+		return rc;
 	if (predict->inference)
 		return err_set(err, ERR_INVALID,
 			       "\"version\" must stand before \"inputs\"");
@@ -228,6 +234,8 @@ static enum err_code read_parameters(struct predict *predict, struct err *err)
 	json_pull_init(&pull, predict->parameters.bytes,
 		       predict->parameters.len, "parameters",
 		       predict->request->arena);
+	if (json_pull_peek(&pull) == JSON_KIND_NULL)
+		return ERR_NONE;
 	rc = json_pull_object(&pull, err);
 	while (!rc && !(rc = json_pull_key(&pull, &key, err)) && key.bytes) {
 		bool is_taken = false;

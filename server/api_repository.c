@@ -25,10 +25,16 @@ static enum err_code read_filter(struct api_request *request, bool *ret_ready,
 	json_pull_init(&pull, request->body, request->body_len, "request body",
 		       request->arena);
 	rc = json_pull_object(&pull, err);
-	while (!rc && !(rc = json_pull_key(&pull, &key, err)) && key.bytes)
+	while (!rc && !(rc = json_pull_key(&pull, &key, err)) && key.bytes) {
+		bool is_null;
+
+		rc = json_pull_null(&pull, &is_null, err);
+		if (rc || is_null)
+			continue;
 		rc = json_pull_is(key, "ready")
 			 ? json_pull_bool(&pull, ret_ready, err)
 			 : json_pull_value(&pull, NULL, err);
+	}
 	return rc ? rc : json_pull_finish(&pull, err);
 }
 
@@ -150,8 +156,11 @@ static enum err_code read_config(struct change *change, struct json_pull *pull,
 static enum err_code read_parameter(struct change *change, struct str key,
 				    struct json_pull *pull, struct err *err)
 {
-	enum err_code rc;
+	bool is_null;
+	enum err_code rc = json_pull_null(pull, &is_null, err);
 
+	if (rc || is_null)
+		return rc;
 	if (change->is_load && key.len > 5 &&
 	    memcmp(key.bytes, "file:", 5) == 0)
 		return refuse_file(change, key, err);

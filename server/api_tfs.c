@@ -291,11 +291,8 @@ static enum err_code check_signature(const struct inference *inference,
 				     struct json_pull *pull, struct err *err)
 {
 	struct str name;
-	enum err_code rc;
+	enum err_code rc = json_pull_string(pull, &name, err);
 
-	if (json_pull_peek(pull) == JSON_KIND_NULL)
-		return json_pull_value(pull, NULL, err);
-	rc = json_pull_string(pull, &name, err);
 	if (rc || !name.len || json_pull_is(name, "serving_default"))
 		return rc;
 	return err_set(err, ERR_INVALID,
@@ -305,17 +302,45 @@ static enum err_code check_signature(const struct inference *inference,
 		       (int)(name.len < 64 ? name.len : 64), name.bytes);
 }
 
+/* How deep the arrays are that begin a value. */
+static unsigned count_levels(const struct json_pull *pull)
+{
+	unsigned n = 0;
+
+	for (const char *at = pull->at; at < pull->end; at++) {
+		if (*at == '[')
+			n++;
+		else if (!strchr(" \t\r\n", *at))
+			break;
+	}
+	return n;
+}
+
 static enum err_code read_lone(struct inference *inference,
-			       struct json_pull *pull, const char *key,
+			       struct json_pull *pull, bool is_rows,
 			       struct err *err)
 {
-	if (inference->signature->n_inputs == 1)
-		return codec_read_tensor(inference, 0, pull, err);
-	return err_set(err, ERR_INVALID,
-		       "\"%s\": model '%s' has %u inputs; expected maps of "
-		       "their names",
-		       key, inference->model->package->name,
-		       inference->signature->n_inputs);
+	const struct model_signature *signature = inference->signature;
+	const unsigned n_levels = count_levels(pull);
+	enum err_code rc;
+
+	if (signature->n_inputs != 1)
+		return err_set(err, ERR_INVALID,
+			       "\"%s\": model '%s' has %u inputs; expected "
+			       "maps of their names",
+			       is_rows ? "instances" : "inputs",
+			       inference->model->package->name,
+			       signature->n_inputs);
+	rc = codec_read_tensor(inference, 0, pull, err);
+	/* one row that would be completed to a list of one is as many instances
+	 * as it has elements, and their answers would be too few */
+	if (!rc && is_rows && inference->input[0].shape.rank != n_levels)
+		rc = err_set(err, ERR_SHAPE,
+			     "\"instances\": each is a row of input '%s', of "
+			     "%u dimensions; got %u",
+			     signature->input[0].name,
+			     inference->input[0].shape.rank - 1, n_levels - 1);
+	return rc;
 }
 
 /* "instances" is a list of at least one row. */
@@ -342,8 +367,11 @@ static enum err_code read_member(struct inference *inference,
 				 api_handler **answer, struct err *err)
 {
 	const bool is_rows = json_pull_is(key, "instances");
-	enum err_code rc;
+	bool is_null;
+	enum err_code rc = json_pull_null(pull, &is_null, err);
 
+	if (rc || is_null)
+		return rc;
 	if (json_pull_is(key, "signature_name"))
 		return check_signature(inference, pull, err);
 	if (!is_rows && !json_pull_is(key, "inputs"))
@@ -360,8 +388,7 @@ static enum err_code read_member(struct inference *inference,
 	if (!is_rows && json_pull_peek(pull) == JSON_KIND_OBJECT &&
 	    !json_text_skip_bytes(pull->at, pull->end))
 		return codec_read_tensors(inference, pull, err);
-	return read_lone(inference, pull, is_rows ? "instances" : "inputs",
-			 err);
+	return read_lone(inference, pull, is_rows, err);
 }
 
 enum err_code api_tfs_predict(struct api_request *request, struct err *err)

@@ -122,12 +122,27 @@ static void copy_input(const struct run *run, unsigned i)
 	fill_padding(run, to.data, row_bytes(&to));
 }
 
+/* Memory of a call that it did not get. What its arena may never have is not
+ * there later either: as of any answer beyond its limit, that is no matter of
+ * coming again. */
+static enum err_code no_room(const struct infer_call *call, size_t bytes,
+			     const char *name, struct err *err)
+{
+	const bool is_never = bytes > arena_left(call->arena);
+
+	return err_set(err, is_never ? ERR_INTERNAL : ERR_NO_MEMORY,
+		       "model '%s': its answer needs more memory than one "
+		       "request may have",
+		       name);
+}
+
 /* A call's place for output j, made when its first rows come. */
 static enum err_code make_output(const struct run *run, struct infer_call *call,
 				 unsigned j, const struct tensor_view *from,
 				 struct err *err)
 {
 	struct tensor_view *to = &call->output[j];
+	size_t bytes;
 
 	if (to->data)
 		return ERR_NONE;
@@ -136,18 +151,15 @@ static enum err_code make_output(const struct run *run, struct infer_call *call,
 		to->shape.dim[0] = call->rows;
 	if (run->padded && run->options->pad)
 		batch_pad_crop(run->options->pad, j, call->input, &to->shape);
-	to->data =
-	    arena_aligned(call->arena, tensor_bytes(to->dtype, &to->shape) + 1);
-	if (!to->data)
-		return err_set(err, ERR_NO_MEMORY,
-			       "model '%s': its answer needs more memory than "
-			       "one request may have",
-			       run->options->name);
-	return ERR_NONE;
+	bytes = tensor_bytes(to->dtype, &to->shape) + 1;
+	to->data = arena_aligned(call->arena, bytes);
+	return to->data ? ERR_NONE
+			: no_room(call, bytes, run->options->name, err);
 }
 
 /* Strings are borrowed from the instance, which is lent to others next. */
-static enum err_code copy_strings(struct infer_call *call, struct str *to,
+static enum err_code copy_strings(const struct run *run,
+				  struct infer_call *call, struct str *to,
 				  const struct str *from, size_t n,
 				  struct err *err)
 {
@@ -157,9 +169,8 @@ static enum err_code copy_strings(struct infer_call *call, struct str *to,
 					    from[i].bytes ? from[i].bytes : "",
 					    from[i].len);
 		if (!to[i].bytes)
-			return err_set(err, ERR_NO_MEMORY,
-				       "the strings of an answer need more "
-				       "memory than one request may have");
+			return no_room(call, from[i].len + 1,
+				       run->options->name, err);
 	}
 	return ERR_NONE;
 }
@@ -191,7 +202,8 @@ struct piece {
 	size_t skip, at, n;
 };
 
-static enum err_code copy_elements(struct infer_call *call, unsigned j,
+static enum err_code copy_elements(const struct run *run,
+				   struct infer_call *call, unsigned j,
 				   const struct piece *piece, struct err *err)
 {
 	const size_t size = dtype_info(piece->from->dtype)->size;
@@ -199,10 +211,10 @@ static enum err_code copy_elements(struct infer_call *call, unsigned j,
 	char *to = call->output[j].data;
 
 	if (piece->from->dtype == DTYPE_STRING)
-		return copy_strings(call, (struct str *)(void *)to + piece->at,
-				    (const struct str *)piece->from->data +
-					piece->skip,
-				    piece->n, err);
+		return copy_strings(
+		    run, call, (struct str *)(void *)to + piece->at,
+		    (const struct str *)piece->from->data + piece->skip,
+		    piece->n, err);
 	if (piece->n)
 		memcpy(to + piece->at * size, from + piece->skip * size,
 		       piece->n * size);
@@ -244,7 +256,7 @@ static enum err_code copy_rows(const struct run *run, unsigned j,
 		if (!rc && is_cropped(call, j, from))
 			crop_rows(part, j, from, row - part->n);
 		else if (!rc)
-			rc = copy_elements(call, j, &piece, err);
+			rc = copy_elements(run, call, j, &piece, err);
 	}
 	return rc;
 }
@@ -264,7 +276,7 @@ static enum err_code copy_output(const struct run *run, unsigned j,
 		return ERR_NONE;
 	rc = make_output(run, call, j, &from, err);
 	if (!rc)
-		rc = copy_elements(call, j, &whole, err);
+		rc = copy_elements(run, call, j, &whole, err);
 	return rc;
 }
 

@@ -146,12 +146,14 @@ static enum err_code run_parts(struct batcher *batcher,
 {
 	const struct batcher_options *options = &batcher->options;
 	int64_t ns[PHASE_OUTPUT + 1], rows = 0;
-	unsigned others;
+	unsigned others, n_ended = 0;
 	struct team team = { 0 };
 	enum err_code rc;
 
-	for (unsigned i = 0; i < n_parts; i++)
+	for (unsigned i = 0; i < n_parts; i++) {
 		rows += parts[i].n;
+		n_ended += parts[i].first + parts[i].n == parts[i].call->rows;
+	}
 	others = atomic_fetch_add_explicit(options->n_running, 1,
 					   memory_order_relaxed);
 	if (options->helpers && others + 1 < options->threads &&
@@ -165,7 +167,7 @@ static enum err_code run_parts(struct batcher *batcher,
 	if (rc)
 		return rc;
 	learn(batcher, rows, ns[PHASE_INFER]);
-	model_stats_run(options->stats, n_parts,
+	model_stats_run(options->stats, n_parts, n_ended,
 			options->batches ? (uint64_t)rows : 1, ns);
 	return ERR_NONE;
 }

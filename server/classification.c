@@ -1,10 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <inttypes.h>
 #include <math.h>
+#include <stdlib.h>
 
 #include "base/doc.h"
 #include "server/codec_v2.h"
 #include "server/decimal.h"
+
+/* So many are found by insertion; more are had by sorting the row. */
+enum { FEW = 32 };
 
 /* One class while the largest are looked for. */
 struct rank {
@@ -46,6 +50,27 @@ static bool is_above(const struct rank *a, const struct rank *b)
 	/* of one sign, where the values are equal */
 	return a->value > b->value ||
 	       (a->value == b->value && a->whole > b->whole);
+}
+
+static int by_value(const void *a, const void *b)
+{
+	const struct rank *x = a, *y = b;
+
+	if (is_above(x, y))
+		return -1;
+	if (is_above(y, x))
+		return 1;
+	return (x->index > y->index) - (x->index < y->index);
+}
+
+/* The same as below for many, who would be moved too often: top has room for
+ * the whole row. */
+static void sort_all(const double *row, const uint64_t *whole, int64_t width,
+		     struct rank *top)
+{
+	for (int64_t i = 0; i < width; i++)
+		top[i] = (struct rank){ row[i], whole[i], i };
+	qsort(top, (size_t)width, sizeof(*top), by_value);
 }
 
 /* The n largest of a row, by insertion: n is small. */
@@ -129,14 +154,18 @@ static bool classify_rows(const struct classes *c)
 	const size_t width = (size_t)c->width + 1;
 	double *row = arena_array(c->arena, width, sizeof(*row));
 	uint64_t *whole = arena_array(c->arena, width, sizeof(*whole));
-	struct rank *top =
-	    arena_array(c->arena, (size_t)c->n + 1, sizeof(*top));
+	const bool is_few = c->n <= FEW;
+	struct rank *top = arena_array(
+	    c->arena, is_few ? (size_t)c->n + 1 : width, sizeof(*top));
 
 	if (!row || !whole || !top || !c->labels || !c->out)
 		return false;
 	for (int64_t i = 0; i < c->n_rows; i++) {
 		read_row(c, i, row, whole);
-		find_largest(row, whole, c->width, top, c->n);
+		if (is_few)
+			find_largest(row, whole, c->width, top, c->n);
+		else
+			sort_all(row, whole, c->width, top);
 		for (int64_t j = 0; j < c->n; j++)
 			if (!put_class(&top[j], c->from->dtype,
 				       c->labels[top[j].index], c->arena,

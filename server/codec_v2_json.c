@@ -39,13 +39,16 @@ static enum err_code twice(const char *key, struct err *err)
 		       key);
 }
 
-/* An optional member that is null is none: so clients write it that fill in a
- * fixed form. */
-static enum err_code pass_null(struct json_pull *pull, bool *ret_is_null,
-			       struct err *err)
+/* Says which parameter is wrong, and whose it is: an input's or an output's. */
+static enum err_code of_parameter(const char *whose, struct str owner,
+				  struct str key, struct err *err)
 {
-	*ret_is_null = json_pull_peek(pull) == JSON_KIND_NULL;
-	return *ret_is_null ? json_pull_value(pull, NULL, err) : ERR_NONE;
+	(void)err_prefix(err, "parameter '%.*s'",
+			 (int)(key.len < 64 ? key.len : 64), key.bytes);
+	return owner.bytes ? err_prefix(err, "%s '%.*s'", whose,
+					(int)(owner.len < 64 ? owner.len : 64),
+					owner.bytes)
+			   : err->code;
 }
 
 /* --- an input --- */
@@ -133,13 +136,20 @@ static enum err_code scan_data(struct reader *reader, struct input *input,
 	size_t bytes;
 	enum err_code rc = place_input(reader, input, &bytes, err);
 
-	if (!rc)
-		rc = inference_alloc_input(inference, input->port, bytes, err);
 	if (rc)
 		return rc;
 	(void)snprintf(name, sizeof(name), "input '%.64s'",
 		       inference->signature->input[input->port].name);
 	target.count = (size_t)shape_count(&input->shape);
+	/* an element and its comma have two bytes at least: a short text is no
+	 * reason to take the memory that its shape speaks of */
+	if (target.count > len / 2)
+		return err_set(err, ERR_SHAPE,
+			       "%s: expected %zu elements, got fewer", name,
+			       target.count);
+	rc = inference_alloc_input(inference, input->port, bytes, err);
+	if (rc)
+		return rc;
 	target.out = inference->input[input->port].data;
 	input->is_done = true;
 	return number_scan(text, len, &target, ret_used, err);
@@ -174,7 +184,7 @@ static enum err_code read_input_parameters(struct json_pull *pull,
 	while (!rc && !(rc = json_pull_key(pull, &key, err)) && key.bytes) {
 		bool is_null;
 
-		rc = pass_null(pull, &is_null, err);
+		rc = json_pull_null(pull, &is_null, err);
 		if (rc || is_null)
 			continue;
 		if (json_pull_is(key, "shared_memory_region"))
@@ -187,6 +197,8 @@ static enum err_code read_input_parameters(struct json_pull *pull,
 		}
 		input->has_size = true;
 		rc = json_pull_uint(pull, &input->binary_size, err);
+		if (rc)
+			return of_parameter("input", input->name, key, err);
 	}
 	return rc;
 }
@@ -208,7 +220,7 @@ static enum err_code read_input_member(struct reader *reader,
 {
 	struct json_pull *pull = &reader->pull;
 	bool is_null;
-	enum err_code rc = pass_null(pull, &is_null, err);
+	enum err_code rc = json_pull_null(pull, &is_null, err);
 
 	if (rc || is_null)
 		return rc;
@@ -247,11 +259,12 @@ static enum err_code finish_input(struct reader *reader, struct input *input,
 	size_t bytes, used;
 	enum err_code rc;
 
-	if (input->has_size && (input->is_done || input->data.bytes))
-		return err_set(
-		    err, ERR_INVALID,
-		    "an input has \"binary_data_size\" and \"data\"; "
-		    "only one can be");
+	if (input->has_size && (input->is_done || input->data.bytes)) {
+		(void)err_set(err, ERR_INVALID,
+			      "it has \"binary_data_size\" and \"data\"; "
+			      "only one can be");
+		return of_input(input, err);
+	}
 	if (input->is_done)
 		return ERR_NONE;
 	if (input->data.bytes)
@@ -296,7 +309,7 @@ static enum err_code read_output_parameters(struct json_pull *pull,
 	while (!rc && !(rc = json_pull_key(pull, &key, err)) && key.bytes) {
 		bool is_null;
 
-		rc = pass_null(pull, &is_null, err);
+		rc = json_pull_null(pull, &is_null, err);
 		if (rc || is_null)
 			continue;
 		if (json_pull_is(key, "shared_memory_region"))
@@ -309,6 +322,8 @@ static enum err_code read_output_parameters(struct json_pull *pull,
 			rc = json_pull_uint(pull, &output->n_classes, err);
 		else
 			rc = json_pull_value(pull, NULL, err);
+		if (rc)
+			return of_parameter("output", output->name, key, err);
 	}
 	return rc;
 }
@@ -323,7 +338,7 @@ static enum err_code read_output(struct reader *reader, struct err *err)
 	while (!rc && !(rc = json_pull_key(pull, &key, err)) && key.bytes) {
 		bool is_null;
 
-		rc = pass_null(pull, &is_null, err);
+		rc = json_pull_null(pull, &is_null, err);
 		if (rc || is_null)
 			continue;
 		if (json_pull_is(key, "name"))
@@ -351,7 +366,10 @@ static enum err_code read_parameter(struct reader *reader, struct str key,
 
 	if (json_pull_is(key, "binary_data_output") &&
 	    json_pull_peek(pull) != JSON_KIND_NULL)
-		return json_pull_bool(pull, &reader->is_binary_wanted, err);
+		return json_pull_bool(pull, &reader->is_binary_wanted, err)
+			   ? of_parameter(NULL, (struct str){ NULL, 0 }, key,
+					  err)
+			   : ERR_NONE;
 	if (key.len >= 7 && memcmp(key.bytes, "triton_", 7) == 0)
 		return err_set(err, ERR_INVALID,
 			       "parameter '%.*s': names that begin with "
@@ -395,12 +413,22 @@ static enum err_code read_parameters(struct reader *reader, struct err *err)
 	return rc;
 }
 
+static enum err_code read_id(struct reader *reader, struct err *err)
+{
+	struct str *id = &reader->inference->id;
+
+	if (id->bytes)
+		return twice("id", err);
+	return json_pull_string(&reader->pull, id, err) ? err_prefix(err, "id")
+							: ERR_NONE;
+}
+
 static enum err_code read_member(struct reader *reader, struct str key,
 				 struct str *outputs, struct err *err)
 {
 	struct json_pull *pull = &reader->pull;
 	bool is_null;
-	enum err_code rc = pass_null(pull, &is_null, err);
+	enum err_code rc = json_pull_null(pull, &is_null, err);
 
 	if (rc || is_null)
 		return rc;
@@ -413,10 +441,7 @@ static enum err_code read_member(struct reader *reader, struct str key,
 	if (json_pull_is(key, "parameters"))
 		return read_parameters(reader, err);
 	if (json_pull_is(key, "id"))
-		return reader->inference->id.bytes
-			   ? twice("id", err)
-			   : json_pull_string(pull, &reader->inference->id,
-					      err);
+		return read_id(reader, err);
 	return json_pull_value(pull, NULL, err);
 }
 

@@ -138,6 +138,30 @@ static const char *type_name(enum dtype dtype)
 	return info->v2_name ? info->v2_name : info->name;
 }
 
+/* A tensor without elements comes in no bytes, whatever else its shape says;
+ * but a run is planned for what a row of it would be, so that has to be what a
+ * body could carry. */
+static enum err_code check_empty(const struct inference *inference,
+				 const char *name, enum dtype dtype,
+				 const struct shape *shape, struct err *err)
+{
+	const size_t max = inference->request->body_max;
+	size_t bytes = dtype_info(dtype)->size;
+
+	for (unsigned d = 0; d < shape->rank; d++) {
+		/* without the zeros they are below 2^40 too */
+		if (shape->dim[d])
+			bytes *= (size_t)shape->dim[d];
+		if (bytes > max)
+			return err_set(err, ERR_TOO_LARGE,
+				       "input '%s' has no elements, and beside "
+				       "that extents of more than the %zu "
+				       "bytes that a body may have",
+				       name, max);
+	}
+	return ERR_NONE;
+}
+
 enum err_code inference_shape_input(struct inference *inference, unsigned port,
 				    enum dtype dtype, const struct shape *shape,
 				    size_t *ret_bytes, struct err *err)
@@ -152,8 +176,11 @@ enum err_code inference_shape_input(struct inference *inference, unsigned port,
 			       type_name(dtype));
 	rc = tensor_bytes_checked(dtype, shape->rank, shape->dim, row->name,
 				  ret_bytes, err);
-	if (!rc)
-		rc = signature_check(row, shape, err);
+	if (rc)
+		return err_prefix(err, "input '%s'", row->name);
+	rc = signature_check(row, shape, err);
+	if (!rc && !*ret_bytes)
+		rc = check_empty(inference, row->name, dtype, shape, err);
 	if (rc)
 		return rc;
 	inference->has_input[port] = true;
@@ -172,6 +199,12 @@ enum err_code inference_alloc_input(struct inference *inference, unsigned port,
 	if (rc)
 		return rc;
 	data = arena_aligned(request->arena, bytes + 1);
+	if (!data && bytes >= arena_left(request->arena))
+		return err_set(err, ERR_TOO_LARGE,
+			       "input '%s' takes %zu bytes; a request may have "
+			       "%zu more",
+			       inference->signature->input[port].name, bytes,
+			       arena_left(request->arena));
 	if (!data)
 		return no_memory(err);
 	inference->input[port].data = data;

@@ -50,12 +50,9 @@ static enum err_code take_timeout(struct inference *inference,
 	return ERR_NONE;
 }
 
-enum err_code inference_take_parameter(struct inference *inference,
-				       struct str key, struct json_pull *pull,
-				       struct err *err)
+static enum err_code take(struct inference *inference, struct str key,
+			  struct json_pull *pull, struct err *err)
 {
-	if (json_pull_peek(pull) == JSON_KIND_NULL)
-		return json_pull_value(pull, NULL, err);
 	if (json_pull_is(key, "timeout"))
 		return take_timeout(inference, pull, err);
 	if (json_pull_is(key, "priority"))
@@ -67,4 +64,18 @@ enum err_code inference_take_parameter(struct inference *inference,
 	if (json_pull_is(key, "sequence_end"))
 		return json_pull_bool(pull, &inference->is_sequence_end, err);
 	return json_pull_value(pull, NULL, err);
+}
+
+enum err_code inference_take_parameter(struct inference *inference,
+				       struct str key, struct json_pull *pull,
+				       struct err *err)
+{
+	bool is_null;
+	enum err_code rc = json_pull_null(pull, &is_null, err);
+
+	if (!rc && !is_null)
+		rc = take(inference, key, pull, err);
+	return rc ? err_prefix(err, "parameter '%.*s'",
+			       (int)(key.len < 64 ? key.len : 64), key.bytes)
+		  : ERR_NONE;
 }

@@ -335,6 +335,13 @@ enum err_code json_pull_value(struct json_pull *pull, struct str *ret_text,
 	return ERR_NONE;
 }
 
+enum err_code json_pull_null(struct json_pull *pull, bool *ret_is_null,
+			     struct err *err)
+{
+	*ret_is_null = json_pull_peek(pull) == JSON_KIND_NULL;
+	return *ret_is_null ? json_pull_value(pull, NULL, err) : ERR_NONE;
+}
+
 enum err_code json_pull_finish(struct json_pull *pull, struct err *err)
 {
 	(void)next_byte(pull);

@@ -72,6 +72,10 @@ MUST_USE enum err_code json_pull_double(struct json_pull *pull,
 /** Any value, unread; its text goes to *ret_text unless that is NULL. */
 MUST_USE enum err_code json_pull_value(struct json_pull *pull,
 				       struct str *ret_text, struct err *err);
+/** Takes a null where one comes: an optional member that is null is none, as
+ * clients write it that fill in a fixed form. */
+MUST_USE enum err_code json_pull_null(struct json_pull *pull, bool *ret_is_null,
+				      struct err *err);
 /** Nothing but white space may be left. */
 MUST_USE enum err_code json_pull_finish(struct json_pull *pull,
 					struct err *err);

@@ -52,6 +52,11 @@ enum err_code limit_take(struct limit *limit, size_t bytes, struct err *err)
 		return ERR_NONE;
 	limit_give(limit, bytes);
 	atomic_fetch_add_explicit(&limit->n_refused, 1, memory_order_relaxed);
+	if (bytes > limit->max_bytes)
+		return err_set(err, ERR_TOO_LARGE,
+			       "%zu bytes are more than all requests together "
+			       "may hold, which is %zu",
+			       bytes, limit->max_bytes);
 	return err_set(err, ERR_BUSY,
 		       "the requests under way hold %zu of %zu bytes; %zu more "
 		       "do not fit now",

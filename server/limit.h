@@ -4,7 +4,8 @@
  *
  * Bodies and tensors are counted in before they are allocated and counted out
  * when their request is answered; beyond the budget a request is refused with
- * ERR_BUSY before its body is read.
+ * ERR_BUSY before its body is read, or with ERR_TOO_LARGE where it alone would
+ * be beyond it.
  *
  * Ownership: the caller's struct. Threads: any.
  */

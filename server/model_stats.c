@@ -44,14 +44,15 @@ static void add_time(struct stat_time *time, uint64_t count, int64_t ns)
 	add(&time->ns, ns > 0 ? (uint64_t)ns : 0);
 }
 
-void model_stats_run(struct model_stats *stats, unsigned n_requests,
-		     uint64_t rows, const int64_t ns[PHASE_OUTPUT + 1])
+void model_stats_run(struct model_stats *stats, unsigned n_parts,
+		     unsigned n_ended, uint64_t rows,
+		     const int64_t ns[PHASE_OUTPUT + 1])
 {
 	struct stat_batch *batch =
 	    &stats->batch[rows < MODEL_STATS_BATCH ? rows : MODEL_STATS_BATCH];
 
 	for (int i = PHASE_INPUT; i <= PHASE_OUTPUT; i++) {
-		add_time(&stats->phase[i], n_requests, n_requests * ns[i]);
+		add_time(&stats->phase[i], n_ended, n_parts * ns[i]);
 		add_time(&batch->phase[i], 1, ns[i]);
 	}
 	add(&stats->n_inference, rows);

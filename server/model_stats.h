@@ -79,9 +79,11 @@ struct model_stats *model_stats_ref(struct model_stats *stats);
 /** NULL is fine. */
 void model_stats_unref(struct model_stats *stats);
 
-/** One run of `rows` rows for `n_requests` requests; ns by phase. */
-void model_stats_run(struct model_stats *stats, unsigned n_requests,
-		     uint64_t rows, const int64_t ns[PHASE_OUTPUT + 1]);
+/** One run of `rows` rows for `n_parts` requests, of which `n_ended` have no
+ * more to come: one that is run in pieces is counted once. ns by phase. */
+void model_stats_run(struct model_stats *stats, unsigned n_parts,
+		     unsigned n_ended, uint64_t rows,
+		     const int64_t ns[PHASE_OUTPUT + 1]);
 void model_stats_closed(struct model_stats *stats, enum batch_close why,
 			unsigned n_requests);
 /** A look at the cache of answers. */

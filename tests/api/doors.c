@@ -204,6 +204,13 @@ Test(api_doors, speaks_tensorflow_servings_dialect)
 	loopback_expect_error(&l, 400, "same shapes");
 	loopback_post(&l, "/v1/models/add:predict", "{\"instances\":[[1]]}");
 	loopback_expect_error(&l, 400, "2 inputs");
+	/* these are four instances, and no row of four */
+	loopback_post(&l, "/v1/models/linear:predict",
+		      "{\"instances\":[1,0,0,0]}");
+	loopback_expect_error(&l, 400, "of 1 dimensions; got 0");
+	loopback_post(&l, "/v1/models/linear/versions/1:predict",
+		      "{\"inputs\":null,\"instances\": [ [1,0,0,0]]}");
+	expect_has(&l, "{\"predictions\":[[1.0,2.0,3.0]]}");
 	loopback_post(&l, "/v1/models/add:predict", "{}");
 	loopback_expect_error(&l, 400, "\"instances\" is missing");
 	loopback_get(&l, "/v1/models/linear");
@@ -553,14 +560,17 @@ Test(api_doors, an_answer_beyond_its_limit_is_the_servers_fault)
 Test(api_doors, refuses_what_the_memory_budget_does_not_hold)
 {
 	struct loopback l;
+	struct err err;
 
 	loopback_begin(&l);
-	limit_init(&l.context.limit, 8);
+	limit_init(&l.context.limit, 24);
+	cr_assert_eq(limit_take(&l.context.limit, 16, &err), ERR_NONE);
 	loopback_post(&l, "/predict/linear", "{\"inputs\":{\"x\":[1,0,0,0]}}");
 	loopback_expect_error(&l, 503, "bytes");
 	cr_assert_not_null(loopback_answer_header(&l, "Retry-After"));
 	loopback_get(&l, "/jobs");
 	loopback_expect_error(&l, 404, "does not train");
+	limit_give(&l.context.limit, 16);
 	loopback_end(&l);
 }
 

@@ -122,6 +122,9 @@ Test(api_v2, splits_requests_larger_than_a_batch)
 	expect_has(&l, "148.0,296.0,444.0,149.0,298.0,447.0]");
 	loopback_get(&l, "/v2/models/linear/versions/1/stats");
 	expect_has(&l, "\"inference_count\":150,\"execution_count\":3");
+	/* in three runs, but one request saw them */
+	expect_has(&l, "\"compute_infer\":{\"count\":1,");
+	expect_has(&l, "\"batch_size\":64,\"compute_input\":{\"count\":2,");
 	buf_finish(&body);
 	loopback_end(&l);
 }
@@ -326,6 +329,22 @@ Test(api_v2, takes_null_for_what_may_be_left_out)
 		      "\"inputs\":[{\"name\":\"x\",\"shape\":[1,4],"
 		      "\"datatype\":\"FP32\",\"data\":[1,0,0,0]}]}");
 	expect_has(&l, "[1.0,2.0,3.0]");
+	loopback_post(&l, "/predict/linear/1",
+		      "{\"model\":null,\"version\":null,\"parameters\":null,"
+		      "\"inputs\":{\"x\":[1,0,0,0]}}");
+	expect_has(&l, "[1.0,2.0,3.0]");
+	loopback_post(&l, "/v2/models/linear/versions/1/generate",
+		      "{\"id\":null,\"parameters\":null,\"x\":[1,0,0,0]}");
+	expect_has(&l, "[1.0,2.0,3.0]");
+	loopback_post(&l, "/v2/repository/index", "{\"ready\":null}");
+	expect_has(&l, "\"broken\"");
+	loopback_post(&l, "/v2/repository/models/linear/load",
+		      "{\"parameters\":{\"config\":null}}");
+	expect_body(&l, "");
+	loopback_post(&l, "/v2/repository/models/linear/unload",
+		      "{\"parameters\":{\"unload_dependents\":null}}");
+	expect_body(&l, "");
+	loopback_post(&l, "/v2/repository/models/linear/load", "");
 	/* but not for what must be there */
 	loopback_post(&l, "/v2/models/linear/infer", "{\"inputs\":null}");
 	loopback_expect_error(&l, 400, "'x' is missing");
@@ -387,7 +406,7 @@ static const struct refused refused_bodies[] = {
 	  400, "given twice" },
 	{ X_INPUT("\"datatype\":\"FP32\",\"data\":[1,2,3,4],"
 		  "\"parameters\":{\"binary_data_size\":16}"),
-	  400, "only one can be" },
+	  400, "input 'x': it has" },
 	{ X_INPUT("\"datatype\":\"FP32\",\"data\":[1,2,3,4]},{\"name\":"
 		  "\"x\",\"shape\":[1,4],\"datatype\":\"FP32\","
 		  "\"data\":[1,2,3,4]"),
@@ -408,6 +427,19 @@ static const struct refused refused_bodies[] = {
 	  "\"datatype\":\"FP32\",\"data\":[1]}]}",
 	  400, "at most 8" },
 	{ "{\"parameters\":{\"triton_x\":1}}", 400, "reserved" },
+	{ "{\"parameters\":{\"timeout\":\"5\"}}", 400, "parameter 'timeout'" },
+	{ "{\"parameters\":{\"sequence_id\":-1}}", 400,
+	  "parameter 'sequence_id'" },
+	{ "{\"parameters\":{\"binary_data_output\":1}}", 400,
+	  "parameter 'binary_data_output'" },
+	{ "{\"inputs\":[{\"name\":\"x\",\"parameters\":{"
+	  "\"binary_data_size\":-1}}]}",
+	  400, "input 'x': parameter 'binary_data_size'" },
+	{ X_INPUT("\"datatype\":\"FP32\",\"data\":[1,2,3,4]}],"
+		  "\"outputs\":[{\"name\":\"y\",\"parameters\":{"
+		  "\"classification\":\"2\"}"),
+	  400, "output 'y': parameter 'classification'" },
+	{ "{\"id\":5}", 400, "id: " },
 	{ "{\"id\":\"a\",\"id\":\"b\",\"inputs\":[]}", 400,
 	  "'id' is given twice" },
 	{ "{\"outputs\":[],\"outputs\":[]}", 400, "'outputs' is given twice" },

@@ -35,8 +35,10 @@ Test(arena, refuses_beyond_its_ceiling)
 	struct arena *arena = arena_create(1000);
 
 	cr_assert_not_null(arena_alloc(arena, 900));
-	cr_assert_null(arena_alloc(arena, 200));
+	cr_assert_eq(arena_left(arena), 80);
+	cr_assert_null(arena_alloc(arena, 81));
 	cr_assert_not_null(arena_alloc(arena, 80));
+	cr_assert_eq(arena_left(arena), 0);
 	cr_assert_null(arena_array(arena, SIZE_MAX / 4, 8));
 	cr_assert_null(arena_alloc(arena, SIZE_MAX));
 	cr_assert_null(arena_aligned(arena, SIZE_MAX - 8));
