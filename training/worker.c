@@ -550,6 +550,7 @@ static const char *failure_reason(enum err_code code)
 	case ERR_CONFLICT:
 	case ERR_FORMAT:
 	case ERR_TOO_LARGE:
+	case ERR_MEDIA_TYPE: /* a file of the data */
 		return "bad_data";
 	default:
 		return "internal";
