@@ -7,6 +7,7 @@
 #include "base/str.h"
 #include "engine/ops/dropout.h"
 #include "models/architectures/recurrent.h"
+#include "models/network_priv.h"
 
 enum { LAYERS_MAX = 1000, STREAM_INIT = 0x494e0000 };
 #define PARAMS_MAX ((int64_t)1 << 31)
@@ -439,7 +440,7 @@ static enum err_code add_layer(struct assembly *assembly, const struct doc *map,
 	enum err_code rc =
 	    read_layer(assembly->scratch, map, where, &kind, &options, err);
 
-	if (rc)
+	if (rc || !kind)
 		return rc;
 	rc = assembly_layer(assembly, kind->name, options, name, value, err);
 	/* layers inside have said where it was */

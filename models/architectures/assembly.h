@@ -109,12 +109,6 @@ MUST_USE enum err_code assembly_layers(struct assembly *assembly,
 				       const struct doc *list,
 				       const char *where, const char *prefix,
 				       int32_t *value, struct err *err);
-/** Whether kinds and options of such a list, and of lists in its layers, are
- * ones that there are. */
-MUST_USE enum err_code assembly_check_layers(const struct doc *list,
-					     const char *where,
-					     struct arena *scratch,
-					     struct err *err);
 /** The shape of one row of a value. */
 struct shape assembly_row(const struct assembly *assembly, int32_t value);
 
