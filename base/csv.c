@@ -7,7 +7,9 @@ void csv_init(struct csv *csv, const char *text, size_t len, char delimiter)
 {
 	static const char mark[] = "\xef\xbb\xbf";
 
-	*csv = (struct csv){ text, text + len, delimiter, 1 };
+	*csv = (struct csv){
+		.at = text, .end = text + len, .delimiter = delimiter, .line = 1
+	};
 	if (len >= 3 && memcmp(text, mark, 3) == 0)
 		csv->at += 3;
 }
@@ -75,7 +77,7 @@ enum err_code csv_next(struct csv *csv, struct csv_field *ret, struct err *err)
 	enum err_code rc = ERR_NONE;
 
 	*ret = (struct csv_field){ .is_last = true };
-	if (csv->at < csv->end && *csv->at == '"')
+	if (!csv->is_quoteless && csv->at < csv->end && *csv->at == '"')
 		rc = read_quoted(csv, ret, err);
 	else
 		read_plain(csv, ret);

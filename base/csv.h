@@ -21,7 +21,8 @@
 struct csv {
 	const char *at, *end;
 	char delimiter;
-	size_t line; /**< of `at`, from 1 on */
+	size_t line;	   /**< of `at`, from 1 on */
+	bool is_quoteless; /**< a quote is a character like any other */
 };
 
 struct csv_field {

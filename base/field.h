@@ -92,8 +92,8 @@ void field_schema_properties(const struct field *table, const char *type,
 void field_schema(const struct field *table, const char *type,
 		  const struct field_sub *sub, struct json_writer *writer);
 
-/** The nearest of `names` (ends with NULL) by edit distance, or NULL when
- * none is near. */
+/** The nearest of `names` (ends with NULL) by edit distance, or one that the
+ * text begins or has in it; NULL when none is near. */
 const char *field_nearest(const char *text, const char *const *names);
 
 #endif

@@ -4,7 +4,7 @@
 #include <ctype.h>
 #include <string.h>
 
-enum { NAME_MAX_LEN = 64 };
+enum { NAME_MAX_LEN = 64, RELATED_LEN = 4 };
 
 static size_t smaller(size_t a, size_t b)
 {
@@ -48,14 +48,33 @@ static size_t distance(const char *a, const char *b)
 	return row[b_len];
 }
 
+/* A name that the text begins, or else one that is part of the text:
+ * "kaiming" of "kaiming_normal", "plateau" in "reduce_on_plateau". */
+static const char *related(const char *text, const char *const *names)
+{
+	const char *inside = NULL;
+
+	if (strlen(text) < RELATED_LEN)
+		return NULL;
+	for (; *names; names++) {
+		if (strncmp(*names, text, strlen(text)) == 0)
+			return *names;
+		if (!inside && strlen(*names) >= RELATED_LEN &&
+		    strstr(text, *names))
+			inside = *names;
+	}
+	return inside;
+}
+
 const char *field_nearest(const char *text, const char *const *names)
 {
 	const size_t len = strlen(text);
 	size_t limit = len / 3 > 2 ? len / 3 : 2;
-	const char *nearest = NULL;
+	const char *nearest = NULL, *other;
 
 	if (len == 0 || len > NAME_MAX_LEN)
 		return NULL;
+	other = related(text, names);
 	if (limit >= len)
 		limit = len - 1; /* something must have stayed */
 	for (; *names; names++) {
@@ -69,5 +88,6 @@ const char *field_nearest(const char *text, const char *const *names)
 		nearest = *names;
 		limit = d;
 	}
-	return nearest;
+	/* one wrong letter says more than a common beginning */
+	return other && !(nearest && limit < 2) ? other : nearest;
 }

@@ -70,26 +70,38 @@ static enum err_code find_architecture(const struct doc *model,
 		       near ? "'?" : "");
 }
 
-static enum err_code read_options(struct assembly *assembly,
-				  const struct architecture *architecture,
-				  const struct doc *model, void **ret_options,
+static enum err_code read_options(const struct architecture *architecture,
+				  const struct doc *model,
+				  struct arena *scratch, void **ret_options,
 				  struct err *err)
 {
 	static const char *const also[] = { "type", NULL };
-	void *options = arena_alloc(assembly->scratch, architecture->size);
-	int init;
-	enum err_code rc;
+	void *options = arena_alloc(scratch, architecture->size);
 
 	if (!options)
 		return network_no_memory(err);
-	rc = field_read(architecture->options, model, "model", also, options,
-			assembly->scratch, err);
-	if (rc)
-		return rc;
-	memcpy(&init, options, sizeof(init)); /* the first member of all */
-	assembly->init = (enum init_kind)init;
 	*ret_options = options;
-	return ERR_NONE;
+	return field_read(architecture->options, model, "model", also, options,
+			  scratch, err);
+}
+
+enum err_code network_check(const struct doc *model, struct arena *scratch,
+			    struct err *err)
+{
+	const struct architecture *architecture = NULL;
+	const struct doc *layers = doc_find(model, "layers");
+	void *options;
+	enum err_code rc;
+
+	if (doc_find(model, "onnx"))
+		return ERR_NONE;
+	rc = find_architecture(model, &architecture, err);
+	if (!rc)
+		rc = read_options(architecture, model, scratch, &options, err);
+	if (!rc && layers)
+		rc =
+		    assembly_check_layers(layers, "model.layers", scratch, err);
+	return rc;
 }
 
 /* --- inputs and outputs --- */
@@ -344,6 +356,7 @@ static enum err_code build_network(struct assembly *assembly,
 	const struct architecture *architecture = NULL;
 	void *options = NULL;
 	int32_t value = VALUE_NONE;
+	int init;
 	enum err_code rc;
 
 	if (request->n_out != 1)
@@ -354,8 +367,12 @@ static enum err_code build_network(struct assembly *assembly,
 	rc = find_architecture(request->model, &architecture, err);
 	if (rc || !architecture)
 		return rc;
-	rc =
-	    read_options(assembly, architecture, request->model, &options, err);
+	rc = read_options(architecture, request->model, assembly->scratch,
+			  &options, err);
+	if (!rc) { /* the first member of all */
+		memcpy(&init, options, sizeof(init));
+		assembly->init = (enum init_kind)init;
+	}
 	if (!rc)
 		rc = build_body(assembly, architecture, options, request,
 				&value, err);

@@ -88,6 +88,11 @@ MUST_USE enum err_code network_ports(const struct pipeline *pipeline,
 				     struct network_port *in, unsigned cap,
 				     struct network_target *ret_out,
 				     struct err *err);
+/** Whether the map `model` names a network that there is, with options and
+ * layers that there are; shapes, and a model to train further, are not looked
+ * at. */
+MUST_USE enum err_code network_check(const struct doc *model,
+				     struct arena *scratch, struct err *err);
 MUST_USE enum err_code network_build(const struct network_request *request,
 				     struct network *ret, struct err *err);
 

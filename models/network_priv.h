@@ -39,4 +39,11 @@ MUST_USE enum err_code network_free_batch(struct graph *graph,
 MUST_USE enum err_code network_drop_unused(struct graph *graph,
 					   struct err *err);
 
+/** Whether kinds and options of a list of layers, and of lists in its layers,
+ * are ones that there are. */
+MUST_USE enum err_code assembly_check_layers(const struct doc *list,
+					     const char *where,
+					     struct arena *scratch,
+					     struct err *err);
+
 #endif

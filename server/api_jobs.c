@@ -60,18 +60,19 @@ static void write_json(struct json_writer *w, const char *key, const char *json)
 		json_write_null(w, key);
 }
 
-/* progress and latest are members of the last "step" event */
+/* members of the last "step" event */
 static void write_progress(struct json_writer *w, const struct store_job *job,
 			   struct arena *arena)
 {
-	static const char *const keys[] = { "progress", "latest" };
+	static const char *const keys[] = { "progress", "latest", "best",
+					    "diagnosis", "resources" };
 	struct doc *event = NULL;
 
 	if (job->progress_json &&
 	    doc_parse_json(job->progress_json, strlen(job->progress_json),
 			   "event", arena, &event, NULL))
 		event = NULL;
-	for (size_t i = 0; i < 2; i++) {
+	for (size_t i = 0; i < sizeof(keys) / sizeof(*keys); i++) {
 		const struct doc *member = doc_find(event, keys[i]);
 
 		if (member)

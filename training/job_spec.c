@@ -6,6 +6,7 @@
 #include "base/buf.h"
 #include "base/json_write.h"
 #include "base/str.h"
+#include "models/network.h"
 #include "training/job_spec_priv.h"
 #include "training/metric.h"
 
@@ -139,6 +140,13 @@ static enum err_code read_phases(struct job_spec *spec, struct arena *arena,
 	enum err_code rc =
 	    phases_read(t->phases, &usual, &spec->phases, arena, err);
 
+	if (!rc && doc_find(spec->trainer_map, "epochs") &&
+	    t->epochs != spec->phases.epochs)
+		rc = err_set(err, ERR_INVALID,
+			     "trainer: 'epochs' is %lld, but the phases have "
+			     "%lld together; they say it, so leave it out",
+			     (long long)t->epochs,
+			     (long long)spec->phases.epochs);
 	if (!rc)
 		t->epochs = spec->phases.epochs;
 	return rc;
@@ -253,6 +261,9 @@ enum err_code job_spec_read(const struct doc *doc, struct job_spec *ret,
 	if (rc)
 		return rc;
 	rc = resolve_model(&spec, arena, err);
+	if (rc)
+		return rc;
+	rc = network_check(spec.model, arena, err);
 	if (rc)
 		return rc;
 	rc = read_parts(&spec, arena, err);

@@ -2,6 +2,7 @@
 #include "training/supervisor.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <sys/eventfd.h>
 #include <sys/wait.h>
@@ -260,6 +261,27 @@ static enum err_code add_job(struct supervisor *supervisor,
 	return rc;
 }
 
+/* Said before the job has trained for hours; who takes the number meanwhile is
+ * found when it is published. */
+static enum err_code check_version(const struct supervisor *supervisor,
+				   const struct publish_spec *publish,
+				   struct err *err)
+{
+	const char *repository = supervisor->options.model_repository;
+	char path[4096];
+	int n;
+
+	if (!repository || !publish->model || !publish->version)
+		return ERR_NONE;
+	n = snprintf(path, sizeof(path), "%s/%s/%lld", repository,
+		     publish->model, (long long)publish->version);
+	if (n < 0 || (size_t)n >= sizeof(path) || access(path, F_OK))
+		return ERR_NONE;
+	return err_set(err, ERR_CONFLICT,
+		       "publish.version: model '%s' has a version %lld already",
+		       publish->model, (long long)publish->version);
+}
+
 enum err_code supervisor_submit(struct supervisor *supervisor, const char *text,
 				size_t len, struct arena *arena,
 				const char **ret_id, struct err *err)
@@ -271,6 +293,8 @@ enum err_code supervisor_submit(struct supervisor *supervisor, const char *text,
 	enum err_code rc;
 
 	rc = resolve(text, len, arena, &spec, &job.spec_json, err);
+	if (!rc)
+		rc = check_version(supervisor, &spec.publish, err);
 	if (!rc)
 		rc = make_id("job_", arena, &job.id, err);
 	if (!rc)

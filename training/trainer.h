@@ -41,11 +41,15 @@ enum stop_reason {
 	STOP_NAN,
 };
 
+struct trainer_eval;
+
 struct trainer_progress {
 	int64_t epoch, epochs, step, total_steps, samples;
 	double samples_per_second, eta_seconds, percent;
 	double train_loss; /**< running average, debiased */
 	double rate, momentum, grad_norm;
+	const struct trainer_eval *best; /**< step 0: none yet */
+	enum diagnosis diagnosis;	 /**< of the newest evaluation */
 };
 
 struct watch;

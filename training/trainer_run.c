@@ -35,6 +35,8 @@ static void fill_progress(struct trainer *trainer, double elapsed)
 	p->percent = 100 * (double)s->step / (double)trainer->total_steps;
 	p->train_loss =
 	    s->train_weight > 0 ? s->train_loss / s->train_weight : (double)NAN;
+	p->best = &trainer->best_eval;
+	p->diagnosis = (enum diagnosis)s->diagnosis.name;
 	if (elapsed > 0)
 		p->samples_per_second =
 		    (double)(s->samples - trainer->event_samples) / elapsed;

@@ -32,30 +32,6 @@ enum { WARM = 128, STATUS_MAX = 65536, SPARE = 64 << 20 };
 
 /* --- events --- */
 
-static void send_step(void *ctx, const struct trainer_progress *p)
-{
-	struct worker *worker = ctx;
-	struct json_writer *w = worker_link_begin(worker->link, "step");
-
-	json_write_object(w, "progress");
-	json_write_double(w, "percent", p->percent);
-	json_write_int(w, "epoch", p->epoch);
-	json_write_int(w, "epochs", p->epochs);
-	json_write_int(w, "step", p->step);
-	json_write_int(w, "total_steps", p->total_steps);
-	json_write_int(w, "samples_seen", p->samples);
-	json_write_double(w, "samples_per_second", p->samples_per_second);
-	json_write_double(w, "eta_seconds", p->eta_seconds);
-	json_write_object_end(w);
-	json_write_object(w, "latest");
-	json_write_double(w, "train_loss", p->train_loss);
-	json_write_double(w, "learning_rate", p->rate);
-	json_write_double(w, "momentum", p->momentum);
-	json_write_double(w, "grad_norm", p->grad_norm);
-	json_write_object_end(w);
-	worker_link_end(worker->link);
-}
-
 static void send_eval(void *ctx, const struct trainer_eval *eval)
 {
 	struct worker *worker = ctx;
@@ -371,17 +347,6 @@ static enum err_code prepare(struct worker *worker,
 
 /* --- the end --- */
 
-static double figure(const void *ctx, const char *name)
-{
-	const struct trainer_eval *eval = ctx;
-
-	for (size_t i = 0; eval->name && eval->name[i]; i++) {
-		if (str_equal(eval->name[i], name))
-			return eval->value[i];
-	}
-	return (double)NAN;
-}
-
 static enum err_code publish(struct worker *worker,
 			     const struct artifacts *artifacts, struct err *err)
 {
@@ -403,8 +368,8 @@ static enum err_code publish(struct worker *worker,
 				    "there is no model repository");
 		return ERR_NONE;
 	}
-	if (spec->condition &&
-	    !condition_holds(spec->condition, figure, &worker->result.last)) {
+	if (spec->condition && !condition_holds(spec->condition, worker_figure,
+						&worker->result.last)) {
 		const char *why = arena_printf(
 		    worker->arena, "it does not hold that %s", spec->when);
 
@@ -498,15 +463,7 @@ static void write_result(const struct worker *worker, struct json_writer *w)
 	json_write_object(w, "metrics");
 	artifact_write_metrics(&r->last, w);
 	json_write_object_end(w);
-	if (r->best.step) {
-		json_write_object(w, "best");
-		json_write_string(w, "metric", worker->spec.trainer.monitor);
-		json_write_double(
-		    w, "value", figure(&r->best, worker->spec.trainer.monitor));
-		json_write_int(w, "step", r->best.step);
-		json_write_int(w, "epoch", r->best.epoch);
-		json_write_object_end(w);
-	}
+	worker_write_best(worker, &r->best, w);
 	if (worker->published_model) {
 		json_write_object(w, "published");
 		json_write_string(w, "model", worker->published_model);
@@ -550,6 +507,7 @@ static const char *failure_reason(enum err_code code)
 	case ERR_CONFLICT:
 	case ERR_FORMAT:
 	case ERR_TOO_LARGE:
+	case ERR_MEDIA_TYPE: /* a file of the data */
 		return "bad_data";
 	default:
 		return "internal";
@@ -586,7 +544,7 @@ static enum err_code work(struct worker *worker, struct err *err)
 {
 	const struct trainer_events events = {
 		.ctx = worker,
-		.step = send_step,
+		.step = worker_send_step,
 		.eval = send_eval,
 		.checkpoint = send_checkpoint,
 		.lr_find = send_lr_find,

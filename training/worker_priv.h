@@ -30,6 +30,15 @@ struct worker {
 	int lock_fd;
 };
 
+/* Callback of the trainer; ctx: the worker. */
+void worker_send_step(void *ctx, const struct trainer_progress *p);
+/* Of a condition: a metric's value, NaN where there is none; ctx: the
+ * evaluation. */
+double worker_figure(const void *ctx, const char *name);
+/* A member "best", where there is one. */
+void worker_write_best(const struct worker *worker,
+		       const struct trainer_eval *best, struct json_writer *w);
+
 /* Each says "done" with its result. */
 MUST_USE enum err_code worker_dry_run(struct worker *worker, struct err *err);
 MUST_USE enum err_code worker_check(struct worker *worker, struct err *err);

@@ -5,9 +5,10 @@
  * labels when they were fitted.
  *
  * Declared labels stand in their order. Without them, declared `num_classes`
- * means the labels "0" to "n-1"; without either, the labels of the training
- * part are taken: numbers in numeric order before texts in byte order. A
- * number that is no label but a valid index is that index.
+ * means the labels "0" to "n-1", unless the training part has others; then, and
+ * without either, the labels of the training part are taken: numbers in numeric
+ * order before texts in byte order. A number that is no label but a valid index
+ * is that index.
  */
 #include <math.h>
 #include <stddef.h>
@@ -17,17 +18,18 @@
 #include "base/mem.h"
 #include "base/str.h"
 #include "data/feature.h"
+#include "data/features/label_table.h"
 
-enum { CATEGORY_MAX = 1000000, LABEL_MAX = 256 };
+enum { CATEGORY_MAX = LABEL_TABLE_MAX, LABEL_MAX = 256 };
 
 struct category {
 	int64_t num_classes;
 	struct field_strings labels;
 	int64_t embedding_size;
-	const struct doc *loss; /* the trainer reads it */
-	/* while fitting: distinct labels in the order they came */
-	size_t n_seen, cap_seen;
-	const char **seen;
+	const struct doc *loss;	  /* the trainer reads it */
+	struct label_table table; /* of the labels */
+	struct label_table seen;  /* while fitting */
+	bool is_numbered; /* labels are "0" to "n-1", which nobody gave */
 };
 
 static const struct field category_fields[] = {
@@ -60,6 +62,25 @@ static enum err_code no_memory(const struct feature *feature, struct err *err)
 		       feature->name);
 }
 
+/* Labels are found by their table from now on. */
+static enum err_code index_the_labels(struct feature *feature, struct err *err)
+{
+	struct category *category = feature->state;
+	enum err_code rc = ERR_NONE;
+
+	category->table = (struct label_table){ 0 };
+	for (size_t i = 0; i < category->labels.n && !rc; i++) {
+		rc = label_table_add(&category->table, category->labels.v[i],
+				     feature->arena, err);
+		if (!rc && category->table.n <= i)
+			rc = err_set(err, ERR_INVALID,
+				     "feature '%s': the label '%s' is given "
+				     "twice",
+				     feature->name, category->labels.v[i]);
+	}
+	return rc;
+}
+
 static enum err_code number_the_labels(struct feature *feature, struct err *err)
 {
 	struct category *category = feature->state;
@@ -75,7 +96,8 @@ static enum err_code number_the_labels(struct feature *feature, struct err *err)
 			return no_memory(feature, err);
 	}
 	category->labels.n = n;
-	return ERR_NONE;
+	category->is_numbered = true;
+	return index_the_labels(feature, err);
 }
 
 static enum err_code category_create(struct feature *feature, struct err *err)
@@ -89,22 +111,11 @@ static enum err_code category_create(struct feature *feature, struct err *err)
 			       "are %zu labels",
 			       feature->name, (long long)category->num_classes,
 			       n);
-	for (size_t i = 0; i < n; i++) {
-		for (size_t j = 0; n <= 4096 && j < i; j++) {
-			if (str_equal(category->labels.v[i],
-				      category->labels.v[j]))
-				return err_set(err, ERR_INVALID,
-					       "feature '%s': the label '%s' "
-					       "is given twice",
-					       feature->name,
-					       category->labels.v[i]);
-		}
-	}
 	if (n)
 		category->num_classes = (int64_t)n;
 	if (!n && category->num_classes)
 		return number_the_labels(feature, err);
-	return ERR_NONE;
+	return index_the_labels(feature, err);
 }
 
 static void category_row(const struct feature *feature, enum dtype *ret_dtype,
@@ -158,35 +169,6 @@ static enum err_code category_fit_begin(struct feature *feature,
 	return ERR_NONE;
 }
 
-static enum err_code remember(struct feature *feature, const char *label,
-			      struct err *err)
-{
-	struct category *category = feature->state;
-	const char **grown;
-
-	if (category->n_seen >= CATEGORY_MAX)
-		return err_set(err, ERR_TOO_LARGE,
-			       "feature '%s': more than %d different labels",
-			       feature->name, (int)CATEGORY_MAX);
-	if (category->n_seen == category->cap_seen) {
-		size_t cap = category->cap_seen ? 2 * category->cap_seen : 64;
-
-		grown = arena_array(feature->arena, cap, sizeof(*grown));
-		if (!grown)
-			return no_memory(feature, err);
-		if (category->n_seen)
-			memcpy(grown, category->seen,
-			       category->n_seen * sizeof(*grown));
-		category->seen = grown;
-		category->cap_seen = cap;
-	}
-	category->seen[category->n_seen] = arena_strdup(feature->arena, label);
-	if (!category->seen[category->n_seen])
-		return no_memory(feature, err);
-	category->n_seen++;
-	return ERR_NONE;
-}
-
 static enum err_code category_fit_value(struct feature *feature,
 					const struct raw_value *value,
 					struct err *err)
@@ -195,17 +177,13 @@ static enum err_code category_fit_value(struct feature *feature,
 	char label[LABEL_MAX];
 	enum err_code rc;
 
-	if (category->labels.n ||
+	if ((category->labels.n && !category->is_numbered) ||
 	    (value->kind == RAW_MISSING && !feature->is_output))
 		return ERR_NONE;
 	rc = spell(feature, value, label, err);
 	if (rc)
 		return rc;
-	for (size_t i = category->n_seen; i-- > 0;) {
-		if (str_equal(category->seen[i], label))
-			return ERR_NONE;
-	}
-	return remember(feature, label, err);
+	return label_table_add(&category->seen, label, feature->arena, err);
 }
 
 static int by_number_then_text(const void *a, const void *b)
@@ -221,34 +199,65 @@ static int by_number_then_text(const void *a, const void *b)
 	return strcmp(x, y);
 }
 
+/* Labels that nobody gave are only right where the data has no others. */
+static bool has_others(const struct category *category)
+{
+	for (size_t i = 0; i < category->seen.n; i++) {
+		if (label_table_find(&category->table,
+				     category->seen.label[i]) < 0)
+			return true;
+	}
+	return false;
+}
+
+static enum err_code check_count(const struct feature *feature, struct err *err)
+{
+	const struct category *category = feature->state;
+	const size_t n = (size_t)category->num_classes, seen = category->seen.n;
+
+	/* of an input, those that are not there are as good as missing */
+	if (!n || n == seen || (!feature->is_output && seen < n))
+		return ERR_NONE;
+	return err_set(
+	    err, ERR_INVALID,
+	    "feature '%s': num_classes is %zu, but the training part "
+	    "has %zu labels ('%s' to '%s'); 'labels' would list all",
+	    feature->name, n, seen, category->seen.label[0],
+	    category->seen.label[seen - 1]);
+}
+
 static enum err_code category_fit_end(struct feature *feature, struct err *err)
 {
 	struct category *category = feature->state;
+	enum err_code rc;
 
-	if (category->labels.n)
+	if (category->labels.n &&
+	    (!category->is_numbered || !has_others(category)))
 		return ERR_NONE;
-	if (category->n_seen == 0)
+	if (category->seen.n == 0)
 		return err_set(err, ERR_INVALID,
 			       "feature '%s': the training part has no labels",
 			       feature->name);
-	qsort(category->seen, category->n_seen, sizeof(*category->seen),
-	      by_number_then_text);
-	category->labels.v = category->seen;
-	category->labels.n = category->n_seen;
-	category->num_classes = (int64_t)category->n_seen;
-	return ERR_NONE;
+	qsort(category->seen.label, category->seen.n,
+	      sizeof(*category->seen.label), by_number_then_text);
+	rc = check_count(feature, err);
+	if (rc)
+		return rc;
+	category->labels.v = category->seen.label;
+	category->labels.n = category->seen.n;
+	category->num_classes = (int64_t)category->seen.n;
+	category->is_numbered = false;
+	return index_the_labels(feature, err);
 }
 
 /* -1: none of them. */
 static int64_t index_of(const struct category *category, const char *label,
 			bool is_number)
 {
-	int64_t index;
+	int64_t index = label_table_find(&category->table, label);
 
-	for (size_t i = 0; i < category->labels.n; i++) {
-		if (str_equal(category->labels.v[i], label))
-			return (int64_t)i;
-	}
+	if (index >= 0)
+		return index;
 	if (is_number && str_parse_int64(label, &index) && index >= 0 &&
 	    index < category->num_classes)
 		return index;

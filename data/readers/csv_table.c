@@ -110,7 +110,7 @@ static enum err_code next_cell(struct adding *adding, struct csv_field *field,
 	while (csv->at < csv->end && is_space(*csv->at) &&
 	       *csv->at != csv->delimiter)
 		csv->at++;
-	is_quoted = csv->at < csv->end && *csv->at == '"';
+	is_quoted = !csv->is_quoteless && csv->at < csv->end && *csv->at == '"';
 	rc = csv_next(csv, field, err);
 	if (rc)
 		return err_prefix(err, "'%s'", adding->name);
@@ -223,6 +223,30 @@ static enum err_code keep(struct csv_table *table, char *text, const char *name,
 	return ERR_NONE;
 }
 
+/* Many programs write cells between tabs as they are, so that a quote is text:
+ * where quotes are not around whole cells, or rows would not be whole. */
+static bool has_quoted_cells(const char *text, size_t len, size_t n_columns)
+{
+	struct csv csv;
+	struct csv_field field;
+	size_t n = 0;
+
+	csv_init(&csv, text, len, '\t');
+	while (csv.at < csv.end) {
+		if (csv_next(&csv, &field, NULL))
+			return false;
+		n++;
+		if (!field.is_last)
+			continue;
+		if (!n_columns)
+			n_columns = n;
+		if (n != n_columns && !(n == 1 && field.len == 0))
+			return false;
+		n = 0;
+	}
+	return true;
+}
+
 enum err_code csv_table_add(struct csv_table *table, char *text, size_t len,
 			    const char *name, struct err *err)
 {
@@ -235,6 +259,9 @@ enum err_code csv_table_add(struct csv_table *table, char *text, size_t len,
 		return err_set(err, ERR_TOO_LARGE, "'%s': more than 1 TiB",
 			       name);
 	csv_init(&adding.csv, text, len, csv_sniff(text, len));
+	adding.csv.is_quoteless =
+	    adding.csv.delimiter == '\t' && memchr(text, '"', len) &&
+	    !has_quoted_cells(text, len, table->n_columns);
 	if (adding.csv.at == adding.csv.end)
 		return err_set(err, ERR_INVALID, "'%s' is empty", name);
 	if (!table->is_named)

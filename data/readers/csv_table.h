@@ -4,7 +4,8 @@
  *
  * The first line names the columns unless names are given. Lines without a
  * character are passed over; spaces around a cell that is not quoted are not
- * its own. Every line must have as many cells as the first.
+ * its own. Every line must have as many cells as the first. Between tabs,
+ * quotes that are not around whole cells are text, and so are all of that file.
  *
  * Ownership: create/destroy; the texts are the table's, and changed: quotes
  *            that were doubled are single. Cells borrow from it.

@@ -7,6 +7,7 @@
 #include "base/str.h"
 #include "engine/ops/dropout.h"
 #include "models/architectures/recurrent.h"
+#include "models/network_priv.h"
 
 enum { LAYERS_MAX = 1000, STREAM_INIT = 0x494e0000 };
 #define PARAMS_MAX ((int64_t)1 << 31)
@@ -358,27 +359,88 @@ static enum err_code unknown_layer(const char *where, const struct doc *type,
 		       near ? near : "", near ? "'?" : "");
 }
 
-static enum err_code read_layer(struct assembly *assembly,
-				const struct doc *map, const char *where,
-				const char *name, int32_t *value,
-				struct err *err)
+static enum err_code read_layer(struct arena *scratch, const struct doc *map,
+				const char *where,
+				const struct layer_kind **ret_kind,
+				void **ret_options, struct err *err)
 {
 	static const char *const also[] = { "type", NULL };
 	const struct doc *type = doc_find(map, "type");
 	const struct layer_kind *kind = NULL;
 	void *options;
-	enum err_code rc;
 
 	if (type && type->kind == DOC_STRING)
 		kind = layer_find(type->text);
 	if (!kind)
 		return unknown_layer(where, type, err);
-	options = arena_alloc(assembly->scratch, kind->size + 1);
+	options = arena_alloc(scratch, kind->size + 1);
 	if (!options)
 		return no_memory(err);
-	rc = field_read(kind->fields, map, where, also, options,
-			assembly->scratch, err);
-	if (rc)
+	*ret_kind = kind;
+	*ret_options = options;
+	return field_read(kind->fields, map, where, also, options, scratch,
+			  err);
+}
+
+static enum err_code check_list(const struct doc *list, const char *where,
+				struct err *err)
+{
+	if (list && list->kind == DOC_LIST && list->n)
+		return ERR_NONE;
+	return err_set(err, ERR_INVALID,
+		       "%s: expected a list of layers, each a map with a "
+		       "'type'",
+		       where);
+}
+
+/* One list; what stands inside its layers is the caller's to check. */
+static enum err_code check_flat(const struct doc *list, const char *where,
+				struct arena *scratch, struct err *err)
+{
+	const struct layer_kind *kind;
+	void *options;
+	unsigned i = 0;
+	enum err_code rc = check_list(list, where, err);
+
+	for (const struct doc *map = rc ? NULL : list->first; map && !rc;
+	     map = map->next) {
+		const char *here = arena_printf(scratch, "%s[%u]", where, i++);
+
+		rc = here ? read_layer(scratch, map, here, &kind, &options, err)
+			  : no_memory(err);
+	}
+	return rc;
+}
+
+enum err_code assembly_check_layers(const struct doc *list, const char *where,
+				    struct arena *scratch, struct err *err)
+{
+	unsigned i = 0;
+	enum err_code rc = check_flat(list, where, scratch, err);
+
+	for (const struct doc *map = rc ? NULL : list->first; map && !rc;
+	     map = map->next) {
+		const struct doc *inner = doc_find(map, "layers");
+		const char *here =
+		    arena_printf(scratch, "%s[%u].layers", where, i++);
+
+		if (inner)
+			rc = here ? check_flat(inner, here, scratch, err)
+				  : no_memory(err);
+	}
+	return rc;
+}
+
+static enum err_code add_layer(struct assembly *assembly, const struct doc *map,
+			       const char *where, const char *name,
+			       int32_t *value, struct err *err)
+{
+	const struct layer_kind *kind = NULL;
+	void *options = NULL;
+	enum err_code rc =
+	    read_layer(assembly->scratch, map, where, &kind, &options, err);
+
+	if (rc || !kind)
 		return rc;
 	rc = assembly_layer(assembly, kind->name, options, name, value, err);
 	/* layers inside have said where it was */
@@ -392,14 +454,10 @@ enum err_code assembly_layers(struct assembly *assembly, const struct doc *list,
 			      int32_t *value, struct err *err)
 {
 	unsigned i = 0;
-	enum err_code rc = ERR_NONE;
+	enum err_code rc = check_list(list, where, err);
 
-	if (!list || list->kind != DOC_LIST || !list->n)
-		return err_set(err, ERR_INVALID,
-			       "%s: expected a list of layers, each a map with "
-			       "a 'type'",
-			       where);
-	for (const struct doc *map = list->first; map && !rc; map = map->next) {
+	for (const struct doc *map = rc ? NULL : list->first; map && !rc;
+	     map = map->next) {
 		const char *here =
 		    arena_printf(assembly->scratch, "%s[%u]", where, i);
 		const char *name =
@@ -407,7 +465,7 @@ enum err_code assembly_layers(struct assembly *assembly, const struct doc *list,
 
 		if (!here || !name)
 			return no_memory(err);
-		rc = read_layer(assembly, map, here, name, value, err);
+		rc = add_layer(assembly, map, here, name, value, err);
 		i++;
 	}
 	return rc;

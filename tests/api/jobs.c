@@ -11,7 +11,7 @@
 struct trained {
 	struct loopback loopback;
 	struct jobs_api jobs;
-	char folder[80];
+	char folder[80], repository[80];
 };
 
 static void begin(struct trained *t)
@@ -30,6 +30,9 @@ static void begin(struct trained *t)
 	(void)snprintf(t->folder, sizeof(t->folder), "%s/jobs", scratch->path);
 	options.store = t->jobs.store;
 	options.jobs_dir = t->folder;
+	(void)snprintf(t->repository, sizeof(t->repository), "%s/repository",
+		       scratch->path);
+	options.model_repository = t->repository;
 	cr_assert_eq(supervisor_create(&options, &t->jobs.supervisor, &err),
 		     ERR_NONE, "%s", err.msg);
 	cr_assert_eq(store_job_insert(t->jobs.store, &job, &err), ERR_NONE,
@@ -94,5 +97,25 @@ Test(api_jobs, tells_which_checkpoints_there_are)
 	loopback_get(l, "/jobs/j1/checkpoints");
 	expect_is(l, "{\"checkpoints\":[{\"name\":\"ckpt-000000000040\","
 		     "\"step\":40}]}");
+	end(&t);
+}
+
+Test(api_jobs, a_version_that_is_there_is_refused_before_the_job_trains)
+{
+	static const char job[] = "data: {source: synthetic}\n"
+				  "input_features: [{name: x, type: number}]\n"
+				  "output_features: [{name: y, type: number}]\n"
+				  "model: {type: mlp}\n"
+				  "publish: {model: m, version: 3}\n";
+	struct trained t = { 0 };
+	struct loopback *l = &t.loopback;
+
+	begin(&t);
+	scratch_dir(&l->scratch, "repository/m/2");
+	loopback_post(l, "/train", job);
+	cr_expect_eq(l->status, 202, "%d: %s", l->status, l->body);
+	scratch_dir(&l->scratch, "repository/m/3");
+	loopback_post(l, "/train", job);
+	loopback_expect_error(l, 409, "model 'm' has a version 3 already");
 	end(&t);
 }

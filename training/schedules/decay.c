@@ -60,7 +60,8 @@ static struct schedule_value cosine_at(const struct schedule_params *p,
 {
 	double t_max = p->t_max > 0 ? p->t_max : time->epochs;
 
-	return schedule_rate(cosine(r, p->eta_min, time->epoch / t_max));
+	return schedule_rate(
+	    cosine(r, p->eta_min, t_max > 0 ? time->epoch / t_max : 0));
 }
 
 /* The epoch of restart n: t_0 (1 + t_mult + ... + t_mult^(n - 1)). */
@@ -95,6 +96,8 @@ static double share_of(const struct schedule_params *p,
 {
 	double n = p->total_iters > 0 ? p->total_iters : time->epochs;
 
+	if (n <= 0)
+		return 0; /* the warm-up is as long as the job */
 	return time->epoch < n ? time->epoch / n : 1;
 }
 

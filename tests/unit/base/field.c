@@ -281,6 +281,9 @@ Test(field, finds_the_nearest_name)
 			 "learning_rate");
 	cr_assert_str_eq(field_nearest("momnetum", names), "momentum");
 	cr_assert_str_eq(field_nearest("rl", names), "lr");
+	cr_assert_str_eq(field_nearest("mome", names), "momentum");
+	cr_assert_str_eq(field_nearest("my_learning_rate_of", names),
+			 "learning_rate");
 	cr_assert_null(field_nearest("epochs", names));
 	cr_assert_null(field_nearest("", names));
 	cr_assert_null(field_nearest("x", names));

@@ -52,6 +52,37 @@ Test(csv, a_table_has_its_cells_without_quotes_and_spaces)
 	csv_table_destroy(table);
 }
 
+Test(csv, between_tabs_a_quote_may_be_text)
+{
+	static const struct {
+		const char *text, *cell;
+		int64_t n_rows;
+	} row[] = {
+		{ "k\tt\na\t\"Stop\" he said\nb\tc\n", "\"Stop\" he said", 2 },
+		{ "k\tt\na\t\"Stop\nb\tc\n", "\"Stop", 2 },
+		{ "k\tt\na\t\"x\tb\"\"\nb\"\n", "x\tb\"\nb", 1 },
+		/* a quote that closes rows later would swallow them */
+		{ "k\tt\na\t\"Stop\nb\tc\"\td\n", NULL, 0 },
+	};
+	const struct field_strings none = { 0 };
+
+	for (size_t i = 0; i < sizeof(row) / sizeof(row[0]); i++) {
+		struct csv_table *table;
+		struct err err = { 0 };
+		enum err_code rc;
+
+		cr_assert_eq(csv_table_create(&none, &table, &err), ERR_NONE);
+		rc = add(table, row[i].text, &err);
+		cr_assert_eq(rc, row[i].cell ? ERR_NONE : ERR_INVALID, "%s",
+			     err.msg);
+		if (row[i].cell) {
+			cr_assert_eq(csv_table_n_rows(table), row[i].n_rows);
+			expect(table, 0, 1, row[i].cell);
+		}
+		csv_table_destroy(table);
+	}
+}
+
 Test(csv, faults_of_a_table_name_file_line_and_column)
 {
 	static const struct {

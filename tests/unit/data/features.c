@@ -114,6 +114,86 @@ Test(features, a_category_without_labels_learns_them_numbers_in_order_first)
 	text_pipeline_finish(&t);
 }
 
+/* What a category of three learns from these labels. */
+static enum err_code fit_three(struct text_pipeline *t, const char *const *v,
+			       size_t n)
+{
+	enum err_code rc = ERR_NONE;
+	struct feature *f;
+
+	cr_assert_eq(text_pipeline_init(t, PICTURE "}]\n" LABEL), ERR_NONE);
+	f = pipeline_feature(t->pipeline, true, 0);
+	cr_assert_eq(f->kind->fit_begin(f, &t->err), ERR_NONE);
+	for (size_t i = 0; i < n && !rc; i++) {
+		const struct raw_value value = text(v[i]);
+
+		rc = f->kind->fit_value(f, &value, &t->err);
+	}
+	if (!rc)
+		rc = f->kind->fit_end(f, &t->err);
+	return rc;
+}
+
+Test(features, a_number_of_classes_leaves_their_names_to_the_data)
+{
+	static const char *const own[] = { "c", "a", "b", "a" };
+	static const char *const numbers[] = { "2", "0" };
+	static const char *const less[] = { "c", "a" };
+	struct raw_value v = text("b");
+	struct text_pipeline t;
+	int64_t index = -1;
+
+	cr_assert_eq(fit_three(&t, own, 4), ERR_NONE, "%s", t.err.msg);
+	cr_assert_eq(pipeline_encode_target(t.pipeline, 0, &v, &index, NULL),
+		     0);
+	cr_assert_eq(index, 1);
+	text_pipeline_finish(&t);
+	cr_assert_eq(fit_three(&t, numbers, 2), ERR_NONE, "%s", t.err.msg);
+	v = text("1");
+	cr_assert_eq(pipeline_encode_target(t.pipeline, 0, &v, &index, NULL),
+		     0);
+	cr_assert_eq(index, 1);
+	text_pipeline_finish(&t);
+	cr_assert_eq(fit_three(&t, less, 2), ERR_INVALID);
+	cr_assert(strstr(t.err.msg, "num_classes is 3, but the training part "
+				    "has 2 labels ('a' to 'c')"),
+		  "%s", t.err.msg);
+	text_pipeline_finish(&t);
+}
+
+/* with a list to search this took minutes */
+Test(features, a_category_may_have_a_label_a_row, .timeout = 20)
+{
+	enum { N = 200000 };
+	struct text_pipeline t;
+	struct feature *f;
+	char label[32];
+	struct raw_value v;
+	int64_t index;
+
+	cr_assert_eq(text_pipeline_init(&t, PICTURE
+					"}]\noutput_features: [{name: y, "
+					"type: category}]\n"),
+		     ERR_NONE);
+	f = pipeline_feature(t.pipeline, true, 0);
+	cr_assert_eq(f->kind->fit_begin(f, &t.err), ERR_NONE);
+	for (int i = 0; i < N; i++) {
+		(void)snprintf(label, sizeof(label), "user%06d", N - 1 - i);
+		v = text(label);
+		cr_assert_eq(f->kind->fit_value(f, &v, &t.err), ERR_NONE);
+	}
+	cr_assert_eq(f->kind->fit_end(f, &t.err), ERR_NONE);
+	for (int i = 0; i < N; i++) {
+		(void)snprintf(label, sizeof(label), "user%06d", i);
+		v = text(label);
+		cr_assert_eq(
+		    pipeline_encode_target(t.pipeline, 0, &v, &index, NULL),
+		    ERR_NONE);
+		cr_assert_eq(index, i);
+	}
+	text_pipeline_finish(&t);
+}
+
 Test(features, an_input_category_counts_from_what_is_no_label)
 {
 	struct text_pipeline t;

@@ -167,6 +167,15 @@ Test(schedule, every_kind_has_a_name_and_a_help)
 
 Test(schedule, a_warm_up_comes_before_what_is_left_of_the_job)
 {
+	static const char *const longer[] = {
+		"{type: linear, warmup_steps: 80}",
+		"{type: cosine, warmup_steps: 80}",
+		"{type: polynomial, warmup_steps: 80}",
+		"{type: wsd, warmup_fraction: 1}",
+		"{type: cosine_warm_restarts, warmup_steps: 80}",
+		"{type: inverse_sqrt, warmup_steps: 80}",
+		"{type: exponential, warmup_steps: 80}",
+	};
 	struct arena *arena = arena_create(1 << 20);
 	struct schedule schedule;
 
@@ -184,10 +193,15 @@ Test(schedule, a_warm_up_comes_before_what_is_left_of_the_job)
 	cr_expect_eq(rate_at(&schedule, 1.25), 0.75);
 	cr_expect_eq(rate_at(&schedule, 9), 1);
 	/* longer than the job */
-	read_spec("{type: linear, warmup_steps: 80}", &schedule, arena);
-	for (double t = 0; t < 10; t++)
-		cr_expect(rate_at(&schedule, t) >= 0 &&
-			  rate_at(&schedule, t) < 1);
+	for (size_t i = 0; i < sizeof(longer) / sizeof(longer[0]); i++) {
+		read_spec(longer[i], &schedule, arena);
+		for (double t = 0; t < 10; t++)
+			cr_expect(rate_at(&schedule, t) >= 0 &&
+				      rate_at(&schedule, t) < 1 &&
+				      (t < 1 || rate_at(&schedule, t) > 0),
+				  "%s: %g at %g", longer[i],
+				  rate_at(&schedule, t), t);
+	}
 	arena_destroy(arena);
 }
 

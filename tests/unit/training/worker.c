@@ -522,6 +522,34 @@ Test(worker, what_is_wrong_is_told_as_a_failed_job)
 	}
 }
 
+Test(worker, a_step_tells_what_is_best_and_what_it_takes)
+{
+	struct bench *b = bench(SHORT);
+	const struct doc *step, *best, *resources;
+	int last = 0;
+
+	start(b);
+	(void)end_of(b);
+	while (find(b, "step", last + 1))
+		last++;
+	step = find(b, "step", last);
+	cr_assert(step);
+	cr_expect_str_eq(text(step, "diagnosis"), "ok");
+	best = doc_find(step, "best");
+	cr_assert(best);
+	cr_expect_str_eq(text(best, "metric"), "valid_loss");
+	cr_expect_gt(doc_find(best, "step")->integer, 0);
+	cr_expect(doc_find(best, "value"));
+	cr_expect_eq(
+	    strlen(text(doc_find(step, "progress"), "estimated_finish")), 24);
+	resources = doc_find(step, "resources");
+	cr_assert(resources);
+	cr_expect_gt(doc_find(resources, "rss")->integer, 1 << 20);
+	cr_expect_geq(doc_find(resources, "peak_rss")->integer, 1 << 20);
+	cr_expect(doc_find(resources, "cpu_seconds"));
+	finish(b);
+}
+
 Test(worker, a_model_is_published_once_and_only_when_it_is_good)
 {
 	struct bench *b = bench(
