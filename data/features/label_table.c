@@ -3,16 +3,14 @@
 
 #include <string.h>
 
+#include "base/hash.h"
 #include "base/str.h"
 
-/* FNV-1a, 64 bits, folded */
 static size_t hash(const char *label)
 {
-	uint64_t h = 0xcbf29ce484222325u;
+	const uint64_t h = hash_mix(HASH_BEGIN, label, strlen(label));
 
-	for (; *label; label++)
-		h = (h ^ (unsigned char)*label) * 0x100000001b3u;
-	return (size_t)(h ^ (h >> 32));
+	return (size_t)(h ^ (h >> 32)); /* folded */
 }
 
 /* Where the label is, or would be; there is always a free slot. */
