@@ -95,9 +95,13 @@ uint16_t http_port(const struct http *http)
 }
 
 /* What waits in the kernel has been answered there; to close the socket now
- * would reset it. */
-static void accept_rest(struct http *http, int fd)
+ * would reset it. The library's threads take of it, too: MHD_quiesce_daemon(),
+ * which would stop them, races with them and aborts the process when it loses
+ * (two remove the socket from the epoll set, and one does not find it). */
+static void accept_rest(struct http *http)
 {
+	const int fd = http->listen_fd;
+
 	http_listen_mute(fd);
 	for (int round = 0; round < ACCEPT_ROUNDS; round++) {
 		int client;
@@ -114,7 +118,7 @@ static void accept_rest(struct http *http, int fd)
 		}
 		clock_sleep_ms(DRAIN_STEP_MS);
 	}
-	(void)close(fd);
+	http_listen_end(fd);
 }
 
 /* Streams end where they wait; each looks at is_draining first. */
@@ -140,14 +144,9 @@ static bool is_empty(struct http *http)
 bool http_drain(struct http *http, int64_t timeout_ms)
 {
 	const int64_t deadline = clock_deadline_ns(timeout_ms);
-	int fd;
 
 	atomic_store(&http->is_draining, true);
-	fd = MHD_quiesce_daemon(http->daemon);
-	if (fd >= 0) {
-		accept_rest(http, fd);
-		http->listen_fd = -1;
-	}
+	accept_rest(http);
 	end_streams(http);
 	while (!is_empty(http)) {
 		if (clock_monotonic_ns() >= deadline)
