@@ -141,6 +141,8 @@ static void let_go(struct api_request *request)
 	request->cleanup = NULL;
 	if (cleanup)
 		cleanup(request);
+	served_model_unref(request->granted);
+	request->granted = NULL;
 }
 
 static void log_failure(const struct api_request *request)
