@@ -468,6 +468,32 @@ static void hold_defaults(struct daemon *daemon)
 	}
 }
 
+/* SIGHUP: the tokens may be others now. */
+static void read_tokens(const struct daemon *daemon)
+{
+	const char *path = daemon->config->token_file;
+	char *text = NULL;
+	struct err err;
+	size_t len;
+
+	if (!path) {
+		log_write(LOG_LEVEL_WARNING, "main",
+			  "SIGHUP: there is no token file to read again; "
+			  "restart the daemon for other options");
+		return;
+	}
+	if (file_read_all(path, TOKENS_MAX, &text, &len, &err) ||
+	    server_take_tokens(daemon->server, text, &err))
+		log_write(LOG_LEVEL_ERROR, "main",
+			  "SIGHUP: the tokens stay as they were: %s", err.msg);
+	else
+		log_write(LOG_LEVEL_INFO, "main",
+			  "SIGHUP: the tokens are those of %s now; other "
+			  "options are read at start only",
+			  path);
+	mem_free(text);
+}
+
 /* Waits for a signal to end; tells the watchdog while requests are answered. */
 static void wait_for_the_end(const struct daemon *daemon)
 {
@@ -485,9 +511,7 @@ static void wait_for_the_end(const struct daemon *daemon)
 		if (signal_number == SIGTERM || signal_number == SIGINT)
 			return;
 		if (signal_number == SIGHUP)
-			log_write(LOG_LEVEL_WARNING, "main",
-				  "SIGHUP: options are read at start only; "
-				  "restart the daemon for new ones");
+			read_tokens(daemon);
 		if (beat_ms && liveness_check(daemon->config->host,
 					      server_port(daemon->server)))
 			notify_send("WATCHDOG=1");

@@ -341,6 +341,13 @@ struct model_cache *server_models(struct server *server)
 	return server->context.models;
 }
 
+enum err_code server_take_tokens(struct server *server, const char *text,
+				 struct err *err)
+{
+	return auth_replace(server->context.auth, text,
+			    server->options.tokens_name, err);
+}
+
 void server_unready(struct server *server)
 {
 	atomic_store(&server->context.is_ready, false);
