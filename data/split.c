@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/hash.h"
 #include "base/rng.h"
 #include "base/str.h"
 
@@ -145,14 +146,11 @@ void split_by_key(enum split_type type, int64_t n,
 		parts->first[p] = parts->first[p - 1] + parts->n[p - 1];
 }
 
-/* FNV-1a over bytes, spread by the finish of splitmix64. */
+/* Spread by the finish of splitmix64. */
 static uint64_t hash_bytes(const void *bytes, size_t n)
 {
-	const unsigned char *at = bytes;
-	uint64_t h = 0xcbf29ce484222325;
+	uint64_t h = hash_mix(HASH_BEGIN, bytes, n);
 
-	for (size_t i = 0; i < n; i++)
-		h = (h ^ at[i]) * 0x100000001b3;
 	h = (h ^ (h >> 30)) * 0xbf58476d1ce4e5b9;
 	h = (h ^ (h >> 27)) * 0x94d049bb133111eb;
 	return h ^ (h >> 31);

@@ -2,21 +2,14 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/hash.h"
 #include "engine/graph_text_priv.h"
-
-static uint32_t hash_name(struct str text)
-{
-	uint32_t hash = 2166136261U; /* FNV-1a */
-
-	for (size_t i = 0; i < text.len; i++)
-		hash = (hash ^ (unsigned char)text.bytes[i]) * 16777619U;
-	return hash;
-}
 
 /* the slot of a name: taken by it, or free */
 static int32_t *name_slot(const struct text_parser *parser, struct str text)
 {
-	uint32_t i = hash_name(text) & (parser->n_slot - 1);
+	uint32_t i = (uint32_t)hash_mix(HASH_BEGIN, text.bytes, text.len) &
+		     (parser->n_slot - 1);
 
 	while (parser->slot[i]) {
 		const struct str *other =

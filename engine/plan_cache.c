@@ -5,6 +5,7 @@
 #include <pthread.h>
 #include <string.h>
 
+#include "base/hash.h"
 #include "base/mem.h"
 
 /** A plan and its idle instances; in a list, used last first. */
@@ -199,28 +200,20 @@ static size_t value_bytes(const struct plan_cache *cache, const struct key *key,
 	return bytes <= PLAN_CACHE_VALUE_BYTES ? bytes : 0;
 }
 
-/* FNV-1a, 64 bits */
-static uint64_t mix(uint64_t hash, const void *bytes, size_t n)
-{
-	const unsigned char *byte = bytes;
-
-	for (size_t i = 0; i < n; i++)
-		hash = (hash ^ byte[i]) * 0x100000001b3u;
-	return hash;
-}
-
 static uint64_t hash_of(const struct plan_cache *cache, const struct key *key)
 {
-	uint64_t hash = 0xcbf29ce484222325u;
+	uint64_t hash = HASH_BEGIN;
 
 	for (unsigned i = 0; i < key->signature->n; i++) {
 		const struct fact *fact = &key->signature->input[i];
 		const struct shape *shape = &fact->shape;
 
-		hash = mix(hash, &fact->type.elem, sizeof(fact->type.elem));
-		hash = mix(hash, &shape->rank, sizeof(shape->rank));
-		hash = mix(hash, shape->dim, shape->rank * sizeof(*shape->dim));
-		hash = mix(hash, fact->value, value_bytes(cache, key, i));
+		hash =
+		    hash_mix(hash, &fact->type.elem, sizeof(fact->type.elem));
+		hash = hash_mix(hash, &shape->rank, sizeof(shape->rank));
+		hash = hash_mix(hash, shape->dim,
+				shape->rank * sizeof(*shape->dim));
+		hash = hash_mix(hash, fact->value, value_bytes(cache, key, i));
 	}
 	return hash;
 }

@@ -5,6 +5,7 @@
 #include <stdint.h>
 #include <string.h>
 
+#include "base/hash.h"
 #include "base/mem.h"
 #include "engine/tuning_priv.h"
 
@@ -46,14 +47,10 @@ void tuning_destroy(struct tuning *tuning)
 	mem_free(tuning);
 }
 
-/* FNV-1a; slots are twice as many as answers */
+/* slots are twice as many as answers */
 static size_t first_slot(const char *question)
 {
-	uint32_t hash = 0x811c9dc5U;
-
-	for (; *question; question++)
-		hash = (hash ^ (unsigned char)*question) * 0x01000193U;
-	return hash % TUNING_SLOTS;
+	return hash_mix(HASH_BEGIN, question, strlen(question)) % TUNING_SLOTS;
 }
 
 /* The slot of a question, or the free one where it would be. */

@@ -20,6 +20,7 @@
 #include "engine/kernels/blas.h"
 #include "engine/team.h"
 #include "engine/tuning.h"
+#include "main/descriptors.h"
 #include "main/liveness.h"
 #include "main/notify.h"
 #include "main/paths.h"
@@ -253,7 +254,8 @@ static enum err_code make_server(struct daemon *daemon, struct err *err)
 		.http_threads = c->http_threads ? (unsigned)c->http_threads
 						: daemon->threads,
 		.threads = daemon->threads,
-		.max_connections = (unsigned)c->max_connections,
+		.max_connections =
+		    descriptors_for((unsigned)c->max_connections),
 		.head_ms = (int64_t)(c->head_timeout * 1000),
 		.body_ms = (int64_t)(c->body_timeout * 1000),
 		.idle_ms = (int64_t)(c->idle_timeout * 1000),

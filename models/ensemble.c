@@ -3,6 +3,7 @@
 
 #include "base/arena.h"
 #include "base/field.h"
+#include "base/hash.h"
 #include "base/str.h"
 #include "engine/graph_body.h"
 #include "models/package_priv.h"
@@ -555,7 +556,7 @@ enum err_code ensemble_stamp(struct repository *repository,
 {
 	struct arena *arena = arena_create(ARENA_BYTES);
 	struct spec *spec = arena ? arena_alloc(arena, sizeof(*spec)) : NULL;
-	uint64_t stamp = 0xcbf29ce484222325u;
+	uint64_t stamp = HASH_BEGIN;
 	enum err_code rc =
 	    spec ? read_spec(doc, arena, spec, err) : no_memory(err);
 
@@ -569,7 +570,8 @@ enum err_code ensemble_stamp(struct repository *repository,
 		if (!rc)
 			rc = repository_stamp(repository, spec->step[i].model,
 					      version, &one, err);
-		stamp = (stamp ^ one ^ (uint64_t)version) * 0x100000001b3u;
+		stamp = hash_mix(stamp, &one, sizeof(one));
+		stamp = hash_mix(stamp, &version, sizeof(version));
 	}
 	arena_destroy(arena);
 	if (!rc)

@@ -5,6 +5,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/hash.h"
 #include "models/repository_priv.h"
 
 enum { NAMES_BYTES_MAX = 8 << 20 };
@@ -14,29 +15,19 @@ static bool keep_file(const char *name)
 	return *name != '.';
 }
 
-/* FNV-1a, 64 bits */
-static uint64_t mix(uint64_t hash, const void *bytes, size_t n)
-{
-	const unsigned char *byte = bytes;
-
-	for (size_t i = 0; i < n; i++)
-		hash = (hash ^ byte[i]) * 0x100000001b3u;
-	return hash;
-}
-
 static uint64_t stamp_of(int dir_fd, const char *const *names, size_t n)
 {
-	uint64_t hash = 0xcbf29ce484222325u;
+	uint64_t hash = HASH_BEGIN;
 
 	for (size_t i = 0; i < n; i++) {
 		struct stat st;
 
-		hash = mix(hash, names[i], strlen(names[i]) + 1);
+		hash = hash_mix(hash, names[i], strlen(names[i]) + 1);
 		if (fstatat(dir_fd, names[i], &st, AT_SYMLINK_NOFOLLOW))
 			continue;
-		hash = mix(hash, &st.st_ino, sizeof(st.st_ino));
-		hash = mix(hash, &st.st_size, sizeof(st.st_size));
-		hash = mix(hash, &st.st_mtim, sizeof(st.st_mtim));
+		hash = hash_mix(hash, &st.st_ino, sizeof(st.st_ino));
+		hash = hash_mix(hash, &st.st_size, sizeof(st.st_size));
+		hash = hash_mix(hash, &st.st_mtim, sizeof(st.st_mtim));
 	}
 	return hash;
 }
@@ -60,9 +51,9 @@ static uint64_t stamp_at(const struct file_root *root, const char *path,
 	if (file_root_openat(root, path, 0, &fd, NULL))
 		return 0;
 	if (!fstat(fd, &st)) {
-		stamp = mix(1, &st.st_ino, sizeof(st.st_ino));
-		stamp = mix(stamp, &st.st_size, sizeof(st.st_size));
-		stamp = mix(stamp, &st.st_mtim, sizeof(st.st_mtim));
+		stamp = hash_mix(1, &st.st_ino, sizeof(st.st_ino));
+		stamp = hash_mix(stamp, &st.st_size, sizeof(st.st_size));
+		stamp = hash_mix(stamp, &st.st_mtim, sizeof(st.st_mtim));
 	}
 	(void)close(fd);
 	return stamp;
@@ -80,7 +71,7 @@ uint64_t repository_calibration_stamp(struct repository *repository,
 	if (arena &&
 	    !repository_locate(repository, model, version, &root, in, NULL) &&
 	    !repository_beside(in, path, at, NULL))
-		stamp = mix(stamp_at(root, at, arena), path, strlen(path));
+		stamp = hash_mix(stamp_at(root, at, arena), path, strlen(path));
 	arena_destroy(arena);
 	return stamp;
 }

@@ -4,6 +4,7 @@
 #include <inttypes.h>
 #include <string.h>
 
+#include "base/hash.h"
 #include "base/log.h"
 #include "server/route.h"
 
@@ -38,17 +39,16 @@ static void put_ms(struct line *line, const char *key, int64_t ns)
 	put(line, key, text);
 }
 
-/* Our own span in the caller's trace: made from the request's id (FNV-1a), so
- * that both find each other. */
+/* Our own span in the caller's trace: made from the request's id, so that
+ * both find each other. */
 static void put_trace(struct line *line, const struct api_request *request)
 {
-	uint64_t hash = 14695981039346656037u;
 	char *text = line->text[line->n];
+	uint64_t hash;
 
 	if (!*request->trace.trace)
 		return;
-	for (const char *c = request->id; *c; c++)
-		hash = (hash ^ (unsigned char)*c) * 1099511628211u;
+	hash = hash_mix(HASH_BEGIN, request->id, strlen(request->id));
 	(void)snprintf(text, NUMBER_TEXT, "%016" PRIx64, hash);
 	put(line, "span_id", text);
 	put(line, "trace_id", request->trace.trace);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "server/api_datasets.h"
+
 #include "base/base64.h"
 #include "base/clock.h"
 #include "base/doc.h"
@@ -7,7 +8,7 @@
 #include "base/mem.h"
 #include "base/str.h"
 #include "server/api_handlers.h"
-#include "server/api_jobs.h"
+#include "server/api_jobs_priv.h"
 #include "server/run_pool.h"
 #include "server/server_priv.h"
 #include "store/store.h"
@@ -36,9 +37,12 @@ static struct jobs_api *jobs_of(const struct api_request *request)
 
 static enum err_code check(const struct api_request *request, struct err *err)
 {
-	if (jobs_of(request) && jobs_of(request)->datasets)
-		return ERR_NONE;
-	return err_set(err, ERR_NOT_FOUND, "this server does not train");
+	enum err_code rc = jobs_api_check(request, err);
+
+	if (!rc && !jobs_of(request)->datasets)
+		rc =
+		    err_set(err, ERR_NOT_FOUND, "this server takes no uploads");
+	return rc;
 }
 
 /* --- who reads it --- */

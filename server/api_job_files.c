@@ -12,6 +12,7 @@
 #include "server/api_jobs_priv.h"
 #include "server/event_hub.h"
 #include "store/store.h"
+#include "training/checkpoint.h"
 #include "training/supervisor.h"
 
 enum { FILES_MAX = 100000 };
@@ -47,7 +48,6 @@ static enum err_code list_files(struct api_request *request, const char *path,
 
 enum err_code api_jobs_checkpoints(struct api_request *request, struct err *err)
 {
-	static const char start[] = "ckpt-";
 	struct store_job job;
 	const char *path, **names = NULL;
 	struct json_writer w;
@@ -66,8 +66,9 @@ enum err_code api_jobs_checkpoints(struct api_request *request, struct err *err)
 	for (size_t i = 0; i < n; i++) {
 		int64_t step = 0;
 
-		if (!str_starts_with(names[i], start) ||
-		    !str_parse_int64(names[i] + strlen(start), &step))
+		if (!str_starts_with(names[i], CHECKPOINT_PREFIX) ||
+		    !str_parse_int64(names[i] + strlen(CHECKPOINT_PREFIX),
+				     &step))
 			continue;
 		json_write_object(&w, NULL);
 		json_write_string(&w, "name", names[i]);

@@ -25,8 +25,7 @@ static struct jobs_api *jobs_of(const struct api_request *request)
 	return request->context->jobs;
 }
 
-static enum err_code check_jobs(const struct api_request *request,
-				struct err *err)
+enum err_code jobs_api_check(const struct api_request *request, struct err *err)
 {
 	if (jobs_of(request))
 		return ERR_NONE;
@@ -153,7 +152,7 @@ static void write_job(struct json_writer *w, const struct store_job *job,
 enum err_code jobs_api_find(struct api_request *request, struct store_job *ret,
 			    struct err *err)
 {
-	enum err_code rc = check_jobs(request, err);
+	enum err_code rc = jobs_api_check(request, err);
 
 	if (rc)
 		return rc;
@@ -263,7 +262,7 @@ enum err_code api_jobs_create(struct api_request *request, struct err *err)
 {
 	bool wants_check = false;
 	const char *id;
-	enum err_code rc = check_jobs(request, err);
+	enum err_code rc = jobs_api_check(request, err);
 
 	if (rc)
 		return rc;
@@ -286,7 +285,7 @@ enum err_code api_jobs_create(struct api_request *request, struct err *err)
 
 enum err_code api_jobs_evaluate(struct api_request *request, struct err *err)
 {
-	enum err_code rc = check_jobs(request, err);
+	enum err_code rc = jobs_api_check(request, err);
 
 	return rc ? rc : begin_dry(request, WORKER_EVALUATE, false, err);
 }
@@ -333,7 +332,7 @@ enum err_code api_jobs_list(struct api_request *request, struct err *err)
 	struct json_writer w;
 	enum err_code rc;
 
-	rc = check_jobs(request, err);
+	rc = jobs_api_check(request, err);
 	if (!rc)
 		rc = read_limit(request, &query.limit, err);
 	if (!rc)
@@ -575,7 +574,7 @@ enum err_code api_jobs_save(struct api_request *request, struct err *err)
 
 enum err_code api_jobs_delete(struct api_request *request, struct err *err)
 {
-	enum err_code rc = check_jobs(request, err);
+	enum err_code rc = jobs_api_check(request, err);
 
 	if (!rc)
 		rc = supervisor_delete(jobs_of(request)->supervisor,

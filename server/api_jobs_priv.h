@@ -12,6 +12,10 @@
 
 struct store_job;
 
+/** ERR_NOT_FOUND where the server does not train. */
+MUST_USE enum err_code jobs_api_check(const struct api_request *request,
+				      struct err *err);
+
 /** The job that the path names, in the request's arena. ERR_NOT_FOUND also
  * where the server does not train. */
 MUST_USE enum err_code jobs_api_find(struct api_request *request,

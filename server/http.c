@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "server/http.h"
 
-#include <sys/socket.h>
 #include <unistd.h>
 
 #include "base/clock.h"
@@ -10,7 +9,9 @@
 #include "server/http_listen.h"
 #include "server/http_priv.h"
 
-enum { HEAD_BYTES = 32 << 10, DRAIN_STEP_MS = 5, ACCEPT_ROUNDS = 4 };
+/* DRAIN_CONNECTIONS: beyond the limit, when the kernel's are taken at the end
+ */
+enum { HEAD_BYTES = 32 << 10, DRAIN_STEP_MS = 5, DRAIN_CONNECTIONS = 4096 };
 
 /* The path stays as it was sent; server/url.c decodes it part by part. */
 static size_t keep_escapes(void *cls, struct MHD_Connection *mhd, char *text)
@@ -20,26 +21,42 @@ static size_t keep_escapes(void *cls, struct MHD_Connection *mhd, char *text)
 	return strlen(text);
 }
 
-static enum err_code start_daemon(struct http *http, struct err *err)
+static enum err_code start_worker(struct http_worker *worker, struct err *err)
 {
+	struct http *http = worker->http;
 	const struct http_options *options = &http->options;
-	const unsigned pool = options->n_threads > 1 ? options->n_threads : 0;
 	const unsigned idle_s = (unsigned)(options->idle_ms / 1000) + 5;
 
-	http->daemon = MHD_start_daemon(
-	    MHD_USE_EPOLL_INTERNAL_THREAD | MHD_ALLOW_SUSPEND_RESUME, 0, NULL,
-	    NULL, http_on_request, http, MHD_OPTION_LISTEN_SOCKET,
-	    http->listen_fd, MHD_OPTION_THREAD_POOL_SIZE, pool,
-	    MHD_OPTION_CONNECTION_LIMIT, options->max_connections,
+	worker->daemon = MHD_start_daemon(
+	    MHD_USE_EPOLL_INTERNAL_THREAD | MHD_ALLOW_SUSPEND_RESUME |
+		MHD_USE_NO_LISTEN_SOCKET | MHD_USE_ITC,
+	    0, NULL, NULL, http_on_request, http, MHD_OPTION_CONNECTION_LIMIT,
+	    options->max_connections + DRAIN_CONNECTIONS,
 	    MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)HEAD_BYTES,
 	    MHD_OPTION_CONNECTION_TIMEOUT, idle_s, MHD_OPTION_STRICT_FOR_CLIENT,
 	    1, MHD_OPTION_UNESCAPE_CALLBACK, keep_escapes, NULL,
 	    MHD_OPTION_NOTIFY_COMPLETED, http_on_completed, http,
-	    MHD_OPTION_NOTIFY_CONNECTION, http_on_connection, http,
+	    MHD_OPTION_NOTIFY_CONNECTION, http_on_connection, worker,
 	    MHD_OPTION_END);
-	if (!http->daemon)
+	if (!worker->daemon)
 		return err_set(err, ERR_IO, "the HTTP server cannot start");
 	return ERR_NONE;
+}
+
+static enum err_code start_workers(struct http *http, struct err *err)
+{
+	const unsigned n = http->options.n_threads;
+	enum err_code rc = ERR_NONE;
+
+	http->worker = mem_zero(n * sizeof(*http->worker));
+	if (!http->worker)
+		return err_set(err, ERR_NO_MEMORY, "HTTP: out of memory");
+	for (unsigned i = 0; i < n && !rc; i++) {
+		http->worker[i].http = http;
+		rc = start_worker(&http->worker[i], err);
+		http->n_workers += !rc;
+	}
+	return rc;
 }
 
 static enum err_code start_reaper(struct http *http, struct err *err)
@@ -72,6 +89,7 @@ enum err_code http_create(const struct http_options *options,
 		return err_set(err, ERR_NO_MEMORY, "HTTP: out of memory");
 	http->options = *options;
 	http->listen_fd = -1;
+	http->stop_fd = -1;
 	init_sync(http);
 	rc = digest_random_hex(http->id_prefix, 8, err);
 	if (!rc)
@@ -80,7 +98,9 @@ enum err_code http_create(const struct http_options *options,
 	if (!rc)
 		rc = start_reaper(http, err);
 	if (!rc)
-		rc = start_daemon(http, err);
+		rc = start_workers(http, err);
+	if (!rc)
+		rc = http_accept_start(http, err);
 	if (rc) {
 		http_destroy(http);
 		return rc;
@@ -92,33 +112,6 @@ enum err_code http_create(const struct http_options *options,
 uint16_t http_port(const struct http *http)
 {
 	return http->port;
-}
-
-/* What waits in the kernel has been answered there; to close the socket now
- * would reset it. The library's threads take of it, too: MHD_quiesce_daemon(),
- * which would stop them, races with them and aborts the process when it loses
- * (two remove the socket from the epoll set, and one does not find it). */
-static void accept_rest(struct http *http)
-{
-	const int fd = http->listen_fd;
-
-	http_listen_mute(fd);
-	for (int round = 0; round < ACCEPT_ROUNDS; round++) {
-		int client;
-
-		while ((client = http_listen_accept(fd)) >= 0) {
-			struct sockaddr_storage peer = { 0 };
-			socklen_t len = sizeof(peer);
-
-			(void)getpeername(client, (struct sockaddr *)&peer,
-					  &len);
-			/* on failure the library has closed it */
-			(void)MHD_add_connection(http->daemon, client,
-						 (struct sockaddr *)&peer, len);
-		}
-		clock_sleep_ms(DRAIN_STEP_MS);
-	}
-	http_listen_end(fd);
 }
 
 /* Streams end where they wait; each looks at is_draining first. */
@@ -146,7 +139,9 @@ bool http_drain(struct http *http, int64_t timeout_ms)
 	const int64_t deadline = clock_deadline_ns(timeout_ms);
 
 	atomic_store(&http->is_draining, true);
-	accept_rest(http);
+	http_accept_stop(http);
+	if (http->listen_fd >= 0)
+		http_accept_rest(http);
 	end_streams(http);
 	while (!is_empty(http)) {
 		if (clock_monotonic_ns() >= deadline)
@@ -160,7 +155,8 @@ void http_destroy(struct http *http)
 {
 	if (!http)
 		return;
-	/* the reaper first: it touches connections, which the daemon frees */
+	http_accept_stop(http);
+	/* then the reaper: it touches connections, which the workers free */
 	if (http->has_reaper) {
 		(void)pthread_mutex_lock(&http->lock);
 		http->must_stop = true;
@@ -168,10 +164,9 @@ void http_destroy(struct http *http)
 		(void)pthread_mutex_unlock(&http->lock);
 		(void)pthread_join(http->reaper, NULL);
 	}
-	if (http->daemon) {
-		MHD_stop_daemon(http->daemon);
-		http->listen_fd = -1; /* the daemon closed it */
-	}
+	for (unsigned i = 0; i < http->n_workers; i++)
+		MHD_stop_daemon(http->worker[i].daemon);
+	mem_free(http->worker);
 	if (http->listen_fd >= 0)
 		(void)close(http->listen_fd);
 	http_linger_pass(&http->linger, INT64_MAX);

@@ -3,11 +3,9 @@
 
 #include <arpa/inet.h>
 #include <errno.h>
-#include <fcntl.h>
 #include <linux/filter.h>
 #include <netdb.h>
 #include <netinet/in.h>
-#include <sys/eventfd.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -101,21 +99,4 @@ void http_listen_mute(int fd)
 
 	(void)setsockopt(fd, SOL_SOCKET, SO_ATTACH_FILTER, &program,
 			 sizeof(program));
-}
-
-void http_listen_end(int fd)
-{
-	/* never readable, so whoever waits for the number waits on */
-	const int idle = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-
-	/* without one the socket stays mute until it is closed */
-	if (idle < 0)
-		return;
-	(void)dup3(idle, fd, O_CLOEXEC);
-	(void)close(idle);
-}
-
-int http_listen_accept(int fd)
-{
-	return accept4(fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
 }

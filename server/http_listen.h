@@ -20,10 +20,5 @@ bool http_is_loopback(const char *host);
 /** From now on the kernel answers no new connections; those it has answered
  * can still be accepted. */
 void http_listen_mute(int fd);
-/** Closes the socket, while others may be waiting for connections: its number
- * stays taken, by what never has any, until it is closed. */
-void http_listen_end(int fd);
-/** The next connection that waits, or -1. */
-int http_listen_accept(int fd);
 
 #endif

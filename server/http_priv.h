@@ -59,25 +59,34 @@ struct http_conn {
 	bool is_pouring; /* request.sink works on `body` */
 };
 
+/** A thread of the library and its connections. */
+struct http_worker {
+	struct http *http;
+	struct MHD_Daemon *daemon;
+	atomic_uint n_conns; /* given to it, and not closed yet */
+};
+
 struct http {
 	struct http_options options;
-	struct MHD_Daemon *daemon;
-	int listen_fd; /* -1 once closed */
-	uint16_t port;
+	struct http_worker *worker;
+	unsigned n_workers; /* that have begun */
+	unsigned turn;	    /* the acceptor's */
+	int stop_fd;	    /* the acceptor's end */
+	int listen_fd;	    /* -1 once closed */
 	pthread_mutex_t lock;
 	struct http_conn *first;
 	struct http_linger linger; /* under the lock */
-	atomic_bool is_draining;
+	pthread_t acceptor, reaper;
+	pthread_cond_t reaper_wake; /* with the lock */
 	atomic_uint_least64_t n_ids;
 	char id_prefix[17];
-
-	pthread_t reaper;
-	bool has_reaper;
-	pthread_cond_t reaper_wake; /* with the lock */
-	bool must_stop;
+	bool has_acceptor, has_reaper, must_stop;
+	atomic_bool is_draining;
+	uint16_t port;
 };
 
-/** libmicrohttpd's callbacks; cls is the struct http. */
+/** libmicrohttpd's callbacks; cls is the struct http, and of a connection's
+ * begin and end the struct http_worker. */
 enum MHD_Result http_on_request(void *cls, struct MHD_Connection *mhd,
 				const char *url, const char *method,
 				const char *version, const char *upload,
@@ -95,6 +104,16 @@ bool http_set_phase(struct http_conn *conn, enum http_phase phase);
 
 /** Collects headers and query of a request into conn. */
 MUST_USE enum err_code http_read_head(struct http_conn *conn, struct err *err);
+
+/** The thread that accepts connections, and gives each to a worker. */
+MUST_USE enum err_code http_accept_start(struct http *http, struct err *err);
+/** Its end; fine where it did not begin. */
+void http_accept_stop(struct http *http);
+/** After that: takes what waits in the kernel, where it has been answered, so
+ * that to close the socket now would reset it. Closes the socket. */
+void http_accept_rest(struct http *http);
+/** One connection fewer. */
+void http_worker_lost(struct http_worker *worker);
 
 /** What the reaper said to a client whose body did not come: for the log. */
 void http_answer_late(struct api_request *request);

@@ -619,12 +619,14 @@ void http_on_connection(void *cls, struct MHD_Connection *mhd,
 			void **socket_context,
 			enum MHD_ConnectionNotificationCode what)
 {
-	struct http *http = cls;
+	struct http_worker *worker = cls;
+	struct http *http = worker->http;
 	struct http_conn *conn = *socket_context;
 
 	if (what == MHD_CONNECTION_NOTIFY_CLOSED) {
 		if (conn)
 			forget(conn);
+		http_worker_lost(worker);
 		*socket_context = NULL;
 		return;
 	}

@@ -5,6 +5,7 @@
 
 #include "base/buf.h"
 #include "base/clock.h"
+#include "base/hash.h"
 #include "base/json_write.h"
 #include "base/log.h"
 #include "base/mem.h"
@@ -230,23 +231,13 @@ static void note_failure(struct load *load, struct model_slot *slot,
 	log_write(LOG_LEVEL_WARNING, "models", "not served: %s", err->msg);
 }
 
-/* FNV-1a, 64 bits */
-static uint64_t mix(uint64_t hash, const void *bytes, size_t n)
-{
-	const unsigned char *byte = bytes;
-
-	for (size_t i = 0; i < n; i++)
-		hash = (hash ^ byte[i]) * 0x100000001b3u;
-	return hash;
-}
-
 /* Of what config.yaml says; `all` is false where only what a loaded version
  * depends on counts. */
 static uint64_t stamp_of_config(const struct doc *config, bool all)
 {
 	static const char *const apart[] = { "version_policy", "labels",
 					     "rollout" };
-	uint64_t stamp = 0xcbf29ce484222325u;
+	uint64_t stamp = HASH_BEGIN;
 	struct buf text;
 
 	buf_init(&text, CONFIG_BYTES_MAX);
@@ -263,8 +254,8 @@ static uint64_t stamp_of_config(const struct doc *config, bool all)
 		buf_reset(&text);
 		json_write_init(&w, &text);
 		json_write_doc(&w, NULL, row);
-		stamp = mix(stamp, row->key, strlen(row->key));
-		stamp = mix(stamp, text.data, text.len);
+		stamp = hash_mix(stamp, row->key, strlen(row->key));
+		stamp = hash_mix(stamp, text.data, text.len);
 	}
 	buf_finish(&text);
 	return stamp;
@@ -539,23 +530,24 @@ uint64_t model_stamp_of(struct repository *repository,
 	uint64_t stamp = stamp_of_config(listed->config, true);
 
 	if (listed->fault) /* a file that cannot be read is no missing one */
-		stamp = mix(stamp, listed->fault, strlen(listed->fault));
+		stamp = hash_mix(stamp, listed->fault, strlen(listed->fault));
 	if (ensemble_of(listed->config)) {
 		uint64_t steps = 1;
 
 		if (ensemble_stamp(repository, ensemble_of(listed->config),
 				   &steps, NULL))
 			steps = 0;
-		return mix(stamp, &steps, sizeof(steps));
+		return hash_mix(stamp, &steps, sizeof(steps));
 	}
-	stamp = mix(stamp, &listed->n_versions, sizeof(listed->n_versions));
+	stamp =
+	    hash_mix(stamp, &listed->n_versions, sizeof(listed->n_versions));
 	for (size_t i = 0; i < listed->n_versions; i++) {
 		uint64_t one = 0;
 
 		if (repository_stamp(repository, listed->name,
 				     listed->version[i], &one, NULL))
 			one = 1;
-		stamp = mix(stamp, &one, sizeof(one));
+		stamp = hash_mix(stamp, &one, sizeof(one));
 	}
 	return stamp;
 }

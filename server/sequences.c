@@ -7,6 +7,7 @@
 #include "base/arena.h"
 #include "base/clock.h"
 #include "base/field.h"
+#include "base/hash.h"
 #include "base/mem.h"
 #include "base/str.h"
 
@@ -270,11 +271,7 @@ void sequences_adopt(struct sequences *sequences, struct sequences *terms)
 
 static struct sequence **bucket_of(struct sequences *s, struct str id)
 {
-	uint64_t hash = 0xcbf29ce484222325u; /* FNV-1a */
-
-	for (size_t i = 0; i < id.len; i++)
-		hash = (hash ^ (unsigned char)id.bytes[i]) * 0x100000001b3u;
-	return &s->bucket[hash % BUCKETS];
+	return &s->bucket[hash_mix(HASH_BEGIN, id.bytes, id.len) % BUCKETS];
 }
 
 static struct sequence *find(struct sequences *s, struct str id)

@@ -221,10 +221,9 @@ static enum err_code write_folder(const char *path,
 	return rc;
 }
 
-/* Names of checkpoints in the folder, oldest first. */
-static enum err_code list(const char *job_dir, struct arena *arena,
-			  const char ***ret_names, size_t *ret_n,
-			  struct err *err)
+enum err_code checkpoint_list(const char *job_dir, struct arena *arena,
+			      const char ***ret_names, size_t *ret_n,
+			      struct err *err)
 {
 	const char **names;
 	size_t n, kept = 0;
@@ -234,7 +233,7 @@ static enum err_code list(const char *job_dir, struct arena *arena,
 	if (rc)
 		return rc;
 	for (size_t i = 0; i < n; i++) {
-		if (str_starts_with(names[i], "ckpt-"))
+		if (str_starts_with(names[i], CHECKPOINT_PREFIX))
 			names[kept++] = names[i];
 	}
 	*ret_names = names;
@@ -251,7 +250,7 @@ static void prune(const char *job_dir, const char *newest, int64_t keep,
 	const char **names;
 	size_t n, end = 0;
 
-	if (list(job_dir, arena, &names, &n, NULL))
+	if (checkpoint_list(job_dir, arena, &names, &n, NULL))
 		return;
 	while (end < n && strcmp(names[end], newest) <= 0)
 		end++;
@@ -286,8 +285,8 @@ enum err_code checkpoint_save(const char *job_dir,
 			      struct err *err)
 {
 	char *tmp = arena_printf(arena, "%s/.tmp-ckpt", job_dir);
-	char *name =
-	    arena_printf(arena, "ckpt-%012lld", (long long)what->state->step);
+	char *name = arena_printf(arena, CHECKPOINT_PREFIX "%012lld",
+				  (long long)what->state->step);
 	char *path = name ? arena_printf(arena, "%s/%s", job_dir, name) : NULL;
 	enum err_code rc;
 
@@ -486,7 +485,7 @@ enum err_code checkpoint_load(const char *job_dir, struct checkpoint **ret,
 	if (!arena)
 		return err_set(err, ERR_NO_MEMORY, "checkpoint: out of memory");
 	*ret = NULL;
-	rc = list(job_dir, arena, &names, &n, err);
+	rc = checkpoint_list(job_dir, arena, &names, &n, err);
 	for (size_t i = n; !rc && i-- > 0 && !*ret;)
 		rc = load_or_skip(job_dir, names[i], ret, &skipped, err);
 	if (!rc && !*ret && skipped.is_foreign)

@@ -24,6 +24,8 @@
 #include "training/metric.h"
 #include "training/schedule.h"
 
+#define CHECKPOINT_PREFIX "ckpt-"
+
 enum { CHECKPOINT_PARTS = 5 };
 
 /** Where a run stands. Every member is in state.json. */
@@ -74,6 +76,12 @@ MUST_USE enum err_code checkpoint_save(const char *job_dir,
 				       const struct checkpoint_write *what,
 				       struct arena *arena,
 				       const char **ret_name, struct err *err);
+/** Names of a folder's checkpoints, oldest first, in `arena`; they are not
+ * looked into. ERR_NOT_FOUND without the folder. */
+MUST_USE enum err_code checkpoint_list(const char *job_dir, struct arena *arena,
+				       const char ***ret_names, size_t *ret_n,
+				       struct err *err);
+
 /** What could not be used of a folder's checkpoints. */
 struct checkpoint_skipped {
 	size_t n;	 /**< newer than the one that was loaded */

@@ -6,8 +6,7 @@
 
 #include "base/file.h"
 #include "base/str.h"
-
-#define PREFIX "ckpt-"
+#include "training/checkpoint.h"
 
 enum { NAMES_MAX = 10000 };
 
@@ -17,22 +16,6 @@ static bool is_plain(const char *text, size_t len)
 	static const char good[] = "abcdefghijklmnopqrstuvwxyz0123456789_-";
 
 	return len && strspn(text, good) >= len;
-}
-
-/* The newest of a job's folder: names have as many digits. */
-static enum err_code newest(const char *dir, struct arena *arena,
-			    const char **ret, struct err *err)
-{
-	const char **names;
-	size_t n = 0;
-	enum err_code rc =
-	    file_list_dir(dir, NAMES_MAX, arena, &names, &n, err);
-
-	*ret = NULL;
-	for (size_t i = 0; i < n && !rc; i++)
-		if (str_starts_with(names[i], PREFIX))
-			*ret = names[i];
-	return rc;
 }
 
 static enum err_code link_files(const char *from, const char *to,
@@ -66,20 +49,24 @@ enum err_code resume_from_link(const char *jobs_dir, const char *from,
 	const char *dir =
 	    arena_printf(arena, "%s/%.*s", jobs_dir, (int)len, from);
 	const char *name = slash ? slash + 1 : NULL;
+	const char **names;
+	size_t n = 0;
 	enum err_code rc = ERR_NONE;
 
 	if (!is_plain(from, len) || !str_starts_with(from, "job_") ||
-	    (name &&
-	     (!is_plain(name, strlen(name)) || !str_starts_with(name, PREFIX))))
+	    (name && (!is_plain(name, strlen(name)) ||
+		      !str_starts_with(name, CHECKPOINT_PREFIX))))
 		return err_set(err, ERR_INVALID,
 			       "resume_from: expected a job's id, or "
-			       "ID/" PREFIX "N, got '%.128s'",
+			       "ID/" CHECKPOINT_PREFIX "N, got '%.128s'",
 			       from);
 	if (!dir)
 		return err_set(err, ERR_NO_MEMORY,
 			       "resume_from: out of memory");
 	if (!name)
-		rc = newest(dir, arena, &name, err);
+		rc = checkpoint_list(dir, arena, &names, &n, err);
+	if (n)
+		name = names[n - 1];
 	if (rc == ERR_NOT_FOUND)
 		return err_set(err, rc, "resume_from: there is no job '%.*s'",
 			       (int)len, from);

@@ -4,6 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/hash.h"
+
 /* as fastai writes them */
 static const char *const special[VOCABULARY_SPECIALS] = {
 	[VOCABULARY_UNKNOWN] = "xxunk",
@@ -22,14 +24,11 @@ void vocabulary_init(struct vocabulary *vocabulary, struct arena *arena)
 
 /* --- the table --- */
 
-/* FNV-1a, 64 bits, folded */
 static size_t hash(struct token token)
 {
-	uint64_t h = 0xcbf29ce484222325u;
+	const uint64_t h = hash_mix(HASH_BEGIN, token.bytes, token.len);
 
-	for (size_t i = 0; i < token.len; i++)
-		h = (h ^ (unsigned char)token.bytes[i]) * 0x100000001b3u;
-	return (size_t)(h ^ (h >> 32));
+	return (size_t)(h ^ (h >> 32)); /* folded */
 }
 
 static bool is_same(struct token a, struct token b)

@@ -3,6 +3,7 @@
 
 #include <math.h>
 
+#include "base/hash.h"
 #include "base/mem.h"
 #include "engine/ops/text.h"
 
@@ -39,13 +40,11 @@ static struct str key_bytes(enum dtype elem, const void *element,
 	return (struct str){ room, size };
 }
 
-/* FNV-1a, whose low bits are stirred once more. */
+/* The low bits are stirred once more. */
 static size_t hash(const struct str *key)
 {
-	uint64_t h = 0xcbf29ce484222325;
+	const uint64_t h = hash_mix(HASH_BEGIN, key->bytes, key->len);
 
-	for (size_t i = 0; i < key->len; i++)
-		h = (h ^ (unsigned char)key->bytes[i]) * 0x100000001b3;
 	return (size_t)(h ^ h >> 29);
 }
 

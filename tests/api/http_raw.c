@@ -3,6 +3,7 @@
  * refused, slow clients are ended, and a drain loses nothing. */
 #include <arpa/inet.h>
 #include <criterion/criterion.h>
+#include <dirent.h>
 #include <netinet/in.h>
 #include <poll.h>
 #include <pthread.h>
@@ -40,7 +41,8 @@ static void rig_begin(struct rig *rig, struct server_options options)
 		     ERR_NONE, "%s", err.msg);
 	options.host = "127.0.0.1";
 	options.threads = options.http_threads = 2;
-	options.max_connections = 256;
+	if (!options.max_connections)
+		options.max_connections = 256;
 	options.max_body = options.max_response = 1 << 20;
 	options.deadline_ms = 5000;
 	options.repository = rig->repository;
@@ -289,6 +291,96 @@ Test(http_raw, keeps_a_connection_for_many_requests)
 	cr_assert_eq(count_answers(answer), 4, "%s", answer);
 	cr_assert(strstr(answer, "X-Request-Id: mine-1\r\n"), "%s", answer);
 	(void)close(fd);
+	rig_end(&rig);
+}
+
+/* Asks whether the server lives and expects `status`; 0: no answer comes. */
+static void ask_live(int fd, int status)
+{
+	static char answer[ANSWER_MAX];
+
+	answer[0] = '\0';
+	say(fd, LIVE "\r\n");
+	cr_assert(!hear(fd, answer, status ? 50 : 300));
+	while (status && !*answer)
+		cr_assert(!hear(fd, answer, 50));
+	cr_assert_eq(status_of(answer), status, "%s", answer);
+}
+
+Test(http_raw, leaves_connections_beyond_the_limit_waiting)
+{
+	enum { LIMIT = 4 };
+	static char answer[ANSWER_MAX];
+	struct server_options options = usual;
+	struct rig rig;
+	int fd[LIMIT], late;
+
+	options.max_connections = LIMIT;
+	rig_begin(&rig, options);
+	for (int i = 0; i < LIMIT; i++) {
+		fd[i] = dial(&rig);
+		ask_live(fd[i], 200);
+	}
+	late = dial(&rig);
+	ask_live(late, 0);
+	ask_live(fd[LIMIT - 1], 200);
+	(void)close(fd[0]);
+	answer[0] = '\0';
+	for (int i = 0; i < 100 && !*answer; i++)
+		cr_assert(!hear(late, answer, 50));
+	cr_assert_eq(status_of(answer), 200, "%s", answer);
+	for (int i = 1; i < LIMIT; i++)
+		(void)close(fd[i]);
+	(void)close(late);
+	rig_end(&rig);
+}
+
+/* How many descriptors each of this process's epolls looks at, for those of
+ * `least` and more; returns how many these are. */
+static size_t count_watched(unsigned least, unsigned *ret, size_t max)
+{
+	DIR *dir = opendir("/proc/self/fdinfo");
+	const struct dirent *one;
+	size_t n = 0;
+
+	cr_assert_not_null(dir);
+	while ((one = readdir(dir))) {
+		char path[300], line[256];
+		unsigned watched = 0;
+		FILE *file;
+
+		(void)snprintf(path, sizeof(path), "/proc/self/fdinfo/%s",
+			       one->d_name);
+		file = fopen(path, "re");
+		while (file && fgets(line, sizeof(line), file))
+			watched += strncmp(line, "tfd:", 4) == 0;
+		if (file)
+			(void)fclose(file);
+		if (watched >= least && n < max)
+			ret[n++] = watched;
+	}
+	(void)closedir(dir);
+	return n;
+}
+
+Test(http_raw, gives_each_thread_as_many_connections)
+{
+	enum { N = 40 };
+	unsigned watched[4] = { 0 };
+	struct rig rig;
+	int fd[N];
+
+	rig_begin(&rig, usual);
+	for (int i = 0; i < N; i++)
+		fd[i] = dial(&rig);
+	for (int i = 0; i < N; i++)
+		ask_live(fd[i], 200);
+	/* its own event is one more */
+	cr_assert_eq(count_watched(N / 2, watched, 4), 2);
+	cr_assert_leq(watched[0], N / 2 + 2);
+	cr_assert_leq(watched[1], N / 2 + 2);
+	for (int i = 0; i < N; i++)
+		(void)close(fd[i]);
 	rig_end(&rig);
 }
 

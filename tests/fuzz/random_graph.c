@@ -161,7 +161,8 @@ static int64_t find_other(const struct tensor_view *a,
 		const struct str *t = (const struct str *)(const void *)y;
 
 		if (a->dtype == DTYPE_STRING
-			? s->len != t->len || memcmp(s->bytes, t->bytes, s->len)
+			? s->len != t->len ||
+			      (s->len && memcmp(s->bytes, t->bytes, s->len))
 			: !same_number(a->dtype, x, y))
 			return i;
 	}
