@@ -28,6 +28,7 @@
 #include "server/api_jobs.h"
 #include "server/event_hub.h"
 #include "server/model_cache.h"
+#include "server/model_park.h"
 #include "server/run_pool.h"
 #include "server/server.h"
 #include "store/store.h"
@@ -35,6 +36,7 @@
 #include "training/supervisor.h"
 
 enum { TOKENS_MAX = 1 << 20, TRANSFER_THREADS = 2 };
+enum { VERSIONS_BYTES_MAX = 4 << 20 };
 enum { TUNING_LOAD, TUNING_OFF }; /* as the option lists them */
 
 struct daemon {
@@ -118,6 +120,32 @@ static int64_t version_of(struct model_cache *models, const char *name)
 	return version;
 }
 
+/* After a restart, too. */
+static enum err_code keep_default(struct daemon *daemon, const char *model,
+				  int64_t version, struct err *err)
+{
+	struct arena *arena = arena_create(VERSIONS_BYTES_MAX);
+	struct store_version row = { .model = model,
+				     .version = version,
+				     .state = "ready",
+				     .created_ms = clock_realtime_ms() };
+	struct store_version *list;
+	size_t n;
+	enum err_code rc;
+
+	if (!arena)
+		return err_set(err, ERR_NO_MEMORY, "daemon: out of memory");
+	rc = store_version_list(daemon->store, model, arena, &list, &n, err);
+	for (size_t i = 0; !rc && i < n; i++)
+		if (list[i].version == version)
+			row = list[i];
+	row.is_default = true;
+	if (!rc)
+		rc = store_version_put(daemon->store, &row, err);
+	arena_destroy(arena);
+	return rc;
+}
+
 static enum err_code make_it_answer(void *ctx, const char *model,
 				    int64_t version, bool set_default,
 				    struct err *err)
@@ -134,6 +162,8 @@ static enum err_code make_it_answer(void *ctx, const char *model,
 		rc = model_cache_set_default(models, model, before, err);
 	else
 		rc = ERR_NONE;
+	if (!rc && !set_default && before)
+		rc = keep_default(daemon, model, before, err);
 	if (!rc)
 		rc = model_cache_load(models, model, err);
 	if (!rc && set_default)
@@ -398,22 +428,24 @@ static enum err_code hold_default(struct model_cache *models,
 				  const struct store_version *version)
 {
 	struct served_model *model;
-	enum err_code rc;
+	enum err_code rc = ERR_NONE;
 
-	rc = model_cache_set_default(models, version->model, version->version,
-				     NULL);
 	/* one that is parked takes what was chosen when it is loaded */
-	if (!rc && model_cache_is_parked(models, version->model))
+	if (model_cache_is_parked(models, version->model))
 		return ERR_NONE;
-	if (!rc && model_cache_find(models, version->model, version->version,
-				    &model, NULL))
-		return model_cache_load(models, version->model, NULL);
+	if (model_cache_find(models, version->model, version->version, &model,
+			     NULL)) {
+		(void)!model_cache_load(models, version->model, NULL);
+		rc = model_cache_find(models, version->model, version->version,
+				      &model, NULL);
+	}
 	if (!rc)
 		served_model_unref(model);
 	return rc;
 }
 
-/* Versions that were published without becoming the default stay so. */
+/* What answered by choice does so again, however many newer versions have come
+ * since, known to the store or not. */
 static void hold_defaults(struct daemon *daemon)
 {
 	struct model_cache *models = server_models(daemon->server);
@@ -423,16 +455,45 @@ static void hold_defaults(struct daemon *daemon)
 	if (store_version_list(daemon->store, NULL, daemon->arena, &list, &n,
 			       NULL))
 		return;
-	for (size_t i = 0; i + 1 < n; i++) {
-		bool has_newer = str_equal(list[i].model, list[i + 1].model);
-
-		if (list[i].is_default && has_newer &&
+	for (size_t i = 0; i < n; i++) {
+		/* one that is not in the repository may come later */
+		if (list[i].is_default &&
+		    model_cache_set_default(models, list[i].model,
+					    list[i].version,
+					    NULL) != ERR_NOT_FOUND &&
 		    hold_default(models, &list[i]))
 			log_write(LOG_LEVEL_WARNING, "models",
-				  "version %lld of '%s' was the default and is "
-				  "not there any more: the newest answers",
+				  "version %lld of '%s' was the default and "
+				  "cannot be served: the newest that can "
+				  "answers",
 				  (long long)list[i].version, list[i].model);
 	}
+}
+
+/* SIGHUP: the tokens may be others now. */
+static void read_tokens(const struct daemon *daemon)
+{
+	const char *path = daemon->config->token_file;
+	char *text = NULL;
+	struct err err;
+	size_t len;
+
+	if (!path) {
+		log_write(LOG_LEVEL_WARNING, "main",
+			  "SIGHUP: there is no token file to read again; "
+			  "restart the daemon for other options");
+		return;
+	}
+	if (file_read_all(path, TOKENS_MAX, &text, &len, &err) ||
+	    server_take_tokens(daemon->server, text, &err))
+		log_write(LOG_LEVEL_ERROR, "main",
+			  "SIGHUP: the tokens stay as they were: %s", err.msg);
+	else
+		log_write(LOG_LEVEL_INFO, "main",
+			  "SIGHUP: the tokens are those of %s now; other "
+			  "options are read at start only",
+			  path);
+	mem_free(text);
 }
 
 /* Waits for a signal to end; tells the watchdog while requests are answered. */
@@ -452,9 +513,7 @@ static void wait_for_the_end(const struct daemon *daemon)
 		if (signal_number == SIGTERM || signal_number == SIGINT)
 			return;
 		if (signal_number == SIGHUP)
-			log_write(LOG_LEVEL_WARNING, "main",
-				  "SIGHUP: options are read at start only; "
-				  "restart the daemon for new ones");
+			read_tokens(daemon);
 		if (beat_ms && liveness_check(daemon->config->host,
 					      server_port(daemon->server)))
 			notify_send("WATCHDOG=1");

@@ -33,6 +33,7 @@ struct api_request;
 struct api_context; /* server/server_priv.h: what handlers work on */
 struct json_writer;
 struct route;
+struct served_model;
 
 typedef enum err_code api_handler(struct api_request *request, struct err *err);
 
@@ -84,8 +85,8 @@ struct api_request {
 	const struct route *route;	   /**< set by route_find() */
 	const char *param[API_PARAMS_MAX]; /**< the {parts} of its pattern */
 	size_t body_max;
-	/** Takes a body in pieces, where server_begin() has set it: write()
-	 * works on one, which stays until it calls api_finish(). */
+	/** Takes a body in pieces, where server_begin() sets it: write() works
+	 * on one, which stays until api_finish(). */
 	struct api_sink {
 		void (*write)(struct api_request *request, const char *bytes,
 			      size_t len);
@@ -96,11 +97,11 @@ struct api_request {
 	int64_t deadline_ns; /**< an answer after it is of no use */
 	atomic_bool is_abandoned; /**< the client is gone */
 
-	const char *demanded; /**< model that was asked for: api_demand.h */
-	unsigned n_demands;
-	bool is_demanding; /**< it is parked */
-	bool is_admitted;  /**< rate and queue were looked at */
-	int64_t retry_s;   /**< when to come again; 0: nothing to say */
+	const char *demanded, *demanded_version; /**< api_demand.h */
+	struct served_model *granted; /**< loaded for this request; or NULL */
+	bool has_demanded, is_demanding;
+	bool is_admitted; /**< rate and queue were looked at */
+	int64_t retry_s;  /**< when to come again; 0: nothing to say */
 
 	struct api_response response;
 	enum err_code code; /**< of the answer */
@@ -109,8 +110,8 @@ struct api_request {
 	api_handler *then;
 	void *state; /**< the handler's, for `then` */
 	struct api_served served;
-	/** Lets go what the handler holds: called once, when it has answered
-	 * or the client is gone. NULL: nothing. */
+	/** Lets go what the handler holds, once: it has answered, or the client
+	 * is gone. NULL: nothing. */
 	void (*cleanup)(struct api_request *request);
 	const struct api_transport *transport;
 };
@@ -136,15 +137,14 @@ void api_answer_json(struct api_request *request, int status,
 /** Adds a header; its strings are borrowed until the answer is sent. */
 void api_answer_header(struct api_request *request, const char *name,
 		       const char *value);
-/** Replaces whatever was answered by the error. */
+/** Replaces what was answered. */
 void api_answer_error(struct api_request *request, const struct err *err);
 
-/** Before the request is handed on. A handler that then fails to hand it on
- * returns the error, which takes the suspension back. */
+/** Before the request is handed on. A handler that then fails to returns the
+ * error, which takes the suspension back. */
 void api_suspend(struct api_request *request, api_handler *then);
 void api_finish(struct api_request *request);
-/** A stream has something to read again. May be called at any time between
- * the answer and close(). */
+/** A stream has something to read again; between the answer and close(). */
 void api_wake(struct api_request *request);
 
 #endif

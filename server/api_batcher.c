@@ -192,19 +192,24 @@ static void write_sizes(struct json_writer *w, const struct model_stats *stats)
 	json_write_array_end(w);
 }
 
-/* The bound of the bucket that a share of all lies within; 0: beyond. */
-static double quantile_us(const struct histogram *h, double part)
+/* The bound of the bucket that a share of all lies within; null when that is
+ * beyond the last one, or there is nothing yet. */
+static void write_quantile(struct json_writer *w, const char *key,
+			   const struct histogram *h, double part)
 {
 	uint64_t all = 0, n = 0;
 
 	for (unsigned i = 0; i <= h->bounds->n; i++)
 		all += get(&h->bucket[i]);
-	for (unsigned i = 0; i < h->bounds->n; i++) {
+	for (unsigned i = 0; all && i < h->bounds->n; i++) {
 		n += get(&h->bucket[i]);
-		if ((double)n >= part * (double)all)
-			return (double)h->bounds->le[i] / 1000;
+		if ((double)n >= part * (double)all) {
+			json_write_double(w, key,
+					  (double)h->bounds->le[i] / 1000);
+			return;
+		}
 	}
-	return 0;
+	json_write_null(w, key);
 }
 
 static void write_wait(struct json_writer *w, const struct figures *f)
@@ -213,9 +218,9 @@ static void write_wait(struct json_writer *w, const struct figures *f)
 
 	json_write_object(w, "wait_us");
 	json_write_double(w, "mean", f->wait_us);
-	json_write_double(w, "p50_below", quantile_us(queue, 0.5));
-	json_write_double(w, "p90_below", quantile_us(queue, 0.9));
-	json_write_double(w, "p99_below", quantile_us(queue, 0.99));
+	write_quantile(w, "p50_below", queue, 0.5);
+	write_quantile(w, "p90_below", queue, 0.9);
+	write_quantile(w, "p99_below", queue, 0.99);
 	json_write_object_end(w);
 }
 

@@ -7,13 +7,11 @@
 
 #include "base/clock.h"
 #include "server/model_cache.h"
+#include "server/model_park.h"
 #include "server/rate.h"
 #include "server/route.h"
 #include "server/run_pool.h"
 #include "server/server_priv.h"
-
-/* Somebody else's load may push a model out again before it is asked. */
-enum { TRIES = 3 };
 
 static enum err_code find(struct api_request *request, const char *name,
 			  const char *version, struct served_model **ret_model,
@@ -33,11 +31,19 @@ enum err_code api_find_model(struct api_request *request, const char *name,
 			     const char *version,
 			     struct served_model **ret_model, struct err *err)
 {
-	enum err_code rc = find(request, name, version, ret_model, err);
+	enum err_code rc;
 
+	/* another load may have pushed it out since */
+	if (request->granted) {
+		*ret_model = request->granted;
+		request->granted = NULL;
+		return ERR_NONE;
+	}
+	rc = find(request, name, version, ret_model, err);
 	request->is_demanding =
 	    rc && model_cache_is_parked(request->context->models, name);
 	request->demanded = name;
+	request->demanded_version = version;
 	if (name)
 		request->served.model = name;
 	return rc;
@@ -54,9 +60,14 @@ static void load(struct run_task *task)
 	    (struct demand *)(void *)((char *)task -
 				      offsetof(struct demand, task));
 	struct api_request *request = demand->request;
+	struct err err;
 
 	model_cache_stand_back();
-	model_cache_demand(request->context->models, request->demanded);
+	/* why there is none is told to the handler, which asks again */
+	if (model_cache_demand(request->context->models, request->demanded,
+			       request->demanded_version, &request->granted,
+			       &err))
+		request->granted = NULL;
 	api_finish(request);
 }
 
@@ -74,9 +85,9 @@ bool api_demand(struct api_request *request)
 {
 	struct demand *demand;
 
-	if (!request->is_demanding || request->n_demands++ >= TRIES)
+	if (!request->is_demanding || request->has_demanded)
 		return false;
-	request->is_demanding = false;
+	request->has_demanded = true;
 	demand = arena_alloc(request->arena, sizeof(*demand));
 	if (!demand)
 		return false;

@@ -4,7 +4,8 @@
  *
  * A handler finds its model with api_find_model(). When that is parked it
  * gets an error, returns it as any other, and the route then loads the model on
- * another thread and calls the handler anew, from its beginning.
+ * another thread and calls the handler anew, from its beginning: it finds the
+ * model then, however many others ask for models that push it out.
  *
  * Before the body of a request is read, api_admit_head() refuses what would be
  * refused later: a caller beyond its rate, a model whose queue is full.

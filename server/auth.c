@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "server/auth.h"
 
+#include <stdatomic.h>
 #include <strings.h>
 
 #include "base/digest.h"
@@ -22,9 +23,15 @@ struct token {
 	char hex[DIGEST_HEX_MAX];
 };
 
-struct auth {
+/* Of one reading of the file. */
+struct tokens {
 	size_t n;
 	struct token token[TOKENS_MAX];
+	struct tokens *older; /* a request may still hold a rate of it */
+};
+
+struct auth {
+	_Atomic(struct tokens *) tokens;
 };
 
 static const struct {
@@ -114,16 +121,16 @@ static bool parse_rate(const char *text, size_t len, struct rate *rate)
 	return true;
 }
 
-static enum err_code add_line(struct auth *auth, const char *line, size_t len,
-			      const char *name, struct err *err)
+static enum err_code add_line(struct tokens *tokens, const char *line,
+			      size_t len, const char *name, struct err *err)
 {
 	const size_t scopes_len = strcspn(line, " \t\n");
 	const char *text = line + scopes_len + strspn(line + scopes_len, " \t");
-	struct token *token = &auth->token[auth->n];
+	struct token *token = &tokens->token[tokens->n];
 
 	if (len == 0 || *line == '#')
 		return ERR_NONE;
-	if (auth->n == TOKENS_MAX)
+	if (tokens->n == TOKENS_MAX)
 		return err_set(err, ERR_INVALID, "%s: more than %d tokens",
 			       name, TOKENS_MAX);
 	token->scopes = parse_scopes(line, scopes_len);
@@ -131,53 +138,100 @@ static enum err_code add_line(struct auth *auth, const char *line, size_t len,
 		return err_set(err, ERR_INVALID,
 			       "%s: token %zu: its scopes are not infer, train "
 			       "or admin joined by commas",
-			       name, auth->n + 1);
+			       name, tokens->n + 1);
 	if (!parse_token(text, strcspn(text, " \t\r\n"), token->hex))
 		return err_set(
 		    err, ERR_INVALID,
 		    "%s: token %zu: expected %d to %d characters, or "
 		    "sha256: and 64 hex digits",
-		    name, auth->n + 1, TOKEN_LEN_MIN, TOKEN_LEN_MAX);
+		    name, tokens->n + 1, TOKEN_LEN_MIN, TOKEN_LEN_MAX);
 	text += strcspn(text, " \t\r\n");
 	if (!parse_rate(text, len - (size_t)(text - line), &token->rate))
 		return err_set(err, ERR_INVALID,
 			       "%s: token %zu: expected nothing behind it, or "
 			       "rate=N and burst=N",
-			       name, auth->n + 1);
-	auth->n++;
+			       name, tokens->n + 1);
+	tokens->n++;
 	return ERR_NONE;
+}
+
+static enum err_code parse_tokens(const char *text, const char *name,
+				  struct tokens **ret_tokens, struct err *err)
+{
+	struct tokens *tokens = mem_zero(sizeof(*tokens));
+	enum err_code rc = ERR_NONE;
+
+	if (!tokens)
+		return err_set(err, ERR_NO_MEMORY, "%s: out of memory", name);
+	while (text && *text && !rc) {
+		const size_t len = strcspn(text, "\n");
+
+		rc = add_line(tokens, text, len, name, err);
+		text += len + (text[len] == '\n');
+	}
+	if (rc)
+		mem_free(tokens);
+	else
+		*ret_tokens = tokens;
+	return rc;
 }
 
 enum err_code auth_create(const char *text, const char *name,
 			  struct auth **ret_auth, struct err *err)
 {
 	struct auth *auth = mem_zero(sizeof(*auth));
-	enum err_code rc = ERR_NONE;
+	struct tokens *tokens;
+	enum err_code rc;
 
 	if (!auth)
 		return err_set(err, ERR_NO_MEMORY, "%s: out of memory", name);
-	while (text && *text && !rc) {
-		const size_t len = strcspn(text, "\n");
-
-		rc = add_line(auth, text, len, name, err);
-		text += len + (text[len] == '\n');
-	}
+	rc = parse_tokens(text, name, &tokens, err);
 	if (rc) {
-		auth_destroy(auth);
+		mem_free(auth);
 		return rc;
 	}
+	atomic_init(&auth->tokens, tokens);
 	*ret_auth = auth;
+	return ERR_NONE;
+}
+
+static struct tokens *tokens_of(const struct auth *auth)
+{
+	return atomic_load_explicit(&auth->tokens, memory_order_acquire);
+}
+
+enum err_code auth_replace(struct auth *auth, const char *text,
+			   const char *name, struct err *err)
+{
+	struct tokens *tokens;
+	enum err_code rc = parse_tokens(text, name, &tokens, err);
+
+	if (rc)
+		return rc;
+	/* a file that was emptied would let everybody in */
+	if (!tokens->n) {
+		mem_free(tokens);
+		return err_set(err, ERR_INVALID, "%s: it has no token", name);
+	}
+	tokens->older = tokens_of(auth);
+	atomic_store_explicit(&auth->tokens, tokens, memory_order_release);
 	return ERR_NONE;
 }
 
 void auth_destroy(struct auth *auth)
 {
+	struct tokens *older;
+
+	for (struct tokens *t = auth ? tokens_of(auth) : NULL; t; t = older) {
+		older = t->older;
+		mem_free(t);
+	}
 	mem_free(auth);
 }
 
 bool auth_has_tokens(const struct auth *auth)
 {
-	return auth->n > 0;
+	return tokens_of(auth)->n > 0;
 }
 
 enum err_code auth_check(struct auth *auth, const char *authorization,
@@ -185,11 +239,12 @@ enum err_code auth_check(struct auth *auth, const char *authorization,
 			 struct err *err)
 {
 	static const char scheme[] = "Bearer ";
+	struct tokens *tokens = tokens_of(auth);
 	char hex[DIGEST_HEX_MAX];
 	unsigned scopes = 0;
 
 	*ret_rate = NULL;
-	if (!auth->n || scope == SCOPE_NONE)
+	if (!tokens->n || scope == SCOPE_NONE)
 		return ERR_NONE;
 	if (!authorization ||
 	    strncasecmp(authorization, scheme, strlen(scheme)) != 0)
@@ -200,11 +255,11 @@ enum err_code auth_check(struct auth *auth, const char *authorization,
 	authorization += strspn(authorization, " ");
 	digest_sha256(authorization, strlen(authorization), hex);
 	/* all are compared, so that the time does not tell which one fits */
-	for (size_t i = 0; i < auth->n; i++)
-		if (digest_equal(hex, auth->token[i].hex, HEX_LEN)) {
-			scopes |= auth->token[i].scopes;
-			if (auth->token[i].rate.gap_ns)
-				*ret_rate = &auth->token[i].rate;
+	for (size_t i = 0; i < tokens->n; i++)
+		if (digest_equal(hex, tokens->token[i].hex, HEX_LEN)) {
+			scopes |= tokens->token[i].scopes;
+			if (tokens->token[i].rate.gap_ns)
+				*ret_rate = &tokens->token[i].rate;
 		}
 	if (!scopes)
 		return err_set(err, ERR_UNAUTHENTICATED,

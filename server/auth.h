@@ -11,7 +11,8 @@
  * Without tokens every request is allowed: the server only starts so on
  * loopback, or when it is told to be insecure.
  *
- * Ownership: create/destroy. Threads: read only after creation, but rates.
+ * Ownership: create/destroy. Threads: any. What was replaced is kept
+ *            until the end, 8 KB each time.
  * Limits:    64 tokens of 16 to 512 characters.
  */
 #ifndef SERVER_AUTH_H
@@ -35,6 +36,10 @@ struct rate;
 /** text NULL: no tokens. `name` (the file) begins messages. */
 MUST_USE enum err_code auth_create(const char *text, const char *name,
 				   struct auth **ret_auth, struct err *err);
+/** Takes the place of all tokens, and their rates begin anew; ERR_INVALID (a
+ * text without any, too) leaves them. One call at a time. */
+MUST_USE enum err_code auth_replace(struct auth *auth, const char *text,
+				    const char *name, struct err *err);
 /** NULL is fine. */
 void auth_destroy(struct auth *auth);
 bool auth_has_tokens(const struct auth *auth);

@@ -36,6 +36,16 @@ void batch_queue_init(struct batch_queue *queue)
 		call_list_init(&queue->level[i]);
 	queue->n = 0;
 	queue->rows = 0;
+	queue->start_by_ns = CLOCK_FOREVER;
+}
+
+/* Not at the last moment: an eighth of its time is kept for threads that come
+ * late. */
+static int64_t start_by(const struct infer_call *call)
+{
+	if (call->deadline_ns == CLOCK_FOREVER)
+		return CLOCK_FOREVER;
+	return call->deadline_ns - (call->deadline_ns - call->queued_ns) / 8;
 }
 
 void batch_queue_put(struct batch_queue *queue, struct infer_call *call)
@@ -47,6 +57,8 @@ void batch_queue_put(struct batch_queue *queue, struct infer_call *call)
 	call_list_put(&queue->level[level], call);
 	queue->n++;
 	queue->rows += call->rows;
+	if (start_by(call) < queue->start_by_ns)
+		queue->start_by_ns = start_by(call);
 }
 
 static struct infer_call *take(struct batch_queue *queue, int level,
@@ -109,8 +121,11 @@ struct batch_start batch_queue_start(const struct batch_queue *queue,
 		return start;
 	}
 	start.why = rules->window_ns ? CLOSE_DELAY : CLOSE_IDLE;
-	if (rules->window_ns)
+	if (rules->window_ns) {
 		start.due_ns = oldest_ns(queue) + rules->window_ns;
+		if (start.due_ns > queue->start_by_ns - rules->lead_ns)
+			start.due_ns = queue->start_by_ns - rules->lead_ns;
+	}
 	if (start.due_ns <= now_ns)
 		start.due_ns = 0;
 	return start;
@@ -199,6 +214,7 @@ int64_t batch_queue_take_dead(struct batch_queue *queue, int64_t now_ns,
 {
 	int64_t next = CLOCK_FOREVER;
 
+	queue->start_by_ns = CLOCK_FOREVER;
 	for (int i = 0; i < BATCHER_PRIORITIES; i++) {
 		struct infer_call **link = &queue->level[i].first;
 
@@ -209,6 +225,8 @@ int64_t batch_queue_take_dead(struct batch_queue *queue, int64_t now_ns,
 			}
 			if ((*link)->deadline_ns < next)
 				next = (*link)->deadline_ns;
+			if (start_by(*link) < queue->start_by_ns)
+				queue->start_by_ns = start_by(*link);
 			link = &(*link)->next;
 		}
 	}

@@ -5,7 +5,8 @@
  * Calls stand in levels of priority, 0 first, and in each by age. A batch is
  * taken from the front: the first call, and what fits with it. It may start
  * when it is full, has a preferred size, or its oldest call has waited for the
- * window; without a window as soon as somebody can run it.
+ * window, or has just the time to be run before its deadline; without a window
+ * as soon as somebody can run it.
  *
  * Ownership: calls belong to whoever put them in.
  * Threads:   under the lock of the batcher.
@@ -24,6 +25,7 @@ struct batch_queue {
 	struct call_list level[BATCHER_PRIORITIES];
 	unsigned n;
 	int64_t rows;
+	int64_t start_by_ns; /**< or a deadline of theirs may pass */
 };
 
 /** How batches are made of what waits. */
@@ -31,6 +33,7 @@ struct batch_rules {
 	bool batches;
 	int64_t max_rows;
 	int64_t window_ns;	  /**< 0: nobody waits for others */
+	int64_t lead_ns;	  /**< before a deadline the window ends */
 	const int64_t *preferred; /**< [n_preferred], ascending */
 	size_t n_preferred;
 	const struct batch_pad *pad; /**< NULL: shapes must agree */

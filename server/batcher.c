@@ -15,6 +15,7 @@ enum {
 	INLINE_NS_MAX = 1000000, /* longer runs are not a connection's work */
 	TEAM_NS_MIN = 200000,	 /* shorter runs are faster alone */
 	LOOK_NS = 100000000, /* how often those that wait are looked after */
+	LEAD_NS = 2000000,   /* for a thread to wake and take a batch */
 };
 
 struct batcher {
@@ -212,21 +213,25 @@ static void run_joined(struct batcher *batcher, struct infer_call *first,
 /* --- what waits --- */
 
 /* Under the lock. */
-static struct batch_rules rules_of(const struct batcher *batcher)
+static struct batch_rules rules_of(struct batcher *batcher)
 {
 	const struct batcher_options *options = &batcher->options;
+	const int64_t most = batcher->tuner.max_rows;
+	const int64_t rows =
+	    batcher->waiting.rows < most ? batcher->waiting.rows : most;
 
 	return (struct batch_rules){
 		.batches = options->batches,
-		.max_rows = batcher->tuner.max_rows,
+		.max_rows = most,
 		.window_ns = batcher->tuner.window_ns,
+		.lead_ns = LEAD_NS + 2 * predicted_ns(batcher, rows),
 		.preferred = options->preferred,
 		.n_preferred = options->n_preferred,
 		.pad = options->pad,
 	};
 }
 
-static struct batch_start start_of(const struct batcher *batcher)
+static struct batch_start start_of(struct batcher *batcher)
 {
 	const struct batch_rules rules = rules_of(batcher);
 

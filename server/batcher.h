@@ -6,7 +6,8 @@
  * run, padded to one of a few sizes so that plans are few. A batch closes when
  * it is full or has a preferred size, or when an instance is free and its
  * oldest request has waited for the window: max_delay, or what the objective
- * for the latency makes of it (server/batch_tuner.h). Requests of a higher
+ * for the latency makes of it (server/batch_tuner.h). A window ends before a
+ * deadline of those that wait would pass in it. Requests of a higher
  * priority come first. One of more than max_batch rows runs in several pieces.
  * When a joined run meets a bad value, each of its requests runs alone, so
  * that one client's error is not another's. A model that does not batch runs

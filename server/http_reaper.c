@@ -13,7 +13,8 @@ enum {
 	LINGER_TICK_MS = 5,	/* while a client writes what nobody reads */
 	RESUME_AGAIN_MS = 1000, /* a resume takes microseconds */
 	DRAIN_IDLE_MS = 1000,
-	RATE_AFTER_MS = 5000, /* then a body comes with at least */
+	DRAIN_UNUSED_MS = 2500, /* its first request may be on the way */
+	RATE_AFTER_MS = 5000,	/* then a body comes with at least */
 	RATE_BYTES_PER_MS = 1,
 };
 
@@ -35,11 +36,16 @@ static bool is_late_head(struct http_conn *conn, int64_t since, int64_t now)
 	const int64_t age = now - since;
 	uint64_t bytes;
 
+	const bool must_go = atomic_load_explicit(&conn->http->is_draining,
+						  memory_order_relaxed) &&
+			     age > DRAIN_IDLE_MS * MS;
+
+	/* one that was opened to be used some day has nothing to be cut off */
 	if (!atomic_load_explicit(&conn->had_request, memory_order_relaxed))
-		return age > options->head_ms * MS;
-	if (atomic_load_explicit(&conn->http->is_draining,
-				 memory_order_relaxed) &&
-	    age > DRAIN_IDLE_MS * MS)
+		return age > options->head_ms * MS ||
+		       (must_go && age > DRAIN_UNUSED_MS * MS &&
+			!bytes_received(conn->fd));
+	if (must_go)
 		return true;
 	if (age < TICK_MS * MS)
 		return false;

@@ -234,9 +234,10 @@ static void reset(struct http_conn *conn, struct MHD_Connection *mhd,
 	request->then = NULL;
 	request->state = NULL;
 	request->cleanup = NULL;
-	request->demanded = NULL;
-	request->n_demands = 0;
-	request->is_demanding = request->is_admitted = false;
+	request->demanded = request->demanded_version = NULL;
+	request->granted = NULL;
+	request->has_demanded = request->is_demanding = false;
+	request->is_admitted = false;
 	request->retry_s = 0;
 	request->code = ERR_NONE;
 	request->is_suspended = request->is_counted = false;

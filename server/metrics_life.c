@@ -4,6 +4,7 @@
 #include "engine/pack.h"
 #include "server/metrics_text.h"
 #include "server/model_cache.h"
+#include "server/model_park.h"
 
 /* What the memory budget bounds. */
 static size_t memory_of(struct model_cache *models,

@@ -39,9 +39,7 @@ void model_cache_destroy(struct model_cache *cache)
 	if (!cache)
 		return;
 	model_cache_stop(cache);
-	for (size_t i = 0; i < cache->n; i++)
-		model_entry_destroy(cache->entry[i]);
-	mem_free(cache->entry);
+	model_table_finish(cache);
 	model_watch_destroy(cache->watch);
 	(void)pthread_mutex_destroy(&cache->lock);
 	(void)pthread_mutex_destroy(&cache->loading);
@@ -300,10 +298,12 @@ enum err_code model_cache_set_default(struct model_cache *cache,
 
 	(void)pthread_mutex_lock(&cache->lock);
 	entry = model_table_find(cache, name);
-	if (!entry)
-		rc = not_found(name, err);
-	else
+	if (entry) {
 		entry->default_version = version;
+	} else {
+		model_table_remember(cache, name, version);
+		rc = not_found(name, err);
+	}
 	(void)pthread_mutex_unlock(&cache->lock);
 	return rc;
 }
@@ -375,6 +375,7 @@ static enum err_code find(struct model_cache *cache, const char *name,
 	if (!slot || !slot->model)
 		return not_ready(entry, slot, err);
 	entry->used_ns = clock_monotonic_ns();
+	entry->is_asked = true;
 	*ret_model = served_model_ref(slot->model);
 	return ERR_NONE;
 }

@@ -18,7 +18,7 @@
  *
  * A model that nobody asks for may be parked: unloaded until somebody does.
  * That happens after its idle time, and to those not asked for longest when
- * models take more than the budget, which one load may exceed for a moment.
+ * models take more than the budget, which one may that was asked for last.
  *
  * Ownership: create/destroy; models that were found belong to the finder too.
  * Threads:   any. Loads run one after another; finding never waits for them.
@@ -80,8 +80,7 @@ MUST_USE enum err_code model_cache_start(struct model_cache *cache,
 /** Stops polling, refuses new requests and ends those that wait. */
 void model_cache_stop(struct model_cache *cache);
 
-/** For a thread that only loads: it stands behind those that serve, for good.
- */
+/** For a thread that only loads: it stands behind all that serve. */
 void model_cache_stand_back(void);
 /** Loads what the version policy says; the error is the newest version's. */
 MUST_USE enum err_code model_cache_load(struct model_cache *cache,
@@ -95,7 +94,8 @@ MUST_USE enum err_code model_cache_unload(struct model_cache *cache,
 					  const char *name,
 					  bool with_dependents,
 					  struct err *err);
-/** version 0: the highest that is ready, as at first. */
+/** version 0: the highest that is ready, as at first. One that is not there
+ * (ERR_NOT_FOUND), or goes and comes again, has it when it comes. */
 MUST_USE enum err_code model_cache_set_default(struct model_cache *cache,
 					       const char *name,
 					       int64_t version,
@@ -120,12 +120,8 @@ MUST_USE enum err_code model_cache_policy(struct model_cache *cache,
 					  struct err *err);
 /** Counts a request in the rate of a model: 0, or how long to wait, in ns. */
 int64_t model_cache_take_rate(struct model_cache *cache, const char *name);
-/** Is it parked? name NULL: the only model, if there is just one. */
-bool model_cache_is_parked(struct model_cache *cache, const char *name);
 /** The name of the only model, copied; NULL: there are none or several. */
 const char *model_cache_sole(struct model_cache *cache, struct arena *arena);
-/** Loads a model that is parked; one that is not is fine. name as above. */
-void model_cache_demand(struct model_cache *cache, const char *name);
 /** The default version of the only one that is ready; ERR_INVALID: several. */
 MUST_USE enum err_code model_cache_find_only(struct model_cache *cache,
 					     struct served_model **ret_model,
@@ -136,9 +132,6 @@ MUST_USE enum err_code model_cache_list(struct model_cache *cache,
 					struct model_row **ret_rows,
 					size_t *ret_n, struct err *err);
 void model_cache_list_free(struct model_row *rows, size_t n);
-/** How often models were parked, and loaded on demand. */
-void model_cache_parking(struct model_cache *cache, uint64_t *ret_parked,
-			 uint64_t *ret_demanded);
 /** How long each swap took, in ns. */
 const struct histogram *model_cache_swaps(const struct model_cache *cache);
 /** Of all models' constants. */

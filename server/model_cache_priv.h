@@ -38,6 +38,7 @@ struct model_entry {
 	char *override;		    /* owned; NULL: none. Under `loading` */
 	bool is_held;		    /* unloaded by name */
 	bool is_parked;		    /* not loaded until somebody asks */
+	bool is_asked;		    /* somebody did, since it was loaded */
 	uint64_t seen_stamp;	    /* of all versions, at the last poll */
 	int64_t seen_ns;	    /* when that was seen first */
 	uint64_t applied_stamp;	    /* at the last load */
@@ -49,12 +50,22 @@ struct model_entry {
 	size_t bytes; /* when it was loaded last; 0: not known */
 };
 
+/** The default version that somebody chose of a model that is not there. */
+struct model_choice {
+	char *name; /* owned */
+	int64_t version;
+};
+
+enum { MODEL_CHOICES = 256 }; /* older ones are forgotten */
+
 struct model_cache {
 	struct model_cache_options options;
 	pthread_mutex_t loading;
 	pthread_mutex_t lock;
 	struct model_entry **entry; /* by name */
 	size_t n, cap;
+	struct model_choice choice[MODEL_CHOICES];
+	size_t n_choices;
 	bool is_stopped;
 	struct histogram swaps; /* ns that requests could not find a model */
 
@@ -72,9 +83,17 @@ struct model_entry *model_table_find(const struct model_cache *cache,
 struct model_entry *model_table_add(struct model_cache *cache,
 				    const char *name);
 void model_table_remove(struct model_cache *cache, struct model_entry *entry);
+/** Keeps the choice of a default version until a model of that name is added
+ * (again): a folder may only be away for a while. Under the lock. */
+void model_table_remember(struct model_cache *cache, const char *name,
+			  int64_t version);
+void model_table_finish(struct model_cache *cache);
 struct model_slot *model_entry_find(const struct model_entry *entry,
 				    int64_t version);
 void model_entry_destroy(struct model_entry *entry);
+/** Those that any of the versions has, or NULL. */
+struct sequences *model_slots_sequences(const struct model_slot *slots,
+					size_t n);
 /** Lets go what a slot holds; not under the lock. */
 void model_slot_finish(struct model_slot *slot);
 /** Replaces the reason; "" is none. */

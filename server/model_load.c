@@ -139,6 +139,15 @@ static const struct served_model *model_before(const struct load *load)
 	return NULL;
 }
 
+/* Of the versions that serve, or of those that this load has made. */
+static struct sequences *sequences_before(const struct load *load)
+{
+	struct sequences *served =
+	    model_slots_sequences(load->entry->slot, load->entry->n);
+
+	return served ? served : model_slots_sequences(load->slot, load->n);
+}
+
 static enum err_code build(struct load *load, int64_t version,
 			   struct model_stats *stats,
 			   struct served_model **ret_model, struct err *err)
@@ -150,6 +159,7 @@ static enum err_code build(struct load *load, int64_t version,
 		.serving = options->serving,
 		.stats = stats,
 		.before = model_before(load),
+		.sequences = sequences_before(load),
 	};
 	struct calibration rows;
 	struct package *package;
@@ -519,6 +529,8 @@ uint64_t model_stamp_of(struct repository *repository,
 {
 	uint64_t stamp = stamp_of_config(listed->config, true);
 
+	if (listed->fault) /* a file that cannot be read is no missing one */
+		stamp = hash_mix(stamp, listed->fault, strlen(listed->fault));
 	if (ensemble_of(listed->config)) {
 		uint64_t steps = 1;
 

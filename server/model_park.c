@@ -2,6 +2,8 @@
 /** @file
  * Parking: models that are unloaded until somebody asks for them.
  */
+#include "server/model_park.h"
+
 #include "base/clock.h"
 #include "base/log.h"
 #include "engine/pack.h"
@@ -31,6 +33,8 @@ static void park(struct model_cache *cache, struct model_entry *entry,
 
 	(void)pthread_mutex_lock(&cache->lock);
 	entry->is_parked = true;
+	entry->is_asked = false;
+	entry->retry_ns = 0; /* the next who asks has it tried again */
 	(void)pthread_mutex_unlock(&cache->lock);
 	model_unload_entry(cache, entry, why);
 	after = model_park_bytes(cache);
@@ -38,20 +42,26 @@ static void park(struct model_cache *cache, struct model_entry *entry,
 	atomic_fetch_add_explicit(&cache->n_parked, 1, memory_order_relaxed);
 }
 
-/* The loaded entry that nobody asked for longest, or NULL. */
+/* The loaded entry that nobody asked for longest, or NULL. The last one stays
+ * where somebody asked for it: it would only be loaded again. */
 static struct model_entry *find_oldest(struct model_cache *cache,
 				       const struct model_entry *needed)
 {
 	struct model_entry *oldest = NULL;
+	size_t n = 0;
 
 	(void)pthread_mutex_lock(&cache->lock);
 	for (size_t i = 0; i < cache->n; i++) {
 		struct model_entry *entry = cache->entry[i];
 
-		if (entry != needed && model_entry_is_loaded(entry) &&
-		    (!oldest || entry->used_ns < oldest->used_ns))
+		if (entry == needed || !model_entry_is_loaded(entry))
+			continue;
+		n++;
+		if (!oldest || entry->used_ns < oldest->used_ns)
 			oldest = entry;
 	}
+	if (!needed && n == 1 && oldest && oldest->is_asked)
+		oldest = NULL;
 	(void)pthread_mutex_unlock(&cache->lock);
 	return oldest;
 }
@@ -100,6 +110,12 @@ void model_park_some(struct model_cache *cache,
 
 /* --- for those who ask --- */
 
+/* Not soon after a load that failed: it would most often fail again. */
+static bool may_load(const struct model_entry *entry)
+{
+	return clock_monotonic_ns() >= entry->retry_ns;
+}
+
 /* The entry of that name, or the only one. Under the lock. */
 static struct model_entry *entry_of(const struct model_cache *cache,
 				    const char *name)
@@ -141,33 +157,69 @@ bool model_cache_is_parked(struct model_cache *cache, const char *name)
 
 	(void)pthread_mutex_lock(&cache->lock);
 	entry = entry_of(cache, name);
-	is_parked = entry && entry->is_parked && !cache->is_stopped;
+	is_parked =
+	    entry && entry->is_parked && !cache->is_stopped && may_load(entry);
 	(void)pthread_mutex_unlock(&cache->lock);
 	return is_parked;
 }
 
-void model_cache_demand(struct model_cache *cache, const char *name)
+/* The name of a model that is parked, to *ret; "" when it is not. */
+static struct model_entry *find_parked(struct model_cache *cache,
+				       const char *name, char ret[256])
 {
-	char known[256] = "";
 	struct model_entry *entry;
 
-	(void)pthread_mutex_lock(&cache->loading);
+	*ret = '\0';
 	(void)pthread_mutex_lock(&cache->lock);
 	entry = entry_of(cache, name);
 	if (entry && entry->is_parked && !cache->is_stopped)
-		(void)snprintf(known, sizeof(known), "%s", entry->name);
+		(void)snprintf(ret, 256, "%s", entry->name);
 	(void)pthread_mutex_unlock(&cache->lock);
-	if (*known) {
-		const struct model_order order = { .is_wanted = true };
-		struct err err;
+	return entry;
+}
 
+/* Its folder is gone, and nobody has looked since. */
+static void note_missing(struct model_cache *cache, struct model_entry *entry,
+			 const struct err *err)
+{
+	(void)pthread_mutex_lock(&cache->lock);
+	for (size_t i = 0; i < entry->n; i++)
+		model_slot_explain(&entry->slot[i], err->msg);
+	entry->retry_ns = clock_deadline_ns(MODEL_RETRY_MS);
+	(void)pthread_mutex_unlock(&cache->lock);
+}
+
+enum err_code model_cache_demand(struct model_cache *cache, const char *name,
+				 const char *version,
+				 struct served_model **ret_model,
+				 struct err *err)
+{
+	const struct model_order order = { .is_wanted = true };
+	struct model_entry *entry;
+	char known[256];
+	int64_t number;
+	enum err_code rc = ERR_NONE;
+
+	(void)pthread_mutex_lock(&cache->loading);
+	entry = find_parked(cache, name, known);
+	if (entry && *known && may_load(entry)) {
 		model_park_for(cache, entry, entry->bytes);
-		/* whoever asked finds the reason in the table */
-		if (!model_load_named(cache, known, &order, &err))
+		rc = model_load_named(cache, known, &order, err);
+		if (!rc)
 			atomic_fetch_add_explicit(&cache->n_demanded, 1,
 						  memory_order_relaxed);
+		else if (rc == ERR_NOT_FOUND)
+			note_missing(cache, entry, err);
 	}
+	if (entry)
+		name = entry->name;
+	/* some of its versions may be there though others failed */
+	rc = name ? model_cache_version(cache, name, version, &number, err)
+		  : err_set(err, ERR_NOT_FOUND, "no model is loaded");
+	if (!rc)
+		rc = model_cache_find(cache, name, number, ret_model, err);
 	(void)pthread_mutex_unlock(&cache->loading);
+	return rc;
 }
 
 void model_cache_parking(struct model_cache *cache, uint64_t *ret_parked,

@@ -64,6 +64,52 @@ static bool grow(struct model_cache *cache)
 	return true;
 }
 
+/* --- what was chosen of models that are not there --- */
+
+static void forget_choice(struct model_cache *cache, size_t i)
+{
+	mem_free(cache->choice[i].name);
+	cache->n_choices--;
+	memmove(cache->choice + i, cache->choice + i + 1,
+		(cache->n_choices - i) * sizeof(*cache->choice));
+}
+
+/* Takes it: 0 when there is none. */
+static int64_t recall(struct model_cache *cache, const char *name)
+{
+	int64_t version = 0;
+
+	for (size_t i = cache->n_choices; i-- > 0;)
+		if (strcmp(cache->choice[i].name, name) == 0) {
+			version = cache->choice[i].version;
+			forget_choice(cache, i);
+		}
+	return version;
+}
+
+void model_table_remember(struct model_cache *cache, const char *name,
+			  int64_t version)
+{
+	char *copy = version ? mem_strdup(name) : NULL;
+
+	(void)recall(cache, name);
+	if (!copy)
+		return;
+	if (cache->n_choices == MODEL_CHOICES)
+		forget_choice(cache, 0);
+	cache->choice[cache->n_choices++] =
+	    (struct model_choice){ copy, version };
+}
+
+void model_table_finish(struct model_cache *cache)
+{
+	for (size_t i = 0; i < cache->n; i++)
+		model_entry_destroy(cache->entry[i]);
+	mem_free(cache->entry);
+	while (cache->n_choices)
+		forget_choice(cache, cache->n_choices - 1);
+}
+
 struct model_entry *model_table_add(struct model_cache *cache, const char *name)
 {
 	struct model_entry *entry = model_table_find(cache, name);
@@ -74,6 +120,7 @@ struct model_entry *model_table_add(struct model_cache *cache, const char *name)
 	entry = entry_create(name);
 	if (!entry)
 		return NULL;
+	entry->default_version = recall(cache, name);
 	memmove(cache->entry + i + 1, cache->entry + i,
 		(cache->n - i) * sizeof(void *));
 	cache->entry[i] = entry;
@@ -85,6 +132,7 @@ void model_table_remove(struct model_cache *cache, struct model_entry *entry)
 {
 	const size_t i = place_of(cache, entry->name);
 
+	model_table_remember(cache, entry->name, entry->default_version);
 	cache->n--;
 	memmove(cache->entry + i, cache->entry + i + 1,
 		(cache->n - i) * sizeof(void *));
@@ -103,6 +151,15 @@ void model_slot_explain(struct model_slot *slot, const char *reason)
 {
 	mem_free(slot->reason);
 	slot->reason = *reason ? mem_strdup(reason) : NULL;
+}
+
+struct sequences *model_slots_sequences(const struct model_slot *slots,
+					size_t n)
+{
+	for (size_t i = n; i-- > 0;)
+		if (slots[i].model && slots[i].model->sequences)
+			return slots[i].model->sequences;
+	return NULL;
 }
 
 void model_slot_finish(struct model_slot *slot)

@@ -35,9 +35,9 @@ struct sequences {
 	unsigned n_states;
 	struct sequence_port port[SEQUENCE_STATES];
 	struct signature_port kind[SEQUENCE_STATES]; /* names are not kept */
+	pthread_mutex_t lock; /* guards what follows, and who is busy */
 	int64_t idle_ns;
 	size_t max;
-	pthread_mutex_t lock; /* guards what follows, and who is busy */
 	struct sequence *bucket[BUCKETS];
 	struct sequence *newest, *oldest;
 	size_t n;
@@ -216,8 +216,7 @@ static bool same_kind(const struct signature_port *a,
 
 bool sequences_alike(const struct sequences *a, const struct sequences *b)
 {
-	bool alike = a->n_states == b->n_states && a->max == b->max &&
-		     a->idle_ns == b->idle_ns;
+	bool alike = a->n_states == b->n_states;
 
 	for (unsigned k = 0; k < a->n_states && alike; k++)
 		alike = a->port[k].input == b->port[k].input &&
@@ -237,14 +236,35 @@ struct sequence_port sequences_port(const struct sequences *sequences,
 	return sequences->port[k];
 }
 
-int64_t sequences_idle_ns(const struct sequences *sequences)
+int64_t sequences_idle_ns(struct sequences *sequences)
 {
-	return sequences->idle_ns;
+	int64_t idle_ns;
+
+	(void)pthread_mutex_lock(&sequences->lock);
+	idle_ns = sequences->idle_ns;
+	(void)pthread_mutex_unlock(&sequences->lock);
+	return idle_ns;
 }
 
-size_t sequences_max(const struct sequences *sequences)
+size_t sequences_max(struct sequences *sequences)
 {
-	return sequences->max;
+	size_t max;
+
+	(void)pthread_mutex_lock(&sequences->lock);
+	max = sequences->max;
+	(void)pthread_mutex_unlock(&sequences->lock);
+	return max;
+}
+
+void sequences_adopt(struct sequences *sequences, struct sequences *terms)
+{
+	const int64_t idle_ns = sequences_idle_ns(terms);
+	const size_t max = sequences_max(terms);
+
+	(void)pthread_mutex_lock(&sequences->lock);
+	sequences->idle_ns = idle_ns;
+	sequences->max = max;
+	(void)pthread_mutex_unlock(&sequences->lock);
 }
 
 /* --- the table, under the lock --- */

@@ -47,15 +47,17 @@ MUST_USE enum err_code sequences_create(const struct model_signature *signature,
 struct sequences *sequences_ref(struct sequences *sequences);
 /** NULL is fine. */
 void sequences_unref(struct sequences *sequences);
-/** Do two models carry the same states, and on the same terms? */
+/** Do two models carry the same states? */
 bool sequences_alike(const struct sequences *a, const struct sequences *b);
+/** From now on idle_timeout and max are those of `terms`. */
+void sequences_adopt(struct sequences *sequences, struct sequences *terms);
 
 unsigned sequences_n_states(const struct sequences *sequences);
 struct sequence_port sequences_port(const struct sequences *sequences,
 				    unsigned k);
 /** How long one lasts when nobody asks, and how many there may be. */
-int64_t sequences_idle_ns(const struct sequences *sequences);
-size_t sequences_max(const struct sequences *sequences);
+int64_t sequences_idle_ns(struct sequences *sequences);
+size_t sequences_max(struct sequences *sequences);
 
 /** is_start: anew. ERR_INVALID when it was not started, ERR_CONFLICT while
  * another request is under way. */

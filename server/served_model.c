@@ -202,14 +202,14 @@ static void end_tuning(struct served_model *model)
 			  "what tuning found is not kept: %s", err.msg);
 }
 
-/* Sequences go on over versions whose states are of the same kind. */
+/* Sequences go on over versions whose states are of the same kind, in either
+ * direction: what is rolled back goes on with them, too. */
 static enum err_code make_sequences(struct served_model *model,
 				    const struct served_model_source *source,
 				    struct err *err)
 {
 	const struct package *package = model->package;
-	struct sequences *old =
-	    source->before ? source->before->sequences : NULL;
+	struct sequences *old = source->sequences;
 	enum err_code rc;
 
 	if (!source->config->sequence)
@@ -219,6 +219,7 @@ static enum err_code make_sequences(struct served_model *model,
 	if (rc)
 		return err_prefix(err, "model '%s'", package->name);
 	if (old && sequences_alike(old, model->sequences)) {
+		sequences_adopt(old, model->sequences);
 		sequences_unref(model->sequences);
 		model->sequences = sequences_ref(old);
 	}

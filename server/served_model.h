@@ -55,6 +55,8 @@ struct served_model_source {
 	struct model_stats *stats; /**< shared; NULL: new ones */
 	/** Whose place it takes; NULL: nobody's. */
 	const struct served_model *before;
+	/** Of the model's other versions; NULL: none has any. */
+	struct sequences *sequences;
 };
 
 /** Takes the package, also on failure. Plans for one row and runs it where the

@@ -141,6 +141,8 @@ static void let_go(struct api_request *request)
 	request->cleanup = NULL;
 	if (cleanup)
 		cleanup(request);
+	served_model_unref(request->granted);
+	request->granted = NULL;
 }
 
 static void log_failure(const struct api_request *request)
@@ -337,6 +339,13 @@ uint16_t server_port(const struct server *server)
 struct model_cache *server_models(struct server *server)
 {
 	return server->context.models;
+}
+
+enum err_code server_take_tokens(struct server *server, const char *text,
+				 struct err *err)
+{
+	return auth_replace(server->context.auth, text,
+			    server->options.tokens_name, err);
 }
 
 void server_unready(struct server *server)

@@ -64,6 +64,9 @@ MUST_USE enum err_code server_create(const struct server_options *options,
 MUST_USE enum err_code server_start(struct server *server, struct err *err);
 uint16_t server_port(const struct server *server);
 struct model_cache *server_models(struct server *server);
+/** From now on these are the tokens; what cannot be read changes nothing. */
+MUST_USE enum err_code server_take_tokens(struct server *server,
+					  const char *text, struct err *err);
 /** The readiness route says no from now on; requests are still taken. */
 void server_unready(struct server *server);
 /** True when every request that was taken is answered. */

@@ -463,6 +463,32 @@ Test(api_life, a_sequence_carries_its_state)
 	loopback_end(&l);
 }
 
+Test(api_life, sequences_go_on_over_a_rollback_and_other_terms)
+{
+	struct loopback l;
+
+	loopback_begin(&l);
+	put_sum(&l, 1);
+	put_sum(&l, 2);
+	configure(&l, "sum", "sequence: {state: {s: t}, max: 2}\n");
+	cr_assert_eq(l.status, 200, "%s", l.body);
+	ask_sum(&l, "\"sequence_id\":7,\"sequence_start\":true");
+	expect_has(&l, "\"model_version\":\"2\"");
+	loopback_post(&l, "/models/sum/rollback", "");
+	cr_assert_eq(l.status, 200, "%s", l.body);
+	ask_sum(&l, "\"sequence_id\":7");
+	expect_has(&l, "\"model_version\":\"1\"");
+	expect_has(&l, "[2.0,20.0]");
+	configure(&l, "sum",
+		  "sequence: {state: {s: t}, max: 1, idle_timeout: 90s}\n");
+	cr_assert_eq(l.status, 200, "%s", l.body);
+	ask_sum(&l, "\"sequence_id\":7");
+	expect_has(&l, "[3.0,30.0]");
+	ask_sum(&l, "\"sequence_id\":8,\"sequence_start\":true");
+	loopback_expect_error(&l, 503, "1 sequences are under way");
+	loopback_end(&l);
+}
+
 Test(api_life, load_tools_see_that_a_model_has_sequences)
 {
 	struct loopback l;

@@ -104,6 +104,32 @@ Test(auth, tokens_may_have_a_rate)
 	auth_destroy(auth);
 }
 
+Test(auth, takes_other_tokens_later)
+{
+	static const char old[] = "Bearer 0123456789abcdef-old";
+	static const char new[] = "Bearer 0123456789abcdef-new";
+	struct auth *auth;
+	struct rate *rate;
+	struct err err;
+
+	cr_assert_eq(
+	    auth_create("infer 0123456789abcdef-old\n", "tokens", &auth, &err),
+	    ERR_NONE);
+	/* neither mistakes nor an empty file change anything */
+	cr_assert_eq(auth_replace(auth, "infer short", "tokens", &err),
+		     ERR_INVALID);
+	cr_assert_eq(auth_replace(auth, "# none\n", "tokens", &err),
+		     ERR_INVALID);
+	cr_assert_eq(auth_check(auth, old, SCOPE_INFER, &rate, &err), ERR_NONE);
+	cr_assert_eq(
+	    auth_replace(auth, "infer 0123456789abcdef-new\n", "tokens", &err),
+	    ERR_NONE);
+	cr_assert_eq(auth_check(auth, new, SCOPE_INFER, &rate, &err), ERR_NONE);
+	cr_assert_eq(auth_check(auth, old, SCOPE_INFER, &rate, &err),
+		     ERR_UNAUTHENTICATED);
+	auth_destroy(auth);
+}
+
 Test(auth, refuses_what_is_no_rate)
 {
 	static const char *const ends[] = { "rate=0",  "rate=x",  "rate",

@@ -22,8 +22,8 @@ static void begin(struct bench *b)
 	b->rules = (struct batch_rules){ .batches = true, .max_rows = 8 };
 }
 
-static struct infer_call *put(struct bench *b, int64_t rows, int64_t width,
-			      unsigned priority)
+static struct infer_call *put_with(struct bench *b, int64_t rows, int64_t width,
+				   unsigned priority, int64_t deadline_ns)
 {
 	struct infer_call *call = &b->call[b->n];
 
@@ -32,11 +32,17 @@ static struct infer_call *put(struct bench *b, int64_t rows, int64_t width,
 				     .input = &b->input[b->n],
 				     .rows = rows,
 				     .priority = priority,
-				     .deadline_ns = CLOCK_FOREVER,
+				     .deadline_ns = deadline_ns,
 				     .queued_ns = 1000 + b->n };
 	batch_queue_put(&b->queue, call);
 	b->n++;
 	return call;
+}
+
+static struct infer_call *put(struct bench *b, int64_t rows, int64_t width,
+			      unsigned priority)
+{
+	return put_with(b, rows, width, priority, CLOCK_FOREVER);
 }
 
 static unsigned take(struct bench *b, int64_t max_rows, struct call_list *list)
@@ -153,4 +159,24 @@ Test(batch_queue, the_dead_leave)
 	cr_assert_eq(b.queue.rows, 2);
 	cr_assert_eq(batch_queue_take_all(&b.queue), &b.call[2]);
 	cr_assert(batch_queue_is_empty(&b.queue));
+}
+
+Test(batch_queue, a_window_ends_before_a_deadline)
+{
+	struct call_list dead;
+	struct bench b;
+
+	begin(&b);
+	b.rules.window_ns = 50000;
+	b.rules.lead_ns = 300;
+	put(&b, 1, 4, 0);
+	cr_assert_eq(batch_queue_start(&b.queue, &b.rules, 1000).due_ns, 51000);
+	(void)put_with(&b, 1, 4, 0, 9001);
+	cr_assert_eq(batch_queue_start(&b.queue, &b.rules, 1000).due_ns, 7701);
+	cr_assert_eq(batch_queue_start(&b.queue, &b.rules, 7800).due_ns, 0);
+	/* once that call has gone, the others wait on */
+	call_list_init(&dead);
+	(void)batch_queue_take_dead(&b.queue, 9001, &dead);
+	cr_assert_eq(dead.first, &b.call[1]);
+	cr_assert_eq(batch_queue_start(&b.queue, &b.rules, 9001).due_ns, 51000);
 }
