@@ -12,7 +12,7 @@
 #include "base/file.h"
 #include "base/str.h"
 
-enum { BACKLOG = 1024, PORT_TEXT = 8 };
+enum { BACKLOG = 1024, PORT_TEXT = 8, TCP_FLAGS_AT = 13, TCP_ACK = 0x10 };
 
 static const char *address_of(const char *host)
 {
@@ -92,10 +92,18 @@ enum err_code http_listen(const char *host, uint16_t port, int *ret_fd,
 
 void http_listen_mute(int fd)
 {
-	/* a filter that passes nothing: a handshake that has not begun does
-	 * not, and its client tries again until the socket is closed */
-	struct sock_filter drop[] = { BPF_STMT(BPF_RET | BPF_K, 0) };
-	const struct sock_fprog program = { .len = 1, .filter = drop };
+	/* a filter, which sees packets from TCP's header on: what has ACK set
+	 * belongs to a handshake that has begun; the first packet of another
+	 * has not, and its client tries again until the socket is closed */
+	struct sock_filter filter[] = {
+		BPF_STMT(BPF_LD | BPF_B | BPF_ABS, TCP_FLAGS_AT),
+		BPF_JUMP(BPF_JMP | BPF_JSET | BPF_K, TCP_ACK, 0, 1),
+		BPF_STMT(BPF_RET | BPF_K, UINT32_MAX),
+		BPF_STMT(BPF_RET | BPF_K, 0),
+	};
+	const struct sock_fprog program = {
+		.len = sizeof(filter) / sizeof(*filter), .filter = filter
+	};
 
 	(void)setsockopt(fd, SOL_SOCKET, SO_ATTACH_FILTER, &program,
 			 sizeof(program));
