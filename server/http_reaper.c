@@ -34,11 +34,10 @@ static bool is_late_head(struct http_conn *conn, int64_t since, int64_t now)
 {
 	const struct http_options *options = &conn->http->options;
 	const int64_t age = now - since;
-	uint64_t bytes;
-
 	const bool must_go = atomic_load_explicit(&conn->http->is_draining,
 						  memory_order_relaxed) &&
 			     age > DRAIN_IDLE_MS * MS;
+	uint64_t bytes;
 
 	/* one that was opened to be used some day has nothing to be cut off */
 	if (!atomic_load_explicit(&conn->had_request, memory_order_relaxed))
