@@ -9,39 +9,7 @@
 #include "server/http_listen.h"
 #include "server/http_priv.h"
 
-/* DRAIN_CONNECTIONS: beyond the limit, when the kernel's are taken at the end
- */
-enum { HEAD_BYTES = 32 << 10, DRAIN_STEP_MS = 5, DRAIN_CONNECTIONS = 4096 };
-
-/* The path stays as it was sent; server/url.c decodes it part by part. */
-static size_t keep_escapes(void *cls, struct MHD_Connection *mhd, char *text)
-{
-	(void)cls;
-	(void)mhd;
-	return strlen(text);
-}
-
-static enum err_code start_worker(struct http_worker *worker, struct err *err)
-{
-	struct http *http = worker->http;
-	const struct http_options *options = &http->options;
-	const unsigned idle_s = (unsigned)(options->idle_ms / 1000) + 5;
-
-	worker->daemon = MHD_start_daemon(
-	    MHD_USE_EPOLL_INTERNAL_THREAD | MHD_ALLOW_SUSPEND_RESUME |
-		MHD_USE_NO_LISTEN_SOCKET | MHD_USE_ITC,
-	    0, NULL, NULL, http_on_request, http, MHD_OPTION_CONNECTION_LIMIT,
-	    options->max_connections + DRAIN_CONNECTIONS,
-	    MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)HEAD_BYTES,
-	    MHD_OPTION_CONNECTION_TIMEOUT, idle_s, MHD_OPTION_STRICT_FOR_CLIENT,
-	    1, MHD_OPTION_UNESCAPE_CALLBACK, keep_escapes, NULL,
-	    MHD_OPTION_NOTIFY_COMPLETED, http_on_completed, http,
-	    MHD_OPTION_NOTIFY_CONNECTION, http_on_connection, worker,
-	    MHD_OPTION_END);
-	if (!worker->daemon)
-		return err_set(err, ERR_IO, "the HTTP server cannot start");
-	return ERR_NONE;
-}
+enum { DRAIN_STEP_MS = 5 };
 
 static enum err_code start_workers(struct http *http, struct err *err)
 {
@@ -52,9 +20,8 @@ static enum err_code start_workers(struct http *http, struct err *err)
 	if (!http->worker)
 		return err_set(err, ERR_NO_MEMORY, "HTTP: out of memory");
 	for (unsigned i = 0; i < n && !rc; i++) {
-		http->worker[i].http = http;
-		rc = start_worker(&http->worker[i], err);
-		http->n_workers += !rc;
+		rc = http_worker_start(&http->worker[i], http, err);
+		http->n_workers++;
 	}
 	return rc;
 }
@@ -120,7 +87,7 @@ static void end_streams(struct http *http)
 	(void)pthread_mutex_lock(&http->lock);
 	for (struct http_conn *c = http->first; c; c = c->next)
 		if (c->is_parked && c->request.response.stream.read)
-			MHD_resume_connection(c->mhd);
+			http_worker_resume(c);
 	(void)pthread_mutex_unlock(&http->lock);
 }
 
@@ -165,7 +132,7 @@ void http_destroy(struct http *http)
 		(void)pthread_join(http->reaper, NULL);
 	}
 	for (unsigned i = 0; i < http->n_workers; i++)
-		MHD_stop_daemon(http->worker[i].daemon);
+		http_worker_stop(&http->worker[i]);
 	mem_free(http->worker);
 	if (http->listen_fd >= 0)
 		(void)close(http->listen_fd);

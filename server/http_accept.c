@@ -58,27 +58,15 @@ static struct http_worker *choose(struct http *http)
  */
 static bool accept_one(struct http *http, int *ret_error)
 {
-	struct sockaddr_storage peer = { 0 };
-	socklen_t len = sizeof(peer);
-	int fd = accept4(http->listen_fd, (struct sockaddr *)&peer, &len,
-			 SOCK_NONBLOCK | SOCK_CLOEXEC);
-	struct http_worker *worker;
+	struct http_given given = { .len = sizeof(given.peer) };
 
-	*ret_error = fd < 0 ? errno : 0;
-	if (fd < 0) /* it may have gone while it waited */
+	given.fd = accept4(http->listen_fd, (struct sockaddr *)&given.peer,
+			   &given.len, SOCK_NONBLOCK | SOCK_CLOEXEC);
+	*ret_error = given.fd < 0 ? errno : 0;
+	if (given.fd < 0) /* it may have gone while it waited */
 		return *ret_error == ECONNABORTED || *ret_error == EINTR;
-	worker = choose(http);
-	atomic_fetch_add_explicit(&worker->n_conns, 1, memory_order_relaxed);
-	/* on failure the library has closed it */
-	if (MHD_add_connection(worker->daemon, fd, (struct sockaddr *)&peer,
-			       len) != MHD_YES)
-		http_worker_lost(worker);
+	http_worker_give(choose(http), &given);
 	return true;
-}
-
-void http_worker_lost(struct http_worker *worker)
-{
-	atomic_fetch_sub_explicit(&worker->n_conns, 1, memory_order_relaxed);
 }
 
 /* Says once why no more come, until one does. */

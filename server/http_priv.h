@@ -13,6 +13,7 @@
 
 #include "server/http.h"
 #include "server/http_linger.h"
+#include "server/http_worker.h"
 
 enum { HTTP_HEADERS_MAX = 100, HTTP_QUERY_MAX = 32 };
 
@@ -28,6 +29,7 @@ enum http_phase {
 struct http_conn {
 	struct http_conn *previous, *next; /* under the lock */
 	struct http *http;
+	struct http_worker *worker;
 	struct MHD_Connection *mhd; /* of the request */
 	int fd;
 	char peer[64]; /* its address, "" when it has none */
@@ -57,13 +59,7 @@ struct http_conn {
 	struct buf body, other; /* other: inflated, then deflated */
 	bool is_begun, is_refused, has_body, is_dispatched, must_close;
 	bool is_pouring; /* request.sink works on `body` */
-};
-
-/** A thread of the library and its connections. */
-struct http_worker {
-	struct http *http;
-	struct MHD_Daemon *daemon;
-	atomic_uint n_conns; /* given to it, and not closed yet */
+	bool is_handed;	 /* counted by http.n_handed */
 };
 
 struct http {
@@ -79,14 +75,15 @@ struct http {
 	pthread_t acceptor, reaper;
 	pthread_cond_t reaper_wake; /* with the lock */
 	atomic_uint_least64_t n_ids;
+	atomic_uint n_handed; /* requests that other threads work on */
 	char id_prefix[17];
 	bool has_acceptor, has_reaper, must_stop;
 	atomic_bool is_draining;
 	uint16_t port;
 };
 
-/** libmicrohttpd's callbacks; cls is the struct http, and of a connection's
- * begin and end the struct http_worker. */
+/** libmicrohttpd's callbacks; cls is the struct http_worker, but of a request's
+ * end the struct http. */
 enum MHD_Result http_on_request(void *cls, struct MHD_Connection *mhd,
 				const char *url, const char *method,
 				const char *version, const char *upload,
@@ -112,9 +109,6 @@ void http_accept_stop(struct http *http);
 /** After that: takes what waits in the kernel, where it has been answered, so
  * that to close the socket now would reset it. Closes the socket. */
 void http_accept_rest(struct http *http);
-/** One connection fewer. */
-void http_worker_lost(struct http_worker *worker);
-
 /** What the reaper said to a client whose body did not come: for the log. */
 void http_answer_late(struct api_request *request);
 /** The reaper's thread. */

@@ -96,12 +96,12 @@ static void look_after(struct http_conn *conn, int64_t now)
 		return;
 	if (conn->is_done || conn->is_woken) {
 		if (now - conn->done_ns > RESUME_AGAIN_MS * MS)
-			MHD_resume_connection(conn->mhd);
+			http_worker_resume(conn);
 	} else if (is_peer_gone(conn->fd)) {
 		atomic_store_explicit(&conn->request.is_abandoned, true,
 				      memory_order_relaxed);
 		if (conn->request.response.stream.read)
-			MHD_resume_connection(conn->mhd);
+			http_worker_resume(conn);
 	}
 }
 

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include <limits.h>
 #include <netdb.h>
 #include <netinet/in.h>
 #include <sys/socket.h>
@@ -7,7 +8,6 @@
 #include "base/clock.h"
 #include "base/mem.h"
 #include "base/str.h"
-#include "base/thread.h"
 #include "server/compress.h"
 #include "server/http_priv.h"
 #include "server/metrics.h"
@@ -55,7 +55,7 @@ static void finish(struct api_request *request)
 	conn->is_done = true;
 	conn->done_ns = clock_monotonic_ns();
 	if (conn->is_parked)
-		MHD_resume_connection(conn->mhd);
+		http_worker_resume(conn);
 	(void)pthread_mutex_unlock(&http->lock);
 }
 
@@ -68,11 +68,22 @@ static void wake(struct api_request *request)
 	conn->is_woken = true;
 	conn->done_ns = clock_monotonic_ns();
 	if (conn->is_parked)
-		MHD_resume_connection(conn->mhd);
+		http_worker_resume(conn);
 	(void)pthread_mutex_unlock(&http->lock);
 }
 
 const struct api_transport http_transport = { .finish = finish, .wake = wake };
+
+/* Counts the requests that others work on. */
+static void hand(struct http_conn *conn, bool is_handed)
+{
+	if (conn->is_handed == is_handed)
+		return;
+	conn->is_handed = is_handed;
+	(void)atomic_fetch_add_explicit(&conn->http->n_handed,
+					is_handed ? 1U : UINT_MAX,
+					memory_order_relaxed);
+}
 
 /* Parks the connection unless its result is there already. */
 static bool park(struct http_conn *conn)
@@ -83,6 +94,7 @@ static bool park(struct http_conn *conn)
 	is_done = conn->is_done;
 	conn->is_done = false;
 	conn->is_parked = !is_done;
+	hand(conn, !is_done);
 	if (!is_done)
 		MHD_suspend_connection(conn->mhd);
 	(void)pthread_mutex_unlock(&conn->http->lock);
@@ -488,9 +500,10 @@ enum MHD_Result http_on_request(void *cls, struct MHD_Connection *mhd,
 				size_t *upload_size, void **con_cls)
 {
 	const union MHD_ConnectionInfo *info;
+	struct http_worker *worker = cls;
 	struct http_conn *conn = *con_cls;
 
-	(void)cls;
+	worker->has_worked = true;
 	(void)version;
 	if (!conn) {
 		info = MHD_get_connection_info(
@@ -554,6 +567,7 @@ static void forget(struct http_conn *conn)
 {
 	struct http *http = conn->http;
 
+	hand(conn, false);
 	(void)pthread_mutex_lock(&http->lock);
 	if (conn->previous)
 		conn->previous->next = conn->next;
@@ -589,12 +603,13 @@ static void set_peer(struct http_conn *conn, struct MHD_Connection *mhd)
 		conn->peer[0] = '\0';
 }
 
-static struct http_conn *conn_create(struct http *http,
+static struct http_conn *conn_create(struct http_worker *worker,
 				     struct MHD_Connection *mhd)
 {
 	const union MHD_ConnectionInfo *info =
 	    MHD_get_connection_info(mhd, MHD_CONNECTION_INFO_CONNECTION_FD);
 	struct http_conn *conn = mem_zero(sizeof(*conn));
+	struct http *http = worker->http;
 
 	if (!conn || !info)
 		goto fail;
@@ -602,6 +617,7 @@ static struct http_conn *conn_create(struct http *http,
 	if (!conn->request.arena)
 		goto fail;
 	conn->http = http;
+	conn->worker = worker;
 	conn->fd = info->connect_fd;
 	set_peer(conn, mhd);
 	conn->request.transport = &http_transport;
@@ -630,10 +646,7 @@ void http_on_connection(void *cls, struct MHD_Connection *mhd,
 		*socket_context = NULL;
 		return;
 	}
-	/* this is one of the connections' threads, which the library starts;
-	 * runs of models on the same CPUs would keep refusals waiting */
-	(void)thread_take_short_turns();
-	conn = conn_create(http, mhd);
+	conn = conn_create(worker, mhd);
 	*socket_context = conn;
 	if (!conn) /* its requests are refused with a closed connection */
 		return;

@@ -1,0 +1,214 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "server/http_worker.h"
+
+#include <errno.h>
+#include <limits.h>
+#include <poll.h>
+#include <sched.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/file.h"
+#include "base/thread.h"
+#include "server/http_priv.h"
+
+enum {
+	HEAD_BYTES = 32 << 10,
+	DRAIN_CONNECTIONS = 4096, /* of the kernel's, beyond the limit */
+	LOOK_NS = 200000,	  /* how long it looks again, and */
+	GAP_NS_MAX = 200000,	  /* while gaps are no longer than this */
+	GAP_NS_LONG = 1000000,	  /* longer ones count as this */
+};
+
+/* The path stays as it was sent; server/url.c decodes it part by part. */
+static size_t keep_escapes(void *cls, struct MHD_Connection *mhd, char *text)
+{
+	(void)cls;
+	(void)mhd;
+	return strlen(text);
+}
+
+/* Connections that the acceptor has left. */
+static void take_given(struct http_worker *worker)
+{
+	struct http_given given[HTTP_GIVEN_MAX];
+	unsigned n;
+
+	if (!atomic_load_explicit(&worker->n_given, memory_order_acquire))
+		return;
+	(void)pthread_mutex_lock(&worker->lock);
+	n = atomic_load_explicit(&worker->n_given, memory_order_relaxed);
+	memcpy(given, worker->given, n * sizeof(*given));
+	atomic_store_explicit(&worker->n_given, 0, memory_order_relaxed);
+	(void)pthread_mutex_unlock(&worker->lock);
+	for (unsigned i = 0; i < n; i++)
+		/* on failure the library has closed it */
+		if (MHD_add_connection(worker->daemon, given[i].fd,
+				       (struct sockaddr *)&given[i].peer,
+				       given[i].len) != MHD_YES)
+			http_worker_lost(worker);
+}
+
+/* Sleeps until something is ready, is given, or times out. */
+static void wait_for_work(struct http_worker *worker)
+{
+	struct pollfd wait[] = { { .fd = worker->epoll_fd, .events = POLLIN },
+				 { .fd = worker->wake_fd, .events = POLLIN } };
+	MHD_UNSIGNED_LONG_LONG timeout_ms;
+	int ms = -1;
+	eventfd_t n;
+
+	if (MHD_get_timeout(worker->daemon, &timeout_ms) == MHD_YES)
+		ms = timeout_ms < INT_MAX ? (int)timeout_ms : INT_MAX;
+	(void)poll(wait, 2, ms);
+	if (wait[1].revents)
+		(void)eventfd_read(worker->wake_fd, &n);
+}
+
+/* Whether requests come so close together that to look is less than to sleep,
+ * and none is with other threads, which may need this CPU. */
+static bool may_look(const struct http_worker *worker)
+{
+	return worker->gap_ns < GAP_NS_MAX &&
+	       !atomic_load_explicit(&worker->http->n_handed,
+				     memory_order_relaxed);
+}
+
+static void learn_gap(struct http_worker *worker, int64_t ns)
+{
+	if (ns > GAP_NS_LONG)
+		ns = GAP_NS_LONG;
+	worker->gap_ns += (ns - worker->gap_ns) / 8;
+}
+
+static void *run(void *arg)
+{
+	struct http_worker *worker = arg;
+	int64_t idle_since = 0, now;
+
+	(void)pthread_setname_np(pthread_self(), "http");
+	/* runs of models on the same CPUs would keep refusals waiting */
+	(void)thread_take_short_turns();
+	worker->gap_ns = GAP_NS_LONG;
+	while (
+	    !atomic_load_explicit(&worker->must_stop, memory_order_acquire)) {
+		take_given(worker);
+		worker->has_worked = false;
+		(void)MHD_run(worker->daemon);
+		if (worker->has_worked && !idle_since)
+			continue;
+		now = clock_monotonic_ns();
+		if (worker->has_worked) {
+			learn_gap(worker, now - idle_since);
+			idle_since = 0;
+			continue;
+		}
+		if (!idle_since)
+			idle_since = now;
+		if (now - idle_since < LOOK_NS && may_look(worker))
+			(void)sched_yield();
+		else
+			wait_for_work(worker);
+	}
+	return NULL;
+}
+
+void http_worker_give(struct http_worker *worker,
+		      const struct http_given *given)
+{
+	bool is_taken = false;
+
+	atomic_fetch_add_explicit(&worker->n_conns, 1, memory_order_relaxed);
+	while (!is_taken) {
+		unsigned n;
+
+		(void)pthread_mutex_lock(&worker->lock);
+		n = atomic_load_explicit(&worker->n_given,
+					 memory_order_relaxed);
+		is_taken = n < HTTP_GIVEN_MAX;
+		if (is_taken) {
+			worker->given[n] = *given;
+			atomic_store_explicit(&worker->n_given, n + 1,
+					      memory_order_release);
+		}
+		(void)pthread_mutex_unlock(&worker->lock);
+		(void)eventfd_write(worker->wake_fd, 1);
+		if (!is_taken)
+			clock_sleep_ms(1);
+	}
+}
+
+void http_worker_resume(struct http_conn *conn)
+{
+	MHD_resume_connection(conn->mhd);
+	/* the library's own event may be gone by a look that began before: then
+	 * the worker would sleep over it */
+	(void)eventfd_write(conn->worker->wake_fd, 1);
+}
+
+void http_worker_lost(struct http_worker *worker)
+{
+	atomic_fetch_sub_explicit(&worker->n_conns, 1, memory_order_relaxed);
+}
+
+static enum err_code start_daemon(struct http_worker *worker, struct err *err)
+{
+	struct http *http = worker->http;
+	const struct http_options *options = &http->options;
+	const unsigned idle_s = (unsigned)(options->idle_ms / 1000) + 5;
+	const union MHD_DaemonInfo *info;
+
+	worker->daemon = MHD_start_daemon(
+	    MHD_USE_EPOLL | MHD_ALLOW_SUSPEND_RESUME | MHD_USE_NO_LISTEN_SOCKET,
+	    0, NULL, NULL, http_on_request, worker, MHD_OPTION_CONNECTION_LIMIT,
+	    options->max_connections + DRAIN_CONNECTIONS,
+	    MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)HEAD_BYTES,
+	    MHD_OPTION_CONNECTION_TIMEOUT, idle_s, MHD_OPTION_STRICT_FOR_CLIENT,
+	    1, MHD_OPTION_UNESCAPE_CALLBACK, keep_escapes, NULL,
+	    MHD_OPTION_NOTIFY_COMPLETED, http_on_completed, http,
+	    MHD_OPTION_NOTIFY_CONNECTION, http_on_connection, worker,
+	    MHD_OPTION_END);
+	info = worker->daemon ? MHD_get_daemon_info(worker->daemon,
+						    MHD_DAEMON_INFO_EPOLL_FD)
+			      : NULL;
+	if (!info)
+		return err_set(err, ERR_IO, "the HTTP server cannot start");
+	worker->epoll_fd = info->epoll_fd;
+	return ERR_NONE;
+}
+
+enum err_code http_worker_start(struct http_worker *worker, struct http *http,
+				struct err *err)
+{
+	enum err_code rc;
+
+	worker->http = http;
+	(void)pthread_mutex_init(&worker->lock, NULL);
+	worker->wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	if (worker->wake_fd < 0)
+		return file_err(err, errno, "make", "an event for HTTP");
+	rc = start_daemon(worker, err);
+	if (!rc && pthread_create(&worker->thread, NULL, run, worker) != 0)
+		rc = err_set(err, ERR_NO_MEMORY,
+			     "the HTTP server cannot start its threads");
+	worker->has_thread = !rc;
+	return rc;
+}
+
+void http_worker_stop(struct http_worker *worker)
+{
+	if (worker->has_thread) {
+		atomic_store_explicit(&worker->must_stop, true,
+				      memory_order_release);
+		(void)eventfd_write(worker->wake_fd, 1);
+		(void)pthread_join(worker->thread, NULL);
+	}
+	if (worker->daemon) {
+		take_given(worker);
+		MHD_stop_daemon(worker->daemon);
+	}
+	if (worker->wake_fd >= 0)
+		(void)close(worker->wake_fd);
+	(void)pthread_mutex_destroy(&worker->lock);
+}

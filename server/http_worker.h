@@ -1,0 +1,66 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/** @file
+ * HTTP worker: a thread that runs one of libmicrohttpd's daemons.
+ *
+ * It works on what is ready on its connections until nothing is. Then it
+ * sleeps; but where requests come close together it looks again for a while
+ * first: to fall asleep and be woken takes as long as a short request, takes
+ * the time of who sends it, too, and on a CPU that both share each request
+ * would interrupt the next.
+ *
+ * Ownership: the server's; connections are the worker's once given.
+ * Threads:   one gives; any resumes, under the server's lock.
+ */
+#ifndef SERVER_HTTP_WORKER_H
+#define SERVER_HTTP_WORKER_H
+
+#include <microhttpd.h>
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/socket.h>
+
+#include "base/err.h"
+
+struct http;
+struct http_conn;
+
+enum { HTTP_GIVEN_MAX = 16 };
+
+/** A connection on its way from the acceptor to a worker. */
+struct http_given {
+	int fd;
+	socklen_t len;
+	struct sockaddr_storage peer;
+};
+
+struct http_worker {
+	struct http *http;
+	struct MHD_Daemon *daemon;
+	atomic_uint n_conns; /* given to it, and not closed yet */
+	int epoll_fd, wake_fd;
+	pthread_t thread;
+	bool has_thread;
+	bool has_worked; /* since it last looked; its own */
+	int64_t gap_ns;	 /* between its requests, as a moving mean; its own */
+	atomic_bool must_stop;
+	pthread_mutex_t lock; /* given, n_given */
+	atomic_uint n_given;
+	struct http_given given[HTTP_GIVEN_MAX];
+};
+
+/** http_worker_stop() is called where it fails, too. */
+MUST_USE enum err_code http_worker_start(struct http_worker *worker,
+					 struct http *http, struct err *err);
+/** Ends its connections. Nothing may be given to it any more. */
+void http_worker_stop(struct http_worker *worker);
+/** One connection more; waits while the worker has not taken earlier ones. */
+void http_worker_give(struct http_worker *worker,
+		      const struct http_given *given);
+/** Takes a suspended connection up again. Under the server's lock. */
+void http_worker_resume(struct http_conn *conn);
+/** One connection fewer. */
+void http_worker_lost(struct http_worker *worker);
+
+#endif
