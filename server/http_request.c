@@ -512,6 +512,7 @@ enum MHD_Result http_on_request(void *cls, struct MHD_Connection *mhd,
 		if (!conn)
 			return MHD_NO;
 		*con_cls = conn;
+		worker->n_requests++;
 		return begin(conn, mhd, url, method);
 	}
 	if (*upload_size)

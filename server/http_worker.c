@@ -16,9 +16,9 @@
 enum {
 	HEAD_BYTES = 32 << 10,
 	DRAIN_CONNECTIONS = 4096, /* of the kernel's, beyond the limit */
-	LOOK_NS = 200000,	  /* how long it looks again, and */
-	GAP_NS_MAX = 200000,	  /* while gaps are no longer than this */
-	GAP_NS_LONG = 1000000,	  /* longer ones count as this */
+	LOOK_NS = 200000,	  /* how long it looks again, where */
+	LOOK_REQUESTS = 80,	  /* came in the last period of */
+	PERIOD_NS = 10000000,
 };
 
 /* The path stays as it was sent; server/url.c decodes it part by part. */
@@ -68,45 +68,57 @@ static void wait_for_work(struct http_worker *worker)
 
 /* Whether requests come so close together that to look is less than to sleep,
  * and none is with other threads, which may need this CPU. */
-static bool may_look(const struct http_worker *worker)
+static bool may_look(struct http_worker *worker, int64_t now)
 {
-	return worker->gap_ns < GAP_NS_MAX &&
-	       !atomic_load_explicit(&worker->http->n_handed,
-				     memory_order_relaxed);
+	const int64_t period = now - worker->period_ns;
+
+	if (period > PERIOD_NS) {
+		worker->is_busy =
+		    worker->n_requests >= period / PERIOD_NS * LOOK_REQUESTS;
+		worker->n_requests = 0;
+		worker->period_ns = now;
+	}
+	return worker->is_busy && !atomic_load_explicit(&worker->http->n_handed,
+							memory_order_relaxed);
 }
 
-static void learn_gap(struct http_worker *worker, int64_t ns)
+/* Short turns where runs of models want the same CPUs, which would keep
+ * refusals waiting; usual ones where it looks, or the system would give a CPU
+ * that is yielded back at once. */
+static void set_turns(struct http_worker *worker, bool are_short)
 {
-	if (ns > GAP_NS_LONG)
-		ns = GAP_NS_LONG;
-	worker->gap_ns += (ns - worker->gap_ns) / 8;
+	if (worker->has_short_turns == are_short)
+		return;
+	worker->has_short_turns = are_short;
+	if (are_short)
+		(void)thread_take_short_turns();
+	else
+		thread_take_usual_turns();
 }
 
 static void *run(void *arg)
 {
 	struct http_worker *worker = arg;
-	int64_t idle_since = 0, now;
+	int64_t idle_since = 0;
 
 	(void)pthread_setname_np(pthread_self(), "http");
-	/* runs of models on the same CPUs would keep refusals waiting */
-	(void)thread_take_short_turns();
-	worker->gap_ns = GAP_NS_LONG;
 	while (
 	    !atomic_load_explicit(&worker->must_stop, memory_order_acquire)) {
+		int64_t now;
+		bool may;
+
 		take_given(worker);
 		worker->has_worked = false;
 		(void)MHD_run(worker->daemon);
-		if (worker->has_worked && !idle_since)
-			continue;
-		now = clock_monotonic_ns();
 		if (worker->has_worked) {
-			learn_gap(worker, now - idle_since);
 			idle_since = 0;
 			continue;
 		}
-		if (!idle_since)
-			idle_since = now;
-		if (now - idle_since < LOOK_NS && may_look(worker))
+		now = clock_monotonic_ns();
+		idle_since = idle_since ? idle_since : now;
+		may = may_look(worker, now);
+		set_turns(worker, !may);
+		if (may && now - idle_since < LOOK_NS)
 			(void)sched_yield();
 		else
 			wait_for_work(worker);

@@ -42,8 +42,12 @@ struct http_worker {
 	int epoll_fd, wake_fd;
 	pthread_t thread;
 	bool has_thread;
-	bool has_worked; /* since it last looked; its own */
-	int64_t gap_ns;	 /* between its requests, as a moving mean; its own */
+	/* its own: */
+	bool has_worked; /* since it last looked */
+	bool has_short_turns;
+	bool is_busy; /* many requests came in the period before this one */
+	unsigned n_requests; /* of this period, which began then: */
+	int64_t period_ns;
 	atomic_bool must_stop;
 	pthread_mutex_t lock; /* given, n_given */
 	atomic_uint n_given;
