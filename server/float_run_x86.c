@@ -13,10 +13,8 @@
  */
 #include "server/float_run_priv.h"
 
-#include "server/whole_block_priv.h"
-#ifdef __AVX512VBMI2__
 #include "server/float_lanes_priv.h"
-#endif
+#include "server/whole_block_priv.h"
 
 enum { NO_POINT = 16, LONGEST = 19 };
 

@@ -95,8 +95,11 @@ static bool is_empty(struct http *http)
 {
 	bool is_empty;
 
+	/* first: a connection that ends may begin to linger */
+	if (http_count(http))
+		return false;
 	(void)pthread_mutex_lock(&http->lock);
-	is_empty = http->first == NULL && http->linger.n == 0;
+	is_empty = http->linger.n == 0;
 	(void)pthread_mutex_unlock(&http->lock);
 	return is_empty;
 }

@@ -23,18 +23,18 @@ enum {
 	DRAIN_ROUNDS = 4,
 };
 
-static unsigned count(const struct http_worker *worker)
-{
-	return atomic_load_explicit(&worker->n_conns, memory_order_relaxed);
-}
-
-static bool is_full(const struct http *http)
+unsigned http_count(const struct http *http)
 {
 	unsigned n = 0;
 
 	for (unsigned i = 0; i < http->n_workers; i++)
-		n += count(&http->worker[i]);
-	return n >= http->options.max_connections;
+		n += http_worker_count(&http->worker[i]);
+	return n;
+}
+
+static bool is_full(const struct http *http)
+{
+	return http_count(http) >= http->options.max_connections;
 }
 
 /* The one with the fewest connections; of several the next in turn. */
@@ -48,7 +48,7 @@ static struct http_worker *choose(struct http *http)
 		struct http_worker *one =
 		    &http->worker[(http->turn + i) % http->n_workers];
 
-		if (count(one) < count(best))
+		if (http_worker_count(one) < http_worker_count(best))
 			best = one;
 	}
 	return best;

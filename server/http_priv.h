@@ -102,6 +102,8 @@ bool http_set_phase(struct http_conn *conn, enum http_phase phase);
 /** Collects headers and query of a request into conn. */
 MUST_USE enum err_code http_read_head(struct http_conn *conn, struct err *err);
 
+/** Connections that are open; never too few. */
+unsigned http_count(const struct http *http);
 /** The thread that accepts connections, and gives each to a worker. */
 MUST_USE enum err_code http_accept_start(struct http *http, struct err *err);
 /** Its end; fine where it did not begin. */

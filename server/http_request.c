@@ -1,5 +1,4 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include <limits.h>
 #include <netdb.h>
 #include <netinet/in.h>
 #include <sys/socket.h>
@@ -80,9 +79,12 @@ static void hand(struct http_conn *conn, bool is_handed)
 	if (conn->is_handed == is_handed)
 		return;
 	conn->is_handed = is_handed;
-	(void)atomic_fetch_add_explicit(&conn->http->n_handed,
-					is_handed ? 1U : UINT_MAX,
-					memory_order_relaxed);
+	if (is_handed)
+		atomic_fetch_add_explicit(&conn->http->n_handed, 1,
+					  memory_order_relaxed);
+	else
+		atomic_fetch_sub_explicit(&conn->http->n_handed, 1,
+					  memory_order_relaxed);
 }
 
 /* Parks the connection unless its result is there already. */
@@ -643,10 +645,12 @@ void http_on_connection(void *cls, struct MHD_Connection *mhd,
 	if (what == MHD_CONNECTION_NOTIFY_CLOSED) {
 		if (conn)
 			forget(conn);
-		http_worker_lost(worker);
+		atomic_fetch_sub_explicit(&worker->n_conns, 1,
+					  memory_order_release);
 		*socket_context = NULL;
 		return;
 	}
+	atomic_fetch_add_explicit(&worker->n_conns, 1, memory_order_relaxed);
 	conn = conn_create(worker, mhd);
 	*socket_context = conn;
 	if (!conn) /* its requests are refused with a closed connection */

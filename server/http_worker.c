@@ -32,22 +32,23 @@ static size_t keep_escapes(void *cls, struct MHD_Connection *mhd, char *text)
 /* Connections that the acceptor has left. */
 static void take_given(struct http_worker *worker)
 {
-	struct http_given given[HTTP_GIVEN_MAX];
 	unsigned n;
 
 	if (!atomic_load_explicit(&worker->n_given, memory_order_acquire))
 		return;
 	(void)pthread_mutex_lock(&worker->lock);
 	n = atomic_load_explicit(&worker->n_given, memory_order_relaxed);
-	memcpy(given, worker->given, n * sizeof(*given));
-	atomic_store_explicit(&worker->n_given, 0, memory_order_relaxed);
-	(void)pthread_mutex_unlock(&worker->lock);
-	for (unsigned i = 0; i < n; i++)
+	for (unsigned i = 0; i < n; i++) {
+		struct http_given *given = &worker->given[i];
+
 		/* on failure the library has closed it */
-		if (MHD_add_connection(worker->daemon, given[i].fd,
-				       (struct sockaddr *)&given[i].peer,
-				       given[i].len) != MHD_YES)
-			http_worker_lost(worker);
+		(void)MHD_add_connection(worker->daemon, given->fd,
+					 (struct sockaddr *)&given->peer,
+					 given->len);
+	}
+	/* now that n_conns has them: http_worker_count() misses none */
+	atomic_store_explicit(&worker->n_given, 0, memory_order_release);
+	(void)pthread_mutex_unlock(&worker->lock);
 }
 
 /* Sleeps until something is ready, is given, or times out. */
@@ -131,7 +132,6 @@ void http_worker_give(struct http_worker *worker,
 {
 	bool is_taken = false;
 
-	atomic_fetch_add_explicit(&worker->n_conns, 1, memory_order_relaxed);
 	while (!is_taken) {
 		unsigned n;
 
@@ -159,9 +159,12 @@ void http_worker_resume(struct http_conn *conn)
 	(void)eventfd_write(conn->worker->wake_fd, 1);
 }
 
-void http_worker_lost(struct http_worker *worker)
+unsigned http_worker_count(const struct http_worker *worker)
 {
-	atomic_fetch_sub_explicit(&worker->n_conns, 1, memory_order_relaxed);
+	const unsigned n =
+	    atomic_load_explicit(&worker->n_given, memory_order_acquire);
+
+	return n + atomic_load_explicit(&worker->n_conns, memory_order_acquire);
 }
 
 static enum err_code start_daemon(struct http_worker *worker, struct err *err)

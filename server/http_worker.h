@@ -38,7 +38,7 @@ struct http_given {
 struct http_worker {
 	struct http *http;
 	struct MHD_Daemon *daemon;
-	atomic_uint n_conns; /* given to it, and not closed yet */
+	atomic_uint n_conns; /* that have begun and not ended */
 	int epoll_fd, wake_fd;
 	pthread_t thread;
 	bool has_thread;
@@ -64,7 +64,7 @@ void http_worker_give(struct http_worker *worker,
 		      const struct http_given *given);
 /** Takes a suspended connection up again. Under the server's lock. */
 void http_worker_resume(struct http_conn *conn);
-/** One connection fewer. */
-void http_worker_lost(struct http_worker *worker);
+/** Connections that it has or is given; never too few. */
+unsigned http_worker_count(const struct http_worker *worker);
 
 #endif
