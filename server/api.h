@@ -30,6 +30,7 @@
 enum { API_PARAMS_MAX = 4, API_ID_MAX = 65, API_EXTRA_MAX = 8 };
 
 struct api_request;
+struct gathering;
 struct api_context; /* server/server_priv.h: what handlers work on */
 struct json_writer;
 struct route;
@@ -105,8 +106,9 @@ struct api_request {
 
 	struct api_response response;
 	enum err_code code; /**< of the answer */
-	bool is_suspended;
-	bool is_counted; /**< in the metrics */
+	bool is_suspended, is_gathered;
+	bool is_counted;	     /**< in the metrics */
+	struct gathering *gathering; /**< for its call; NULL: none */
 	api_handler *then;
 	void *state; /**< the handler's, for `then` */
 	struct api_served served;
@@ -118,14 +120,12 @@ struct api_request {
 
 /** NULL when absent; names in any case. */
 const char *api_header(const struct api_request *request, const char *name);
-/** Whether the client waits for a word before it sends the body (Expect:
- * 100-continue). */
+/** Whether the client asks first if it may send the body (100-continue). */
 bool api_client_waits(const struct api_request *request);
 /** Decoded, "" without '='; NULL when absent or broken. */
 const char *api_query(const struct api_request *request, const char *name);
 
-/** ERR_BUSY when the budget of memory does not have that much; otherwise it is
- * held until the request is answered. */
+/** Memory that is held until the answer; ERR_BUSY: the budget has less. */
 MUST_USE enum err_code api_hold(struct api_request *request, size_t bytes,
 				struct err *err);
 

@@ -6,28 +6,12 @@
 
 #include "base/clock.h"
 #include "base/mem.h"
-#include "engine/team.h"
-#include "server/batch_queue.h"
-#include "server/batch_tuner.h"
 #include "server/batcher_priv.h"
 
 enum {
 	INLINE_NS_MAX = 1000000, /* longer runs are not a connection's work */
-	TEAM_NS_MIN = 200000,	 /* shorter runs are faster alone */
 	LOOK_NS = 100000000, /* how often those that wait are looked after */
 	LEAD_NS = 2000000,   /* for a thread to wake and take a batch */
-};
-
-struct batcher {
-	atomic_uint refs;
-	struct batcher_options options;
-	pthread_mutex_t lock; /* guards what follows, up to the tasks */
-	struct batch_queue waiting;
-	struct batch_tuner tuner;
-	unsigned n_active;
-	bool is_closed;
-	struct run_task run, expire; /* each holds a reference when queued */
-	atomic_int_least64_t ns_per_row; /* of late; 0: not known */
 };
 
 /* --- birth and death --- */
@@ -62,6 +46,7 @@ enum err_code batcher_create(const struct batcher_options *options,
 			       options->name);
 	atomic_init(&batcher->refs, 1);
 	atomic_init(&batcher->ns_per_row, 0);
+	atomic_init(&batcher->sizes_run, 0);
 	batcher->options = *options;
 	(void)pthread_mutex_init(&batcher->lock, NULL);
 	batch_queue_init(&batcher->waiting);
@@ -96,16 +81,6 @@ static void schedule(struct batcher *batcher, struct run_pool *pool,
 		batcher_unref(batcher);
 }
 
-/* --- runs --- */
-
-static void finish(struct infer_call *call, enum err_code rc,
-		   const struct err *err)
-{
-	call->rc = rc;
-	if (rc)
-		call->err = *err;
-}
-
 /* Calls done() for a list; no lock is held. */
 static void hand_back(struct batcher *batcher, struct infer_call *call)
 {
@@ -119,112 +94,21 @@ static void hand_back(struct batcher *batcher, struct infer_call *call)
 	}
 }
 
-static int64_t predicted_ns(struct batcher *batcher, int64_t rows)
-{
-	int64_t per_row =
-	    atomic_load_explicit(&batcher->ns_per_row, memory_order_relaxed);
-
-	return per_row * (batcher->options.batches ? batch_padded(rows) : 1);
-}
-
-/* Three parts of what is known and one of what is new. */
-static void learn(struct batcher *batcher, int64_t rows, int64_t ns)
-{
-	const int64_t n = batcher->options.batches ? batch_padded(rows) : 1;
-	const int64_t new = n > 0 ? ns / n + 1 : ns + 1;
-	const int64_t old =
-	    atomic_load_explicit(&batcher->ns_per_row, memory_order_relaxed);
-
-	atomic_store_explicit(&batcher->ns_per_row,
-			      old ? (3 * old + new) / 4 : new,
-			      memory_order_relaxed);
-}
-
-/* One run of parts with the helpers it deserves. */
-static enum err_code run_parts(struct batcher *batcher,
-			       const struct batch_part *parts, unsigned n_parts,
-			       struct err *err)
-{
-	const struct batcher_options *options = &batcher->options;
-	int64_t ns[PHASE_OUTPUT + 1], rows = 0;
-	unsigned others, n_ended = 0;
-	struct team team = { 0 };
-	enum err_code rc;
-
-	for (unsigned i = 0; i < n_parts; i++) {
-		rows += parts[i].n;
-		n_ended += parts[i].first + parts[i].n == parts[i].call->rows;
-	}
-	others = atomic_fetch_add_explicit(options->n_running, 1,
-					   memory_order_relaxed);
-	if (options->helpers && others + 1 < options->threads &&
-	    predicted_ns(batcher, rows) >= TEAM_NS_MIN)
-		team_borrow(options->helpers, options->threads - 1 - others,
-			    &team);
-	rc = batch_run(options, parts, n_parts, team.n ? &team : NULL, ns, err);
-	if (team.n)
-		team_return(&team);
-	atomic_fetch_sub_explicit(options->n_running, 1, memory_order_relaxed);
-	if (rc)
-		return rc;
-	learn(batcher, rows, ns[PHASE_INFER]);
-	model_stats_run(options->stats, n_parts, n_ended,
-			options->batches ? (uint64_t)rows : 1, ns);
-	return ERR_NONE;
-}
-
-/* One call alone, in pieces when it is larger than a batch. */
-static void run_alone(struct batcher *batcher, struct infer_call *call)
-{
-	const int64_t most = batcher->options.max_batch;
-	struct batch_part part = { .call = call };
-	struct err err;
-	enum err_code rc;
-
-	do {
-		part.n = call->rows - part.first;
-		if (batcher->options.batches && part.n > most)
-			part.n = most;
-		rc = run_parts(batcher, &part, 1, &err);
-		part.first += part.n;
-	} while (!rc && part.first < call->rows);
-	finish(call, rc, &err);
-}
-
-static void run_joined(struct batcher *batcher, struct infer_call *first,
-		       unsigned n)
-{
-	struct batch_part parts[BATCHER_MAX_BATCH];
-	struct infer_call *call = first;
-	struct err err;
-	enum err_code rc;
-
-	for (unsigned i = 0; call && i < n; i++, call = call->next)
-		parts[i] = (struct batch_part){ call, 0, call->rows };
-	rc = run_parts(batcher, parts, n, &err);
-	for (call = first; call; call = call->next) {
-		if (rc == ERR_INVALID) /* whose value it was is not known */
-			run_alone(batcher, call);
-		else
-			finish(call, rc, &err);
-	}
-}
-
 /* --- what waits --- */
 
-/* Under the lock. */
-static struct batch_rules rules_of(struct batcher *batcher)
+/* For what waits, or was gathered. Under the lock. */
+static struct batch_rules rules_of(struct batcher *batcher,
+				   const struct batch_queue *queue)
 {
 	const struct batcher_options *options = &batcher->options;
 	const int64_t most = batcher->tuner.max_rows;
-	const int64_t rows =
-	    batcher->waiting.rows < most ? batcher->waiting.rows : most;
+	const int64_t rows = queue->rows < most ? queue->rows : most;
 
 	return (struct batch_rules){
 		.batches = options->batches,
 		.max_rows = most,
 		.window_ns = batcher->tuner.window_ns,
-		.lead_ns = LEAD_NS + 2 * predicted_ns(batcher, rows),
+		.lead_ns = LEAD_NS + 2 * batcher_predict_ns(batcher, rows),
 		.preferred = options->preferred,
 		.n_preferred = options->n_preferred,
 		.pad = options->pad,
@@ -233,7 +117,7 @@ static struct batch_rules rules_of(struct batcher *batcher)
 
 static struct batch_start start_of(struct batcher *batcher)
 {
-	const struct batch_rules rules = rules_of(batcher);
+	const struct batch_rules rules = rules_of(batcher, &batcher->waiting);
 
 	return batch_queue_start(&batcher->waiting, &rules,
 				 clock_monotonic_ns());
@@ -302,13 +186,24 @@ struct batch {
 	enum batch_close why;
 };
 
+static void take_batch(struct batch_queue *queue,
+		       const struct batch_rules *rules,
+		       const struct batch_start *start, struct batch *batch)
+{
+	batch->rows = queue->rows;
+	batch->n =
+	    batch_queue_take(queue, rules, start->max_rows, &batch->calls);
+	batch->rows -= queue->rows;
+	batch->why = start->why;
+}
+
 /* Takes the next batch if one may start; otherwise none, and *ret_due says
  * when to come again (CLOCK_FOREVER: somebody else will see to it). Under the
  * lock. */
 static void begin_batch(struct batcher *batcher, struct batch *batch,
 			int64_t *ret_due)
 {
-	const struct batch_rules rules = rules_of(batcher);
+	const struct batch_rules rules = rules_of(batcher, &batcher->waiting);
 	struct batch_start start;
 
 	*ret_due = CLOCK_FOREVER;
@@ -319,11 +214,7 @@ static void begin_batch(struct batcher *batcher, struct batch *batch,
 	*ret_due = start.due_ns;
 	if (start.due_ns)
 		return;
-	batch->rows = batcher->waiting.rows;
-	batch->n = batch_queue_take(&batcher->waiting, &rules, start.max_rows,
-				    &batch->calls);
-	batch->rows -= batcher->waiting.rows;
-	batch->why = start.why;
+	take_batch(&batcher->waiting, &rules, &start, batch);
 	batcher->n_active++;
 	*ret_due = batch_queue_is_empty(&batcher->waiting)
 		       ? CLOCK_FOREVER
@@ -364,10 +255,7 @@ static void run_batch(struct batcher *batcher, const struct batch *batch)
 	for (struct infer_call *c = batch->calls.first; c; c = c->next)
 		model_stats_queued(stats, now - c->queued_ns);
 	model_stats_closed(stats, batch->why, batch->n);
-	if (batch->n == 1)
-		run_alone(batcher, batch->calls.first);
-	else
-		run_joined(batcher, batch->calls.first, batch->n);
+	batcher_run_calls(batcher, batch->calls.first);
 	end_run(batcher, batch);
 	hand_back(batcher, batch->calls.first);
 }
@@ -397,27 +285,18 @@ static void run_task_runs(struct run_task *task)
 
 /* --- calls come in --- */
 
-static void prepare(const struct batcher *batcher, struct infer_call *call)
-{
-	call->rc = ERR_NONE;
-	call->rows = batcher->options.batches ? call->input[0].shape.dim[0] : 1;
-	call->queued_ns = clock_monotonic_ns();
-	for (unsigned j = 0; j < call->n_outputs; j++)
-		call->output[j].data = NULL;
-}
-
 /* Reading the request has taken all the time that it had. */
 static bool is_late(const struct infer_call *call)
 {
 	return call->queued_ns >= call->deadline_ns;
 }
 
-static bool may_run_now(struct batcher *batcher, const struct infer_call *call)
+/* Under the lock. */
+static bool may_run_now(struct batcher *batcher, int64_t rows)
 {
-	const int64_t ns = predicted_ns(batcher, call->rows);
+	const int64_t ns = batcher_predict_ns(batcher, rows);
 
-	return !batcher->is_closed && !is_late(call) &&
-	       batch_queue_is_empty(&batcher->waiting) &&
+	return !batcher->is_closed && batch_queue_is_empty(&batcher->waiting) &&
 	       batcher->n_active < batcher->options.n_instances && ns > 0 &&
 	       ns < INLINE_NS_MAX && !batcher->tuner.window_ns;
 }
@@ -429,33 +308,18 @@ bool batcher_run_now(struct batcher *batcher, struct infer_call *call)
 				     .why = CLOSE_ALONE };
 	bool may_run;
 
-	prepare(batcher, call);
+	batcher_prepare(batcher, call);
 	(void)pthread_mutex_lock(&batcher->lock);
-	may_run = may_run_now(batcher, call);
+	may_run = !is_late(call) && may_run_now(batcher, call->rows);
 	batcher->n_active += may_run;
 	(void)pthread_mutex_unlock(&batcher->lock);
 	if (!may_run)
 		return false;
 	model_stats_queued(batcher->options.stats, 0);
 	model_stats_closed(batcher->options.stats, CLOSE_ALONE, 1);
-	run_alone(batcher, call);
+	batcher_run_calls(batcher, call);
 	end_run(batcher, &batch);
 	return true;
-}
-
-void batcher_warm(struct batcher *batcher, struct infer_call *call)
-{
-	struct batch_part part = { .call = call };
-	int64_t ns[PHASE_OUTPUT + 1];
-	struct err err;
-	enum err_code rc;
-
-	prepare(batcher, call);
-	part.n = call->rows;
-	rc = batch_run(&batcher->options, &part, 1, NULL, ns, &err);
-	if (!rc)
-		learn(batcher, part.n, ns[PHASE_INFER]);
-	finish(call, rc, &err);
 }
 
 /* Would it wait beyond its deadline, by how long runs take? Half of that may be
@@ -505,46 +369,157 @@ static enum err_code admit(struct batcher *batcher,
 		       options->name, waiting->n);
 }
 
-static void refuse_displaced(struct batcher *batcher, struct infer_call *call)
+/* Puts a call to those that wait; one that has to go for it, to `refused`.
+ * Under the lock. */
+static enum err_code put_waiting(struct batcher *batcher,
+				 struct infer_call *call,
+				 struct call_list *refused, struct err *err)
 {
-	if (!call)
-		return;
-	call->rc = err_set(&call->err, ERR_BUSY,
-			   "model '%s': the queue is full of requests with a "
-			   "higher priority",
-			   batcher->options.name);
-	hand_back(batcher, call);
+	struct infer_call *displaced = NULL;
+	enum err_code rc = admit(batcher, call, &displaced, err);
+
+	if (!rc)
+		batch_queue_put(&batcher->waiting, call);
+	if (displaced) {
+		displaced->rc = err_set(&displaced->err, ERR_BUSY,
+					"model '%s': the queue is full of "
+					"requests with a higher priority",
+					batcher->options.name);
+		call_list_put(refused, displaced);
+	}
+	return rc;
+}
+
+/* When somebody is to see to what waits; CLOCK_FOREVER: who runs now will.
+ * Under the lock. */
+static int64_t due_of(struct batcher *batcher)
+{
+	const bool is_free = batcher->n_active < batcher->options.n_instances;
+
+	return is_free && !batch_queue_is_empty(&batcher->waiting)
+		   ? start_of(batcher).due_ns
+		   : CLOCK_FOREVER;
+}
+
+/* For calls that were put to those that wait, and may have ended since. */
+static void see_to(struct batcher *batcher, int64_t due, int64_t look)
+{
+	if (due != CLOCK_FOREVER)
+		schedule(batcher, batcher->options.runners, &batcher->run, due);
+	schedule(batcher, batcher->options.timer, &batcher->expire, look);
 }
 
 enum err_code batcher_submit(struct batcher *batcher, struct infer_call *call,
 			     struct err *err)
 {
-	const struct batcher_options *options = &batcher->options;
-	struct infer_call *displaced = NULL;
-	int64_t due = CLOCK_FOREVER, look;
+	struct call_list refused;
+	int64_t due, look;
 	enum err_code rc;
 
-	prepare(batcher, call);
+	batcher_prepare(batcher, call);
 	look = look_at(call->queued_ns, call->deadline_ns);
+	call_list_init(&refused);
 	(void)pthread_mutex_lock(&batcher->lock);
-	rc = admit(batcher, call, &displaced, err);
+	rc = put_waiting(batcher, call, &refused, err);
+	due = due_of(batcher);
 	if (!rc) {
-		batch_queue_put(&batcher->waiting, call);
-		atomic_fetch_add_explicit(&options->stats->n_pending, 1,
+		atomic_fetch_add_explicit(&batcher->options.stats->n_pending, 1,
 					  memory_order_relaxed);
-		if (batcher->n_active < options->n_instances)
-			due = start_of(batcher).due_ns;
 		(void)batcher_ref(batcher); /* the call may end before this */
 	}
 	(void)pthread_mutex_unlock(&batcher->lock);
-	refuse_displaced(batcher, displaced);
+	hand_back(batcher, refused.first);
 	if (rc)
 		return rc;
-	if (due != CLOCK_FOREVER)
-		schedule(batcher, options->runners, &batcher->run, due);
-	schedule(batcher, options->timer, &batcher->expire, look);
+	see_to(batcher, due, look);
 	batcher_unref(batcher);
 	return ERR_NONE;
+}
+
+/* --- calls that were gathered --- */
+
+bool batcher_gather(struct batcher *batcher, struct infer_call *call,
+		    struct batch_queue *gathered)
+{
+	bool may_run;
+
+	if (!batcher->options.batches)
+		return false;
+	batcher_prepare(batcher, call);
+	(void)pthread_mutex_lock(&batcher->lock);
+	may_run = !is_late(call) && may_run_now(batcher, call->rows);
+	(void)pthread_mutex_unlock(&batcher->lock);
+	if (!may_run)
+		return false;
+	atomic_fetch_add_explicit(&batcher->options.stats->n_pending, 1,
+				  memory_order_relaxed);
+	batch_queue_put(gathered, call);
+	return true;
+}
+
+/* Takes a batch; false: it is not for the thread of a connection, where the
+ * first run of a size would plan. Under the lock. */
+static bool begin_gathered(struct batcher *batcher,
+			   struct batch_queue *gathered, struct batch *batch)
+{
+	struct batch_rules rules = rules_of(batcher, gathered);
+	struct batch_start start;
+	bool may_run;
+
+	while (rules.max_rows > 1 &&
+	       batcher_predict_ns(batcher, rules.max_rows) >= INLINE_NS_MAX)
+		rules.max_rows /= 2;
+	start = batch_queue_start(gathered, &rules, 0);
+	take_batch(gathered, &rules, &start, batch);
+	if (batch->n == 1)
+		batch->why = CLOSE_ALONE;
+	may_run = may_run_now(batcher, batch->rows) &&
+		  (batch->n == 1 || batcher_knows_size(batcher, batch->rows));
+	batcher->n_active += may_run;
+	return may_run;
+}
+
+/* All at once, so that they are one batch there, too. */
+static void hand_on(struct batcher *batcher, struct infer_call *call)
+{
+	int64_t due, look = CLOCK_FOREVER;
+	struct call_list refused;
+
+	call_list_init(&refused);
+	(void)pthread_mutex_lock(&batcher->lock);
+	while (call) {
+		struct infer_call *next = call->next;
+		const int64_t at = look_at(call->queued_ns, call->deadline_ns);
+
+		look = at < look ? at : look;
+		call->rc = put_waiting(batcher, call, &refused, &call->err);
+		if (call->rc)
+			call_list_put(&refused, call);
+		call = next;
+	}
+	due = due_of(batcher);
+	(void)batcher_ref(batcher);
+	(void)pthread_mutex_unlock(&batcher->lock);
+	hand_back(batcher, refused.first);
+	see_to(batcher, due, look);
+	batcher_unref(batcher);
+}
+
+void batcher_run_gathered(struct batcher *batcher, struct batch_queue *gathered)
+{
+	while (!batch_queue_is_empty(gathered)) {
+		struct batch batch = { .n = 0 };
+		bool may_run;
+
+		call_list_init(&batch.calls);
+		(void)pthread_mutex_lock(&batcher->lock);
+		may_run = begin_gathered(batcher, gathered, &batch);
+		(void)pthread_mutex_unlock(&batcher->lock);
+		if (may_run)
+			run_batch(batcher, &batch);
+		else
+			hand_on(batcher, batch.calls.first);
+	}
 }
 
 void batcher_close(struct batcher *batcher)

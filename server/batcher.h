@@ -15,7 +15,8 @@
  *
  * batcher_run_now() runs a request on the caller's thread, when nothing waits
  * and its time is known to be short; else batcher_submit() hands it on and
- * done() is called on another thread, exactly once.
+ * done() is called on another thread, exactly once. One thread that has several
+ * such requests gathers them, and runs them joined (server/gathering.h).
  *
  * Ownership: counted; submit takes the call until done(). plans, stats and the
  *            pools outlive every call.
@@ -88,6 +89,7 @@ struct batcher_options {
 };
 
 struct batch_pad;
+struct batch_queue;
 
 /** What a batcher is at. */
 struct batcher_state {
@@ -109,6 +111,14 @@ void batcher_unref(struct batcher *batcher);
 
 /** True when the call was run: its result is there and done() is not called. */
 MUST_USE bool batcher_run_now(struct batcher *batcher, struct infer_call *call);
+/** True when the call could be run now, and was put to those gathered: it is to
+ * be run with them soon. */
+MUST_USE bool batcher_gather(struct batcher *batcher, struct infer_call *call,
+			     struct batch_queue *gathered);
+/** Runs them all, joined as their shapes allow, on the caller's thread; where
+ * something has come between, they are handed on. done() is called of each. */
+void batcher_run_gathered(struct batcher *batcher,
+			  struct batch_queue *gathered);
 /** Runs a call that nobody sent, to make plans and learn how long a run takes;
  * it does not count. At most max_batch rows. */
 void batcher_warm(struct batcher *batcher, struct infer_call *call);

@@ -1,13 +1,31 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /** @file
- * One run of a batcher: rows of calls into an instance and back.
+ * Batcher: what its queue (server/batcher.c) and its runs
+ * (server/batcher_runs.c, server/batch_run.c) share.
  *
- * Threads: one at a time for a run.
+ * Threads: a run is one thread's at a time; what `lock` guards is said there.
  */
 #ifndef SERVER_BATCHER_PRIV_H
 #define SERVER_BATCHER_PRIV_H
 
+#include <pthread.h>
+
+#include "server/batch_queue.h"
+#include "server/batch_tuner.h"
 #include "server/batcher.h"
+
+struct batcher {
+	atomic_uint refs;
+	struct batcher_options options;
+	pthread_mutex_t lock; /* guards what follows, up to the tasks */
+	struct batch_queue waiting;
+	struct batch_tuner tuner;
+	unsigned n_active;
+	bool is_closed;
+	struct run_task run, expire; /* each holds a reference when queued */
+	atomic_int_least64_t ns_per_row; /* of late; 0: not known */
+	atomic_uint_least64_t sizes_run; /* padded: bit n - 1 for n rows */
+};
 
 /** Rows first .. first + n - 1 of a call. */
 struct batch_part {
@@ -22,6 +40,15 @@ MUST_USE enum err_code batch_run(const struct batcher_options *options,
 				 unsigned n_parts, struct team *team,
 				 int64_t ret_ns[PHASE_OUTPUT + 1],
 				 struct err *err);
+/** Fills in what a call does not have from its sender. */
+void batcher_prepare(const struct batcher *batcher, struct infer_call *call);
+/** What a run takes, as far as is known; 0: not at all. */
+int64_t batcher_predict_ns(struct batcher *batcher, int64_t rows);
+/** Whether a run of so many rows, for several calls, has been. */
+bool batcher_knows_size(struct batcher *batcher, int64_t rows);
+/** One run for a list of calls of equal shapes, at most BATCHER_MAX_BATCH, or
+ * of one alone in as many as it needs; each has its result then. */
+void batcher_run_calls(struct batcher *batcher, struct infer_call *first);
 /** The size a batch of that many rows is padded to. */
 int64_t batch_padded(int64_t rows);
 

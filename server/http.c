@@ -20,9 +20,11 @@ static enum err_code start_workers(struct http *http, struct err *err)
 	if (!http->worker)
 		return err_set(err, ERR_NO_MEMORY, "HTTP: out of memory");
 	for (unsigned i = 0; i < n && !rc; i++) {
-		rc = http_worker_start(&http->worker[i], http, err);
+		rc = http_worker_init(&http->worker[i], http, err);
 		http->n_workers++;
 	}
+	for (unsigned i = 0; i < n && !rc; i++)
+		rc = http_worker_start(&http->worker[i], err);
 	return rc;
 }
 
@@ -136,6 +138,8 @@ void http_destroy(struct http *http)
 	}
 	for (unsigned i = 0; i < http->n_workers; i++)
 		http_worker_stop(&http->worker[i]);
+	for (unsigned i = 0; i < http->n_workers; i++)
+		http_worker_finish(&http->worker[i]);
 	mem_free(http->worker);
 	if (http->listen_fd >= 0)
 		(void)close(http->listen_fd);

@@ -60,6 +60,7 @@ struct http_conn {
 	bool is_begun, is_refused, has_body, is_dispatched, must_close;
 	bool is_pouring; /* request.sink works on `body` */
 	bool is_handed;	 /* counted by http.n_handed */
+	struct http_conn *next_gathered;
 };
 
 struct http {
@@ -96,6 +97,9 @@ void http_on_connection(void *cls, struct MHD_Connection *mhd,
 
 /** Queues the answer of conn->request. */
 enum MHD_Result http_send(struct http_conn *conn);
+/** Suspends the connection of a request that was gathered, if other threads are
+ * to answer it. */
+void http_leave_gathered(struct http_conn *conn);
 /** False when the reaper has ended the request: nothing may be sent. */
 bool http_set_phase(struct http_conn *conn, enum http_phase phase);
 

@@ -87,20 +87,33 @@ static void hand(struct http_conn *conn, bool is_handed)
 					  memory_order_relaxed);
 }
 
-/* Parks the connection unless its result is there already. */
+/* Parks the connection unless its result is there. Under the lock. */
+static bool park_locked(struct http_conn *conn)
+{
+	conn->is_parked = !conn->is_done;
+	hand(conn, !conn->is_done);
+	if (!conn->is_done)
+		MHD_suspend_connection(conn->mhd);
+	return !conn->is_done;
+}
+
+/* A result that is there is taken. */
 static bool park(struct http_conn *conn)
 {
-	bool is_done;
+	bool is_parked;
 
 	(void)pthread_mutex_lock(&conn->http->lock);
-	is_done = conn->is_done;
+	is_parked = park_locked(conn);
 	conn->is_done = false;
-	conn->is_parked = !is_done;
-	hand(conn, !is_done);
-	if (!is_done)
-		MHD_suspend_connection(conn->mhd);
 	(void)pthread_mutex_unlock(&conn->http->lock);
-	return !is_done;
+	return is_parked;
+}
+
+void http_leave_gathered(struct http_conn *conn)
+{
+	(void)pthread_mutex_lock(&conn->http->lock);
+	(void)park_locked(conn);
+	(void)pthread_mutex_unlock(&conn->http->lock);
 }
 
 /* --- the head --- */
@@ -462,16 +475,27 @@ static enum err_code finish_body(struct http_conn *conn, struct err *err)
 
 /* --- the work --- */
 
-/* Dispatches until the request is answered or has to wait. */
+/* Dispatches until the request is answered or has to wait. One that is gathered
+ * is neither answered nor suspended: the library calls again when it looks
+ * next, and the worker has run it by then. */
 static enum MHD_Result work(struct http_conn *conn)
 {
 	struct http_hooks *hooks = &conn->http->options.hooks;
 	struct api_request *request = &conn->request;
+	struct http_worker *worker = conn->worker;
 
 	do {
+		request->is_gathered = false;
+		request->gathering =
+		    worker->gathers ? &worker->gathering : NULL;
 		hooks->dispatch(hooks->data, request);
 		if (!request->is_suspended)
 			return http_send(conn);
+		if (request->is_gathered) {
+			conn->next_gathered = worker->gathered;
+			worker->gathered = conn;
+			return MHD_YES;
+		}
 	} while (!park(conn));
 	return MHD_YES;
 }

@@ -19,6 +19,8 @@ enum {
 	LOOK_NS = 200000,	  /* how long it looks again, where */
 	LOOK_REQUESTS = 80,	  /* came in the last period of */
 	PERIOD_NS = 10000000,
+	GATHER_REQUESTS = 3, /* of a look: fewer are as fast one by one */
+	HELP_LOOKS = 4,	     /* at another's, before one at its own */
 };
 
 /* The path stays as it was sent; server/url.c decodes it part by part. */
@@ -51,17 +53,28 @@ static void take_given(struct http_worker *worker)
 	(void)pthread_mutex_unlock(&worker->lock);
 }
 
+/* Until when nothing has to be done unless something comes; -1: for ever. Under
+ * `looking`. */
+static int timeout_ms(struct http_worker *worker)
+{
+	MHD_UNSIGNED_LONG_LONG ms;
+
+	if (MHD_get_timeout(worker->daemon, &ms) != MHD_YES)
+		return -1;
+	return ms < INT_MAX ? (int)ms : INT_MAX;
+}
+
 /* Sleeps until something is ready, is given, or times out. */
 static void wait_for_work(struct http_worker *worker)
 {
 	struct pollfd wait[] = { { .fd = worker->epoll_fd, .events = POLLIN },
 				 { .fd = worker->wake_fd, .events = POLLIN } };
-	MHD_UNSIGNED_LONG_LONG timeout_ms;
-	int ms = -1;
 	eventfd_t n;
+	int ms;
 
-	if (MHD_get_timeout(worker->daemon, &timeout_ms) == MHD_YES)
-		ms = timeout_ms < INT_MAX ? (int)timeout_ms : INT_MAX;
+	(void)pthread_mutex_lock(&worker->looking);
+	ms = timeout_ms(worker);
+	(void)pthread_mutex_unlock(&worker->looking);
 	(void)poll(wait, 2, ms);
 	if (wait[1].revents)
 		(void)eventfd_read(worker->wake_fd, &n);
@@ -71,16 +84,20 @@ static void wait_for_work(struct http_worker *worker)
  * and none is with other threads, which may need this CPU. */
 static bool may_look(struct http_worker *worker, int64_t now)
 {
-	const int64_t period = now - worker->period_ns;
+	bool is_busy;
 
-	if (period > PERIOD_NS) {
-		worker->is_busy =
-		    worker->n_requests >= period / PERIOD_NS * LOOK_REQUESTS;
+	(void)pthread_mutex_lock(&worker->looking);
+	if (now - worker->period_ns > PERIOD_NS) {
+		const int64_t periods = (now - worker->period_ns) / PERIOD_NS;
+
+		worker->is_busy = worker->n_requests >= periods * LOOK_REQUESTS;
 		worker->n_requests = 0;
 		worker->period_ns = now;
 	}
-	return worker->is_busy && !atomic_load_explicit(&worker->http->n_handed,
-							memory_order_relaxed);
+	is_busy = worker->is_busy;
+	(void)pthread_mutex_unlock(&worker->looking);
+	return is_busy && !atomic_load_explicit(&worker->http->n_handed,
+						memory_order_relaxed);
 }
 
 /* Short turns where runs of models want the same CPUs, which would keep
@@ -97,6 +114,63 @@ static void set_turns(struct http_worker *worker, bool are_short)
 		thread_take_usual_turns();
 }
 
+/* Handles what is ready, and runs what was gathered in that. */
+static void look(struct http_worker *worker)
+{
+	const unsigned before = worker->n_requests;
+	unsigned n;
+
+	take_given(worker);
+	worker->has_worked = false;
+	(void)MHD_run(worker->daemon);
+	gathering_run(&worker->gathering);
+	while (worker->gathered) {
+		struct http_conn *conn = worker->gathered;
+
+		worker->gathered = conn->next_gathered;
+		http_leave_gathered(conn);
+	}
+	n = worker->n_requests - before;
+	if (n)
+		worker->gathers = n >= GATHER_REQUESTS;
+}
+
+/* False: there was nothing, or another thread is at it. */
+static bool look_at_own(struct http_worker *worker)
+{
+	bool has_worked;
+
+	if (pthread_mutex_trylock(&worker->looking) != 0)
+		return false;
+	look(worker);
+	has_worked = worker->has_worked;
+	(void)pthread_mutex_unlock(&worker->looking);
+	return has_worked;
+}
+
+/* Looks at the connections of the next worker in turn, whose thread may be
+ * waiting for a CPU, or asleep: it is woken if something is left for it. */
+static bool look_at_others(struct http_worker *worker)
+{
+	struct http *http = worker->http;
+	struct http_worker *other;
+	bool has_worked = false, is_pending = true;
+
+	worker->next = (worker->next + 1) % http->n_workers;
+	other = &http->worker[worker->next];
+	if (other == worker || pthread_mutex_trylock(&other->looking) != 0)
+		return false;
+	for (int i = 0; i < HELP_LOOKS && is_pending; i++) {
+		look(other);
+		has_worked = has_worked || other->has_worked;
+		is_pending = other->has_worked || timeout_ms(other) == 0;
+	}
+	(void)pthread_mutex_unlock(&other->looking);
+	if (is_pending)
+		(void)eventfd_write(other->wake_fd, 1);
+	return has_worked;
+}
+
 static void *run(void *arg)
 {
 	struct http_worker *worker = arg;
@@ -108,10 +182,7 @@ static void *run(void *arg)
 		int64_t now;
 		bool may;
 
-		take_given(worker);
-		worker->has_worked = false;
-		(void)MHD_run(worker->daemon);
-		if (worker->has_worked) {
+		if (look_at_own(worker)) {
 			idle_since = 0;
 			continue;
 		}
@@ -119,10 +190,12 @@ static void *run(void *arg)
 		idle_since = idle_since ? idle_since : now;
 		may = may_look(worker, now);
 		set_turns(worker, !may);
-		if (may && now - idle_since < LOOK_NS)
-			(void)sched_yield();
-		else
+		if (!may || now - idle_since >= LOOK_NS)
 			wait_for_work(worker);
+		else if (look_at_others(worker))
+			idle_since = 0;
+		else
+			(void)sched_yield();
 	}
 	return NULL;
 }
@@ -193,37 +266,44 @@ static enum err_code start_daemon(struct http_worker *worker, struct err *err)
 	return ERR_NONE;
 }
 
-enum err_code http_worker_start(struct http_worker *worker, struct http *http,
-				struct err *err)
+enum err_code http_worker_init(struct http_worker *worker, struct http *http,
+			       struct err *err)
 {
-	enum err_code rc;
-
 	worker->http = http;
 	(void)pthread_mutex_init(&worker->lock, NULL);
+	(void)pthread_mutex_init(&worker->looking, NULL);
 	worker->wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	if (worker->wake_fd < 0)
 		return file_err(err, errno, "make", "an event for HTTP");
-	rc = start_daemon(worker, err);
-	if (!rc && pthread_create(&worker->thread, NULL, run, worker) != 0)
-		rc = err_set(err, ERR_NO_MEMORY,
-			     "the HTTP server cannot start its threads");
-	worker->has_thread = !rc;
-	return rc;
+	return start_daemon(worker, err);
+}
+
+enum err_code http_worker_start(struct http_worker *worker, struct err *err)
+{
+	if (pthread_create(&worker->thread, NULL, run, worker) != 0)
+		return err_set(err, ERR_NO_MEMORY,
+			       "the HTTP server cannot start its threads");
+	worker->has_thread = true;
+	return ERR_NONE;
 }
 
 void http_worker_stop(struct http_worker *worker)
 {
-	if (worker->has_thread) {
-		atomic_store_explicit(&worker->must_stop, true,
-				      memory_order_release);
-		(void)eventfd_write(worker->wake_fd, 1);
-		(void)pthread_join(worker->thread, NULL);
-	}
+	if (!worker->has_thread)
+		return;
+	atomic_store_explicit(&worker->must_stop, true, memory_order_release);
+	(void)eventfd_write(worker->wake_fd, 1);
+	(void)pthread_join(worker->thread, NULL);
+}
+
+void http_worker_finish(struct http_worker *worker)
+{
 	if (worker->daemon) {
 		take_given(worker);
 		MHD_stop_daemon(worker->daemon);
 	}
 	if (worker->wake_fd >= 0)
 		(void)close(worker->wake_fd);
+	(void)pthread_mutex_destroy(&worker->looking);
 	(void)pthread_mutex_destroy(&worker->lock);
 }

@@ -4,6 +4,7 @@
 #include "base/clock.h"
 #include "base/str.h"
 #include "server/api_demand.h"
+#include "server/gathering.h"
 #include "server/generation.h"
 #include "server/inference_priv.h"
 #include "server/server_priv.h"
@@ -370,6 +371,13 @@ enum err_code inference_run(struct inference *inference, api_handler *answer,
 	fill_call(inference, request->arena);
 	if (inference_find_answer(inference))
 		return answer(request, err);
+	if (request->gathering && !inference->sequence &&
+	    gathering_add(request->gathering, inference->model->batcher,
+			  call)) {
+		request->is_gathered = true;
+		api_suspend(request, answer);
+		return ERR_NONE;
+	}
 	if (batcher_run_now(inference->model->batcher, call)) {
 		end_run(inference);
 		return answer(request, err);

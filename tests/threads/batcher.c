@@ -10,8 +10,9 @@
 #include "base/mem.h"
 #include "engine/graph_text.h"
 #include "server/batch_pad.h"
+#include "server/gathering.h"
 
-enum { CLIENTS = 8, CALLS = 300, WIDTH = 4, ROWS_MAX = 80 };
+enum { CLIENTS = 8, CALLS = 300, WIDTH = 4, ROWS_MAX = 80, TOGETHER = 12 };
 
 #define CHECK(condition)                                               \
 	do {                                                           \
@@ -29,15 +30,14 @@ struct rig {
 	struct run_pool *runners, *timer;
 	struct batcher *batcher;
 	struct batch_pad *pad; /* NULL: all rows are as wide */
-	atomic_uint n_running, n_now, n_queued, n_refused, n_dead;
+	atomic_uint n_running, n_now, n_queued, n_refused, n_dead, n_gathered;
 };
 
 struct client {
 	struct rig *rig;
 	unsigned number;
-	pthread_mutex_t lock; /* guards is_done */
+	pthread_mutex_t lock; /* guards n_done */
 	pthread_cond_t wake;
-	bool is_done;
 	unsigned n_done;
 };
 
@@ -114,18 +114,19 @@ static void done(struct infer_call *call)
 	struct client *client = call->data;
 
 	(void)pthread_mutex_lock(&client->lock);
-	client->is_done = true;
 	client->n_done++;
 	(void)pthread_cond_signal(&client->wake);
 	(void)pthread_mutex_unlock(&client->lock);
 }
 
-static void wait_done(struct client *client)
+/* n calls have ended since the last time. */
+static void wait_done(struct client *client, unsigned n)
 {
 	(void)pthread_mutex_lock(&client->lock);
-	while (!client->is_done)
+	while (client->n_done < n)
 		(void)pthread_cond_wait(&client->wake, &client->lock);
-	client->is_done = false;
+	CHECK(client->n_done == n);
+	client->n_done = 0;
 	(void)pthread_mutex_unlock(&client->lock);
 }
 
@@ -178,7 +179,7 @@ static void ask(struct client *client, unsigned i, struct arena *arena)
 			atomic_fetch_add(&rig->n_refused, 1);
 			return;
 		}
-		wait_done(client);
+		wait_done(client, 1);
 		atomic_fetch_add(&rig->n_queued, 1);
 	}
 	if (call.rc == ERR_DEADLINE)
@@ -189,15 +190,104 @@ static void ask(struct client *client, unsigned i, struct arena *arena)
 		check_answer(&call, x, rows, width);
 }
 
+/* --- calls of one thread, gathered --- */
+
+struct question {
+	struct infer_call call;
+	struct tensor_view input, output;
+	struct arena *arena; /* of its own: it is whose the call is */
+	float *x;
+};
+
+static void make_question(struct question *q, struct client *client,
+			  int64_t rows, int64_t width)
+{
+	struct arena *arena = arena_create(1 << 20);
+
+	CHECK(arena);
+	q->arena = arena;
+	q->x = arena_array(arena, (size_t)(rows * width) + 1, sizeof(*q->x));
+	CHECK(q->x);
+	for (int64_t k = 0; k < rows * width; k++)
+		q->x[k] = (float)client->number + (float)(k * 3 + rows);
+	q->input = (struct tensor_view){ .data = q->x,
+					 .dtype = DTYPE_F32,
+					 .shape = { 2, { rows, width } } };
+	q->output = (struct tensor_view){ 0 };
+	q->call = (struct infer_call){ .n_inputs = 1,
+				       .n_outputs = 1,
+				       .input = &q->input,
+				       .output = &q->output,
+				       .arena = arena,
+				       .priority = (unsigned)rows % 3,
+				       .deadline_ns = clock_deadline_ns(20000),
+				       .done = done,
+				       .data = client };
+}
+
+/* Its answer, unless it may have been refused; its end. */
+static void end_question(struct question *q, enum err_code may_be)
+{
+	if (!q->call.rc)
+		check_answer(&q->call, q->x, q->input.shape.dim[0],
+			     q->input.shape.dim[1]);
+	else
+		CHECK(q->call.rc == may_be);
+	arena_destroy(q->arena);
+}
+
+/* Several at once; what cannot be gathered is asked for as it comes. */
+static void ask_together(struct client *client, unsigned i)
+{
+	struct rig *rig = client->rig;
+	struct question question[TOGETHER];
+	struct gathering gathering = { .n = 0 };
+	unsigned n_to_end = 0;
+	enum err_code rc;
+	struct err err;
+
+	for (unsigned k = 0; k < TOGETHER; k++) {
+		struct question *q = &question[k];
+		const int64_t rows = (client->number + i + k) % 5;
+		const int64_t width = rig->pad ? (i + k) % 7 : WIDTH;
+
+		make_question(q, client, rows, width);
+		if (gathering_add(&gathering, rig->batcher, &q->call)) {
+			atomic_fetch_add(&rig->n_gathered, 1);
+			n_to_end++;
+		} else if (batcher_run_now(rig->batcher, &q->call)) {
+			atomic_fetch_add(&rig->n_now, 1);
+		} else {
+			/* where it is taken the call is another thread's */
+			rc = batcher_submit(rig->batcher, &q->call, &err);
+			if (rc)
+				q->call.rc = rc;
+			else
+				n_to_end++;
+			atomic_fetch_add(rc ? &rig->n_refused : &rig->n_queued,
+					 1);
+		}
+	}
+	gathering_run(&gathering);
+	CHECK(gathering.n == 0);
+	wait_done(client, n_to_end);
+	for (unsigned k = 0; k < TOGETHER; k++)
+		end_question(&question[k], ERR_BUSY);
+}
+
 static void *run_client(void *arg)
 {
 	struct client *client = arg;
 	struct arena *arena = arena_create(1 << 20);
 
 	CHECK(arena);
-	for (unsigned i = 0; i < CALLS; i++) {
-		ask(client, i, arena);
-		arena_reset(arena);
+	for (unsigned i = 0; i < CALLS; arena_reset(arena)) {
+		if (client->number % 2) {
+			ask_together(client, i);
+			i += TOGETHER;
+		} else {
+			ask(client, i++, arena);
+		}
 	}
 	arena_destroy(arena);
 	return NULL;
@@ -219,15 +309,15 @@ static void hammer(int64_t delay_ns, unsigned max_queued, bool pads)
 	}
 	for (unsigned i = 0; i < CLIENTS; i++)
 		(void)pthread_join(thread[i], NULL);
-	printf("delay %lld ns, queue %u: %u at once, %u queued, %u refused, "
-	       "%u late, %llu runs for %llu rows\n",
+	printf("delay %lld ns, queue %u: %u at once, %u gathered, %u queued, "
+	       "%u refused, %u late, %llu runs for %llu rows\n",
 	       (long long)delay_ns, max_queued, atomic_load(&rig.n_now),
-	       atomic_load(&rig.n_queued), atomic_load(&rig.n_refused),
-	       atomic_load(&rig.n_dead),
+	       atomic_load(&rig.n_gathered), atomic_load(&rig.n_queued),
+	       atomic_load(&rig.n_refused), atomic_load(&rig.n_dead),
 	       (unsigned long long)atomic_load(&rig.stats->n_execution),
 	       (unsigned long long)atomic_load(&rig.stats->n_inference));
-	CHECK(atomic_load(&rig.n_now) + atomic_load(&rig.n_queued) +
-		  atomic_load(&rig.n_refused) ==
+	CHECK(atomic_load(&rig.n_now) + atomic_load(&rig.n_gathered) +
+		  atomic_load(&rig.n_queued) + atomic_load(&rig.n_refused) ==
 	      CLIENTS * CALLS);
 	rig_end(&rig);
 }
@@ -262,11 +352,107 @@ static void close_while_waiting(void)
 	batcher_look(rig.batcher, &state);
 	CHECK(state.n_waiting == 1);
 	batcher_close(rig.batcher);
-	wait_done(&client);
-	CHECK(call.rc == ERR_NOT_READY && client.n_done == 1);
+	wait_done(&client, 1);
+	CHECK(call.rc == ERR_NOT_READY);
 	CHECK(batcher_submit(rig.batcher, &call, &err) == ERR_NOT_READY);
 	rig_end(&rig);
 	arena_destroy(arena);
+}
+
+/* A rig whose batcher knows how long a run takes, with one thread alone. */
+static void begin_alone(struct rig *rig, struct client *client)
+{
+	struct question q;
+
+	*client = (struct client){ .rig = rig };
+	(void)pthread_mutex_init(&client->lock, NULL);
+	(void)pthread_cond_init(&client->wake, NULL);
+	rig_begin(rig, 0, 64, false);
+	make_question(&q, client, 1, WIDTH);
+	CHECK(!batcher_run_now(rig->batcher, &q.call));
+	batcher_warm(rig->batcher, &q.call);
+	end_question(&q, ERR_NONE);
+}
+
+/* The first of a size is planned by another thread, the next is one run on this
+ * one. */
+static void gather_alone(void)
+{
+	struct question question[TOGETHER];
+	struct gathering gathering = { .n = 0 };
+	struct client client;
+	struct rig rig;
+
+	begin_alone(&rig, &client);
+	for (unsigned round = 0; round < 2; round++) {
+		const uint64_t n_runs = atomic_load(&rig.stats->n_execution);
+
+		for (unsigned k = 0; k < TOGETHER; k++) {
+			make_question(&question[k], &client, 1, WIDTH);
+			CHECK(gathering_add(&gathering, rig.batcher,
+					    &question[k].call));
+		}
+		CHECK(atomic_load(&rig.stats->n_pending) == TOGETHER);
+		gathering_run(&gathering);
+		if (round) {
+			CHECK(client.n_done == TOGETHER);
+			CHECK(atomic_load(&rig.stats->n_execution) ==
+			      n_runs + 1);
+		}
+		wait_done(&client, TOGETHER);
+		for (unsigned k = 0; k < TOGETHER; k++)
+			end_question(&question[k], ERR_NONE);
+	}
+	rig_end(&rig);
+}
+
+/* What closes while calls are gathered is told to each. */
+static void close_while_gathered(void)
+{
+	struct gathering gathering = { .n = 0 };
+	struct question q[3];
+	struct client client;
+	struct rig rig;
+
+	begin_alone(&rig, &client);
+	for (unsigned k = 0; k < 3; k++) {
+		make_question(&q[k], &client, 1, WIDTH);
+		if (k == 2)
+			batcher_close(rig.batcher);
+		CHECK(gathering_add(&gathering, rig.batcher, &q[k].call) ==
+		      (k < 2));
+	}
+	gathering_run(&gathering);
+	wait_done(&client, 2);
+	CHECK(q[0].call.rc == ERR_NOT_READY && q[1].call.rc == ERR_NOT_READY);
+	for (unsigned k = 0; k < 3; k++)
+		arena_destroy(q[k].arena);
+	rig_end(&rig);
+}
+
+/* One more than it has room for is refused, and nothing else is lost. */
+static void gather_of_many_models(void)
+{
+	struct gathering gathering = { .n = 0 };
+	struct question q[GATHERING_MODELS + 1];
+	struct client client[GATHERING_MODELS + 1];
+	struct rig rig[GATHERING_MODELS + 1];
+
+	for (unsigned k = 0; k <= GATHERING_MODELS; k++) {
+		begin_alone(&rig[k], &client[k]);
+		make_question(&q[k], &client[k], 1 + k % 2, WIDTH);
+		CHECK(gathering_add(&gathering, rig[k].batcher, &q[k].call) ==
+		      (k < GATHERING_MODELS));
+	}
+	gathering_run(&gathering);
+	for (unsigned k = 0; k <= GATHERING_MODELS; k++) {
+		CHECK(client[k].n_done == (k < GATHERING_MODELS));
+		if (k < GATHERING_MODELS)
+			end_question(&q[k], ERR_NONE);
+		else
+			arena_destroy(q[k].arena);
+		rig_end(&rig[k]);
+	}
 }
 
 int main(void)
@@ -276,5 +462,8 @@ int main(void)
 	hammer(0, 3, false);
 	hammer(200000, 64, true);
 	close_while_waiting();
+	gather_alone();
+	close_while_gathered();
+	gather_of_many_models();
 	return 0;
 }
