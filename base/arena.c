@@ -11,7 +11,7 @@
 enum {
 	ALIGN = 16,
 	CACHE_LINE = 64,
-	FIRST_CHUNK = 4096,
+	FIRST_CHUNK = 8192,
 	LAST_CHUNK = 1 << 20,
 };
 

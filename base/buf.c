@@ -83,11 +83,6 @@ void buf_puts(struct buf *buf, const char *text)
 	buf_put(buf, text, strlen(text));
 }
 
-void buf_putc(struct buf *buf, char c)
-{
-	buf_put(buf, &c, 1);
-}
-
 void buf_printf(struct buf *buf, const char *format, ...)
 {
 	va_list args;

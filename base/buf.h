@@ -29,7 +29,15 @@ void buf_finish(struct buf *buf);
 void buf_reset(struct buf *buf);
 void buf_put(struct buf *buf, const void *bytes, size_t len);
 void buf_puts(struct buf *buf, const char *text);
-void buf_putc(struct buf *buf, char c);
+static inline void buf_putc(struct buf *buf, char c)
+{
+	if (buf->fault || buf->len + 1 >= buf->cap) {
+		buf_put(buf, &c, 1);
+		return;
+	}
+	buf->data[buf->len++] = c;
+	buf->data[buf->len] = '\0';
+}
 void buf_printf(struct buf *buf, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
 void buf_vprintf(struct buf *buf, const char *format, va_list args)

@@ -20,6 +20,11 @@ int64_t clock_monotonic_ns(void)
 	return now(CLOCK_MONOTONIC, 1000000000);
 }
 
+int64_t clock_coarse_ns(void)
+{
+	return now(CLOCK_MONOTONIC_COARSE, 1000000000);
+}
+
 int64_t clock_realtime_ms(void)
 {
 	return now(CLOCK_REALTIME, 1000);

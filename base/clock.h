@@ -16,6 +16,9 @@ enum { CLOCK_TEXT_MAX = 32 };
 
 /** Nanoseconds since some fixed moment; never goes back. */
 int64_t clock_monotonic_ns(void);
+/** The same as of the kernel's last tick, up to 10 ms ago, in a fourth of the
+ * time: for limits of seconds. */
+int64_t clock_coarse_ns(void);
 /** Milliseconds since 1970-01-01 UTC. */
 int64_t clock_realtime_ms(void);
 /** clock_monotonic_ns() + ms, at most CLOCK_FOREVER. */

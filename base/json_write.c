@@ -8,7 +8,7 @@
 #include "base/json_write_priv.h"
 #include "base/str.h"
 
-enum { LEVELS = 64 };
+enum { LEVELS = 64, SHORT = 64 };
 
 void json_write_init(struct json_writer *writer, struct buf *buf)
 {
@@ -35,11 +35,31 @@ static void put_escape(struct buf *buf, unsigned char c)
 	buf_printf(buf, "\\u%04x", (unsigned)c);
 }
 
+/* What most strings are: short, and nothing to escape in them. */
+static bool put_short(struct buf *buf, const char *bytes, size_t len)
+{
+	char *to = len <= SHORT ? buf_reserve(buf, len + 2) : NULL;
+
+	if (!to)
+		return false;
+	to[0] = '"';
+	for (size_t i = 0; i < len; i++) {
+		if (!is_plain((unsigned char)bytes[i]))
+			return false;
+		to[i + 1] = bytes[i];
+	}
+	to[len + 1] = '"';
+	buf_advance(buf, len + 2);
+	return true;
+}
+
 /* Runs of plain bytes are copied whole; what is no UTF-8 becomes U+FFFD. */
 static void put_string(struct buf *buf, const char *bytes, size_t len)
 {
 	size_t at = 0;
 
+	if (put_short(buf, bytes, len))
+		return;
 	buf_putc(buf, '"');
 	while (at < len) {
 		const size_t start = at;

@@ -179,7 +179,7 @@ bool str_is_utf8(const void *bytes, size_t len)
 				continue;
 			}
 		}
-		n = str_utf8_char(text + at, len - at);
+		n = text[at] & 0x80 ? str_utf8_char(text + at, len - at) : 1;
 		if (n == 0)
 			return false;
 		at += n;

@@ -10,7 +10,7 @@
 const char *api_header(const struct api_request *request, const char *name)
 {
 	for (size_t i = 0; i < request->n_headers; i++)
-		if (strcasecmp(request->headers[i].name, name) == 0)
+		if (http_is_named(&request->headers[i], name))
 			return request->headers[i].value
 				   ? request->headers[i].value
 				   : "";

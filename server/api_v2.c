@@ -1,5 +1,4 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include <strings.h>
 
 #include "base/json_write.h"
 #include "base/str.h"
@@ -403,7 +402,7 @@ static enum err_code divide_body(const struct api_request *request,
 	for (size_t i = 0; i < request->n_headers; i++) {
 		const struct http_pair *header = &request->headers[i];
 
-		if (strcasecmp(header->name, name) != 0)
+		if (!http_is_named(header, name))
 			continue;
 		if (text)
 			return err_set(err, ERR_INVALID, "%s is given twice",

@@ -555,6 +555,19 @@ static void write_head(struct inference *inference, struct json_writer *w)
 	json_write_array(w, "outputs");
 }
 
+/* Without printf, which libraries that add conversions to it make slow. */
+static char *decimal_of(struct arena *arena, size_t value)
+{
+	char text[24], *at = text + sizeof(text) - 1;
+
+	*at = '\0';
+	do {
+		*--at = (char)('0' + value % 10);
+		value /= 10;
+	} while (value);
+	return arena_strdup(arena, at);
+}
+
 static enum err_code write_blobs(struct inference *inference,
 				 const struct tensor_view *tensors,
 				 struct err *err)
@@ -568,7 +581,7 @@ static enum err_code write_blobs(struct inference *inference,
 		is_any = is_any || inference->wanted[i].is_binary;
 	if (!is_any)
 		return ERR_NONE;
-	length = arena_printf(request->arena, "%zu", body->len);
+	length = decimal_of(request->arena, body->len);
 	if (!length)
 		return err_set(err, ERR_NO_MEMORY, "answer: out of memory");
 	for (unsigned i = 0; i < inference->n_wanted; i++)

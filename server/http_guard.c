@@ -1,26 +1,24 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "server/http_guard.h"
 
-#include <strings.h>
-
 #include "base/str.h"
 
 /* RFC 9110, section 5.6.2. */
+static bool is_token_char(char c)
+{
+	const char lower = (char)(c | 0x20);
+
+	return (lower >= 'a' && lower <= 'z') || c == '-' ||
+	       (c >= '0' && c <= '9') || (c && strchr("!#$%&'*+.^_`|~", c));
+}
+
 static bool is_token(const char *name)
 {
-	static const char others[] = "!#$%&'*+-.^_`|~";
-
 	if (!*name)
 		return false;
-	for (; *name; name++) {
-		const char c = *name;
-		const char lower = (char)(c | 0x20);
-
-		if ((c < '0' || c > '9') && (lower < 'a' || lower > 'z') &&
-		    !strchr(others, c))
-			return false;
-	}
-	return true;
+	while (is_token_char(*name))
+		name++;
+	return !*name;
 }
 
 static bool is_value(const char *value)
@@ -74,11 +72,11 @@ enum err_code http_guard(const struct http_pair *headers, size_t n,
 				       "header %zu: its name or value has a "
 				       "character that is not allowed there",
 				       i + 1);
-		if (strcasecmp(name, "Content-Length") == 0)
+		if (http_is_named(&headers[i], "Content-Length"))
 			rc = check_length(value, &framing, err);
-		else if (strcasecmp(name, "Transfer-Encoding") == 0)
+		else if (http_is_named(&headers[i], "Transfer-Encoding"))
 			rc = check_coding(value, &framing, err);
-		else if (strcasecmp(name, "Host") == 0 && ++n_hosts > 1)
+		else if (http_is_named(&headers[i], "Host") && ++n_hosts > 1)
 			rc = err_set(err, ERR_INVALID, "Host is given twice");
 	}
 	if (!rc && framing.has_length && framing.is_chunked)

@@ -16,6 +16,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <strings.h>
 
 #include "base/err.h"
 
@@ -29,6 +30,15 @@ struct http_framing {
 	uint64_t length;
 	bool is_chunked;
 };
+
+/** Whether a header has that name; in any case. Most have not, by their first
+ * letters. */
+static inline bool http_is_named(const struct http_pair *header,
+				 const char *name)
+{
+	return ((*header->name ^ *name) & ~0x20) == 0 &&
+	       strcasecmp(header->name, name) == 0;
+}
 
 MUST_USE enum err_code http_guard(const struct http_pair *headers, size_t n,
 				  struct http_framing *ret_framing,

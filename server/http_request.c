@@ -24,7 +24,7 @@ bool http_set_phase(struct http_conn *conn, enum http_phase phase)
 {
 	int was = atomic_load_explicit(&conn->phase, memory_order_relaxed);
 
-	atomic_store_explicit(&conn->since_ns, clock_monotonic_ns(),
+	atomic_store_explicit(&conn->since_ns, clock_coarse_ns(),
 			      memory_order_relaxed);
 	while (was != HTTP_ENDED)
 		if (atomic_compare_exchange_weak_explicit(
@@ -52,7 +52,7 @@ static void finish(struct api_request *request)
 	 * resume has returned */
 	(void)pthread_mutex_lock(&http->lock);
 	conn->is_done = true;
-	conn->done_ns = clock_monotonic_ns();
+	conn->done_ns = clock_coarse_ns();
 	if (conn->is_parked)
 		http_worker_resume(conn);
 	(void)pthread_mutex_unlock(&http->lock);
@@ -65,7 +65,7 @@ static void wake(struct api_request *request)
 
 	(void)pthread_mutex_lock(&http->lock);
 	conn->is_woken = true;
-	conn->done_ns = clock_monotonic_ns();
+	conn->done_ns = clock_coarse_ns();
 	if (conn->is_parked)
 		http_worker_resume(conn);
 	(void)pthread_mutex_unlock(&http->lock);

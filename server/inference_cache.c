@@ -17,11 +17,12 @@ bool inference_find_answer(struct inference *inference)
 		.input = call->input,
 		.is_wanted = call->is_wanted,
 	};
-	const int64_t start = clock_monotonic_ns();
+	int64_t start;
 	bool is_found;
 
 	if (!model->cache || inference->sequence)
 		return false;
+	start = clock_monotonic_ns();
 	inference->answer_key = response_cache_key(model->cache, &question);
 	inference->has_key = true;
 	is_found =
