@@ -122,6 +122,9 @@ void batcher_run_gathered(struct batcher *batcher,
 /** Runs a call that nobody sent, to make plans and learn how long a run takes;
  * it does not count. At most max_batch rows. */
 void batcher_warm(struct batcher *batcher, struct infer_call *call);
+/** Plans were made for what `from` has run: those sizes need none. Before any
+ * call. */
+void batcher_follow(struct batcher *batcher, const struct batcher *from);
 /** ERR_BUSY, ERR_NOT_READY: refused, done() is not called. */
 MUST_USE enum err_code batcher_submit(struct batcher *batcher,
 				      struct infer_call *call, struct err *err);

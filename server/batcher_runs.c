@@ -67,6 +67,14 @@ static void note_size(struct batcher *batcher, int64_t rows)
 					 memory_order_relaxed);
 }
 
+void batcher_follow(struct batcher *batcher, const struct batcher *from)
+{
+	atomic_fetch_or_explicit(
+	    &batcher->sizes_run,
+	    atomic_load_explicit(&from->sizes_run, memory_order_relaxed),
+	    memory_order_relaxed);
+}
+
 /* One run of parts with the helpers it deserves. */
 static enum err_code run_parts(struct batcher *batcher,
 			       const struct batch_part *parts, unsigned n_parts,

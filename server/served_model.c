@@ -234,6 +234,7 @@ static void follow(struct served_model *model,
 	model->is_weights_only =
 	    graph_alike(before->package->graph, model->package->graph);
 	model->n_followed = plan_cache_follow(model->plans, before->plans);
+	batcher_follow(model->batcher, before->batcher);
 }
 
 static enum err_code build(struct served_model *model,

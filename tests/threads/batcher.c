@@ -374,35 +374,44 @@ static void begin_alone(struct rig *rig, struct client *client)
 	end_question(&q, ERR_NONE);
 }
 
-/* The first of a size is planned by another thread, the next is one run on this
- * one. */
-static void gather_alone(void)
+/* As many calls as make a batch of one size, and whether they were one run on
+ * this thread. */
+static void gather_some(struct rig *rig, struct client *client, bool is_at_once)
 {
+	const uint64_t n_runs = atomic_load(&rig->stats->n_execution);
 	struct question question[TOGETHER];
 	struct gathering gathering = { .n = 0 };
-	struct client client;
-	struct rig rig;
+
+	for (unsigned k = 0; k < TOGETHER; k++) {
+		make_question(&question[k], client, 1, WIDTH);
+		CHECK(
+		    gathering_add(&gathering, rig->batcher, &question[k].call));
+	}
+	CHECK(atomic_load(&rig->stats->n_pending) == TOGETHER);
+	gathering_run(&gathering);
+	if (is_at_once) {
+		CHECK(client->n_done == TOGETHER);
+		CHECK(atomic_load(&rig->stats->n_execution) == n_runs + 1);
+	}
+	wait_done(client, TOGETHER);
+	for (unsigned k = 0; k < TOGETHER; k++)
+		end_question(&question[k], ERR_NONE);
+}
+
+/* The first of a size is planned by another thread, the next is one run on this
+ * one; so is the first of a version whose plans were made beside. */
+static void gather_alone(void)
+{
+	struct client client, other;
+	struct rig rig, next;
 
 	begin_alone(&rig, &client);
-	for (unsigned round = 0; round < 2; round++) {
-		const uint64_t n_runs = atomic_load(&rig.stats->n_execution);
-
-		for (unsigned k = 0; k < TOGETHER; k++) {
-			make_question(&question[k], &client, 1, WIDTH);
-			CHECK(gathering_add(&gathering, rig.batcher,
-					    &question[k].call));
-		}
-		CHECK(atomic_load(&rig.stats->n_pending) == TOGETHER);
-		gathering_run(&gathering);
-		if (round) {
-			CHECK(client.n_done == TOGETHER);
-			CHECK(atomic_load(&rig.stats->n_execution) ==
-			      n_runs + 1);
-		}
-		wait_done(&client, TOGETHER);
-		for (unsigned k = 0; k < TOGETHER; k++)
-			end_question(&question[k], ERR_NONE);
-	}
+	gather_some(&rig, &client, false);
+	gather_some(&rig, &client, true);
+	begin_alone(&next, &other);
+	batcher_follow(next.batcher, rig.batcher);
+	gather_some(&next, &other, true);
+	rig_end(&next);
 	rig_end(&rig);
 }
 
