@@ -1,5 +1,4 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-
 #include "base/json_write.h"
 #include "base/str.h"
 #include "server/api_demand.h"

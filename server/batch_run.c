@@ -14,17 +14,6 @@ struct run {
 	struct instance *instance;
 };
 
-int64_t batch_padded(int64_t rows)
-{
-	static const int64_t sizes[] = { 1,  2,	 3,  4,	 6,  8,
-					 12, 16, 24, 32, 48, 64 };
-
-	for (size_t i = 0; i < sizeof(sizes) / sizeof(*sizes); i++)
-		if (rows <= sizes[i])
-			return sizes[i];
-	return rows;
-}
-
 static size_t row_bytes(const struct tensor_view *view)
 {
 	const struct shape *shape = &view->shape;
@@ -332,7 +321,7 @@ enum err_code batch_run(const struct batcher_options *options,
 	if (options->batches) {
 		for (unsigned p = 0; p < n_parts; p++)
 			run.rows += parts[p].n;
-		run.padded = batch_padded(run.rows);
+		run.padded = run_padded(run.rows);
 	}
 	rc = make_facts(&run, err);
 	if (rc)

@@ -12,6 +12,11 @@ enum {
 	INLINE_NS_MAX = 1000000, /* longer runs are not a connection's work */
 	LOOK_NS = 100000000, /* how often those that wait are looked after */
 	LEAD_NS = 2000000,   /* for a thread to wake and take a batch */
+	/* between: runs are joined where that is known to be faster, */
+	GATHER_NS_MIN = 4000,  /* and below where several requests come, */
+	GATHER_NS_MAX = 30000, /* and above even a first one waits for more */
+	GATHER_REQUESTS = 3,
+	RETRY = 512, /* times that it was not worth joining */
 };
 
 /* --- birth and death --- */
@@ -45,8 +50,8 @@ enum err_code batcher_create(const struct batcher_options *options,
 		return err_set(err, ERR_NO_MEMORY, "model '%s': out of memory",
 			       options->name);
 	atomic_init(&batcher->refs, 1);
-	atomic_init(&batcher->ns_per_row, 0);
-	atomic_init(&batcher->sizes_run, 0);
+	run_times_init(&batcher->times);
+	atomic_init(&batcher->n_unjoined, 0);
 	batcher->options = *options;
 	(void)pthread_mutex_init(&batcher->lock, NULL);
 	batch_queue_init(&batcher->waiting);
@@ -247,7 +252,8 @@ static void end_run(struct batcher *batcher, const struct batch *batch)
 		schedule(batcher, batcher->options.runners, &batcher->run, due);
 }
 
-static void run_batch(struct batcher *batcher, const struct batch *batch)
+static void run_batch(struct batcher *batcher, const struct batch *batch,
+		      bool may_borrow)
 {
 	const int64_t now = clock_monotonic_ns();
 	struct model_stats *stats = batcher->options.stats;
@@ -255,7 +261,7 @@ static void run_batch(struct batcher *batcher, const struct batch *batch)
 	for (struct infer_call *c = batch->calls.first; c; c = c->next)
 		model_stats_queued(stats, now - c->queued_ns);
 	model_stats_closed(stats, batch->why, batch->n);
-	batcher_run_calls(batcher, batch->calls.first);
+	batcher_run_calls(batcher, batch->calls.first, may_borrow);
 	end_run(batcher, batch);
 	hand_back(batcher, batch->calls.first);
 }
@@ -279,7 +285,7 @@ static void run_task_runs(struct run_task *task)
 		schedule(batcher, batcher->options.runners, &batcher->run, due);
 	hand_back(batcher, dead.first);
 	if (batch.n)
-		run_batch(batcher, &batch);
+		run_batch(batcher, &batch, true);
 	batcher_unref(batcher);
 }
 
@@ -317,7 +323,7 @@ bool batcher_run_now(struct batcher *batcher, struct infer_call *call)
 		return false;
 	model_stats_queued(batcher->options.stats, 0);
 	model_stats_closed(batcher->options.stats, CLOSE_ALONE, 1);
-	batcher_run_calls(batcher, call);
+	batcher_run_calls(batcher, call, true);
 	end_run(batcher, &batch);
 	return true;
 }
@@ -329,10 +335,10 @@ static bool is_hopeless(struct batcher *batcher, const struct infer_call *call)
 	const struct batcher_options *options = &batcher->options;
 	const int64_t rows = options->batches ? batcher->waiting.rows
 					      : (int64_t)batcher->waiting.n;
-	const int64_t ns =
-	    rows *
-	    atomic_load_explicit(&batcher->ns_per_row, memory_order_relaxed) /
-	    options->n_instances;
+	const int64_t ns = rows *
+			   atomic_load_explicit(&batcher->times.ns_per_row,
+						memory_order_relaxed) /
+			   options->n_instances;
 
 	return call->deadline_ns != CLOCK_FOREVER &&
 	       ns / 2 > call->deadline_ns - call->queued_ns;
@@ -438,12 +444,47 @@ enum err_code batcher_submit(struct batcher *batcher, struct infer_call *call,
 
 /* --- calls that were gathered --- */
 
+/* As many rows, halved, as run in a time that a connection's thread has. */
+static int64_t inline_rows(struct batcher *batcher, int64_t rows)
+{
+	while (rows > 1 && batcher_predict_ns(batcher, rows) >= INLINE_NS_MAX)
+		rows /= 2;
+	return rows;
+}
+
+/* Runs gain by being joined where it is the weights that take the time; else
+ * each waits for all of them, and nobody is answered earlier. A size that has
+ * not been run is worth a try, and one that did not pay another one later. To
+ * gather a call that stays alone takes a microsecond. */
+static bool is_worth_joining(struct batcher *batcher,
+			     const struct batch_queue *gathered,
+			     unsigned n_expected)
+{
+	const int64_t n = inline_rows(batcher, n_expected > 2 ? n_expected : 2);
+	const int64_t one = batcher_predict_ns(batcher, 1);
+	int64_t joined;
+
+	if (!batch_queue_is_empty(gathered))
+		return true;
+	if (one < GATHER_NS_MAX && n_expected < GATHER_REQUESTS)
+		return false;
+	if (one < GATHER_NS_MIN || !run_times_knows(&batcher->times, n))
+		return true;
+	(void)run_times_split(&batcher->times, n, &joined);
+	return joined <= n * one / 8 * 7 ||
+	       atomic_fetch_add_explicit(&batcher->n_unjoined, 1,
+					 memory_order_relaxed) %
+		       RETRY ==
+		   RETRY - 1;
+}
+
 bool batcher_gather(struct batcher *batcher, struct infer_call *call,
-		    struct batch_queue *gathered)
+		    struct batch_queue *gathered, unsigned n_expected)
 {
 	bool may_run;
 
-	if (!batcher->options.batches)
+	if (!batcher->options.batches ||
+	    !is_worth_joining(batcher, gathered, n_expected))
 		return false;
 	batcher_prepare(batcher, call);
 	(void)pthread_mutex_lock(&batcher->lock);
@@ -464,17 +505,20 @@ static bool begin_gathered(struct batcher *batcher,
 {
 	struct batch_rules rules = rules_of(batcher, gathered);
 	struct batch_start start;
+	int64_t ns;
 	bool may_run;
 
-	while (rules.max_rows > 1 &&
-	       batcher_predict_ns(batcher, rules.max_rows) >= INLINE_NS_MAX)
-		rules.max_rows /= 2;
+	rules.max_rows = inline_rows(batcher, rules.max_rows);
 	start = batch_queue_start(gathered, &rules, 0);
+	if (start.why == CLOSE_IDLE)
+		start.max_rows =
+		    run_times_split(&batcher->times, gathered->rows, &ns);
 	take_batch(gathered, &rules, &start, batch);
 	if (batch->n == 1)
 		batch->why = CLOSE_ALONE;
-	may_run = may_run_now(batcher, batch->rows) &&
-		  (batch->n == 1 || batcher_knows_size(batcher, batch->rows));
+	may_run =
+	    may_run_now(batcher, batch->rows) &&
+	    (batch->n == 1 || run_times_knows(&batcher->times, batch->rows));
 	batcher->n_active += may_run;
 	return may_run;
 }
@@ -515,8 +559,10 @@ void batcher_run_gathered(struct batcher *batcher, struct batch_queue *gathered)
 		(void)pthread_mutex_lock(&batcher->lock);
 		may_run = begin_gathered(batcher, gathered, &batch);
 		(void)pthread_mutex_unlock(&batcher->lock);
+		/* as many requests as threads have none to spare */
 		if (may_run)
-			run_batch(batcher, &batch);
+			run_batch(batcher, &batch,
+				  batch.n < batcher->options.threads);
 		else
 			hand_on(batcher, batch.calls.first);
 	}
@@ -562,8 +608,8 @@ void batcher_look(struct batcher *batcher, struct batcher_state *ret_state)
 		.late_ns = batcher->tuner.late_ns,
 	};
 	(void)pthread_mutex_unlock(&batcher->lock);
-	ret_state->ns_per_row =
-	    atomic_load_explicit(&batcher->ns_per_row, memory_order_relaxed);
+	ret_state->ns_per_row = atomic_load_explicit(&batcher->times.ns_per_row,
+						     memory_order_relaxed);
 }
 
 const struct batcher_options *batcher_options(const struct batcher *batcher)

@@ -111,10 +111,10 @@ void batcher_unref(struct batcher *batcher);
 
 /** True when the call was run: its result is there and done() is not called. */
 MUST_USE bool batcher_run_now(struct batcher *batcher, struct infer_call *call);
-/** True when the call could be run now, and was put to those gathered: it is to
- * be run with them soon. */
+/** True when the call could be run now, but is worth running with others, of
+ * which about n_expected are to come: it was put to those gathered. */
 MUST_USE bool batcher_gather(struct batcher *batcher, struct infer_call *call,
-			     struct batch_queue *gathered);
+			     struct batch_queue *gathered, unsigned n_expected);
 /** Runs them all, joined as their shapes allow, on the caller's thread; where
  * something has come between, they are handed on. done() is called of each. */
 void batcher_run_gathered(struct batcher *batcher,
@@ -122,7 +122,7 @@ void batcher_run_gathered(struct batcher *batcher,
 /** Runs a call that nobody sent, to make plans and learn how long a run takes;
  * it does not count. At most max_batch rows. */
 void batcher_warm(struct batcher *batcher, struct infer_call *call);
-/** Plans were made for what `from` has run: those sizes need none. Before any
+/** Plans were made for what `from` has run: those sizes are known. Before any
  * call. */
 void batcher_follow(struct batcher *batcher, const struct batcher *from);
 /** ERR_BUSY, ERR_NOT_READY: refused, done() is not called. */

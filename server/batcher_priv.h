@@ -13,6 +13,7 @@
 #include "server/batch_queue.h"
 #include "server/batch_tuner.h"
 #include "server/batcher.h"
+#include "server/run_times.h"
 
 struct batcher {
 	atomic_uint refs;
@@ -23,8 +24,8 @@ struct batcher {
 	unsigned n_active;
 	bool is_closed;
 	struct run_task run, expire; /* each holds a reference when queued */
-	atomic_int_least64_t ns_per_row; /* of late; 0: not known */
-	atomic_uint_least64_t sizes_run; /* padded: bit n - 1 for n rows */
+	struct run_times times;
+	atomic_uint n_unjoined; /* times that calls were not gathered */
 };
 
 /** Rows first .. first + n - 1 of a call. */
@@ -44,12 +45,10 @@ MUST_USE enum err_code batch_run(const struct batcher_options *options,
 void batcher_prepare(const struct batcher *batcher, struct infer_call *call);
 /** What a run takes, as far as is known; 0: not at all. */
 int64_t batcher_predict_ns(struct batcher *batcher, int64_t rows);
-/** Whether a run of so many rows, for several calls, has been. */
-bool batcher_knows_size(struct batcher *batcher, int64_t rows);
 /** One run for a list of calls of equal shapes, at most BATCHER_MAX_BATCH, or
- * of one alone in as many as it needs; each has its result then. */
-void batcher_run_calls(struct batcher *batcher, struct infer_call *first);
-/** The size a batch of that many rows is padded to. */
-int64_t batch_padded(int64_t rows);
+ * of one alone in as many as it needs, with helpers where it may borrow some;
+ * each has its result then. */
+void batcher_run_calls(struct batcher *batcher, struct infer_call *first,
+		       bool may_borrow);
 
 #endif

@@ -28,57 +28,25 @@ static void finish(struct infer_call *call, enum err_code rc,
 
 int64_t batcher_predict_ns(struct batcher *batcher, int64_t rows)
 {
-	int64_t per_row =
-	    atomic_load_explicit(&batcher->ns_per_row, memory_order_relaxed);
-
-	return per_row * (batcher->options.batches ? batch_padded(rows) : 1);
+	return run_times_predict(&batcher->times,
+				 batcher->options.batches ? rows : 1);
 }
 
-/* Three parts of what is known and one of what is new. */
 static void learn(struct batcher *batcher, int64_t rows, int64_t ns)
 {
-	const int64_t n = batcher->options.batches ? batch_padded(rows) : 1;
-	const int64_t new = n > 0 ? ns / n + 1 : ns + 1;
-	const int64_t old =
-	    atomic_load_explicit(&batcher->ns_per_row, memory_order_relaxed);
-
-	atomic_store_explicit(&batcher->ns_per_row,
-			      old ? (3 * old + new) / 4 : new,
-			      memory_order_relaxed);
-}
-
-/* Runs of several calls have plans for a few sizes. */
-static uint_least64_t size_bit(int64_t rows)
-{
-	return (uint_least64_t)1 << ((batch_padded(rows) - 1) & 63);
-}
-
-bool batcher_knows_size(struct batcher *batcher, int64_t rows)
-{
-	return atomic_load_explicit(&batcher->sizes_run, memory_order_relaxed) &
-	       size_bit(rows);
-}
-
-static void note_size(struct batcher *batcher, int64_t rows)
-{
-	if (rows >= 1 && rows <= BATCHER_MAX_BATCH &&
-	    !batcher_knows_size(batcher, rows))
-		atomic_fetch_or_explicit(&batcher->sizes_run, size_bit(rows),
-					 memory_order_relaxed);
+	run_times_learn(&batcher->times, batcher->options.batches ? rows : 1,
+			ns);
 }
 
 void batcher_follow(struct batcher *batcher, const struct batcher *from)
 {
-	atomic_fetch_or_explicit(
-	    &batcher->sizes_run,
-	    atomic_load_explicit(&from->sizes_run, memory_order_relaxed),
-	    memory_order_relaxed);
+	run_times_follow(&batcher->times, &from->times);
 }
 
 /* One run of parts with the helpers it deserves. */
 static enum err_code run_parts(struct batcher *batcher,
 			       const struct batch_part *parts, unsigned n_parts,
-			       struct err *err)
+			       bool may_borrow, struct err *err)
 {
 	const struct batcher_options *options = &batcher->options;
 	int64_t ns[PHASE_OUTPUT + 1], rows = 0;
@@ -92,7 +60,7 @@ static enum err_code run_parts(struct batcher *batcher,
 	}
 	others = atomic_fetch_add_explicit(options->n_running, 1,
 					   memory_order_relaxed);
-	if (options->helpers && others + 1 < options->threads &&
+	if (may_borrow && options->helpers && others + 1 < options->threads &&
 	    batcher_predict_ns(batcher, rows) >= TEAM_NS_MIN)
 		team_borrow(options->helpers, options->threads - 1 - others,
 			    &team);
@@ -103,14 +71,14 @@ static enum err_code run_parts(struct batcher *batcher,
 	if (rc)
 		return rc;
 	learn(batcher, rows, ns[PHASE_INFER]);
-	note_size(batcher, rows);
 	model_stats_run(options->stats, n_parts, n_ended,
 			options->batches ? (uint64_t)rows : 1, ns);
 	return ERR_NONE;
 }
 
 /* One call alone, in pieces when it is larger than a batch. */
-static void run_alone(struct batcher *batcher, struct infer_call *call)
+static void run_alone(struct batcher *batcher, struct infer_call *call,
+		      bool may_borrow)
 {
 	const int64_t most = batcher->options.max_batch;
 	struct batch_part part = { .call = call };
@@ -121,13 +89,14 @@ static void run_alone(struct batcher *batcher, struct infer_call *call)
 		part.n = call->rows - part.first;
 		if (batcher->options.batches && part.n > most)
 			part.n = most;
-		rc = run_parts(batcher, &part, 1, &err);
+		rc = run_parts(batcher, &part, 1, may_borrow, &err);
 		part.first += part.n;
 	} while (!rc && part.first < call->rows);
 	finish(call, rc, &err);
 }
 
-static void run_joined(struct batcher *batcher, struct infer_call *first)
+static void run_joined(struct batcher *batcher, struct infer_call *first,
+		       bool may_borrow)
 {
 	struct batch_part parts[BATCHER_MAX_BATCH];
 	struct infer_call *call = first;
@@ -137,21 +106,22 @@ static void run_joined(struct batcher *batcher, struct infer_call *first)
 
 	for (; call && n < BATCHER_MAX_BATCH; call = call->next)
 		parts[n++] = (struct batch_part){ call, 0, call->rows };
-	rc = run_parts(batcher, parts, n, &err);
+	rc = run_parts(batcher, parts, n, may_borrow, &err);
 	for (call = first; call; call = call->next) {
 		if (rc == ERR_INVALID) /* whose value it was is not known */
-			run_alone(batcher, call);
+			run_alone(batcher, call, may_borrow);
 		else
 			finish(call, rc, &err);
 	}
 }
 
-void batcher_run_calls(struct batcher *batcher, struct infer_call *first)
+void batcher_run_calls(struct batcher *batcher, struct infer_call *first,
+		       bool may_borrow)
 {
 	if (first->next)
-		run_joined(batcher, first);
+		run_joined(batcher, first, may_borrow);
 	else
-		run_alone(batcher, first);
+		run_alone(batcher, first, may_borrow);
 }
 
 void batcher_warm(struct batcher *batcher, struct infer_call *call)

@@ -16,13 +16,15 @@ bool gathering_add(struct gathering *gathering, struct batcher *batcher,
 	struct gathered *model = find(gathering, batcher);
 
 	if (model)
-		return batcher_gather(batcher, call, &model->calls);
+		return batcher_gather(batcher, call, &model->calls,
+				      gathering->n_expected);
 	if (gathering->n == GATHERING_MODELS)
 		return false;
 	model = &gathering->model[gathering->n];
 	model->batcher = batcher;
 	batch_queue_init(&model->calls);
-	if (!batcher_gather(batcher, call, &model->calls))
+	if (!batcher_gather(batcher, call, &model->calls,
+			    gathering->n_expected))
 		return false;
 	gathering->n++;
 	return true;

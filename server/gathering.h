@@ -27,6 +27,7 @@ struct gathered {
 struct gathering {
 	struct gathered model[GATHERING_MODELS];
 	unsigned n;
+	unsigned n_expected; /**< calls, by how many came last */
 };
 
 /** False: the call cannot be gathered, and nothing was done; else done() is

@@ -486,8 +486,7 @@ static enum MHD_Result work(struct http_conn *conn)
 
 	do {
 		request->is_gathered = false;
-		request->gathering =
-		    worker->gathers ? &worker->gathering : NULL;
+		request->gathering = &worker->gathering;
 		hooks->dispatch(hooks->data, request);
 		if (!request->is_suspended)
 			return http_send(conn);

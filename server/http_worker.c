@@ -19,8 +19,7 @@ enum {
 	LOOK_NS = 200000,	  /* how long it looks again, where */
 	LOOK_REQUESTS = 80,	  /* came in the last period of */
 	PERIOD_NS = 10000000,
-	GATHER_REQUESTS = 3, /* of a look: fewer are as fast one by one */
-	HELP_LOOKS = 4,	     /* at another's, before one at its own */
+	HELP_LOOKS = 4, /* at another's, before one at its own */
 };
 
 /* The path stays as it was sent; server/url.c decodes it part by part. */
@@ -81,23 +80,22 @@ static void wait_for_work(struct http_worker *worker)
 }
 
 /* Whether requests come so close together that to look is less than to sleep,
- * and none is with other threads, which may need this CPU. */
+ * and none is with other threads, which may need this CPU. Where another thread
+ * looks now, it is as it was. */
 static bool may_look(struct http_worker *worker, int64_t now)
 {
-	bool is_busy;
+	const int64_t period = now - worker->period_ns;
 
-	(void)pthread_mutex_lock(&worker->looking);
-	if (now - worker->period_ns > PERIOD_NS) {
-		const int64_t periods = (now - worker->period_ns) / PERIOD_NS;
-
-		worker->is_busy = worker->n_requests >= periods * LOOK_REQUESTS;
+	if (period > PERIOD_NS &&
+	    pthread_mutex_trylock(&worker->looking) == 0) {
+		worker->is_busy =
+		    worker->n_requests >= period / PERIOD_NS * LOOK_REQUESTS;
 		worker->n_requests = 0;
+		(void)pthread_mutex_unlock(&worker->looking);
 		worker->period_ns = now;
 	}
-	is_busy = worker->is_busy;
-	(void)pthread_mutex_unlock(&worker->looking);
-	return is_busy && !atomic_load_explicit(&worker->http->n_handed,
-						memory_order_relaxed);
+	return worker->is_busy && !atomic_load_explicit(&worker->http->n_handed,
+							memory_order_relaxed);
 }
 
 /* Short turns where runs of models want the same CPUs, which would keep
@@ -132,7 +130,7 @@ static void look(struct http_worker *worker)
 	}
 	n = worker->n_requests - before;
 	if (n)
-		worker->gathers = n >= GATHER_REQUESTS;
+		worker->gathering.n_expected = n;
 }
 
 /* False: there was nothing, or another thread is at it. */

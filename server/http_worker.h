@@ -48,14 +48,13 @@ struct http_worker {
 	/* the thread's */
 	pthread_t thread;
 	bool has_thread, has_short_turns;
-	unsigned next; /* the worker that it looked at last */
+	bool is_busy; /* many requests came in the period before this one, */
+	int64_t period_ns; /* which began then */
+	unsigned next;	   /* the worker that it looked at last */
 	/* who looks has `looking`, for the daemon and for what follows */
 	pthread_mutex_t looking;
-	bool has_worked; /* in this look */
-	bool is_busy;	 /* many requests came in the period before this one */
-	bool gathers;	 /* the last requests came several in a look */
-	unsigned n_requests; /* of this period, which began then: */
-	int64_t period_ns;
+	bool has_worked;     /* in this look */
+	unsigned n_requests; /* of this period */
 	struct gathering gathering;
 	struct http_conn *gathered; /* whose requests are there */
 	/* connections to come */

@@ -241,7 +241,7 @@ static void ask_together(struct client *client, unsigned i)
 {
 	struct rig *rig = client->rig;
 	struct question question[TOGETHER];
-	struct gathering gathering = { .n = 0 };
+	struct gathering gathering = { .n_expected = TOGETHER };
 	unsigned n_to_end = 0;
 	enum err_code rc;
 	struct err err;
@@ -380,7 +380,7 @@ static void gather_some(struct rig *rig, struct client *client, bool is_at_once)
 {
 	const uint64_t n_runs = atomic_load(&rig->stats->n_execution);
 	struct question question[TOGETHER];
-	struct gathering gathering = { .n = 0 };
+	struct gathering gathering = { .n_expected = TOGETHER };
 
 	for (unsigned k = 0; k < TOGETHER; k++) {
 		make_question(&question[k], client, 1, WIDTH);
@@ -418,7 +418,7 @@ static void gather_alone(void)
 /* What closes while calls are gathered is told to each. */
 static void close_while_gathered(void)
 {
-	struct gathering gathering = { .n = 0 };
+	struct gathering gathering = { .n_expected = TOGETHER };
 	struct question q[3];
 	struct client client;
 	struct rig rig;
@@ -442,7 +442,7 @@ static void close_while_gathered(void)
 /* One more than it has room for is refused, and nothing else is lost. */
 static void gather_of_many_models(void)
 {
-	struct gathering gathering = { .n = 0 };
+	struct gathering gathering = { .n_expected = TOGETHER };
 	struct question q[GATHERING_MODELS + 1];
 	struct client client[GATHERING_MODELS + 1];
 	struct rig rig[GATHERING_MODELS + 1];
