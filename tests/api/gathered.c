@@ -64,17 +64,7 @@ static void check(const char *answer, unsigned round, unsigned i)
 /* Requests that shared a run so far. */
 static long count_shared(const struct peer *peer)
 {
-	char answer[PEER_ANSWER] = "";
-	const char *at;
-	int fd = peer_dial(peer);
-
-	peer_say(fd, "GET /models/linear/batcher HTTP/1.1\r\nHost: x\r\n"
-		     "Connection: close\r\n\r\n");
-	cr_assert(peer_hear(fd, answer, PEER_WAIT_MS));
-	(void)close(fd);
-	at = strstr(answer, "\"requests_that_shared\":");
-	cr_assert_not_null(at, "%s", answer);
-	return strtol(at + strlen("\"requests_that_shared\":"), NULL, 10);
+	return peer_batcher(peer, "\"requests_that_shared\":");
 }
 
 Test(gathered, each_has_its_own_answer)

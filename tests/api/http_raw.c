@@ -499,20 +499,9 @@ Test(http_raw, who_writes_all_before_it_reads_sees_the_answer)
 	peer_end(&peer);
 }
 
-/* How many requests wait for the model, as its batcher tells. */
 static long count_waiting(const struct peer *peer)
 {
-	char answer[PEER_ANSWER] = "";
-	const char *at;
-	int fd = peer_dial(peer);
-
-	peer_say(fd, "GET /models/linear/batcher HTTP/1.1\r\nHost: x\r\n"
-		     "Connection: close\r\n\r\n");
-	cr_assert(peer_hear(fd, answer, PEER_WAIT_MS));
-	(void)close(fd);
-	at = strstr(answer, "\"waiting\":");
-	cr_assert_not_null(at, "%s", answer);
-	return strtol(at + strlen("\"waiting\":"), NULL, 10);
+	return peer_batcher(peer, "\"waiting\":");
 }
 
 Test(http_raw, who_goes_away_leaves_the_queue)

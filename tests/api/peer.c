@@ -118,3 +118,18 @@ void peer_load_linear(struct peer *peer, const char *config)
 	cr_assert_eq(peer_status(answer), 200, "%s", answer);
 	(void)close(fd);
 }
+
+long peer_batcher(const struct peer *peer, const char *key)
+{
+	char answer[PEER_ANSWER] = "";
+	const char *at;
+	int fd = peer_dial(peer);
+
+	peer_say(fd, "GET /models/linear/batcher HTTP/1.1\r\nHost: x\r\n"
+		     "Connection: close\r\n\r\n");
+	cr_assert(peer_hear(fd, answer, PEER_WAIT_MS));
+	(void)close(fd);
+	at = strstr(answer, key);
+	cr_assert_not_null(at, "%s", answer);
+	return strtol(at + strlen(key), NULL, 10);
+}

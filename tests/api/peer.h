@@ -28,6 +28,8 @@ void peer_begin(struct peer *peer, struct server_options options);
 void peer_end(struct peer *peer);
 /** Loads the model that loopback_put_linear() makes. */
 void peer_load_linear(struct peer *peer, const char *config);
+/** What that model's batcher tells behind a key, written as in its page. */
+long peer_batcher(const struct peer *peer, const char *key);
 
 int peer_dial(const struct peer *peer);
 void peer_say_bytes(int fd, const char *bytes, size_t len);
