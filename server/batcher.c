@@ -460,7 +460,9 @@ static bool is_worth_joining(struct batcher *batcher,
 			     const struct batch_queue *gathered,
 			     unsigned n_expected)
 {
-	const int64_t n = inline_rows(batcher, n_expected > 2 ? n_expected : 2);
+	const int64_t most = batcher->options.max_batch;
+	const int64_t more = n_expected > 2 ? n_expected : 2;
+	const int64_t n = inline_rows(batcher, more < most ? more : most);
 	const int64_t one = batcher_predict_ns(batcher, 1);
 	int64_t joined;
 
