@@ -31,11 +31,14 @@ static void set(atomic_int_least64_t *at, int64_t ns)
 	atomic_store_explicit(at, ns, memory_order_relaxed);
 }
 
-/* Three parts of what is known and one of what is new. */
+/* Three parts of what is known and one of what is new; of that no more than
+ * four times as much: a thread may have lost its CPU meanwhile. */
 static void smooth(atomic_int_least64_t *at, int64_t ns)
 {
 	const int64_t old = get(at);
 
+	if (old && ns / 4 > old)
+		ns = 4 * old;
 	set(at, old ? (3 * old + ns) / 4 : ns);
 }
 

@@ -55,6 +55,11 @@ Test(run_times, moves_to_what_is_new)
 	cr_expect_geq(run_times_predict(&times, 1), 1990);
 	cr_expect_eq(atomic_load(&times.ns_per_row),
 		     run_times_predict(&times, 1));
+	/* once it takes a thousand times as long: an accident */
+	run_times_learn(&times, 1, 1999999);
+	cr_expect_leq(run_times_predict(&times, 1), 3500);
+	for (int i = 0; i < 100; i++)
+		run_times_learn(&times, 1, 1999);
 	run_times_learn(&times, 0, 1999);
 	run_times_learn(&times, 1000, 1999);
 	cr_expect_geq(run_times_predict(&times, 1), 1990);
