@@ -7,6 +7,7 @@
 
 #include "base/hash.h"
 #include "base/mem.h"
+#include "base/mutex.h"
 
 /** A plan and its idle instances; in a list, used last first. */
 struct entry {
@@ -133,7 +134,7 @@ enum err_code plan_cache_create(const struct graph *graph,
 
 	if (!cache)
 		return err_set(err, ERR_NO_MEMORY, "plan cache: out of memory");
-	(void)pthread_mutex_init(&cache->lock, NULL);
+	mutex_init(&cache->lock);
 	cache->graph = graph;
 	cache->n_input = (unsigned)graph->n_input;
 	if (options)

@@ -6,6 +6,7 @@
 
 #include "base/clock.h"
 #include "base/mem.h"
+#include "base/mutex.h"
 #include "server/batcher_priv.h"
 
 enum {
@@ -53,7 +54,7 @@ enum err_code batcher_create(const struct batcher_options *options,
 	run_times_init(&batcher->times);
 	atomic_init(&batcher->n_unjoined, 0);
 	batcher->options = *options;
-	(void)pthread_mutex_init(&batcher->lock, NULL);
+	mutex_init(&batcher->lock);
 	batch_queue_init(&batcher->waiting);
 	batch_tuner_init(&batcher->tuner, options->objective_ns,
 			 options->max_delay_ns, options->max_batch);

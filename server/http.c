@@ -6,6 +6,7 @@
 #include "base/clock.h"
 #include "base/digest.h"
 #include "base/mem.h"
+#include "base/mutex.h"
 #include "server/http_listen.h"
 #include "server/http_priv.h"
 
@@ -41,7 +42,7 @@ static void init_sync(struct http *http)
 {
 	pthread_condattr_t attr;
 
-	(void)pthread_mutex_init(&http->lock, NULL);
+	mutex_init(&http->lock);
 	(void)pthread_condattr_init(&attr);
 	(void)pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
 	(void)pthread_cond_init(&http->reaper_wake, &attr);

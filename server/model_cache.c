@@ -4,6 +4,7 @@
 #include "base/clock.h"
 #include "base/mem.h"
 #include "base/str.h"
+#include "base/mutex.h"
 #include "engine/pack.h"
 #include "models/ensemble.h"
 #include "server/model_cache_priv.h"
@@ -25,7 +26,7 @@ enum err_code model_cache_create(const struct model_cache_options *options,
 		cache->options.defaults.max_batch_size = BATCHER_MAX_BATCH;
 	histogram_init(&cache->swaps, &histogram_run_times);
 	(void)pthread_mutex_init(&cache->loading, NULL);
-	(void)pthread_mutex_init(&cache->lock, NULL);
+	mutex_init(&cache->lock);
 	rc = model_watch_create(&cache->watch, err);
 	if (rc)
 		model_cache_destroy(cache);
