@@ -512,52 +512,80 @@ void plan_cache_release(struct plan_cache *cache, struct instance *instance)
 	trim(cache);
 }
 
-/** Copies the signature of entry number i; values point into `values`. False
- * when there are fewer. */
-static bool copy_signature(struct plan_cache *cache, unsigned i,
-			   struct fact *input, char *values)
+enum { FOLLOW_INSTANCES = 2 }; /* runs at the same time, at first */
+
+/* What is copied of a plan's entry, to make it anew elsewhere. */
+struct followed {
+	struct fact *input;
+	unsigned n_idle;
+};
+
+/** Copies the entries, at most max of them, in the order of their last use, at
+ * one moment: they change places with every run. `input` and `values` have room
+ * for those of all. */
+static unsigned copy_entries(struct plan_cache *cache, unsigned max,
+			     struct followed *followed, struct fact *input,
+			     char *values)
 {
-	struct entry *entry;
+	const size_t k = cache->n_input;
+	const struct entry *entry;
+	unsigned n = 0;
 
 	(void)pthread_mutex_lock(&cache->lock);
-	entry = cache->first;
-	while (entry && i--)
-		entry = entry->next;
-	if (entry) {
-		memcpy(input, entry->input, cache->n_input * sizeof(*input));
-		memcpy(values, entry->values,
-		       (size_t)cache->n_input * PLAN_CACHE_VALUE_BYTES);
+	for (entry = cache->first; entry && n < max; entry = entry->next) {
+		followed[n].input = input + n * k;
+		followed[n].n_idle = entry->n_idle;
+		memcpy(input + n * k, entry->input, k * sizeof(*input));
+		memcpy(values + n * k * PLAN_CACHE_VALUE_BYTES, entry->values,
+		       k * PLAN_CACHE_VALUE_BYTES);
+		n++;
 	}
 	(void)pthread_mutex_unlock(&cache->lock);
-	for (unsigned j = 0; entry && j < cache->n_input; j++)
+	for (size_t j = 0; j < n * k; j++)
 		if (input[j].value)
-			input[j].value =
-			    values + (size_t)j * PLAN_CACHE_VALUE_BYTES;
-	return entry != NULL;
+			input[j].value = values + j * PLAN_CACHE_VALUE_BYTES;
+	return n;
+}
+
+/** A plan, and as many instances as were idle; false: there is no plan. */
+static bool follow_one(struct plan_cache *cache, const struct followed *one)
+{
+	const struct signature signature = { cache->n_input, one->input };
+	struct instance *instance[FOLLOW_INSTANCES];
+	unsigned n = 0;
+	struct err err;
+
+	while (n < FOLLOW_INSTANCES && (n == 0 || n < one->n_idle) &&
+	       !plan_cache_acquire(cache, &signature, &instance[n], &err))
+		n++;
+	for (unsigned i = 0; i < n; i++)
+		plan_cache_release(cache, instance[i]);
+	return n > 0;
 }
 
 unsigned plan_cache_follow(struct plan_cache *cache, struct plan_cache *from)
 {
-	const size_t n = from->n_input;
-	struct fact *input = mem_array(n + 1, sizeof(*input));
-	char *values = mem_array(n + 1, PLAN_CACHE_VALUE_BYTES);
+	const size_t k = from->n_input;
 	struct plan_cache_stats stats;
-	unsigned n_made = 0;
+	struct followed *followed;
+	unsigned n_made = 0, n = 0;
+	struct fact *input;
+	char *values;
 
 	plan_cache_stats(from, &stats);
-	if (!input || !values || cache->n_input != from->n_input)
-		stats.n_plans = 0;
-	for (size_t i = stats.n_plans; i-- > 0;) {
-		struct signature signature = { (unsigned)n, input };
-		struct instance *instance;
-		struct err err;
-
-		if (!copy_signature(from, (unsigned)i, input, values) ||
-		    plan_cache_acquire(cache, &signature, &instance, &err))
-			continue;
-		plan_cache_release(cache, instance);
-		n_made++;
-	}
+	if (cache->n_input != k)
+		return 0;
+	followed = mem_array(stats.n_plans + 1, sizeof(*followed));
+	input = mem_array((stats.n_plans + 1) * (k + 1), sizeof(*input));
+	values =
+	    mem_array((stats.n_plans + 1) * (k + 1), PLAN_CACHE_VALUE_BYTES);
+	if (followed && input && values)
+		n = copy_entries(from, (unsigned)stats.n_plans, followed, input,
+				 values);
+	/* the one used last is made last, and so is used last here, too */
+	while (n > 0)
+		n_made += follow_one(cache, &followed[--n]);
+	mem_free(followed);
 	mem_free(input);
 	mem_free(values);
 	return n_made;

@@ -62,7 +62,7 @@ MUST_USE enum err_code plan_cache_acquire(struct plan_cache *cache,
 					  struct err *err);
 void plan_cache_release(struct plan_cache *cache, struct instance *instance);
 
-/** Makes the plans that `from` has now, each with an idle instance, in the
+/** Makes the plans that `from` has now, each with an instance or two, in the
  * order in which they were used; what this graph does not allow is left out.
  * For a graph that takes the place of another, before anybody runs it. Returns
  * how many there are. */

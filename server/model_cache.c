@@ -3,8 +3,8 @@
 
 #include "base/clock.h"
 #include "base/mem.h"
-#include "base/str.h"
 #include "base/mutex.h"
+#include "base/str.h"
 #include "engine/pack.h"
 #include "models/ensemble.h"
 #include "server/model_cache_priv.h"
