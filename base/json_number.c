@@ -8,6 +8,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/str.h"
+
 /*
  * A decimal is right when it lies between the two halfway points to the
  * neighbouring floats. Value and halfway points are scaled by a power of ten so
@@ -74,20 +76,6 @@ struct scaled {
 };
 
 enum verdict { IS_OUTSIDE, IS_INSIDE, IS_UNSURE };
-
-size_t json_number_uint(uint64_t value, char ret_text[JSON_NUMBER_MAX])
-{
-	char reversed[JSON_NUMBER_MAX];
-	size_t n = 0;
-
-	do {
-		reversed[n++] = (char)('0' + value % 10);
-		value /= 10;
-	} while (value);
-	for (size_t i = 0; i < n; i++)
-		ret_text[i] = reversed[n - 1 - i];
-	return n;
-}
 
 /* Bit patterns of positive floats are in the order of their values. */
 static double float_at(uint32_t bits)
@@ -310,14 +298,14 @@ static size_t put_exponent(const char *digits, const struct decimal *decimal,
 	to[len++] = 'e';
 	if (exponent < 0)
 		to[len++] = '-';
-	return len + json_number_uint((unsigned)abs(exponent), to + len);
+	return len + str_put_uint64((unsigned)abs(exponent), to + len);
 }
 
 /* 1234.5, 0.00012, 1200 or 1.2e-7 */
 static size_t put_decimal(const struct decimal *decimal, char *to)
 {
 	char digits[JSON_NUMBER_MAX];
-	const size_t n = json_number_uint(decimal->digits, digits);
+	const size_t n = str_put_uint64(decimal->digits, digits);
 	const int exponent = decimal->exponent;
 	size_t len = 0;
 
@@ -353,7 +341,7 @@ static size_t put_whole(double value, char *to)
 	}
 	*to = '-';
 	return (value < 0) +
-	       json_number_uint((uint64_t)fabs(value), to + (value < 0));
+	       str_put_uint64((uint64_t)fabs(value), to + (value < 0));
 }
 
 static size_t put_signed(bool is_negative, const struct decimal *decimal,

@@ -164,7 +164,7 @@ void json_write_int(struct json_writer *writer, const char *key, int64_t value)
 		return;
 	*to = '-';
 	buf_advance(writer->buf,
-		    (value < 0) + json_number_uint(size, to + (value < 0)));
+		    (value < 0) + str_put_uint64(size, to + (value < 0)));
 }
 
 void json_write_uint(struct json_writer *writer, const char *key,
@@ -173,7 +173,7 @@ void json_write_uint(struct json_writer *writer, const char *key,
 	char text[JSON_NUMBER_MAX];
 
 	begin(writer, key);
-	buf_put(writer->buf, text, json_number_uint(value, text));
+	buf_put(writer->buf, text, str_put_uint64(value, text));
 }
 
 void json_write_double(struct json_writer *writer, const char *key,

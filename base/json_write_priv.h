@@ -15,6 +15,5 @@ enum { JSON_NUMBER_MAX = 32 };
 /** Length of the text, which is not ended with NUL; value must be finite. */
 size_t json_number_double(double value, char ret_text[JSON_NUMBER_MAX]);
 size_t json_number_float(float value, char ret_text[JSON_NUMBER_MAX]);
-size_t json_number_uint(uint64_t value, char ret_text[JSON_NUMBER_MAX]);
 
 #endif

@@ -120,6 +120,20 @@ size_t str_copy(char *to, size_t cap, const char *from)
 	return len;
 }
 
+size_t str_put_uint64(uint64_t value, char ret_text[STR_UINT64_MAX])
+{
+	char reversed[STR_UINT64_MAX];
+	size_t n = 0;
+
+	do {
+		reversed[n++] = (char)('0' + value % 10);
+		value /= 10;
+	} while (value);
+	for (size_t i = 0; i < n; i++)
+		ret_text[i] = reversed[n - 1 - i];
+	return n;
+}
+
 static bool is_tail(unsigned char byte)
 {
 	return (byte & 0xc0) == 0x80;

@@ -18,6 +18,8 @@
 
 #include "base/err.h"
 
+enum { STR_UINT64_MAX = 20 }; /* digits */
+
 /** Two NULLs are equal; NULL equals nothing else. */
 bool str_equal(const char *a, const char *b);
 bool str_starts_with(const char *text, const char *start);
@@ -27,6 +29,9 @@ bool str_ends_with(const char *text, const char *end);
 MUST_USE bool str_parse_int64(const char *text, int64_t *ret_value);
 MUST_USE bool str_parse_uint64(const char *text, uint64_t *ret_value);
 MUST_USE bool str_parse_double(const char *text, double *ret_value);
+/** Decimal digits without a NUL; returns how many. Not by printf, which
+ * libraries that add conversions to it make slow. */
+size_t str_put_uint64(uint64_t value, char ret_text[STR_UINT64_MAX]);
 
 /** Copies what fits into cap bytes, always ends with NUL (cap > 0); returns
  * the length of `from`, so that a result >= cap tells of a cut. */

@@ -129,6 +129,17 @@ static struct batch_start start_of(struct batcher *batcher)
 				 clock_monotonic_ns());
 }
 
+/* When somebody is to see to what waits; CLOCK_FOREVER: who runs now will.
+ * Under the lock. */
+static int64_t due_of(struct batcher *batcher)
+{
+	const bool is_free = batcher->n_active < batcher->options.n_instances;
+
+	return is_free && !batch_queue_is_empty(&batcher->waiting)
+		   ? start_of(batcher).due_ns
+		   : CLOCK_FOREVER;
+}
+
 /* Says in each of a list of calls why it is not run. */
 static void explain_dead(struct batcher *batcher, struct infer_call *dead,
 			 int64_t now)
@@ -240,14 +251,13 @@ static int64_t oldest_ns(const struct infer_call *call)
 static void end_run(struct batcher *batcher, const struct batch *batch)
 {
 	const int64_t now = clock_monotonic_ns();
-	int64_t due = CLOCK_FOREVER;
+	int64_t due;
 
 	(void)pthread_mutex_lock(&batcher->lock);
 	batcher->n_active--;
 	batch_tuner_observe(&batcher->tuner, batch->n, batch->rows,
 			    now - oldest_ns(batch->calls.first), now);
-	if (!batch_queue_is_empty(&batcher->waiting))
-		due = start_of(batcher).due_ns;
+	due = due_of(batcher);
 	(void)pthread_mutex_unlock(&batcher->lock);
 	if (due != CLOCK_FOREVER)
 		schedule(batcher, batcher->options.runners, &batcher->run, due);
@@ -397,17 +407,6 @@ static enum err_code put_waiting(struct batcher *batcher,
 	return rc;
 }
 
-/* When somebody is to see to what waits; CLOCK_FOREVER: who runs now will.
- * Under the lock. */
-static int64_t due_of(struct batcher *batcher)
-{
-	const bool is_free = batcher->n_active < batcher->options.n_instances;
-
-	return is_free && !batch_queue_is_empty(&batcher->waiting)
-		   ? start_of(batcher).due_ns
-		   : CLOCK_FOREVER;
-}
-
 /* For calls that were put to those that wait, and may have ended since. */
 static void see_to(struct batcher *batcher, int64_t due, int64_t look)
 {
@@ -463,12 +462,12 @@ static bool is_worth_joining(struct batcher *batcher,
 {
 	const int64_t most = batcher->options.max_batch;
 	const int64_t more = n_expected > 2 ? n_expected : 2;
-	const int64_t n = inline_rows(batcher, more < most ? more : most);
-	const int64_t one = batcher_predict_ns(batcher, 1);
-	int64_t joined;
+	int64_t n, one, joined;
 
 	if (!batch_queue_is_empty(gathered))
 		return true;
+	one = batcher_predict_ns(batcher, 1);
+	n = inline_rows(batcher, more < most ? more : most);
 	if (one < GATHER_NS_MAX && n_expected < GATHER_REQUESTS)
 		return false;
 	if (one < GATHER_NS_MIN || !run_times_knows(&batcher->times, n))

@@ -555,25 +555,13 @@ static void write_head(struct inference *inference, struct json_writer *w)
 	json_write_array(w, "outputs");
 }
 
-/* Without printf, which libraries that add conversions to it make slow. */
-static char *decimal_of(struct arena *arena, size_t value)
-{
-	char text[24], *at = text + sizeof(text) - 1;
-
-	*at = '\0';
-	do {
-		*--at = (char)('0' + value % 10);
-		value /= 10;
-	} while (value);
-	return arena_strdup(arena, at);
-}
-
 static enum err_code write_blobs(struct inference *inference,
 				 const struct tensor_view *tensors,
 				 struct err *err)
 {
 	struct api_request *request = inference->request;
 	struct buf *body = &request->response.body;
+	char digits[STR_UINT64_MAX];
 	bool is_any = false;
 	char *length;
 
@@ -581,7 +569,8 @@ static enum err_code write_blobs(struct inference *inference,
 		is_any = is_any || inference->wanted[i].is_binary;
 	if (!is_any)
 		return ERR_NONE;
-	length = decimal_of(request->arena, body->len);
+	length = arena_strndup(request->arena, digits,
+			       str_put_uint64(body->len, digits));
 	if (!length)
 		return err_set(err, ERR_NO_MEMORY, "answer: out of memory");
 	for (unsigned i = 0; i < inference->n_wanted; i++)
